@@ -1,0 +1,104 @@
+#!/bin/sh
+# Rebuilds every binary under testdata from the sources in testdata/src.
+#
+#   testdata/build.sh          builds in a temporary folder and installs here
+#   testdata/build.sh --check  builds and compares with what is committed
+#
+# Needs Go and Debian's clang-19, lld-19 and llvm-19 (19.1.7). The build is
+# deterministic: it runs inside the output folder with relative names, so no
+# path of the machine gets into a file. PDBs (and big images) are installed
+# gzipped; --check compares the bytes inside, not the compressor's.
+set -eu
+here=$(cd "$(dirname "$0")" && pwd)
+src=$here/src
+out=$(mktemp -d)
+trap 'rm -rf "$out"' EXIT INT TERM
+cd "$out"
+(cd "$src" && go build -o "$out/imptab" imptab.go)
+cp "$src"/*.c "$src"/*.s "$src"/*.def .
+
+stamp=973036800 # 2000-11-01; the nt and wide images have their own
+cflags="-c -O1 -ffreestanding -fno-stack-protector -Wall -Wno-unused-parameter"
+private="-g -gcodeview -fdebug-compilation-dir=. -ffile-prefix-map=$out=. -gno-codeview-command-line"
+lflags="/nologo /driver /subsystem:native /nodefaultlib /safeseh:no /opt:noref /release"
+
+target() { [ "$1" = x86 ] && echo i686-pc-windows-msvc || echo x86_64-pc-windows-msvc; }
+base() { [ "$1" = x86 ] && echo 0x10000 || echo 0x140000000; }
+# cc MACHINE OUT SOURCE [FLAGS]
+cc() {
+	m=$1 obj=$2 file=$3
+	shift 3
+	[ "$m" = x86 ] && set -- -mno-stack-arg-probe "$@"
+	clang-19 $cflags --target="$(target "$m")" -Xclang -object-file-name="$obj" -o "$obj" "$@" "$file"
+}
+# debug PDB: the linker options that make a PDB of that name
+debug() { printf '%s' "/debug /pdb:$1 /pdbaltpath:$1 /pdbsourcepath:c:\\fixture"; }
+
+# fs_rec for x86: a low-alignment image (RVA == file offset) whose import
+# table is laid by hand; two passes find the padding before the descriptors.
+link86() {
+	o=$1 debug=$2 time=$3 pad=0
+	shift 3
+	for pass in 1 2; do
+		./imptab asm $pad >imports.s
+		clang-19 -c --target=i686-pc-windows-msvc -o imports.obj imports.s
+		lld-link-19 $lflags /machine:x86 /entry:DriverEntry@8 /base:0x10000 /align:128 /filealign:128 \
+			/timestamp:"$time" $debug /map:fs_rec.map /out:fs_rec.sys imports.obj "$@"
+		pad=$(./imptab pad fs_rec.map $pad)
+	done
+	./imptab patch fs_rec.sys
+	keep "$o"
+}
+link64() {
+	o=$1 debug=$2 time=$3
+	shift 3
+	lld-link-19 $lflags /machine:x64 /entry:DriverEntry /base:0x140000000 \
+		/timestamp:"$time" $debug /out:fs_rec.sys "$@" ntoskrnl.lib
+	keep "$o"
+}
+keep() {
+	mkdir -p "$1"
+	mv fs_rec.sys "$1/"
+	[ ! -e fs_rec.pdb ] || mv fs_rec.pdb "$1/"
+}
+fs_rec() {
+	m=$1 link=$2 pdb=$(debug fs_rec.pdb)
+	cc "$m" fs_rec.obj fs_rec.c
+	cc "$m" other.obj fs_rec.c -DVARIANT=9
+	cc "$m" private.obj fs_rec.c $private
+	clang-19 -c --target="$(target "$m")" -o fill.obj fill.s
+	$link "fs_rec/$m/good" "$pdb" $stamp fs_rec.obj
+	$link "fs_rec/$m/ts1" "$pdb" $((stamp + 1)) fs_rec.obj
+	$link "fs_rec/$m/samets" "$pdb" $stamp other.obj
+	$link "fs_rec/$m/bigger" "$pdb" $stamp fs_rec.obj fill.obj
+	$link "fs_rec/$m/private" "$pdb" $stamp private.obj
+	$link "fs_rec/$m/nodebug" "" $stamp fs_rec.obj
+}
+llvm-dlltool-19 -m i386:x86-64 -d ntoskrnl.x64.def -l ntoskrnl.lib
+fs_rec x86 link86
+fs_rec x64 link64
+
+# Every product, as it is installed: PDBs gzipped.
+list=$(find fs_rec -type f | LC_ALL=C sort)
+status=0
+for f in $list; do
+	case $f in
+	*.pdb) packed=$f.gz ;;
+	*) packed=$f ;;
+	esac
+	if [ "${1:-}" = --check ]; then
+		case $packed in
+		*.gz) gzip -dc "$here/$packed" >committed ;;
+		*) cp "$here/$packed" committed ;;
+		esac
+		cmp -s "$f" committed || { echo "differs: $f" >&2; status=1; }
+		continue
+	fi
+	mkdir -p "$here/$(dirname "$f")"
+	case $packed in
+	*.gz) gzip -9n <"$f" >"$here/$packed" ;;
+	*) install -m 644 "$f" "$here/$packed" ;;
+	esac
+done
+[ "${1:-}" != --check ] || [ $status != 0 ] || echo "testdata: $(echo "$list" | wc -l) files rebuilt, all equal"
+exit $status
