@@ -56,7 +56,7 @@ link64() {
 		/timestamp:"$time" $debug /out:fs_rec.sys "$@" ntoskrnl.lib
 	keep "$o"
 }
-keep() {
+keep() { # the linker's output, to where it belongs
 	mkdir -p "$1"
 	mv fs_rec.sys "$1/"
 	[ ! -e fs_rec.pdb ] || mv fs_rec.pdb "$1/"
@@ -78,27 +78,64 @@ llvm-dlltool-19 -m i386:x86-64 -d ntoskrnl.x64.def -l ntoskrnl.lib
 fs_rec x86 link86
 fs_rec x64 link64
 
-# Every product, as it is installed: PDBs gzipped.
-list=$(find fs_rec -type f | LC_ALL=C sort)
+# The wide driver and the kernels: their own debug information, one image each.
+simple() {
+	m=$1 dir=$2 image=$3 pdb=$4 entry=$5 time=$6 source=$7
+	shift 7
+	mkdir -p "$dir/$m"
+	obj=${source%.c}.obj
+	cc "$m" "$obj" "$source" $private
+	lld-link-19 $lflags /machine:"$m" /entry:"$entry" /base:"$(base "$m")" /timestamp:"$time" $(debug "$pdb") "$@" /out:"$image" "$obj"
+	mv "$image" "$pdb" "$dir/$m/"
+}
+simple x86 wide wide.sys wide.pdb DriverEntry@8 1000000000 wide.c
+simple x64 wide wide.sys wide.pdb DriverEntry 1000000000 wide.c
+simple x86 nt ntoskrnl.exe ntkrnlmp.pdb KiSystemStartup@4 1091000000 nt32.c /version:5.1 \
+	/export:KeSetEvent /export:IoCreateDevice /export:ZwLoadDriver
+simple x64 nt ntoskrnl.exe ntkrnlmp.pdb KiSystemStartup 1600000000 nt64.c /version:10.0
+
+# Every product, under the name it is installed by: PDBs and the wide images
+# gzipped.
+list=$(find fs_rec nt wide -type f | LC_ALL=C sort)
+packed() {
+	case $1 in
+	*.pdb | wide/*) echo "$1.gz" ;;
+	*) echo "$1" ;;
+	esac
+}
+check() {
+	committed=$here/$(packed "$1")
+	case $committed in
+	*.gz) gzip -dc "$committed" >committed ;;
+	*) cp "$committed" committed ;;
+	esac
+	cmp -s "$1" committed || { echo "differs: $1" >&2; return 1; }
+}
+put() {
+	mkdir -p "$here/$(dirname "$1")"
+	case $(packed "$1") in
+	*.gz) gzip -9n <"$1" >"$here/$1.gz" ;;
+	*) install -m 644 "$1" "$here/$1" ;;
+	esac
+}
+# The table of SOURCES.md: everything after the line that begins it.
+table() {
+	sed '/^| file |/,$d' "$here/SOURCES.md"
+	echo '| file | bytes | sha256 of those bytes |'
+	echo '| --- | --- | --- |'
+	for f in $list; do
+		echo "| $(packed "$f") | $(wc -c <"$f") | $(sha256sum <"$f" | cut -d' ' -f1) |"
+	done
+}
+table >SOURCES.md
 status=0
 for f in $list; do
-	case $f in
-	*.pdb) packed=$f.gz ;;
-	*) packed=$f ;;
-	esac
-	if [ "${1:-}" = --check ]; then
-		case $packed in
-		*.gz) gzip -dc "$here/$packed" >committed ;;
-		*) cp "$here/$packed" committed ;;
-		esac
-		cmp -s "$f" committed || { echo "differs: $f" >&2; status=1; }
-		continue
-	fi
-	mkdir -p "$here/$(dirname "$f")"
-	case $packed in
-	*.gz) gzip -9n <"$f" >"$here/$packed" ;;
-	*) install -m 644 "$f" "$here/$packed" ;;
-	esac
+	if [ "${1:-}" = --check ]; then check "$f" || status=1; else put "$f"; fi
 done
-[ "${1:-}" != --check ] || [ $status != 0 ] || echo "testdata: $(echo "$list" | wc -l) files rebuilt, all equal"
+if [ "${1:-}" = --check ]; then
+	cmp -s SOURCES.md "$here/SOURCES.md" || { echo "differs: SOURCES.md" >&2; status=1; }
+	[ $status != 0 ] || echo "testdata: $(echo "$list" | wc -l) files rebuilt, all equal"
+else
+	cp SOURCES.md "$here/SOURCES.md"
+fi
 exit $status
