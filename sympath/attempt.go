@@ -1,0 +1,115 @@
+package sympath
+
+import (
+	"fmt"
+	"io"
+	"io/fs"
+	"strconv"
+	"strings"
+	"time"
+	"unicode"
+)
+
+// The words of [Attempt.Status].
+const (
+	StatusFound        = "found"             // the file is there and can be opened
+	StatusNotFound     = "not found"         // the directory is there, the file is not
+	StatusPathNotFound = "path not found"    // the directory is not there
+	StatusNoKey        = "no key"            // a symbol store, but the identity is unknown
+	StatusUnsupported  = "not supported yet" // Err says what
+	StatusOffline      = "offline"           // would need a connection
+	StatusRefused      = "refused"           // set by callers: found, but not the wanted file
+	StatusError        = "error"             // Err says why; the search went on
+)
+
+// Attempt is one probe of one place.
+type Attempt struct {
+	Store    string        // the path element, as typed
+	Location string        // the file probed for
+	Origin   Origin        // what kind of place it is
+	Status   string        // one of the Status constants
+	Err      error         // more about the status, or nil
+	Elapsed  time.Duration // how long the probe took
+}
+
+// String returns the attempt as the line !sym noisy prints.
+func (a Attempt) String() string {
+	prefix := "DBGHELP: "
+	switch a.Origin {
+	case OriginSymsrv, OriginCache, OriginUNC:
+		prefix = "SYMSRV:  UNC: "
+	case OriginHTTP:
+		prefix = "SYMSRV:  HTTPGET: "
+	}
+	line := prefix + printable(a.Location) + " - " + a.words()
+	if a.Err != nil {
+		line += ": " + printable(a.Err.Error())
+	}
+	return line
+}
+
+func (a Attempt) words() string {
+	switch a.Status {
+	case StatusFound:
+		return "OK"
+	case StatusNotFound:
+		return "file not found"
+	}
+	return a.Status
+}
+
+// NotFoundError ends a search that gave no acceptable file. It is an
+// [fs.ErrNotExist] for errors.Is.
+type NotFoundError struct {
+	Query    Query
+	Attempts []Attempt // in the order they were made
+}
+
+// Error implements the error interface in one line that counts the attempts by status.
+func (e *NotFoundError) Error() string {
+	if len(e.Attempts) == 0 {
+		return e.Query.String() + ": not found: no place to look in"
+	}
+	var order []string
+	count := map[string]int{}
+	for _, a := range e.Attempts {
+		if count[a.Status]++; count[a.Status] == 1 {
+			order = append(order, a.Status)
+		}
+	}
+	for i, status := range order {
+		order[i] = strconv.Itoa(count[status]) + " " + status
+	}
+	return fmt.Sprintf("%s: not found: %s", e.Query, strings.Join(order, ", "))
+}
+
+// Is makes the error match [fs.ErrNotExist].
+func (e *NotFoundError) Is(target error) bool { return target == fs.ErrNotExist }
+
+// Format implements [fmt.Formatter]: %v is the one line of Error, %+v adds
+// every attempt on a line of its own, as !sym noisy prints them.
+func (e *NotFoundError) Format(w fmt.State, verb rune) {
+	if verb == 'q' {
+		io.WriteString(w, strconv.Quote(e.Error()))
+		return
+	}
+	io.WriteString(w, e.Error())
+	if verb != 'v' || !w.Flag('+') {
+		return
+	}
+	for _, a := range e.Attempts {
+		io.WriteString(w, "\n"+a.String())
+	}
+}
+
+// printable returns text from untrusted data in a form that cannot drive a
+// terminal: unchanged when every rune prints, else escaped by the rules of %q.
+func printable(s string) string {
+	for _, r := range s {
+		if !unicode.IsPrint(r) || r == unicode.ReplacementChar {
+			quoted := strconv.Quote(s)
+			return strings.ReplaceAll(quoted[1:len(quoted)-1], `\\`, `\`)
+		}
+	}
+	return s
+}
