@@ -1,0 +1,35 @@
+package hexaddr_test
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/symres/symres/internal/hexaddr"
+)
+
+func ExampleAddr() {
+	fmt.Println(hexaddr.Addr(0xfe0c8000))
+	fmt.Println(hexaddr.Addr(0xfffff80003b00000))
+	// Output:
+	// fe0c8000
+	// fffff800`03b00000
+}
+
+func ExampleWide() {
+	fmt.Println(hexaddr.Wide(0x10000))
+	// Output: 00000000`00010000
+}
+
+func TestAddr(t *testing.T) {
+	for _, c := range []struct {
+		a    uint64
+		want string
+	}{
+		{0, "00000000"}, {0xffffffff, "ffffffff"}, {0x100000000, "00000001`00000000"},
+		{0x6fb37a60000, "000006fb`37a60000"}, {^uint64(0), "ffffffff`ffffffff"},
+	} {
+		if got := hexaddr.Addr(c.a); got != c.want {
+			t.Errorf("Addr(%#x) = %s, want %s", c.a, got, c.want)
+		}
+	}
+}
