@@ -1,0 +1,120 @@
+package crashdump
+
+import (
+	"fmt"
+	"math"
+
+	"github.com/symres/symres/memsource"
+)
+
+// maxPages is the number of pages a dump may claim, 64 TB of 4 KB pages: above
+// what any Windows supports, and low enough that an index of it stays small.
+const maxPages = 1 << 34
+
+// stretch is a row of pages that share a fate.
+type stretch struct {
+	pages  uint64 // how many, counted from the page asked for; 0: all above it
+	reason memsource.Reason
+	off    uint64 // where the bytes are in the file, when held
+	held   bool
+}
+
+// pageMap says where physical pages are in the file.
+type pageMap interface {
+	find(page uint64) (stretch, error)
+	problems(fileSize uint64) []error
+}
+
+// Physical returns a source over the physical memory in a full or bitmap dump.
+// Addresses are physical. A page the dump does not hold faults with
+// [memsource.NotInDump], Physical set, and Len reaching to the next page held
+// as far as that is known; a page beyond the end of a truncated file faults
+// with [memsource.Truncated]. The source is safe for concurrent use.
+//
+// Errors wrap [ErrNoPages] for a triage dump, [ErrUnsupported] for the types
+// not read, and [ErrFormat] when the page tables of the file make no sense.
+func (f *File) Physical() (memsource.Source, error) {
+	pages, err := f.pagesOnce()
+	if err != nil {
+		return nil, err
+	}
+	return &physical{file: f, pages: pages, shift: f.header.pageShift()}, nil
+}
+
+func (f *File) loadPages() (pageMap, error) {
+	switch f.header.Type {
+	case Full:
+		return f.loadRuns()
+	case BitmapFull, BitmapKernel:
+		return f.loadBitmap()
+	case Triage:
+		return nil, fmt.Errorf("crash dump: %w", ErrNoPages)
+	default:
+		return nil, f.unsupported()
+	}
+}
+
+func (f *File) unsupported() error {
+	return fmt.Errorf("crash dump of type %d (%s): %w", uint32(f.header.Type), f.header.Type, ErrUnsupported)
+}
+
+type physical struct {
+	file  *File
+	pages pageMap
+	shift uint
+}
+
+// ReadMemory implements [memsource.Source].
+func (p *physical) ReadMemory(buf []byte, addr uint64) (int, error) {
+	below, past := memsource.Clip(buf, addr)
+	for done := 0; done < len(below); {
+		n, err := p.read(below[done:], addr+uint64(done))
+		done += n
+		if err != nil {
+			return done, err
+		}
+	}
+	return len(below), past
+}
+
+// read reads from at to the end of its stretch of pages at most. With an error
+// it read nothing.
+func (p *physical) read(buf []byte, at uint64) (int, error) {
+	s, err := p.pages.find(at >> p.shift)
+	if err != nil {
+		return 0, physicalFault(memsource.IO, at, 0, err)
+	}
+	left := s.bytes(p.shift, at)
+	if !s.held {
+		return 0, physicalFault(s.reason, at, left, nil)
+	}
+	if uint64(len(buf)) > left {
+		buf = buf[:left]
+	}
+	n, err := p.file.readSome(buf, s.off+at&(1<<p.shift-1))
+	switch {
+	case n > 0:
+		return n, nil // what is missing, if anything, faults on the next turn
+	case err != nil:
+		return 0, physicalFault(memsource.IO, at, 0, err)
+	}
+	return 0, physicalFault(memsource.Truncated, at, left, nil)
+}
+
+func physicalFault(r memsource.Reason, at, size uint64, err error) error {
+	f := memsource.NewFault(r, at, size)
+	f.Physical, f.Err = at, err
+	return f
+}
+
+// bytes returns how far the stretch found for at reaches beyond at.
+func (s stretch) bytes(shift uint, at uint64) uint64 {
+	top := -at // bytes up to the top of the address space
+	if at == 0 {
+		top = math.MaxUint64
+	}
+	if s.pages == 0 || s.pages > top>>shift {
+		return top
+	}
+	return s.pages<<shift - at&(1<<shift-1)
+}

@@ -1,0 +1,182 @@
+package memsource
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"strconv"
+	"strings"
+
+	"github.com/symres/symres/internal/hexaddr"
+)
+
+// pageShift is the granularity in which a Fault's file offsets advance. Every
+// machine whose pages are found in a paging file here has 4 KB pages.
+const pageShift = 12
+
+// Fault is the error of a read that fell short: where, why, and where the bytes
+// are instead. It matches the sentinels of this package through [errors.Is] and
+// unwraps to Err. A Fault handed out must not be changed; it is then safe for
+// concurrent use. Build one with [NewFault] so that Status is never forgotten.
+type Fault struct {
+	Addr   uint64   // first unreadable byte
+	Len    uint64   // bytes from Addr known to share the fate; 0: nothing is known beyond Addr itself
+	Reason Reason   // why
+	Status NTStatus // the reason as a status code; kd's own line prints StatusUnsuccessful for all of them
+
+	PTE   uint64 // last page-table entry seen, 0 if none
+	Level int8   // its level: 0 PTE, 1 PDE, 2 PDPTE, 3 PML4E
+
+	PageFile       int    // PagedOut, Compressed: number of the paging file
+	PageFileOffset uint64 // and byte offset in it of the page that holds Addr
+
+	File       string // FileBacked: file the page is mapped from, as the target spells it; "" if not known
+	FileOffset uint64 // and byte offset in it of the page that holds Addr
+
+	Physical uint64 // NotInDump: physical address of Addr; TableNotInDump: of the entry that is missing
+
+	Err error // what lies behind it, if anything
+}
+
+// NewFault returns a Fault with the status that belongs to r. A size of 0 says
+// that nothing is known about the bytes after addr.
+func NewFault(r Reason, addr, size uint64) *Fault {
+	return &Fault{Addr: addr, Len: size, Reason: r, Status: r.Status()}
+}
+
+// Error describes the fault on one line, such as
+// "fe0c8000: paged out: pagefile 0 offset 0x1234000".
+func (f *Fault) Error() string {
+	s := hexaddr.Addr(f.Addr) + ": " + f.detail()
+	if f.Err != nil {
+		s += ": " + printable(f.Err.Error())
+	}
+	return s
+}
+
+// detail is the reason with what is known about it.
+func (f *Fault) detail() string {
+	switch f.Reason {
+	case PagedOut, Compressed:
+		return fmt.Sprintf("%v: pagefile %d offset %#x", f.Reason, f.PageFile, f.PageFileOffset)
+	case FileBacked:
+		if f.File == "" {
+			return "not resident: in a file whose name is not known"
+		}
+		return fmt.Sprintf("not resident: %s at offset %#x", printable(f.File), f.FileOffset)
+	case NotInDump:
+		if f.Physical != 0 {
+			return fmt.Sprintf("page %x is not in the dump", f.Physical>>pageShift)
+		}
+	case TableNotInDump:
+		if f.Physical != 0 {
+			return fmt.Sprintf("page table page %x is not in the dump", f.Physical>>pageShift)
+		}
+	}
+	return f.Reason.String()
+}
+
+// Is reports whether target is a sentinel of this package that covers the reason.
+func (f *Fault) Is(target error) bool { return f.Reason.covers(target) }
+
+// Unwrap returns Err.
+func (f *Fault) Unwrap() error { return f.Err }
+
+// At returns the fault as a read of addr sees it, which must lie inside
+// [Addr, Addr+Len) or be Addr: Len shrinks, offsets move on by whole pages.
+// Outside of that range only Addr is set and nothing is known of the length.
+func (f *Fault) At(addr uint64) *Fault {
+	c := *f
+	c.Addr = addr
+	if addr == f.Addr {
+		return &c
+	}
+	past := addr - f.Addr
+	if past >= f.Len {
+		c.Len = 0
+		return &c
+	}
+	c.Len -= past
+	pages := (addr>>pageShift - f.Addr>>pageShift) << pageShift
+	switch f.Reason {
+	case PagedOut, Compressed:
+		c.PageFileOffset += pages
+	case FileBacked:
+		c.FileOffset += pages
+	case NotInDump:
+		if f.Physical != 0 {
+			c.Physical += past
+		}
+	}
+	return &c
+}
+
+// after returns how many bytes from Addr a reader may step over: Len, or to
+// the end of the page where Len is not known. It is never 0.
+func (f *Fault) after() uint64 {
+	if f.Len != 0 {
+		return f.Len
+	}
+	const page = 1 << pageShift
+	return page - f.Addr%page
+}
+
+// typed returns err if it carries a Fault at addr, and else a Fault at addr
+// made from what err does carry.
+func typed(err error, addr uint64) error {
+	f, ok := errors.AsType[*Fault](err)
+	switch {
+	case ok && f.Addr == addr && f.Status != 0:
+		return err
+	case ok && f.Addr == addr:
+		f = f.At(addr)
+	case ok:
+		f = f.At(addr)
+		f.Len = 0
+	default:
+		f = untyped(err, addr)
+	}
+	f.Status = f.Reason.Status()
+	return f
+}
+
+// untyped makes a Fault of a foreign error. io.EOF becomes
+// io.ErrUnexpectedEOF: a hole must never look like the end of a file.
+func untyped(err error, addr uint64) *Fault {
+	f := NewFault(Unknown, addr, 0)
+	f.Err = err
+	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+		f.Reason = Canceled
+	}
+	if errors.Is(err, io.EOF) {
+		f.Err = io.ErrUnexpectedEOF
+	}
+	return f
+}
+
+// faultOf returns the Fault of a failed read that ended at addr.
+func faultOf(err error, addr uint64) *Fault {
+	f, _ := errors.AsType[*Fault](typed(err, addr))
+	return f
+}
+
+// span returns the size of the inclusive range [first, last], saturated for
+// the one range whose size does not fit: the whole address space.
+func span(first, last uint64) uint64 {
+	if n := last - first + 1; n != 0 {
+		return n
+	}
+	return math.MaxUint64
+}
+
+// printable returns s, quoted when it holds anything that would not print as
+// itself on one line. Names come from the target.
+func printable(s string) string {
+	hidden := func(r rune) bool { return !strconv.IsPrint(r) }
+	if strings.ContainsFunc(s, hidden) || strings.ToValidUTF8(s, "") != s {
+		return strconv.Quote(s)
+	}
+	return s
+}
