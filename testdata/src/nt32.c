@@ -148,8 +148,9 @@ struct _KDDEBUGGER_DATA64 {
 	u8 Gap1[0x48 - 0x20];
 	struct _PTR64 PsLoadedModuleList, PsActiveProcessHead, PspCidTable;
 	u8 Gap2[0xc0 - 0x60];
-	struct _PTR64 MmPfnDatabase;
-	u8 Gap3[0x120 - 0xc8];
+	struct _PTR64 MmPfnDatabase, MmSystemPtesStart, MmSystemPtesEnd, MmSubsectionBase;
+	u8 Gap3[0x110 - 0xe0];
+	struct _PTR64 MmNonPagedPoolStart, MmNonPagedPoolEnd;
 	struct _PTR64 MmPagedPoolStart, MmPagedPoolEnd, MmPagedPoolInformation;
 	u64 MmPageSize;
 	u8 Gap4[0x1c8 - 0x140];
@@ -164,7 +165,7 @@ struct _KDDEBUGGER_DATA64 {
 struct _LIST_ENTRY PsLoadedModuleList = {&PsLoadedModuleList, &PsLoadedModuleList};
 struct _LIST_ENTRY PsActiveProcessHead = {&PsActiveProcessHead, &PsActiveProcessHead};
 void *PspCidTable, *MmPfnDatabase, *MmUnloadedDrivers;
-u32 MmPagedPoolStart, MmPagedPoolEnd, MmLastUnloadedDriver;
+u32 MmSubsectionBase, MmNonPagedPoolStart, MmNonPagedPoolEnd, MmPagedPoolStart, MmPagedPoolEnd, MmLastUnloadedDriver;
 void *MmHighestUserAddress = (void *)0x7ffeffff, *MmSystemRangeStart = (void *)0x80000000;
 u32 NtBuildNumber = 0xf0000a28;
 const char NtBuildLab[] = "2600.xpsp_sp2_fixture";
@@ -173,6 +174,7 @@ struct _KDDEBUGGER_DATA64 KdDebuggerDataBlock = {
 	.Header = {.OwnerTag = 0x4742444b, .Size = sizeof(struct _KDDEBUGGER_DATA64)},
 	.PsLoadedModuleList = P(PsLoadedModuleList), .PsActiveProcessHead = P(PsActiveProcessHead),
 	.PspCidTable = P(PspCidTable), .MmPfnDatabase = P(MmPfnDatabase),
+	.MmSubsectionBase = P(MmSubsectionBase), .MmNonPagedPoolStart = P(MmNonPagedPoolStart), .MmNonPagedPoolEnd = P(MmNonPagedPoolEnd),
 	.MmPagedPoolStart = P(MmPagedPoolStart), .MmPagedPoolEnd = P(MmPagedPoolEnd), .MmPageSize = 0x1000,
 	.MmHighestUserAddress = P(MmHighestUserAddress), .MmSystemRangeStart = P(MmSystemRangeStart),
 	.NtBuildLab = P(NtBuildLab), .MmUnloadedDrivers = P(MmUnloadedDrivers), .MmLastUnloadedDriver = P(MmLastUnloadedDriver),
@@ -187,7 +189,8 @@ AT(_KLDR_DATA_TABLE_ENTRY, CheckSum, 0x40); AT(_KLDR_DATA_TABLE_ENTRY, LoadedImp
 AT(_LDR_DATA_TABLE_ENTRY, DllBase, 0x18); AT(_LDR_DATA_TABLE_ENTRY, BaseDllName, 0x2c); AT(_LDR_DATA_TABLE_ENTRY, TimeDateStamp, 0x44);
 AT(_EPROCESS, Pcb.DirectoryTableBase, 0x18); AT(_EPROCESS, UniqueProcessId, 0x84); AT(_EPROCESS, ActiveProcessLinks, 0x88);
 AT(_EPROCESS, VadRoot, 0x11c); AT(_EPROCESS, SectionBaseAddress, 0x13c); AT(_EPROCESS, ImageFileName, 0x174); AT(_EPROCESS, Peb, 0x1b0);
-AT(_KDDEBUGGER_DATA64, PsLoadedModuleList, 0x48); AT(_KDDEBUGGER_DATA64, MmPagedPoolStart, 0x120); AT(_KDDEBUGGER_DATA64, MmPageSize, 0x138);
+AT(_KDDEBUGGER_DATA64, PsLoadedModuleList, 0x48); AT(_KDDEBUGGER_DATA64, MmSubsectionBase, 0xd8);
+AT(_KDDEBUGGER_DATA64, MmNonPagedPoolStart, 0x110); AT(_KDDEBUGGER_DATA64, MmPagedPoolStart, 0x120); AT(_KDDEBUGGER_DATA64, MmPageSize, 0x138);
 AT(_KDDEBUGGER_DATA64, MmUnloadedDrivers, 0x220);
 
 /* A pointer to a structure keeps its type record. */

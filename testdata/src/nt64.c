@@ -122,8 +122,7 @@ struct _SUBSECTION {
 	struct _CONTROL_AREA *ControlArea;
 	struct _MMPTE *SubsectionBase;
 	struct _SUBSECTION *NextSubsection;
-	u8 GlobalPerSessionHead[24];
-	u32 CreationWaitList;
+	union { struct _RTL_AVL_TREE GlobalPerSessionHead; void *CreationWaitList, *SessionDriverProtos; };
 	union _SUBSECTION_U u;
 	u32 StartingSector, NumberOfFullSectors, PtesInSubsection, u1, UnusedPtes;
 };
@@ -244,7 +243,7 @@ struct _KDDEBUGGER_DATA64 KdDebuggerDataBlock = {
 #define AT(t, f, o) _Static_assert(__builtin_offsetof(struct t, f) == (o), #t "." #f)
 AT(_MMVAD_SHORT, StartingVpn, 0x18); AT(_MMVAD_SHORT, StartingVpnHigh, 0x20); AT(_MMVAD_SHORT, u, 0x30);
 AT(_MMVAD, Subsection, 0x48); AT(_MMVAD, FirstPrototypePte, 0x50); AT(_MMVAD, FileObject, 0x80);
-AT(_SUBSECTION, SubsectionBase, 0x08); AT(_SUBSECTION, StartingSector, 0x38); AT(_SUBSECTION, PtesInSubsection, 0x40);
+AT(_SUBSECTION, SubsectionBase, 0x08); AT(_SUBSECTION, StartingSector, 0x24); AT(_SUBSECTION, PtesInSubsection, 0x2c);
 AT(_CONTROL_AREA, FilePointer, 0x40); AT(_FILE_OBJECT, FileName, 0x58);
 AT(_KLDR_DATA_TABLE_ENTRY, DllBase, 0x30); AT(_KLDR_DATA_TABLE_ENTRY, FullDllName, 0x48); AT(_KLDR_DATA_TABLE_ENTRY, BaseDllName, 0x58);
 AT(_KLDR_DATA_TABLE_ENTRY, CheckSum, 0x78); AT(_KLDR_DATA_TABLE_ENTRY, SizeOfImageNotRounded, 0x98); AT(_KLDR_DATA_TABLE_ENTRY, TimeDateStamp, 0x9c);
