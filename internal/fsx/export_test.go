@@ -1,0 +1,4 @@
+package fsx
+
+// ReadWhole lets tests use a small limit.
+var ReadWhole = readWhole

@@ -1,0 +1,133 @@
+// Package fsx opens files and directories that may have been put there to
+// cause trouble.
+//
+// [Open] takes regular files only: a directory, FIFO or device in place of a
+// symbol file is an error at once, never a read that hangs. [Dir] gives the
+// same rule to a directory as an fs.FS, and [Lookup] and [Matches] find names in any fs.FS
+// without regard to letter case, as symbol stores need on systems that tell
+// cases apart.
+package fsx
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"sync"
+
+	"golang.org/x/exp/mmap"
+)
+
+var (
+	// ErrNotRegular is wrapped by the errors for directories, FIFOs, sockets
+	// and devices where a file is wanted.
+	ErrNotRegular = errors.New("not a regular file")
+	// ErrTooLarge is wrapped by the errors for what exceeds a limit of this package.
+	ErrTooLarge = errors.New("too large")
+)
+
+// File is an open regular file. It is safe for concurrent use; a read that
+// begins before Close ends before the file is gone.
+type File struct {
+	mu     sync.RWMutex // held for writing only by Close
+	r      io.ReaderAt
+	closer io.Closer
+	name   string
+	size   int64
+	closed bool
+}
+
+// Open opens the regular file at path, following symbolic links. Anything else
+// is an error that wraps [ErrNotRegular]; opening never blocks.
+func Open(path string) (*File, error) {
+	f, err := openRegular(path)
+	if err != nil {
+		return nil, err
+	}
+	fi, err := f.Stat()
+	if err != nil {
+		f.Close()
+		return nil, err
+	}
+	return &File{r: f, closer: f, name: path, size: fi.Size()}, nil
+}
+
+// Map opens a file like [Open] and maps it into memory. It is for files that
+// belong to the caller: if somebody cuts a mapped file short, reading it
+// crashes the process. Where the file cannot be mapped it is read instead.
+func Map(path string) (*File, error) {
+	f, err := Open(path)
+	if err != nil {
+		return nil, err
+	}
+	m, err := mmap.Open(path)
+	if err != nil {
+		return f, nil
+	}
+	f.Close()
+	return &File{r: m, closer: m, name: path, size: int64(m.Len())}, nil
+}
+
+// openRegular checks after opening, so that the file cannot be swapped in between.
+func openRegular(path string) (*os.File, error) {
+	f, err := os.OpenFile(path, os.O_RDONLY|nonBlock, 0)
+	if err != nil {
+		return nil, err
+	}
+	fi, err := f.Stat()
+	if err == nil && !fi.Mode().IsRegular() {
+		err = notRegular(path, fi.Mode())
+	}
+	if err != nil {
+		f.Close()
+		return nil, err
+	}
+	return f, nil
+}
+
+func notRegular(path string, mode fs.FileMode) error {
+	err := ErrNotRegular
+	switch {
+	case mode.IsDir():
+		err = fmt.Errorf("%w but a directory", ErrNotRegular)
+	case mode&fs.ModeNamedPipe != 0:
+		err = fmt.Errorf("%w but a FIFO", ErrNotRegular)
+	case mode&fs.ModeDevice != 0:
+		err = fmt.Errorf("%w but a device", ErrNotRegular)
+	case mode&fs.ModeSocket != 0:
+		err = fmt.Errorf("%w but a socket", ErrNotRegular)
+	}
+	return &fs.PathError{Op: "open", Path: path, Err: err}
+}
+
+// Size returns the length in bytes when the file was opened.
+func (f *File) Size() int64 { return f.size }
+
+// Name returns the name the file was opened by.
+func (f *File) Name() string { return f.name }
+
+// ReadAt implements [io.ReaderAt]. After Close it fails with an error that
+// wraps [fs.ErrClosed].
+func (f *File) ReadAt(p []byte, off int64) (int, error) {
+	f.mu.RLock()
+	defer f.mu.RUnlock()
+	if f.closed {
+		return 0, &fs.PathError{Op: "read", Path: f.name, Err: fs.ErrClosed}
+	}
+	return f.r.ReadAt(p, off)
+}
+
+// Close closes the file. Closing again does nothing.
+func (f *File) Close() error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.closed {
+		return nil
+	}
+	f.closed = true
+	if f.closer == nil {
+		return nil
+	}
+	return f.closer.Close()
+}

@@ -1,0 +1,168 @@
+package fsx_test
+
+import (
+	"archive/zip"
+	"bytes"
+	"errors"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"sync"
+	"testing"
+	"testing/fstest"
+
+	"github.com/symres/symres/internal/fsx"
+)
+
+func writeFile(t *testing.T, path, content string) string {
+	t.Helper()
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, []byte(content), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+func readAll(t *testing.T, f *fsx.File) string {
+	t.Helper()
+	b, err := io.ReadAll(io.NewSectionReader(f, 0, f.Size()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
+}
+
+func TestOpen(t *testing.T) {
+	path := writeFile(t, filepath.Join(t.TempDir(), "f"), "hello")
+	for name, open := range map[string]func(string) (*fsx.File, error){"Open": fsx.Open, "Map": fsx.Map} {
+		f, err := open(path)
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		if got := readAll(t, f); got != "hello" || f.Size() != 5 || f.Name() != path {
+			t.Errorf("%s: read %q, size %d, name %s", name, got, f.Size(), f.Name())
+		}
+		if n, err := f.ReadAt(make([]byte, 4), 3); n != 2 || err != io.EOF {
+			t.Errorf("%s: read over the end = %d, %v; want 2, EOF", name, n, err)
+		}
+		for range 2 {
+			if err := f.Close(); err != nil {
+				t.Errorf("%s: Close: %v", name, err)
+			}
+		}
+		if _, err := f.ReadAt(make([]byte, 1), 0); !errors.Is(err, fs.ErrClosed) {
+			t.Errorf("%s: read after Close: %v", name, err)
+		}
+	}
+}
+
+func TestMap_emptyFile(t *testing.T) {
+	f, err := fsx.Map(writeFile(t, filepath.Join(t.TempDir(), "f"), ""))
+	if err != nil || f.Size() != 0 {
+		t.Fatalf("size %d, %v", f.Size(), err)
+	}
+	if _, err := f.ReadAt(make([]byte, 1), 0); err != io.EOF {
+		t.Errorf("read: %v, want EOF", err)
+	}
+	if err := f.Close(); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestOpen_refused(t *testing.T) {
+	dir := t.TempDir()
+	file := writeFile(t, filepath.Join(dir, "f"), "x")
+	if _, err := fsx.Open(dir); !errors.Is(err, fsx.ErrNotRegular) {
+		t.Errorf("directory: %v", err)
+	}
+	if _, err := fsx.Open(filepath.Join(dir, "none")); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("nothing there: %v", err)
+	}
+	if f, err := fsx.Open(filepath.Join(file, "below")); err == nil || f != nil {
+		t.Errorf("path through a file: %v", err)
+	}
+	if _, err := fsx.OpenFS(fsx.Dir(dir), "."); !errors.Is(err, fsx.ErrNotRegular) {
+		t.Errorf("OpenFS of a directory: %v", err)
+	}
+}
+
+func TestFile_closeWhileReading(t *testing.T) {
+	path := writeFile(t, filepath.Join(t.TempDir(), "f"), string(make([]byte, 1<<16)))
+	f, err := fsx.Map(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var wg sync.WaitGroup
+	for range 4 {
+		wg.Go(func() {
+			buf := make([]byte, 1<<12)
+			for {
+				if _, err := f.ReadAt(buf, 100); err != nil {
+					if !errors.Is(err, fs.ErrClosed) {
+						t.Errorf("read: %v", err)
+					}
+					return
+				}
+			}
+		})
+	}
+	f.Close()
+	wg.Wait()
+}
+
+func TestDir(t *testing.T) {
+	dir := t.TempDir()
+	writeFile(t, filepath.Join(dir, "a", "b.txt"), "b")
+	writeFile(t, filepath.Join(dir, "c"), "c")
+	if err := fstest.TestFS(fsx.Dir(dir), "a/b.txt", "c"); err != nil {
+		t.Error(err)
+	}
+	for _, name := range []string{"../" + filepath.Base(dir) + "/c", "/c", "", "a/../c"} {
+		if _, err := fsx.Dir(dir).Open(name); !errors.Is(err, fs.ErrInvalid) {
+			t.Errorf("Open(%q): %v", name, err)
+		}
+	}
+	if _, err := fsx.Dir("").Open("c"); err == nil {
+		t.Error("the empty directory name gave a file")
+	}
+}
+
+func TestOpenFS_withoutReadAt(t *testing.T) {
+	var buf bytes.Buffer
+	w := zip.NewWriter(&buf)
+	part, err := w.Create("x.pdb")
+	if err != nil {
+		t.Fatal(err)
+	}
+	io.WriteString(part, "packed")
+	w.Close()
+	archive, err := zip.NewReader(bytes.NewReader(buf.Bytes()), int64(buf.Len()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	f, err := fsx.OpenFS(archive, "x.pdb")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := readAll(t, f); got != "packed" {
+		t.Errorf("read %q", got)
+	}
+	if err := f.Close(); err != nil {
+		t.Error(err)
+	}
+	if _, err := f.ReadAt(make([]byte, 1), 0); !errors.Is(err, fs.ErrClosed) {
+		t.Errorf("read after Close: %v", err)
+	}
+}
+
+func TestReadWhole_limit(t *testing.T) {
+	if f, err := fsx.ReadWhole(bytes.NewReader(make([]byte, 8)), "x", 8); err != nil || f.Size() != 8 {
+		t.Errorf("at the limit: %v", err)
+	}
+	if _, err := fsx.ReadWhole(bytes.NewReader(make([]byte, 9)), "x", 8); !errors.Is(err, fsx.ErrTooLarge) {
+		t.Errorf("over the limit: %v", err)
+	}
+}
