@@ -1,0 +1,78 @@
+// Package pedisk reads the headers of an on-disk PE image with saferwall/pe.
+//
+// It is the only package that may import saferwall/pe, and it fences it in:
+// the library sees the header bytes alone, in Fast mode, with a logger that
+// says nothing. The debug directory and the CodeView record are parsed by
+// internal/peimage, because saferwall/pe sizes them from unchecked fields.
+package pedisk
+
+import (
+	"fmt"
+	"io"
+
+	"github.com/saferwall/pe"
+	"github.com/saferwall/pe/log"
+
+	"github.com/symres/symres/internal/peimage"
+)
+
+// maxHeader bounds the header bytes handed over. The section table of an
+// image with a hundred sections ends below 8 KiB.
+const maxHeader = 64 << 10
+
+// ReadHeaders reads the headers of the image file behind r. It returns an
+// error wrapping [peimage.ErrFormat] when they are not those of a PE image.
+func ReadHeaders(r io.ReaderAt, size int64) (*peimage.Headers, error) {
+	b := make([]byte, min(size, maxHeader))
+	n, err := r.ReadAt(b, 0)
+	if n < len(b) {
+		return nil, fmt.Errorf("image headers: %w", err)
+	}
+	f, err := pe.NewBytes(b, &pe.Options{Fast: true, Logger: silent{}})
+	if err == nil {
+		err = f.Parse()
+	}
+	if err != nil {
+		return nil, fmt.Errorf("image headers: %w: %w", peimage.ErrFormat, err)
+	}
+	h := convert(f)
+	// The library sorts the table and stops at sections it finds odd; segment
+	// numbers count entries, so the table is read again as it stands.
+	table := int64(f.DOSHeader.AddressOfNewEXEHeader) + 24 + int64(f.NtHeader.FileHeader.SizeOfOptionalHeader)
+	h.Sections, h.SectionErr = peimage.ReadSections(r, table, h.NumberOfSections)
+	return h, nil
+}
+
+// silent drops what the library would print on stdout.
+type silent struct{}
+
+func (silent) Log(log.Level, ...any) error { return nil }
+
+func convert(f *pe.File) *peimage.Headers {
+	fh := f.NtHeader.FileHeader
+	h := &peimage.Headers{
+		Machine: uint16(fh.Machine), Characteristics: uint16(fh.Characteristics),
+		NumberOfSections: fh.NumberOfSections, TimeDateStamp: fh.TimeDateStamp,
+	}
+	switch o := f.NtHeader.OptionalHeader.(type) {
+	case pe.ImageOptionalHeader32:
+		h.Magic, h.ImageBase = o.Magic, uint64(o.ImageBase)
+		h.SizeOfImage, h.SizeOfHeaders, h.CheckSum = o.SizeOfImage, o.SizeOfHeaders, o.CheckSum
+		h.SectionAlignment, h.FileAlignment = o.SectionAlignment, o.FileAlignment
+		h.Directories = directories(o.DataDirectory[:], o.NumberOfRvaAndSizes)
+	case pe.ImageOptionalHeader64:
+		h.Magic, h.ImageBase = o.Magic, o.ImageBase
+		h.SizeOfImage, h.SizeOfHeaders, h.CheckSum = o.SizeOfImage, o.SizeOfHeaders, o.CheckSum
+		h.SectionAlignment, h.FileAlignment = o.SectionAlignment, o.FileAlignment
+		h.Directories = directories(o.DataDirectory[:], o.NumberOfRvaAndSizes)
+	}
+	return h
+}
+
+func directories(all []pe.DataDirectory, n uint32) []peimage.Directory {
+	dirs := make([]peimage.Directory, 0, len(all))
+	for _, d := range all[:min(int64(n), int64(len(all)))] {
+		dirs = append(dirs, peimage.Directory{RVA: d.VirtualAddress, Size: d.Size})
+	}
+	return dirs
+}
