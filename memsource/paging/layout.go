@@ -1,0 +1,176 @@
+package paging
+
+// Layout says where Windows keeps things inside the page-table entries the
+// processor does not look at. The positions moved over the years; [LayoutFor]
+// knows them by build, and a caller with the kernel's types can fill in its
+// own. A Layout is a plain value: copy it and change what is known better,
+// such as the bases of the XP pools or the InvalidMask.
+type Layout struct {
+	Origin string // where the positions come from, for reports
+
+	PageFile        Field // number of the paging file
+	PageFileOffset  Field // page within it
+	Protection      Field // the software protection, MM_* values
+	TransitionFrame Field // frame of a page on its way out
+	VADMarker       Field // all ones: the prototype PTE is to be found through the VAD
+
+	Proto      Address // of the prototype PTE
+	Subsection Address // of the SUBSECTION a mapped page belongs to
+
+	// SwizzleBit is the position of the bit that tells, when clear, that the
+	// high part was stored combined with InvalidMask so that speculation
+	// through it (L1TF) hits no memory; 0 where the layout has no such bit.
+	SwizzleBit uint8
+	// InvalidMask is nt!MiState's InvalidPteMask, if MaskKnown. When it is not
+	// known, the usual bit 45 is taken out where the plain value leads nowhere.
+	InvalidMask uint64
+	MaskKnown   bool
+
+	// A prototype PTE with v&FileMask == FileValue also marks a mapped file;
+	// no such mark exists when FileMask is 0.
+	FileMask, FileValue uint64
+}
+
+// Field is a run of Width bits beginning at bit Shift.
+type Field struct{ Shift, Width uint8 }
+
+func (f Field) of(v uint64) uint64 { return v >> f.Shift & (1<<f.Width - 1) }
+
+func (f Field) allOnes(v uint64) bool { return f.Width > 0 && f.of(v) == 1<<f.Width-1 }
+
+// Move takes Width bits at From of an entry to bit To of an address.
+type Move struct{ From, Width, To uint8 }
+
+func (m Move) of(v uint64) uint64 { return v >> m.From & (1<<m.Width - 1) << m.To }
+
+// Address says how an entry spells a kernel address: Low and High are put
+// together and added to Base. Three details vary: SignBit, if not 0, is the top
+// bit of the result, which is extended upwards. PoolBit, if not 0, is a bit of
+// the entry that chooses, when clear, to count down from Top instead. Relative
+// says that Base is needed, so that a Base of 0 means not known.
+type Address struct {
+	Low, High Move
+	Base, Top uint64
+	SignBit   uint8
+	PoolBit   uint8
+	Relative  bool
+}
+
+// decode returns the address in v, and false if a base it needs is not known.
+func (a Address) decode(v uint64) (uint64, bool) {
+	off := a.Low.of(v) | a.High.of(v)
+	if a.SignBit != 0 {
+		up := 63 - a.SignBit
+		off = uint64(int64(off<<up) >> up)
+	}
+	if a.PoolBit != 0 && v>>a.PoolBit&1 == 0 {
+		return a.Top - off, a.Top != 0
+	}
+	return a.Base + off, a.Base != 0 || !a.Relative
+}
+
+// The builds at which positions changed.
+const (
+	buildVista  = 6000
+	build1803   = 17134 // pagefile number moves to make room for the swizzle bit
+	buildWin11b = 22621 // 22H2: mapped files marked without a subsection form
+)
+
+// LayoutFor returns the layout of a Windows build. The positions are embedded,
+// from the public kernel types of those builds (MMPTE_SOFTWARE, _PROTOTYPE,
+// _TRANSITION, _SUBSECTION) and, for XP, measured in its PDB; Origin names the
+// row. Build 0 gives the oldest row of the mode.
+func LayoutFor(m Mode, build uint32) Layout {
+	switch {
+	case m == X86 && build < buildVista:
+		return layoutXP()
+	case m == X86:
+		return layout7()
+	case build < build1803:
+		return layout64()
+	}
+	l := layout64()
+	l.Origin = "embedded: x64, Windows 10 1803 and later"
+	l.PageFile = Field{12, 4}
+	l.SwizzleBit = 4
+	if build >= buildWin11b {
+		l.Origin = "embedded: x64, Windows 11 22H2 and later"
+		l.FileMask, l.FileValue = 0xffff80000000000f, 0xffff800000000000
+	}
+	return l
+}
+
+// layoutXP is 32-bit Windows without PAE up to Server 2003. Addresses are
+// offsets from pool bounds: MmPagedPoolStart and MmNonPagedPoolEnd have their
+// usual values here, MmSubsectionBase has none and is left unknown. All three
+// are in KDDEBUGGER_DATA64, where a caller should take them from.
+func layoutXP() Layout {
+	l := layout32("embedded: x86 without PAE, Windows XP and Server 2003")
+	l.Proto = Address{Low: Move{1, 7, 2}, High: Move{11, 21, 9}, Base: 0xe1000000, Relative: true}
+	l.Subsection = Address{Low: Move{1, 4, 3}, High: Move{11, 20, 7},
+		PoolBit: 31, Top: 0xffbe0000, Relative: true}
+	return l
+}
+
+// layout7 is 32-bit Windows without PAE from Vista on: addresses are whole,
+// with the top bit implied.
+func layout7() Layout {
+	l := layout32("embedded: x86 without PAE, Windows Vista and 7")
+	l.Proto = Address{Low: Move{1, 8, 2}, High: Move{11, 21, 10}, Base: 1 << 31}
+	l.Subsection = Address{Low: Move{1, 9, 1}, High: Move{11, 21, 10}, Base: 1 << 31}
+	return l
+}
+
+func layout32(origin string) Layout {
+	return Layout{
+		Origin:          origin,
+		PageFile:        Field{1, 4},
+		PageFileOffset:  Field{12, 20},
+		Protection:      Field{5, 5},
+		TransitionFrame: Field{12, 20},
+		VADMarker:       Field{12, 20},
+	}
+}
+
+func layout64() Layout {
+	whole := Address{High: Move{16, 48, 0}, SignBit: 47}
+	return Layout{
+		Origin:          "embedded: x64, before Windows 10 1803",
+		PageFile:        Field{1, 4},
+		PageFileOffset:  Field{32, 32},
+		Protection:      Field{5, 5},
+		TransitionFrame: Field{12, 36},
+		VADMarker:       Field{32, 32},
+		Proto:           whole,
+		Subsection:      whole,
+	}
+}
+
+// usualMask is the InvalidPteMask of most machines that have one: bit 45.
+const usualMask = 1 << 45
+
+// plain returns the values an entry may have had before it was swizzled, the
+// likeliest first. The second equals the first when there is no doubt.
+func (l *Layout) plain(v uint64) (first, second uint64) {
+	switch {
+	case l.SwizzleBit == 0 || v>>l.SwizzleBit&1 != 0:
+		return v, v
+	case l.MaskKnown:
+		return v &^ l.InvalidMask, v &^ l.InvalidMask
+	}
+	return v, v &^ usualMask
+}
+
+// pageFileOffset returns the page within the paging file. Unlike frames and
+// addresses, offsets were xored with the high half of the mask.
+func (l *Layout) pageFileOffset(v uint64) uint64 {
+	const high = 0xffffffff << 32
+	switch {
+	case l.SwizzleBit == 0 || v>>l.SwizzleBit&1 != 0:
+	case l.MaskKnown:
+		v ^= l.InvalidMask & high
+	default:
+		v &^= usualMask
+	}
+	return l.PageFileOffset.of(v)
+}
