@@ -1,12 +1,13 @@
 // Package pedisk reads the headers of an on-disk PE image with saferwall/pe.
 //
 // It is the only package that may import saferwall/pe, and it fences it in:
-// the library sees the header bytes alone, in Fast mode, with a logger that
-// says nothing. The debug directory and the CodeView record are parsed by
+// the library sees the header bytes alone, without what it need not parse, in
+// Fast mode, with a logger that says nothing. The debug directory and the CodeView record are parsed by
 // internal/peimage, because saferwall/pe sizes them from unchecked fields.
 package pedisk
 
 import (
+	"encoding/binary"
 	"fmt"
 	"io"
 
@@ -28,6 +29,7 @@ func ReadHeaders(r io.ReaderAt, size int64) (*peimage.Headers, error) {
 	if n < len(b) {
 		return nil, fmt.Errorf("image headers: %w", err)
 	}
+	quieten(b)
 	f, err := pe.NewBytes(b, &pe.Options{Fast: true, Logger: silent{}})
 	if err == nil {
 		err = f.Parse()
@@ -41,6 +43,24 @@ func ReadHeaders(r io.ReaderAt, size int64) (*peimage.Headers, error) {
 	table := int64(f.DOSHeader.AddressOfNewEXEHeader) + 24 + int64(f.NtHeader.FileHeader.SizeOfOptionalHeader)
 	h.Sections, h.SectionErr = peimage.ReadSections(r, table, h.NumberOfSections)
 	return h, nil
+}
+
+// quieten blanks what the library would parse besides the headers: the DOS
+// stub, whose Rich header it indexes without checks and would panic on, and
+// the COFF symbol table, which it allocates by its claimed count.
+func quieten(b []byte) {
+	const dosHeader = 0x40
+	if len(b) < dosHeader {
+		return
+	}
+	nt := int64(binary.LittleEndian.Uint32(b[0x3c:]))
+	if nt > int64(len(b))-24 {
+		return // the library refuses it
+	}
+	if nt > dosHeader {
+		clear(b[dosHeader:nt])
+	}
+	clear(b[nt+12 : nt+20]) // PointerToSymbolTable, NumberOfSymbols
 }
 
 // silent drops what the library would print on stdout.

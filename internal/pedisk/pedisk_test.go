@@ -2,10 +2,12 @@ package pedisk_test
 
 import (
 	"bytes"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -65,6 +67,37 @@ func TestReadHeaders_not_an_image(t *testing.T) {
 	}
 	if _, err := read(make([]byte, 4096)); !errors.Is(err, peimage.ErrFormat) {
 		t.Errorf("%v, want ErrFormat", err)
+	}
+}
+
+// TestReadHeaders_rich_header plants Rich headers that end where they start:
+// the library alone indexes past them and panics.
+func TestReadHeaders_rich_header(t *testing.T) {
+	b := bytes.Clone(fixture.Bytes(t, "fs_rec/x64/good/fs_rec.sys"))
+	const nt = 0x400
+	copy(b[nt:], b[binary.LittleEndian.Uint32(b[0x3c:]):][:0x300])
+	binary.LittleEndian.PutUint32(b[0x3c:], nt)
+	for at := 0x44; at < nt-8; at += 4 {
+		c := bytes.Clone(b)
+		copy(c[at-4:], "DanSRich\x00\x00\x00\x00")
+		if _, err := read(c); err != nil {
+			t.Fatalf("Rich header at %#x: %v", at, err)
+		}
+	}
+}
+
+func TestReadHeaders_symbol_table(t *testing.T) {
+	b := bytes.Clone(fixture.Bytes(t, "fs_rec/x64/good/fs_rec.sys"))
+	nt := binary.LittleEndian.Uint32(b[0x3c:])
+	binary.LittleEndian.PutUint32(b[nt+12:], 0x400)
+	binary.LittleEndian.PutUint32(b[nt+16:], 0xffff)
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	read(b)
+	runtime.ReadMemStats(&after)
+	allocated := after.TotalAlloc - before.TotalAlloc
+	if allocated > 128<<10 {
+		t.Errorf("%d bytes allocated for a table of 65535 symbols that is not there", allocated)
 	}
 }
 
