@@ -55,7 +55,7 @@ func head32(typ uint32) []byte {
 	return h
 }
 
-// span32 is a row of pages: first and count.
+// span is a row of pages: first and count.
 type span [2]uint64
 
 func pages(spans []span) (list []uint64) {

@@ -26,8 +26,9 @@ import (
 	"fmt"
 	"io"
 	"math"
-	"os"
 	"sync"
+
+	"github.com/symres/symres/internal/fsx"
 )
 
 var (
@@ -63,21 +64,15 @@ func Sniff(first []byte) bool {
 	return bytes.HasPrefix(first, []byte("PAGEDU64")) || bytes.HasPrefix(first, []byte("PAGEDUMP"))
 }
 
-// Open opens the crash dump at path and reads its header. Errors wrap
-// [ErrFormat] when the file is something else, else those of [os.Open].
+// Open opens the crash dump at path and reads its header. The file must be a
+// regular one. Errors wrap [ErrFormat] when it is something else than a dump,
+// else those of the file system.
 func Open(path string) (*File, error) {
-	o, err := os.Open(path)
+	o, err := fsx.Open(path)
 	if err != nil {
 		return nil, err
 	}
-	st, err := o.Stat()
-	if err == nil && !st.Mode().IsRegular() {
-		err = fmt.Errorf("%s: not a regular file: %w", path, ErrFormat)
-	}
-	if err != nil {
-		return nil, errors.Join(err, o.Close())
-	}
-	f, err := New(o, st.Size())
+	f, err := New(o, o.Size())
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("%s: %w", path, err), o.Close())
 	}
