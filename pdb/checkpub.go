@@ -1,0 +1,158 @@
+package pdb
+
+import (
+	"cmp"
+	"slices"
+)
+
+// publics checks the hash table and the address map against the records.
+func (c *checker) publics() error {
+	p, err := c.f.loadPublics()
+	if err != nil || p.psi == nil {
+		return err
+	}
+	for _, err := range []error{p.table.bad, p.mapErr} {
+		if err != nil {
+			c.add(err)
+		}
+	}
+	refs, err := c.buckets(p.table)
+	if err != nil {
+		return err
+	}
+	slices.SortFunc(refs, func(a, b hashRef) int { return cmp.Compare(a.off, b.off) })
+	if err := c.records(p, refs); err != nil {
+		return err
+	}
+	return c.addresses(p, refs)
+}
+
+// hashRef is a record and the bucket that refers to it.
+type hashRef struct{ off, bucket uint32 }
+
+// buckets walks all buckets of a table. Without usable buckets it returns
+// nothing.
+func (c *checker) buckets(t *nameTable) ([]hashRef, error) {
+	if t.bad != nil || t.n == 0 {
+		return nil, nil
+	}
+	var refs []hashRef
+	r := recordReader{t: t}
+	end := uint32(0)
+	for b := range t.buckets {
+		first, last, err := t.bucket(b)
+		if err != nil {
+			return nil, err
+		}
+		if first == last {
+			continue
+		}
+		if first != end {
+			c.damage(t.s.name, int64(t.starts), "bucket %#x starts at record %d, the one before ends at %d", b, first, end)
+			return nil, nil
+		}
+		end = last
+		for i := first; i < last; i++ {
+			off, err := r.offset(i)
+			if err != nil {
+				return nil, err
+			}
+			refs = append(refs, hashRef{off: off, bucket: b})
+		}
+	}
+	if end != t.n {
+		c.damage(t.s.name, int64(t.starts), "buckets hold %d of %d records", end, t.n)
+	}
+	return refs, nil
+}
+
+// records checks that each reference leads to a public of its bucket.
+func (c *checker) records(p *publics, refs []hashRef) error {
+	w := walker{s: p.gss}
+	for _, ref := range refs {
+		if c.stop {
+			return nil
+		}
+		rec, err := w.record(ref.off)
+		if fatal(err) {
+			return err
+		}
+		if err != nil {
+			c.add(err)
+			continue
+		}
+		sym, ok := parsePublic(rec)
+		if !ok {
+			c.damage(p.gss.name, int64(ref.off), "indexed as a public but is a %v of %d bytes", Kind(u16(rec, 2)), len(rec))
+			continue
+		}
+		if probes, n := p.table.probes(hashName(sym.name)); !slices.Contains(probes[:n], ref.bucket) {
+			c.damage(p.gss.name, int64(ref.off), "%q is in bucket %#x, its hash leads to %#x", sym.name, ref.bucket, probes[:n])
+		}
+	}
+	return nil
+}
+
+// addresses checks that the address map is in order and refers to the same
+// records as the hash table.
+func (c *checker) addresses(p *publics, refs []hashRef) error {
+	if p.mapErr != nil {
+		return nil
+	}
+	entries := make([]uint64, 0, len(refs)) // offset<<32 | position
+	w := walker{s: p.psi}
+	for i := range p.addrs.n {
+		b, err := w.span(p.addrs.off+i*4, 4)
+		if err != nil {
+			return err
+		}
+		entries = append(entries, uint64(u32(b, 0))<<32|uint64(i))
+	}
+	slices.Sort(entries)
+	keys, err := c.keys(p, entries)
+	if err != nil || c.stop {
+		return err
+	}
+	if i, ok := firstDescent(keys); ok {
+		c.damage(p.psi.name, int64(p.addrs.off)+int64(i)*4, "address map entry %d is out of order", i)
+	}
+	for i, ref := range refs {
+		if i < len(entries) && uint32(entries[i]>>32) != ref.off {
+			c.damage(p.psi.name, int64(p.addrs.off), "the address map does not list the same records as the hash table: %#x", ref.off)
+			break
+		}
+	}
+	return nil
+}
+
+// keys reads the address of each entry, by its position in the address map.
+// It reads the records in the order they lie in.
+func (c *checker) keys(p *publics, entries []uint64) ([]addrKey, error) {
+	keys := make([]addrKey, len(entries))
+	w := walker{s: p.gss}
+	for _, e := range entries {
+		rec, err := w.record(uint32(e >> 32))
+		if fatal(err) {
+			return nil, err
+		}
+		sym, ok := parsePublic(rec)
+		if err != nil || !ok {
+			if !c.damage(p.psi.name, int64(p.addrs.off)+int64(uint32(e))*4, "address map entry leads to no public at %#x", uint32(e>>32)) {
+				return nil, nil
+			}
+			continue
+		}
+		keys[uint32(e)] = makeKey(sym.Segment, sym.Offset)
+	}
+	return keys, nil
+}
+
+// firstDescent returns the first position whose key is below the one before.
+func firstDescent(keys []addrKey) (int, bool) {
+	for i := 1; i < len(keys); i++ {
+		if keys[i] < keys[i-1] {
+			return i, true
+		}
+	}
+	return 0, false
+}

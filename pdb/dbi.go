@@ -1,0 +1,318 @@
+package pdb
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/symres/symres/internal/wire"
+)
+
+// DBIHeader is the head of the DBI stream (microsoft-pdb dbi.h).
+type DBIHeader struct {
+	Version uint32 // 19990903 (V70) in every current PDB, 0 in the headers of VC4
+	Age     uint32 // the age the RSDS record of the image has
+	Build   uint16 // linker version: bit 15 new form, 8-14 major, 0-7 minor
+	Flags   uint16 // DBIIncremental, DBIStripped, DBIConflicting
+	Machine uint16 // IMAGE_FILE_MACHINE value, 0 in the headers of VC4
+}
+
+// Flags of [DBIHeader].
+const (
+	DBIIncremental = 1 // linked incrementally
+	DBIStripped    = 2 // private symbols were removed
+	DBIConflicting = 4 // has conflicting types
+)
+
+// dbi is what is kept of the DBI stream. It is immutable.
+type dbi struct {
+	DBIHeader
+	s             *stream
+	gsi, psi, gss uint32 // stream numbers; noStream where there is none
+	subs          [numSubs]substream
+	opt           [numOpt]uint32 // stream numbers, noStream where there is none
+}
+
+// substream is a part of the DBI stream. end may lie past the stream when a
+// size field is wrong; readers check.
+type substream struct{ off, end uint64 }
+
+// The substreams in the order they lie in.
+const (
+	subModules = iota
+	subContribs
+	subSectionMap
+	subFiles
+	subTypeServer
+	subEC
+	subOptional
+	numSubs
+)
+
+// Entries of the optional debug header. Files of older linkers have fewer.
+const (
+	optOmapTo       = 3
+	optOmapFrom     = 4
+	optSections     = 5
+	optOrigSections = 10
+	numOpt          = 11
+)
+
+// sub opens a substream as a range of the DBI stream.
+func (d *dbi) sub(i int, name string) (off, n uint32, err error) {
+	p := d.subs[i]
+	if p.end > uint64(d.s.size) {
+		return 0, 0, damage(d.s.name, int64(p.off), "%s runs over the end at %#x", name, d.s.size)
+	}
+	return uint32(p.off), uint32(p.end - p.off), nil
+}
+
+const (
+	dbiHead    = 64
+	dbiOldHead = 24
+	dbiNewSign = 0xFFFFFFFF
+)
+
+// loadDBI reads the header of the DBI stream and the optional debug header.
+// It returns nil without error for a PDB that has no DBI or an empty one.
+func loadDBI(m *msf) (*dbi, error) {
+	if !m.has(streamDBI) || m.sizes[streamDBI] == 0 {
+		return nil, nil
+	}
+	s, err := m.stream(streamDBI, "DBI")
+	if err != nil {
+		return nil, err
+	}
+	b, err := s.bytes(0, min(s.size, dbiHead))
+	if err != nil {
+		return nil, err
+	}
+	d := &dbi{s: s}
+	for i := range d.opt {
+		d.opt[i] = noStream
+	}
+	c := wire.New(s.name, b)
+	if len(b) >= 4 && u32(b, 0) != dbiNewSign {
+		d.parseOld(c)
+	} else {
+		d.parseHead(c)
+	}
+	if c.Err() != nil {
+		return nil, cursorErr(c.Err())
+	}
+	return d, d.loadOptional()
+}
+
+func (d *dbi) parseHead(c *wire.Cursor) {
+	c.U32() // the sign of the new header
+	d.Version, d.Age = c.U32(), c.U32()
+	d.gsi, d.Build = uint32(c.U16()), c.U16()
+	d.psi, _ = uint32(c.U16()), c.U16() // version of the PDB library
+	d.gss, _ = uint32(c.U16()), c.U16() // its build number
+	mods, contribs, secMap, files, typeServer := c.U32(), c.U32(), c.U32(), c.U32(), c.U32()
+	c.U32() // MFC type server
+	opt, ec := c.U32(), c.U32()
+	d.Flags, d.Machine = c.U16(), c.U16()
+	c.U32()
+	// The sizes of the last two stand in the other order than the parts.
+	d.layOut(dbiHead, mods, contribs, secMap, files, typeServer, ec, opt)
+}
+
+// parseOld reads the header of VC4, which has no sign, version or age.
+func (d *dbi) parseOld(c *wire.Cursor) {
+	d.gsi, d.psi, d.gss = uint32(c.U16()), uint32(c.U16()), uint32(c.U16())
+	c.U16()
+	d.layOut(dbiOldHead, c.U32(), c.U32(), c.U32(), c.U32())
+}
+
+func (d *dbi) layOut(off uint64, sizes ...uint32) {
+	for i := range d.subs {
+		d.subs[i].off = off
+		if i < len(sizes) {
+			off += uint64(sizes[i])
+		}
+		d.subs[i].end = off
+	}
+}
+
+// loadOptional reads the optional debug header: u16 stream numbers, as many
+// as there are.
+func (d *dbi) loadOptional() error {
+	off, n, err := d.sub(subOptional, "optional debug header")
+	if err != nil {
+		return nil // File.Check reports it; publics by name need none of it
+	}
+	b, err := d.s.bytes(off, min(n, numOpt*2))
+	if err != nil {
+		return err
+	}
+	for i := 0; i+2 <= len(b); i += 2 {
+		d.opt[i/2] = uint32(u16(b, i))
+	}
+	return nil
+}
+
+// Section is a section of the image, from its section header (winnt.h).
+type Section struct {
+	Name             string // up to 8 bytes, as they lie in the header
+	VirtualSize      uint32
+	VirtualAddress   uint32 // RVA
+	SizeOfRawData    uint32
+	PointerToRawData uint32
+	Characteristics  uint32
+}
+
+const sectionHeaderSize = 40
+
+// sections holds both generations of section headers.
+type sections struct {
+	image []Section // what the image has
+	orig  []Section // what segment:offset of the symbols counts in
+	omap  *omap     // non-nil when the image was rearranged after linking
+}
+
+// Sections returns the section headers of the image, in order: segment n of a
+// symbol is entry n-1, except in an image that was rearranged after linking
+// (OMAP), where segments count in [File.OriginalSections]. A PDB without
+// section headers gives none. Errors satisfy errors.Is(err, [ErrFormat]) or
+// come from reading.
+func (f *File) Sections() ([]Section, error) {
+	s, err := f.loadSections()
+	if err != nil {
+		return nil, err
+	}
+	return append([]Section(nil), s.image...), nil
+}
+
+// OriginalSections returns the section headers segments of symbols count in.
+// They are those of [File.Sections] unless the image was rearranged after
+// linking. Errors are those of Sections.
+func (f *File) OriginalSections() ([]Section, error) {
+	s, err := f.loadSections()
+	if err != nil {
+		return nil, err
+	}
+	return append([]Section(nil), s.orig...), nil
+}
+
+func (f *File) loadSections() (*sections, error) {
+	if err := f.check(); err != nil {
+		return nil, err
+	}
+	return f.sections.get(f.readSections)
+}
+
+// placer returns what gives symbols their RVAs. Damaged section headers give
+// none: names and segments are still worth having, and [File.Sections] says
+// what is wrong.
+func (f *File) placer() (*sections, error) {
+	s, err := f.loadSections()
+	if errors.Is(err, ErrFormat) {
+		return new(sections), nil
+	}
+	return s, err
+}
+
+func (f *File) readSections() (*sections, error) {
+	out := new(sections)
+	if f.dbi == nil {
+		return out, nil
+	}
+	var err error
+	if out.image, err = f.readHeaders(f.dbi.opt[optSections], "section headers"); err != nil {
+		return nil, err
+	}
+	out.orig = out.image
+	if out.omap, err = f.readOmap(); err != nil || out.omap == nil {
+		return out, err
+	}
+	// Rearranged images whose PDB lacks the original headers keep them in the
+	// place of the current ones (measured on three real PDBs).
+	if orig := f.dbi.opt[optOrigSections]; orig != noStream {
+		out.orig, err = f.readHeaders(orig, "original section headers")
+	}
+	return out, err
+}
+
+func (f *File) readHeaders(num uint32, what string) ([]Section, error) {
+	if num == noStream {
+		return nil, nil
+	}
+	s, err := f.msf.stream(num, what)
+	if err != nil {
+		return nil, err
+	}
+	// A segment number has 16 bits: more headers cannot be referred to.
+	b, err := s.bytes(0, min(s.size/sectionHeaderSize, noStream)*sectionHeaderSize)
+	if err != nil {
+		return nil, err
+	}
+	list := make([]Section, 0, len(b)/sectionHeaderSize)
+	for ; len(b) >= sectionHeaderSize; b = b[sectionHeaderSize:] {
+		list = append(list, Section{
+			Name:             string(untilNUL(b[:8])),
+			VirtualSize:      u32(b, 8),
+			VirtualAddress:   u32(b, 12),
+			SizeOfRawData:    u32(b, 16),
+			PointerToRawData: u32(b, 20),
+			Characteristics:  u32(b, 36),
+		})
+	}
+	return list, nil
+}
+
+// String returns name, RVA and size, such as ".text 1000+2a00".
+func (s Section) String() string {
+	return fmt.Sprintf("%s %x+%x", s.Name, s.VirtualAddress, s.VirtualSize)
+}
+
+// extent returns how many bytes the section takes in memory.
+func (s Section) extent() uint32 {
+	if s.VirtualSize != 0 {
+		return s.VirtualSize
+	}
+	return s.SizeOfRawData
+}
+
+// place returns the RVA of segment:offset; ok is false for absolute symbols,
+// whose segment is no section, and for what rearranging removed.
+func (s *sections) place(seg uint16, off uint32) (rva uint32, ok bool) {
+	if seg == 0 || int(seg) > len(s.orig) {
+		return 0, false
+	}
+	va := s.orig[seg-1].VirtualAddress
+	if rva = va + off; rva < va {
+		return 0, false
+	}
+	if s.omap != nil {
+		return s.omap.from.apply(rva)
+	}
+	return rva, true
+}
+
+// locate returns the segment:offset of an RVA: the section with the highest
+// address at or below it, and not beyond its last page.
+func (s *sections) locate(rva uint32) (seg uint16, off uint32, ok bool) {
+	if s.omap != nil {
+		if rva, ok = s.omap.to.apply(rva); !ok {
+			return 0, 0, false
+		}
+	}
+	best := -1
+	for i := range s.orig {
+		va := s.orig[i].VirtualAddress
+		if va <= rva && (best < 0 || va > s.orig[best].VirtualAddress) {
+			best = i
+		}
+	}
+	if best < 0 {
+		return 0, 0, false
+	}
+	off = rva - s.orig[best].VirtualAddress
+	// The rest of the last page is mapped and belongs to the section.
+	if uint64(off) >= (uint64(s.orig[best].extent())+pageMask)&^pageMask {
+		return 0, 0, false
+	}
+	return uint16(best + 1), off, true
+}
+
+const pageMask = 0xFFF

@@ -1,0 +1,20 @@
+// Package pdb reads Microsoft program databases (PDB 7, "MSF 7.00").
+//
+// A [File] is opened from a path with [Open] or from any [io.ReaderAt] with
+// [New]. Opening reads a few hundred bytes; everything else is read when it is
+// asked for, and only the parts that answer the question:
+//
+//   - [File.ID] is the identity an image asks for: GUID and DBI age.
+//   - [File.ByName] finds public symbols through the hash table of the file.
+//   - [File.Nearest] finds the public symbols at or below an address through
+//     the address map of the file.
+//   - [File.Publics] enumerates them.
+//
+// A PDB is untrusted input: no length in it is believed before it was compared
+// with what the file holds, memory stays proportional to the file, and damage
+// is an error that satisfies errors.Is(err, [ErrFormat]) and says where.
+// [File.Check] walks the whole file and lists what is wrong with it.
+//
+// Format facts come from microsoft/microsoft-pdb and from real files; where a
+// rule was only measured its comment says so.
+package pdb

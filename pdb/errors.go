@@ -1,0 +1,78 @@
+package pdb
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+
+	"github.com/symres/symres/internal/wire"
+)
+
+var (
+	// ErrFormat means that bytes break the rules of the PDB format, or are not
+	// a PDB at all. Errors of this kind are [*FormatError] or [*KindError].
+	ErrFormat = errors.New("not a valid PDB")
+	// ErrUnsupported means that the file is of a kind that holds symbols but
+	// that this package does not read yet.
+	ErrUnsupported = errors.New("not supported yet")
+	// ErrClosed means that the File was used after Close. It is [fs.ErrClosed].
+	ErrClosed = fs.ErrClosed
+)
+
+// FormatError says where a PDB breaks the rules of its format.
+// It satisfies errors.Is(err, [ErrFormat]).
+type FormatError struct {
+	Section string // what was being read, such as "stream 3 (DBI)"
+	Offset  int64  // byte offset inside the section
+	Err     error  // what is wrong
+}
+
+// Error implements the error interface.
+func (e *FormatError) Error() string {
+	return fmt.Sprintf("pdb: %s+%#x: %v", e.Section, e.Offset, e.Err)
+}
+
+// Unwrap returns the cause.
+func (e *FormatError) Unwrap() error { return e.Err }
+
+// Is reports whether target is [ErrFormat].
+func (e *FormatError) Is(target error) bool { return target == ErrFormat }
+
+// damage makes a FormatError.
+func damage(section string, off int64, format string, args ...any) error {
+	return &FormatError{Section: section, Offset: off, Err: fmt.Errorf(format, args...)}
+}
+
+// cursorErr turns the failure of a cursor into a FormatError.
+func cursorErr(err error) error {
+	var e *wire.Error
+	if errors.As(err, &e) {
+		return &FormatError{Section: e.Section, Offset: e.Offset, Err: e.Err}
+	}
+	return err
+}
+
+// KindError says that a file is a known kind of file, but not a PDB this
+// package reads. It satisfies errors.Is with [ErrUnsupported] when the kind
+// can hold debug information, with [ErrFormat] otherwise.
+type KindError struct{ Format Format }
+
+// Error implements the error interface.
+func (e *KindError) Error() string {
+	if e.Format == FormatUnknown {
+		return "pdb: not a PDB (unknown first bytes)"
+	}
+	if e.Is(ErrUnsupported) {
+		return fmt.Sprintf("pdb: %s: %v", e.Format.describe(), ErrUnsupported)
+	}
+	return fmt.Sprintf("pdb: not a PDB but %s", e.Format.describe())
+}
+
+// Is reports whether target is the sentinel that fits the kind.
+func (e *KindError) Is(target error) bool {
+	switch e.Format {
+	case FormatPDB2, FormatMSFZ, FormatDBG, FormatCAB, FormatPortable, FormatCodeView:
+		return target == ErrUnsupported
+	}
+	return target == ErrFormat
+}

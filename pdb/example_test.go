@@ -1,0 +1,47 @@
+package pdb_test
+
+import (
+	"bytes"
+	"fmt"
+	"log"
+
+	"github.com/symres/symres/internal/fixture"
+	"github.com/symres/symres/pdb"
+)
+
+// A PDB answers name -> address and address -> name, and says which image it
+// belongs to.
+func Example() {
+	data, err := fixture.Read("fs_rec/x86/good/fs_rec.pdb")
+	if err != nil {
+		log.Fatal(err)
+	}
+	f, err := pdb.New(bytes.NewReader(data), int64(len(data)))
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer f.Close()
+
+	_, age := f.ID() // the GUID and this age make up the symbol store key
+	fmt.Printf("machine %#x, age %d\n", f.Machine(), age)
+
+	syms, err := f.ByName("__imp__KeSetEvent@12")
+	if err != nil {
+		log.Fatal(err)
+	}
+	for _, s := range syms {
+		fmt.Printf("%s is at RVA %#x\n", s.Name(), s.RVA)
+	}
+
+	syms, err = f.Nearest(0x35a)
+	if err != nil {
+		log.Fatal(err)
+	}
+	for _, s := range syms {
+		fmt.Printf("RVA 0x35a is %s+%#x, whose size is at most %d\n", s.Name(), 0x35a-s.RVA, s.Size)
+	}
+	// Output:
+	// machine 0x14c, age 1
+	// __imp__KeSetEvent@12 is at RVA 0x32c
+	// RVA 0x35a is __imp___allmul+0x2, whose size is at most 4
+}

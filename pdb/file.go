@@ -1,0 +1,152 @@
+package pdb
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"sync/atomic"
+
+	"github.com/symres/symres/internal/fsx"
+	"github.com/symres/symres/internal/guid"
+)
+
+// GUID is the GUID of a PDB as it lies in the file.
+type GUID = guid.GUID
+
+// Fixed stream numbers (microsoft-pdb).
+const (
+	streamInfo = 1
+	streamTPI  = 2
+	streamDBI  = 3
+	streamIPI  = 4
+)
+
+// File is an open PDB. It is safe for concurrent use.
+type File struct {
+	closed atomic.Bool
+	closer io.Closer // nil when the caller owns the reader
+
+	// immutable after open
+	msf  *msf
+	info Info
+	dbi  *dbi // nil when the PDB has no debug information stream
+
+	// built when first asked for
+	named    lazy[infoTail]
+	sections lazy[sections]
+	contribs lazy[contribs]
+	pubs     lazy[publics]
+}
+
+// Open opens the PDB at path. The file must be a regular file; it is read as
+// questions are asked, so it must stay unchanged until [File.Close].
+//
+// A file that is not a PDB 7 gives a [*KindError], a damaged one a
+// [*FormatError]; both satisfy errors.Is with [ErrFormat] or [ErrUnsupported].
+func Open(path string) (*File, error) {
+	r, err := fsx.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	f, err := New(r, r.Size())
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("%s: %w", path, err), r.Close())
+	}
+	f.closer = r
+	return f, nil
+}
+
+// New reads a PDB of size bytes from r, which must stay usable until the File
+// is closed and is not closed by it. Errors are those of [Open].
+func New(r io.ReaderAt, size int64) (*File, error) {
+	first := make([]byte, max(0, min(size, SniffLen)))
+	if err := readFull(r, first, 0); err != nil {
+		return nil, err
+	}
+	if kind := Sniff(first); kind != FormatPDB7 {
+		return nil, &KindError{Format: kind}
+	}
+	f := new(File)
+	var err error
+	if f.msf, err = openMSF(&guard{src: newPread(r, size), closed: &f.closed}, size); err != nil {
+		return nil, err
+	}
+	if f.info, err = loadInfo(f.msf); err != nil {
+		return nil, err
+	}
+	if f.dbi, err = loadDBI(f.msf); err != nil {
+		return nil, err
+	}
+	return f, nil
+}
+
+// Close ends the use of the File: later calls, and sequences that are still
+// being walked, fail with [ErrClosed]; names of symbols must not be used any
+// more. Closing twice gives ErrClosed.
+func (f *File) Close() error {
+	if f.closed.Swap(true) {
+		return ErrClosed
+	}
+	if f.closer != nil {
+		return f.closer.Close()
+	}
+	return nil
+}
+
+// guard refuses reads after the file was closed.
+type guard struct {
+	src    source
+	closed *atomic.Bool
+}
+
+func (g *guard) frame(off int64) ([]byte, error) {
+	if g.closed.Load() {
+		return nil, ErrClosed
+	}
+	return g.src.frame(off)
+}
+
+func (g *guard) readAt(p []byte, off int64) error {
+	if g.closed.Load() {
+		return ErrClosed
+	}
+	return g.src.readAt(p, off)
+}
+
+// check is asked at the start of every question, so that answers from memory
+// stop with Close too.
+func (f *File) check() error {
+	if f.closed.Load() {
+		return ErrClosed
+	}
+	return nil
+}
+
+// ID returns what an image refers to its PDB by: the GUID of the info stream
+// and the age of the DBI stream. The age of the info stream differs from it
+// once a tool has rewritten the PDB; a PDB without a DBI stream, such as the
+// compiler's vc140.pdb, has only that one.
+func (f *File) ID() (GUID, uint32) {
+	if f.dbi == nil {
+		return f.info.GUID, f.info.Age
+	}
+	return f.info.GUID, f.dbi.Age
+}
+
+// Info returns the head of the PDB info stream.
+func (f *File) Info() Info { return f.info }
+
+// DBI returns the facts of the DBI header; ok is false for a PDB without
+// debug information (a type server), which is valid and has no symbols.
+func (f *File) DBI() (h DBIHeader, ok bool) {
+	if f.dbi == nil {
+		return DBIHeader{}, false
+	}
+	return f.dbi.DBIHeader, true
+}
+
+// Machine returns the IMAGE_FILE_MACHINE value of the image, 0 if unknown.
+func (f *File) Machine() uint16 {
+	h, _ := f.DBI()
+	return h.Machine
+}

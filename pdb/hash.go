@@ -1,0 +1,199 @@
+package pdb
+
+import (
+	"encoding/binary"
+	"fmt"
+	"math/bits"
+)
+
+// hashName is the name hash V1 before it is cut to a number of buckets
+// (microsoft-pdb misc.h, LHashPbCb). The OR makes it blind to bit 5 of every
+// byte, so names that differ by ASCII case share a bucket.
+func hashName[T string | []byte](name T) uint32 {
+	var h uint32
+	i := 0
+	for ; i+4 <= len(name); i += 4 {
+		h ^= uint32(name[i]) | uint32(name[i+1])<<8 | uint32(name[i+2])<<16 | uint32(name[i+3])<<24
+	}
+	if i+2 <= len(name) {
+		h ^= uint32(name[i]) | uint32(name[i+1])<<8
+		i += 2
+	}
+	if i < len(name) {
+		h ^= uint32(name[i])
+	}
+	h |= 0x20202020
+	h ^= h >> 11
+	return h ^ h>>16
+}
+
+// Number of buckets of a name table.
+const (
+	bucketsNormal  = 4096
+	bucketsMinimal = 0x3FFFF // /DEBUG:FASTLINK
+)
+
+const (
+	tableSign    = 0xFFFFFFFF
+	tableVersion = 0xF12F091A // 0xeffe0000 + 19990810
+	tableHead    = 16
+	hashRecord   = 8  // i32 offset+1, i32 reference count
+	startUnit    = 12 // bucket starts count 32-bit in-memory records of 12 bytes
+	oldEmpty     = 0xFFFFFFFF
+)
+
+// nameTable is a name hash table of the GSI or PSI stream: hash records, each
+// the offset of a symbol record, grouped by bucket. It is immutable.
+type nameTable struct {
+	s       *stream
+	recs, n uint32 // offset of the first hash record, number of records
+	starts  uint32 // offset of the array of bucket starts
+	buckets uint32
+	words   []uint32 // which buckets are in use; nil in the old form
+	ranks   []uint32 // buckets in use before each word
+	bad     error    // why the buckets cannot be used; the records still can
+}
+
+// loadTable reads the head of the table that takes size bytes at off. Damage
+// that leaves the hash records readable is kept in bad.
+func loadTable(s *stream, off, size uint32) (*nameTable, error) {
+	t := &nameTable{s: s}
+	if !s.holds(off, size) {
+		t.bad = damage(s.name, int64(off), "name table of %d bytes runs over the end at %#x", size, s.size)
+		return t, nil
+	}
+	var h [tableHead]byte
+	if size >= tableHead {
+		if err := s.read(h[:], off); err != nil {
+			return nil, err
+		}
+	}
+	if u32(h[:], 0) != tableSign || u32(h[:], 4) != tableVersion {
+		t.oldForm(off, size)
+		return t, nil
+	}
+	return t, t.newForm(off+tableHead, size-tableHead, u32(h[:], 8), u32(h[:], 12))
+}
+
+// oldForm lays out a table without a header: hash records, then one start for
+// each bucket and one more.
+func (t *nameTable) oldForm(off, size uint32) {
+	const starts = (bucketsNormal + 1) * 4
+	switch {
+	case size == 0:
+	case size < starts || (size-starts)%hashRecord != 0:
+		t.bad = damage(t.s.name, int64(off), "name table of %d bytes has no known form", size)
+	default:
+		t.recs, t.n, t.buckets = off, (size-starts)/hashRecord, bucketsNormal
+		t.starts = off + t.n*hashRecord
+	}
+}
+
+func (t *nameTable) newForm(off, size, recBytes, bucketBytes uint32) error {
+	t.recs, t.n = off, min(recBytes, size)/hashRecord
+	if recBytes > size || bucketBytes > size-recBytes || recBytes%hashRecord != 0 {
+		t.bad = damage(t.s.name, int64(off), "%d bytes of hash records and %d of buckets in %d", recBytes, bucketBytes, size)
+		return nil
+	}
+	if t.n == 0 {
+		return nil
+	}
+	for _, n := range []uint32{bucketsNormal, bucketsMinimal} {
+		ok, err := t.loadBitmap(n, off+recBytes, bucketBytes)
+		if ok || err != nil {
+			return err
+		}
+	}
+	t.bad = damage(t.s.name, int64(off+recBytes), "%d bytes of buckets do not fit their bitmap", bucketBytes)
+	return nil
+}
+
+// loadBitmap reads the bitmap of n buckets and reports whether the size of
+// the bucket area agrees with it. The bitmap has one bit more than buckets:
+// Microsoft's table keeps its free list there.
+func (t *nameTable) loadBitmap(n, off, size uint32) (bool, error) {
+	bytes := (n + 32) / 32 * 4
+	if size < bytes {
+		return false, nil
+	}
+	raw, err := t.s.bytes(off, bytes)
+	if err != nil {
+		return false, err
+	}
+	words := make([]uint32, len(raw)/4)
+	ranks := make([]uint32, len(words))
+	var used uint32
+	for i := range words {
+		words[i], ranks[i] = u32(raw, i*4), used
+		used += uint32(bits.OnesCount32(words[i]))
+	}
+	if size-bytes != used*4 {
+		return false, nil
+	}
+	t.buckets, t.words, t.ranks, t.starts = n, words, ranks, off+bytes
+	return true, nil
+}
+
+// bucket returns the hash records of bucket b as a range of record numbers.
+// An error that is a FormatError means that the table is bad.
+func (t *nameTable) bucket(b uint32) (first, last uint32, err error) {
+	if t.words == nil {
+		return t.oldBucket(b)
+	}
+	w, bit := b/32, b%32
+	if t.words[w]>>bit&1 == 0 {
+		return 0, 0, nil
+	}
+	used := t.ranks[len(t.ranks)-1] + uint32(bits.OnesCount32(t.words[len(t.words)-1]))
+	i := t.ranks[w] + uint32(bits.OnesCount32(t.words[w]&(1<<bit-1)))
+	var raw [8]byte
+	n := min(used-i, 2) * 4
+	if err := t.s.read(raw[:n], t.starts+i*4); err != nil {
+		return 0, 0, err
+	}
+	next := uint64(t.n) * startUnit
+	if n == 8 {
+		next = uint64(u32(raw[:], 4))
+	}
+	return t.bounds(b, uint64(u32(raw[:], 0)), next)
+}
+
+// oldBucket looks for the next bucket in use, which ends this one.
+func (t *nameTable) oldBucket(b uint32) (first, last uint32, err error) {
+	raw, err := t.s.bytes(t.starts+b*4, (t.buckets+1-b)*4)
+	if err != nil {
+		return 0, 0, err
+	}
+	if u32(raw, 0) == oldEmpty {
+		return 0, 0, nil
+	}
+	next := uint64(t.n) * startUnit
+	for i := 4; i < len(raw); i += 4 {
+		if v := binary.LittleEndian.Uint32(raw[i:]); v != oldEmpty {
+			next = uint64(v)
+			break
+		}
+	}
+	return t.bounds(b, uint64(u32(raw, 0)), next)
+}
+
+// bounds checks a bucket that runs from one start to the next.
+func (t *nameTable) bounds(b uint32, first, next uint64) (uint32, uint32, error) {
+	if first%startUnit != 0 || next%startUnit != 0 || first >= next || next > uint64(t.n)*startUnit {
+		return 0, 0, &FormatError{Section: t.s.name, Offset: int64(t.starts),
+			Err: fmt.Errorf("bucket %#x of %d records starts at %#x, the next at %#x", b, t.n, first, next)}
+	}
+	return uint32(first / startUnit), uint32(next / startUnit), nil
+}
+
+// probes returns the buckets a hash may be in. Microsoft's writer cuts the
+// bucket number to 16 bits, which only shows with more buckets than that.
+func (t *nameTable) probes(hash uint32) (b [2]uint32, n int) {
+	full := hash % t.buckets
+	b[0] = full & 0xFFFF
+	b[1] = full
+	if b[0] == b[1] {
+		return b, 1
+	}
+	return b, 2
+}

@@ -1,0 +1,168 @@
+package pdb
+
+import (
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"github.com/symres/symres/internal/wire"
+)
+
+const versionVC70 = 20000404 // from this version on the info stream has a GUID
+
+// Info is the head of the PDB info stream.
+type Info struct {
+	Version   uint32 // 20000404 in every current PDB
+	Signature uint32 // time_t of creation, or a hash in reproducible builds
+	Age       uint32 // raised by every tool that writes the PDB; see [File.ID]
+	GUID      GUID
+}
+
+func loadInfo(m *msf) (Info, error) {
+	s, err := m.stream(streamInfo, "PDB info")
+	if err != nil {
+		return Info{}, err
+	}
+	b, err := s.bytes(0, min(s.size, infoHead))
+	if err != nil {
+		return Info{}, err
+	}
+	c := wire.New(s.name, b)
+	i := Info{Version: c.U32(), Signature: c.U32(), Age: c.U32()}
+	if i.Version >= versionVC70 {
+		copy(i.GUID[:], c.Bytes(16))
+	}
+	return i, cursorErr(c.Err())
+}
+
+const infoHead = 28
+
+// Feature codes of the info stream (microsoft-pdb pdbcommon.h, locator.h).
+const (
+	FeatureVC110       = 20091201   // the IPI stream exists; the last code
+	FeatureVC140       = 20140508   // the IPI stream exists
+	FeatureNoTypeMerge = 0x4D544F4E // "NOTM"
+	FeatureMinimal     = 0x494E494D // "MINI": linked with /DEBUG:FASTLINK
+)
+
+// NamedStream is an entry of the named stream map.
+type NamedStream struct {
+	Name   string
+	Stream uint32
+}
+
+// infoTail is what follows the head of the info stream.
+type infoTail struct {
+	named    []NamedStream
+	features []uint32
+}
+
+// NamedStreams returns the named streams, such as "/names", "srcsrv" and
+// "sourcelink", ordered by name. Errors satisfy errors.Is(err, [ErrFormat])
+// or come from reading.
+func (f *File) NamedStreams() ([]NamedStream, error) {
+	t, err := f.tail()
+	if err != nil {
+		return nil, err
+	}
+	return slices.Clone(t.named), nil
+}
+
+// Features returns the feature codes of the PDB, such as [FeatureVC140].
+// Errors are those of [File.NamedStreams].
+func (f *File) Features() ([]uint32, error) {
+	t, err := f.tail()
+	if err != nil {
+		return nil, err
+	}
+	return slices.Clone(t.features), nil
+}
+
+// Stream returns the bytes of a named stream. A name the PDB does not have
+// gives nil and no error.
+func (f *File) Stream(name string) (*io.SectionReader, error) {
+	t, err := f.tail()
+	if err != nil {
+		return nil, err
+	}
+	i := slices.IndexFunc(t.named, func(n NamedStream) bool { return n.Name == name })
+	if i < 0 {
+		return nil, nil
+	}
+	s, err := f.msf.stream(t.named[i].Stream, name)
+	if err != nil {
+		return nil, err
+	}
+	return io.NewSectionReader(s, 0, int64(s.size)), nil
+}
+
+func (f *File) tail() (*infoTail, error) {
+	if err := f.check(); err != nil {
+		return nil, err
+	}
+	return f.named.get(func() (*infoTail, error) { return loadTail(f.msf, f.info.Version) })
+}
+
+func loadTail(m *msf, version uint32) (*infoTail, error) {
+	s, err := m.stream(streamInfo, "PDB info")
+	if err != nil {
+		return nil, err
+	}
+	if version < versionVC70 || s.size <= infoHead {
+		return new(infoTail), nil // the GUID and what follows came with VC70
+	}
+	b, err := s.bytes(infoHead, s.size-infoHead)
+	if err != nil {
+		return nil, err
+	}
+	c := wire.At(s.name, infoHead, b)
+	t := &infoTail{named: parseNamed(c)}
+	for c.Len() >= 4 {
+		code := c.U32()
+		t.features = append(t.features, code)
+		if code == FeatureVC110 {
+			break // Microsoft's reader stops here too
+		}
+	}
+	if err := c.Err(); err != nil {
+		return nil, cursorErr(err)
+	}
+	slices.SortFunc(t.named, func(a, b NamedStream) int { return strings.Compare(a.Name, b.Name) })
+	return t, nil
+}
+
+// parseNamed reads the named stream map: the names, then a hash table from
+// name offset to stream number. The table is read as a plain list: its bit
+// vectors only say which slots are in use.
+func parseNamed(c *wire.Cursor) []NamedStream {
+	names := c.Bytes(count(c, c.U32(), 1))
+	n := c.U32()
+	c.U32()                          // capacity
+	c.Skip(4 * count(c, c.U32(), 4)) // slots in use
+	c.Skip(4 * count(c, c.U32(), 4)) // slots deleted
+	used := count(c, n, 8)
+	list := make([]NamedStream, 0, used)
+	for range used {
+		at := c.Offset()
+		off, num := c.U32(), c.U32()
+		name, ok := cstr(names, off)
+		if !ok {
+			c.Fail(fmt.Errorf("named stream at %#x: name offset %#x lies outside %d bytes of names", at, off, len(names)))
+			return nil
+		}
+		list = append(list, NamedStream{Name: string(name), Stream: num})
+	}
+	c.U32() // a name index count that is always 0
+	return list
+}
+
+// count returns n when n items of size bytes can still follow, and fails the
+// cursor otherwise.
+func count(c *wire.Cursor, n uint32, size int) int {
+	if uint64(n)*uint64(size) > uint64(c.Len()) {
+		c.Fail(fmt.Errorf("%d items of %d bytes: %w", n, size, io.ErrUnexpectedEOF))
+		return 0
+	}
+	return int(n)
+}

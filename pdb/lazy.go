@@ -1,0 +1,30 @@
+package pdb
+
+import (
+	"sync"
+	"sync/atomic"
+)
+
+// lazy holds a value that is built when it is first asked for. A failed build
+// is not remembered: what failed may have been the disk. It is safe for
+// concurrent use.
+type lazy[T any] struct {
+	done atomic.Pointer[T]
+	mu   sync.Mutex // held while building
+}
+
+func (l *lazy[T]) get(build func() (*T, error)) (*T, error) {
+	if v := l.done.Load(); v != nil {
+		return v, nil
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if v := l.done.Load(); v != nil {
+		return v, nil
+	}
+	v, err := build()
+	if err == nil {
+		l.done.Store(v)
+	}
+	return v, err
+}

@@ -1,0 +1,240 @@
+package pdb
+
+import (
+	"cmp"
+	"errors"
+	"slices"
+)
+
+// addrKey orders symbols by segment and offset.
+type addrKey uint64
+
+func makeKey(seg uint16, off uint32) addrKey { return addrKey(seg)<<32 | addrKey(off) }
+
+func (k addrKey) seg() uint16 { return uint16(k >> 32) }
+func (k addrKey) off() uint32 { return uint32(k) }
+
+// addrMap is a list of publics in the order of their addresses.
+type addrMap interface {
+	len() uint32
+	// at returns address and record offset of entry i.
+	at(i uint32) (addrKey, uint32, error)
+}
+
+// diskMap is the address map of the PSI stream: offsets of symbol records.
+type diskMap struct {
+	psi, gss *stream
+	off, n   uint32
+}
+
+func (m diskMap) len() uint32 { return m.n }
+
+func (m diskMap) at(i uint32) (addrKey, uint32, error) {
+	var raw [4]byte
+	if err := m.psi.read(raw[:], m.off+i*4); err != nil {
+		return 0, 0, err
+	}
+	off := u32(raw[:], 0)
+	var h [pubHead]byte
+	if err := m.gss.read(h[:], off); err != nil {
+		return 0, 0, err
+	}
+	size, kind := uint32(u16(h[:], 0))+lenField, Kind(u16(h[:], 2))
+	if kind != KindPub32 && kind != KindPub32ST || size < pubHead || !m.gss.holds(off, size) {
+		return 0, 0, damage(m.gss.name, int64(off), "entry %d of the address map is a %v of %d bytes", i, kind, size)
+	}
+	return makeKey(u16(h[:], 12), u32(h[:], 8)), off, nil
+}
+
+// memoryMap stands in for an address map that is out of order. It holds no
+// pointers: 12 bytes a symbol.
+type memoryMap []memoryEntry
+
+type memoryEntry struct {
+	off, rec uint32
+	seg      uint16
+}
+
+func (m memoryMap) len() uint32 { return uint32(len(m)) }
+
+func (m memoryMap) at(i uint32) (addrKey, uint32, error) {
+	return makeKey(m[i].seg, m[i].off), m[i].rec, nil
+}
+
+// floor returns how many entries are at or below want. It checks the order of
+// the entries it passes; disorder is a FormatError.
+func floor(m addrMap, want addrKey) (uint32, error) {
+	lo, hi := uint32(0), m.len()
+	least, most := addrKey(0), ^addrKey(0)
+	for lo < hi {
+		mid := lo + (hi-lo)/2
+		k, _, err := m.at(mid)
+		if err != nil {
+			return 0, err
+		}
+		if k < least || k > most {
+			return 0, damage("address map", int64(mid)*4, "entry %#x is not between %#x and %#x", k, least, most)
+		}
+		if k <= want {
+			lo, least = mid+1, k
+		} else {
+			hi, most = mid, k
+		}
+	}
+	return lo, nil
+}
+
+// around is what an address map says about an address.
+type around struct {
+	key     addrKey  // of the nearest publics at or below it
+	records []uint32 // their records, ascending; empty where there is none
+	next    addrKey  // of the public above, if hasNext
+	hasNext bool
+}
+
+// around looks want up in m, staying in the segment of want.
+func aroundIn(m addrMap, want addrKey) (a around, err error) {
+	n, err := floor(m, want)
+	if err != nil {
+		return around{}, err
+	}
+	if n < m.len() {
+		if a.next, _, err = m.at(n); err != nil {
+			return around{}, err
+		}
+		a.hasNext = a.next.seg() == want.seg()
+	}
+	for i := n; i > 0; i-- {
+		k, rec, err := m.at(i - 1)
+		if err != nil {
+			return around{}, err
+		}
+		if k.seg() != want.seg() || len(a.records) > 0 && k != a.key {
+			break
+		}
+		a.key, a.records = k, append(a.records, rec)
+	}
+	slices.Sort(a.records)
+	a.records = slices.Compact(a.records)
+	return a, nil
+}
+
+// around answers from the address map of the file, or from a sorted copy when
+// that map is damaged.
+func (p *publics) around(want addrKey) (around, error) {
+	err := p.mapErr
+	if err == nil {
+		var a around
+		if a, err = aroundIn(p.addrs, want); err == nil {
+			return a, nil
+		}
+	}
+	if !errors.Is(err, ErrFormat) {
+		return around{}, err
+	}
+	m, err := p.byAddr.get(p.sortByAddr)
+	if err != nil {
+		return around{}, err
+	}
+	return aroundIn(*m, want)
+}
+
+// sortByAddr reads all publics once.
+func (p *publics) sortByAddr() (*memoryMap, error) {
+	set, err := p.offsets()
+	if err != nil {
+		return nil, err
+	}
+	var m memoryMap
+	w := walker{s: p.gss}
+	for off := range set.all() {
+		rec, err := w.record(off)
+		if fatal(err) {
+			return nil, err
+		}
+		if sym, ok := parsePublic(rec); ok && err == nil {
+			m = append(m, memoryEntry{off: sym.Offset, rec: off, seg: sym.Segment})
+		}
+	}
+	slices.SortFunc(m, func(a, b memoryEntry) int {
+		return cmp.Or(cmp.Compare(a.seg, b.seg), cmp.Compare(a.off, b.off), cmp.Compare(a.rec, b.rec))
+	})
+	return &m, nil
+}
+
+// Nearest returns the public symbols nearest to an RVA from below: all names
+// at the highest address that is at or below it and in the same section. None
+// is not an error. Size tells how far the symbol can reach at most: to the
+// next public, the end of what its object file contributed, or the end of the
+// section. The RVA may lie behind it.
+//
+// Errors satisfy errors.Is(err, [ErrFormat]) or come from reading.
+func (f *File) Nearest(rva uint32) ([]Symbol, error) {
+	p, err := f.loadPublics()
+	if err != nil || p.psi == nil {
+		return nil, err
+	}
+	sec, err := f.placer()
+	if err != nil {
+		return nil, err
+	}
+	seg, off, ok := sec.locate(rva)
+	if !ok {
+		return nil, nil
+	}
+	a, err := p.around(makeKey(seg, off))
+	if err != nil || len(a.records) == 0 {
+		return nil, err
+	}
+	syms, err := f.symbolsAt(p, a.records)
+	if err != nil {
+		return nil, err
+	}
+	size, err := f.reach(sec, a)
+	for i := range syms {
+		syms[i].Size = size
+	}
+	return syms, err
+}
+
+// SizeOf infers the size of a public symbol as [File.Nearest] does, in bytes.
+// It is 0 where nothing bounds the symbol and for absolute symbols.
+func (f *File) SizeOf(sym Symbol) (uint32, error) {
+	p, err := f.loadPublics()
+	if err != nil || p.psi == nil {
+		return 0, err
+	}
+	sec, err := f.placer()
+	if err != nil {
+		return 0, err
+	}
+	a, err := p.around(makeKey(sym.Segment, sym.Offset))
+	if err != nil {
+		return 0, err
+	}
+	a.key = makeKey(sym.Segment, sym.Offset)
+	return f.reach(sec, a)
+}
+
+// reach returns the distance from a.key to the nearest of its bounds.
+func (f *File) reach(sec *sections, a around) (uint32, error) {
+	seg, off := a.key.seg(), a.key.off()
+	if seg == 0 || int(seg) > len(sec.orig) {
+		return 0, nil
+	}
+	end := sec.orig[seg-1].extent()
+	if a.hasNext {
+		end = min(end, a.next.off())
+	}
+	c, ok, err := f.contribAt(seg, off)
+	if fatal(err) {
+		return 0, err
+	}
+	if ok { // without a usable table the other bounds have to do
+		end = uint32(min(uint64(end), uint64(c.off)+uint64(c.size)))
+	}
+	if end < off {
+		return 0, nil
+	}
+	return end - off, nil
+}

@@ -1,0 +1,184 @@
+package pdb
+
+import (
+	"io"
+	"sync/atomic"
+)
+
+const chunkShift = 8 // block numbers are read 256 (1 KiB of directory) at a time
+
+type chunk [1 << chunkShift]uint32
+
+// stream is one stream of the container. Parsers reach bytes in two ways:
+// span and run give views into frames, for walks over many records; read
+// copies just what is asked, for point questions. It is safe for concurrent
+// use.
+type stream struct {
+	m      *msf
+	num    uint32
+	name   string
+	size   uint32
+	start  uint32                  // index of its first block number in the directory
+	chunks []atomic.Pointer[chunk] // its block list, as far as it was needed
+}
+
+func newStream(m *msf, num uint32, name string, size, start uint32) *stream {
+	n := (m.blocksOf(size) + (1<<chunkShift - 1)) >> chunkShift
+	return &stream{m: m, num: num, name: name, size: size, start: start, chunks: make([]atomic.Pointer[chunk], n)}
+}
+
+// block returns the block number of the i-th block. The caller keeps i inside
+// the stream.
+func (s *stream) block(i uint32) (uint32, error) {
+	slot := &s.chunks[i>>chunkShift]
+	c := slot.Load()
+	if c == nil {
+		var err error
+		if c, err = s.loadChunk(i &^ (1<<chunkShift - 1)); err != nil {
+			return 0, err
+		}
+		slot.Store(c)
+	}
+	return c[i&(1<<chunkShift-1)], nil
+}
+
+func (s *stream) loadChunk(first uint32) (*chunk, error) {
+	n := min(1<<chunkShift, s.m.blocksOf(s.size)-first)
+	var raw [4 << chunkShift]byte
+	if err := s.m.readDir(raw[:n*4], (s.start+first)*4); err != nil {
+		return nil, err
+	}
+	c := new(chunk)
+	appendU32s(c[:0], raw[:n*4])
+	return c, nil
+}
+
+// holds reports whether n bytes at off lie inside the stream.
+func (s *stream) holds(off, n uint32) bool { return off <= s.size && n <= s.size-off }
+
+func (s *stream) short(off, n uint32) error {
+	return damage(s.name, int64(off), "%d bytes run over the end at %#x", n, s.size)
+}
+
+// extent returns the file offset of byte off and how many bytes follow it
+// without a break in the file, at most limit. off must lie inside.
+func (s *stream) extent(off, limit uint32) (int64, uint32, error) {
+	m, i := s.m, off>>s.m.shift
+	block, err := s.block(i)
+	if err != nil {
+		return 0, 0, err
+	}
+	in := off & (m.blockSize() - 1)
+	n := m.blockSize() - in
+	limit = min(limit, s.size-off, maxAlloc)
+	for next := block + 1; n < limit; next++ {
+		if i++; i >= m.blocksOf(s.size) {
+			break
+		}
+		b, err := s.block(i)
+		if err != nil || b != next || b >= m.blocks {
+			break // a bad block is the problem of whoever gets there
+		}
+		n += m.blockSize()
+	}
+	n = min(n, limit)
+	pos, err := m.fileOffset(block, in, 1, s.name, int64(off))
+	if err != nil {
+		return 0, 0, err
+	}
+	return pos, uint32(min(int64(n), m.size-pos)), nil
+}
+
+// read fills p from byte off.
+func (s *stream) read(p []byte, off uint32) error {
+	if uint64(len(p)) > uint64(s.size) || !s.holds(off, uint32(len(p))) {
+		return s.short(off, uint32(min(uint64(len(p)), nilStream)))
+	}
+	for len(p) > 0 {
+		pos, n, err := s.extent(off, uint32(len(p)))
+		if err != nil {
+			return err
+		}
+		if err := s.m.src.readAt(p[:n], pos); err != nil {
+			return err
+		}
+		p, off = p[n:], off+n
+	}
+	return nil
+}
+
+// bytes copies n bytes at off into new memory.
+func (s *stream) bytes(off, n uint32) ([]byte, error) {
+	if !s.holds(off, n) {
+		return nil, s.short(off, n)
+	}
+	if n > maxAlloc {
+		return nil, damage(s.name, int64(off), "%d bytes in one piece are too many", n)
+	}
+	p := make([]byte, n)
+	return p, s.read(p, off)
+}
+
+// run returns the longest view that starts at off: to the next break in the
+// stream's blocks, the end of the frame or the end of the stream.
+func (s *stream) run(off uint32) ([]byte, error) {
+	if off >= s.size {
+		return nil, s.short(off, 1)
+	}
+	pos, n, err := s.extent(off, frameSize)
+	if err != nil {
+		return nil, err
+	}
+	frame, err := s.m.src.frame(pos)
+	if err != nil {
+		return nil, err
+	}
+	return frame[:min(int(n), len(frame))], nil
+}
+
+// walker gives the bytes of a stream to a walk that mostly goes forward. It
+// keeps the run it is in, so that most steps cost one comparison. It belongs
+// to one goroutine.
+type walker struct {
+	s   *stream
+	off uint32 // of buf in the stream
+	buf []byte
+}
+
+// span returns n bytes at off: a view where they lie together, a copy where a
+// break of the file cuts them.
+func (w *walker) span(off, n uint32) ([]byte, error) {
+	if d := off - w.off; off >= w.off && d <= uint32(len(w.buf)) && n <= uint32(len(w.buf))-d {
+		return w.buf[d : d+n : d+n], nil
+	}
+	if !w.s.holds(off, n) {
+		return nil, w.s.short(off, n)
+	}
+	if n == 0 {
+		return nil, nil
+	}
+	run, err := w.s.run(off)
+	if err != nil {
+		return nil, err
+	}
+	w.off, w.buf = off, run
+	if uint32(len(run)) >= n {
+		return run[:n:n], nil
+	}
+	return w.s.bytes(off, n)
+}
+
+// ReadAt implements [io.ReaderAt] over the stream.
+func (s *stream) ReadAt(p []byte, off int64) (int, error) {
+	if off < 0 || off > int64(s.size) {
+		return 0, io.EOF
+	}
+	n := min(int64(len(p)), int64(s.size)-off)
+	if err := s.read(p[:n], uint32(off)); err != nil {
+		return 0, err
+	}
+	if n < int64(len(p)) {
+		return int(n), io.EOF
+	}
+	return int(n), nil
+}
