@@ -52,7 +52,9 @@ func WithTrace(ctx context.Context, t *Trace) context.Context {
 	return context.WithValue(ctx, traceKey{}, t)
 }
 
-func contextTrace(ctx context.Context) *Trace {
+// ContextTrace returns the trace of [WithTrace], or nil. A [Store] of one's own
+// calls it to report its attempts as it makes them.
+func ContextTrace(ctx context.Context) *Trace {
 	t, _ := ctx.Value(traceKey{}).(*Trace)
 	return t
 }

@@ -134,6 +134,7 @@ func (e Element) withStores(stores []word) (Element, error) {
 		if w.text == "" {
 			store.Kind = ElementDefault
 		}
+		store.Keyed = true
 		e.Stores = append(e.Stores, store)
 	}
 	e.Text = e.String()

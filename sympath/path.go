@@ -54,6 +54,9 @@ type Element struct {
 	// Stores are the stores of a chain, nearest first. An srv* or cache* with
 	// nothing after it has none: see [Element.Expand].
 	Stores []Element
+	// Keyed is set for the places of a chain, where files lie by name and key;
+	// a place on its own is searched by name.
+	Keyed bool
 
 	userinfo *url.Userinfo
 }
@@ -93,7 +96,7 @@ func (e Element) Expand() []Element {
 		return []Element{e}
 	}
 	cache := Element{Kind: ElementCache, Text: "cache*", Pos: e.Pos, Keyword: "cache"}
-	server := Element{Kind: ElementHTTP, Text: MicrosoftServer, Pos: e.Pos}
+	server := Element{Kind: ElementHTTP, Text: MicrosoftServer, Pos: e.Pos, Keyed: true}
 	return []Element{cache, {
 		Kind: ElementServer, Text: "SRV*" + MicrosoftServer, Pos: e.Pos, Keyword: "SRV", Stores: []Element{server},
 	}}

@@ -62,9 +62,30 @@ const maxWhole = 512 << 20
 // OpenFS opens the regular file name in fsys. A file that is no [io.ReaderAt]
 // is read whole, up to 512 MB; beyond that the error wraps [ErrTooLarge].
 func OpenFS(fsys fs.FS, name string) (*File, error) {
-	f, err := fsys.Open(name)
+	f, size, err := openRegularFS(fsys, name)
 	if err != nil {
 		return nil, err
+	}
+	if r, ok := f.(io.ReaderAt); ok {
+		return &File{r: r, closer: f, name: name, size: size}, nil
+	}
+	defer f.Close()
+	return readWhole(f, name, maxWhole)
+}
+
+// Check tells whether [OpenFS] can open the file, without reading it.
+func Check(fsys fs.FS, name string) error {
+	f, _, err := openRegularFS(fsys, name)
+	if err != nil {
+		return err
+	}
+	return f.Close()
+}
+
+func openRegularFS(fsys fs.FS, name string) (fs.File, int64, error) {
+	f, err := fsys.Open(name)
+	if err != nil {
+		return nil, 0, err
 	}
 	fi, err := f.Stat()
 	if err == nil && !fi.Mode().IsRegular() {
@@ -72,13 +93,9 @@ func OpenFS(fsys fs.FS, name string) (*File, error) {
 	}
 	if err != nil {
 		f.Close()
-		return nil, err
+		return nil, 0, err
 	}
-	if r, ok := f.(io.ReaderAt); ok {
-		return &File{r: r, closer: f, name: name, size: fi.Size()}, nil
-	}
-	defer f.Close()
-	return readWhole(f, name, maxWhole)
+	return f, fi.Size(), nil
 }
 
 // readWhole trusts no size the file system claims.

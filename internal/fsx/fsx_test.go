@@ -87,6 +87,12 @@ func TestOpen_refused(t *testing.T) {
 	if _, err := fsx.OpenFS(fsx.Dir(dir), "."); !errors.Is(err, fsx.ErrNotRegular) {
 		t.Errorf("OpenFS of a directory: %v", err)
 	}
+	if err := fsx.Check(fsx.Dir(dir), "."); !errors.Is(err, fsx.ErrNotRegular) {
+		t.Errorf("Check of a directory: %v", err)
+	}
+	if err := fsx.Check(fsx.Dir(dir), "f"); err != nil {
+		t.Errorf("Check of a file: %v", err)
+	}
 }
 
 func TestFile_closeWhileReading(t *testing.T) {

@@ -22,6 +22,7 @@ const (
 type MissingError struct {
 	Path string // as far as it was found, and the first part that was not
 	Last bool   // the directory is there and only the file itself is missing
+	Root bool   // not even the root of the file system is there
 }
 
 // Error implements the error interface.
@@ -114,7 +115,7 @@ func (s *search) miss(name string, left int, dirExists bool) {
 		return
 	}
 	s.left = left
-	s.missing = MissingError{Path: name, Last: left == 1 && dirExists}
+	s.missing = MissingError{Path: name, Last: left == 1 && dirExists, Root: path.Dir(name) == "." && !dirExists}
 }
 
 // spellings lists the names in dir that equal want in all but letter case. When

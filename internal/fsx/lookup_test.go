@@ -64,7 +64,7 @@ func TestMatches_missing(t *testing.T) {
 			t.Errorf("%s: %v, %v; want one MissingError", c.parts, names, errs)
 			continue
 		}
-		if missing.Path != c.path || missing.Last != c.last {
+		if missing.Path != c.path || missing.Last != c.last || missing.Root {
 			t.Errorf("%s: missing %s (last %v), want %s (last %v)", c.parts, missing.Path, missing.Last, c.path, c.last)
 		}
 	}
@@ -73,7 +73,7 @@ func TestMatches_missing(t *testing.T) {
 func TestLookup_noSuchRoot(t *testing.T) {
 	_, err := fsx.Lookup(fsx.Dir(filepath.Join(t.TempDir(), "none")), "f")
 	var missing *fsx.MissingError
-	if !errors.As(err, &missing) || missing.Last {
+	if !errors.As(err, &missing) || missing.Last || !missing.Root {
 		t.Errorf("got %v, want a MissingError for the directory", err)
 	}
 }

@@ -1,0 +1,201 @@
+package sympath
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"time"
+
+	"github.com/symres/symres/internal/fsx"
+)
+
+// Store returns the stores of the path, asked from left to right. It touches
+// neither disk nor network; directories are opened by each search, so that one
+// which appears later is seen. A symbol store that occurs twice is asked once.
+func (p Path) Store(o Options) Store {
+	b := builder{options: o}
+	for _, e := range p.Expand().elements {
+		b.element(e)
+	}
+	return chain{stores: b.stores, trace: o.Trace}
+}
+
+// DefaultCache returns the directory that an empty place in a chain and a bare
+// cache* stand for: sym below DBGHELP_HOMEDIR, else symres/sym below the
+// user's cache directory. getenv is os.Getenv or a substitute for it.
+func DefaultCache(getenv func(string) string) (string, error) {
+	if home := getenv("DBGHELP_HOMEDIR"); home != "" {
+		return filepath.Join(home, "sym"), nil
+	}
+	dir, err := os.UserCacheDir()
+	if err != nil {
+		return "", fmt.Errorf("default symbol cache: %w", err)
+	}
+	return filepath.Join(dir, "symres", "sym"), nil
+}
+
+type builder struct {
+	options Options
+	stores  []searcher
+	seen    []string // symbol store directories already in the list
+}
+
+func (b *builder) element(e Element) {
+	switch e.Kind {
+	case ElementServer:
+		b.server(e)
+	case ElementCache:
+		if len(e.Stores) == 0 {
+			b.keyed(Element{Kind: ElementDefault, Text: e.Text, Pos: e.Pos, Keyed: true}, OriginCache)
+		}
+		for _, store := range e.Stores {
+			b.keyed(store, OriginCache)
+		}
+	case ElementDir:
+		b.stores = append(b.stores, lazyDir{element: e, origin: OriginDir, open: b.options.dir()})
+	default:
+		b.remote(e)
+	}
+}
+
+// server adds a chain. All of its stores but the last are caches of the last;
+// a lone server has the default cache before it.
+func (b *builder) server(e Element) {
+	if len(e.Stores) == 1 && e.Stores[0].Kind == ElementHTTP {
+		b.keyed(Element{Kind: ElementDefault, Pos: e.Pos, Keyed: true}, OriginCache)
+	}
+	for i, store := range e.Stores {
+		origin := OriginCache
+		if i == len(e.Stores)-1 && store.Kind != ElementDefault {
+			origin = OriginSymsrv
+		}
+		b.keyed(store, origin)
+	}
+}
+
+// keyed adds a place with the layout of a symbol store.
+func (b *builder) keyed(e Element, origin Origin) {
+	if e.Kind == ElementHTTP || e.Kind == ElementUNC {
+		b.remote(e)
+		return
+	}
+	if e.Kind == ElementDefault {
+		dir, err := b.options.cacheDir()
+		if err != nil {
+			b.stores = append(b.stores, unusable{element: e, origin: OriginCache, status: StatusError, err: err})
+			return
+		}
+		e.Text = dir
+	}
+	if slices.Contains(b.seen, e.Text) {
+		return
+	}
+	b.seen = append(b.seen, e.Text)
+	b.stores = append(b.stores, lazyDir{element: e, origin: origin, open: b.options.dir()})
+}
+
+// remote adds a place that only a hook of the caller's can reach.
+func (b *builder) remote(e Element) {
+	hook, origin := b.options.HTTP, OriginHTTP
+	if e.Kind == ElementUNC {
+		hook, origin = b.options.UNC, OriginUNC
+	}
+	u := unusable{element: e, origin: origin, status: StatusUnsupported}
+	switch {
+	case b.options.Offline:
+		u.status = StatusOffline
+	case hook != nil:
+		store, err := hook(e)
+		if err == nil && store != nil {
+			b.stores = append(b.stores, asSearcher(store))
+			return
+		}
+		u.status, u.err = StatusError, cmp.Or(err, errNoStore)
+	}
+	b.stores = append(b.stores, u)
+}
+
+var errNoStore = errors.New("the hook gave no store")
+
+func (o Options) dir() func(string) (fs.FS, error) {
+	if o.Dir != nil {
+		return o.Dir
+	}
+	return osDir
+}
+
+func (o Options) cacheDir() (string, error) {
+	if o.Cache != "" {
+		return o.Cache, nil
+	}
+	getenv := o.Getenv
+	if getenv == nil {
+		getenv = os.Getenv
+	}
+	return DefaultCache(getenv)
+}
+
+var errDrivePath = fmt.Errorf("a Windows drive path on %s: %w", runtime.GOOS, fs.ErrNotExist)
+
+// osDir opens a directory of this machine. A drive path elsewhere than on
+// Windows would name a file in the current directory, which nobody means.
+func osDir(dir string) (fs.FS, error) {
+	if runtime.GOOS != "windows" && isDrivePath(dir) {
+		return nil, errDrivePath
+	}
+	return fsx.Dir(dir), nil
+}
+
+func isDrivePath(s string) bool {
+	return len(s) >= 2 && s[1] == ':' && (s[0]|0x20) >= 'a' && (s[0]|0x20) <= 'z'
+}
+
+// lazyDir opens its directory when it is searched. An element that is not
+// keyed is a plain directory.
+type lazyDir struct {
+	element Element
+	origin  Origin // of a keyed element
+	open    func(string) (fs.FS, error)
+}
+
+func (l lazyDir) search(s *search) bool {
+	start := time.Now()
+	fsys, err := l.open(l.element.Text)
+	p := place{name: l.element.Text, fsys: fsys, origin: l.origin}
+	if err != nil {
+		u := unusable{element: l.element, origin: l.origin}
+		u.status, u.err = p.classify(err)
+		return u.note(s, start)
+	}
+	if l.element.Keyed {
+		return symsrvStore{p}.search(s)
+	}
+	return dirStore{p}.search(s)
+}
+
+// unusable stands for an element that cannot be searched and says so.
+type unusable struct {
+	element Element
+	origin  Origin
+	status  string
+	err     error
+}
+
+func (u unusable) search(s *search) bool { return u.note(s, time.Now()) }
+
+func (u unusable) note(s *search, start time.Time) bool {
+	parts := []string{s.query.File}
+	if key := s.query.ID.Key(); key != "" && u.element.Keyed {
+		parts = append(parts, key, s.query.File)
+	}
+	s.note(Attempt{
+		Store: u.element.Text, Location: place{name: u.element.Text}.location(parts...),
+		Origin: u.origin, Status: u.status, Err: u.err,
+	}, start)
+	return s.alive()
+}

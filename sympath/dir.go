@@ -1,0 +1,139 @@
+package sympath
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"iter"
+	"path"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/symres/symres/internal/fsx"
+)
+
+// Dir is the store of a plain directory, searched by name alone in the order
+// of dbghelp: the directory itself, then its subdirectory named after the
+// image's extension, then that in its subdirectory symbols; nothing deeper.
+// A directory that holds pingme.txt is a symbol store and is read as one. name
+// is what locations and attempts call it.
+func Dir(name string, fsys fs.FS) Store {
+	return dirStore{place{name: name, fsys: fsys, origin: OriginDir}}
+}
+
+// Symsrv is the store of a symbol store directory, laid out as
+// file\key\file, or as fi\file\key\file when its root holds index2.txt.
+func Symsrv(name string, fsys fs.FS) Store {
+	return symsrvStore{place{name: name, fsys: fsys, origin: OriginSymsrv}}
+}
+
+type dirStore struct{ place }
+
+func (d dirStore) Find(ctx context.Context, q Query) iter.Seq2[Candidate, error] {
+	return find(ctx, q, d)
+}
+
+func (d dirStore) search(s *search) bool {
+	if holds(d.fsys, "pingme.txt") {
+		return symsrvStore{place{name: d.name, fsys: d.fsys, origin: OriginSymsrv}}.search(s)
+	}
+	probes := [][]string{{s.query.File}}
+	if ext, ok := s.query.imageExt(); ok {
+		probes = append(probes, []string{ext, s.query.File}, []string{"symbols", ext, s.query.File})
+	}
+	for _, parts := range probes {
+		s.probe(d.place, s.take(d.place), parts...)
+		if s.over {
+			return false
+		}
+	}
+	return true
+}
+
+// imageExt is the name of the subdirectory that plain directories keep the
+// symbols of such an image in.
+func (q Query) imageExt() (string, bool) {
+	if q.ImageExt != "" {
+		return cleanExt(q.ImageExt)
+	}
+	ext := path.Ext(q.File)
+	if strings.EqualFold(ext, ".pdb") || strings.EqualFold(ext, ".dbg") {
+		return "", false
+	}
+	return cleanExt(ext)
+}
+
+func holds(fsys fs.FS, name string) bool {
+	_, err := fsx.Lookup(fsys, name)
+	return err == nil
+}
+
+type symsrvStore struct{ place }
+
+func (d symsrvStore) Find(ctx context.Context, q Query) iter.Seq2[Candidate, error] {
+	return find(ctx, q, d)
+}
+
+func (d symsrvStore) search(s *search) bool {
+	file := s.query.File
+	keys := s.query.ID.Keys()
+	if len(keys) == 0 {
+		s.note(Attempt{Store: d.name, Origin: d.origin, Location: d.location(file), Status: StatusNoKey}, time.Now())
+		return s.alive()
+	}
+	dir := []string{file}
+	if holds(d.fsys, "index2.txt") {
+		dir = []string{firstTwo(file), file}
+	}
+	for _, key := range keys {
+		if !d.searchKey(s, append(dir[:len(dir):len(dir)], key)) {
+			return false
+		}
+	}
+	return true
+}
+
+var (
+	errCompressed = errors.New("compressed file")
+	errPointer    = errors.New("pointer to a file elsewhere")
+)
+
+// searchKey looks for the three forms of a file in the order of symsrv: as it
+// is, compressed, and as a pointer. dir is the directory of one key.
+func (d symsrvStore) searchKey(s *search, dir []string) bool {
+	in := func(file string) []string { return append(dir[:len(dir):len(dir)], file) }
+	exists := s.probe(d.place, s.take(d.place), in(s.query.File)...)
+	if s.over || !exists {
+		return !s.over
+	}
+	s.probe(d.place, s.unsupported(errCompressed), in(compressedName(s.query.File))...)
+	if !s.over {
+		s.probe(d.place, s.unsupported(errPointer), in("file.ptr")...)
+	}
+	return !s.over
+}
+
+// unsupported notes a form of the file that is there but cannot be read.
+func (s *search) unsupported(form error) func(string, Attempt, time.Time) bool {
+	return func(_ string, a Attempt, start time.Time) bool {
+		a.Status, a.Err = StatusUnsupported, form
+		s.note(a, start)
+		return true
+	}
+}
+
+// compressedName is the name of the compressed form of a file: the last
+// character of the whole name becomes an underscore.
+func compressedName(file string) string {
+	_, n := utf8.DecodeLastRuneInString(file)
+	return file[:len(file)-n] + "_"
+}
+
+// firstTwo is the upper directory of a two-tier store: the first two
+// characters of the name, or the one it has.
+func firstTwo(file string) string {
+	_, n := utf8.DecodeRuneInString(file)
+	_, m := utf8.DecodeRuneInString(file[n:])
+	return file[:n+m]
+}
