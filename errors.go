@@ -1,0 +1,22 @@
+package symres
+
+import "errors"
+
+// The errors callers branch on, found with [errors.Is].
+var (
+	// ErrNoModule: no module has that name, or none covers that address.
+	ErrNoModule = errors.New("no such module")
+	// ErrNoSymbols: the module has no symbols that could be used. The error
+	// is a [*LoadError], which carries the [Report].
+	ErrNoSymbols = errors.New("symbols could not be loaded")
+	// ErrNotFound: the symbols are there and none matches.
+	ErrNotFound = errors.New("no symbol found")
+	// ErrPattern: a symbol pattern that cannot be understood.
+	ErrPattern = errors.New("bad symbol pattern")
+	// ErrMismatch: a file is not the one the target runs.
+	ErrMismatch = errors.New("not the target's image")
+	// ErrModuleExists: the address range is taken by another module.
+	ErrModuleExists = errors.New("module range is taken")
+	// ErrClosed: the session was closed.
+	ErrClosed = errors.New("session is closed")
+)
