@@ -1,0 +1,107 @@
+package vadmath
+
+import "strings"
+
+// The values of [Entry.Type].
+const (
+	TypeImage   = "image"   // an executable image: Mapped and Exe, or the ImageMap flag
+	TypeMapped  = "mapped"  // a data file or a section in the page file
+	TypePrivate = "private" // memory of this process alone
+)
+
+// Entry is one virtual address descriptor. Fields a listing does not show are
+// zero.
+type Entry struct {
+	Address    uint64 // of the descriptor itself, in the kernel
+	Level      int    // depth in the tree
+	Pages      Pages
+	Commit     int64  // pages charged; -1 stands for no charge at all
+	Type       string // one of the Type constants, or ""
+	Protection string // as printed: EXECUTE_WRITECOPY, READWRITE NOCACHE
+	// File is the path of the mapped file as the target knows it, without a
+	// drive. It is text from the target: show it, never open it.
+	File string
+	// Note is what stands in the place of a file: Pagefile section, shared commit 0x1.
+	Note string
+	// Command is the .reload command the debugger itself printed, if it did.
+	Command Reload
+	// Line is the line of the listing the entry begins at, counted from 1.
+	Line int
+}
+
+// Image returns the file name of the module, or "" when the listing has none.
+func (e Entry) Image() string {
+	if e.File == "" {
+		return e.Command.Image
+	}
+	return e.File[strings.LastIndexAny(e.File, `\/`)+1:]
+}
+
+// Reload returns the command that adds the module on a target with pages of
+// size s, loading it at once. The size covers whole pages, so it may exceed
+// SizeOfImage and does not make a symbol store key. The image name is "" when
+// the listing has none. Errors are those of [Pages.Bytes].
+func (e Entry) Reload(s PageSize) (Reload, error) {
+	base, size, err := e.Pages.Bytes(s)
+	if err != nil {
+		return Reload{}, err
+	}
+	return Reload{Image: e.Image(), Base: base, Size: size, Force: true, Wide: e.Address>>32 != 0 && base>>32 == 0}, nil
+}
+
+// PageSize returns the page size by which the debugger computed the command it
+// printed, and whether it printed one that fits the pages.
+func (e Entry) PageSize() (PageSize, bool) {
+	for _, s := range []PageSize{Page4K, Page8K} {
+		base, _, err := e.Pages.Bytes(s)
+		if err == nil && base != 0 && base == e.Command.Base {
+			return s, true
+		}
+	}
+	return 0, false
+}
+
+// Merge joins entries that describe the same descriptor, as when a listing and
+// the detailed block of one of its rows are pasted together. Each keeps the
+// place of its first entry.
+func Merge(entries []Entry) []Entry {
+	type key struct {
+		address uint64
+		pages   Pages
+	}
+	var out []Entry
+	at := map[key]int{}
+	for _, e := range entries {
+		k := key{e.Address, e.Pages}
+		if i, ok := at[k]; ok && e.Address != 0 {
+			out[i] = out[i].with(e)
+			continue
+		}
+		at[k] = len(out)
+		out = append(out, e)
+	}
+	return out
+}
+
+// with fills in what e lacks and other has.
+func (e Entry) with(other Entry) Entry {
+	fill := func(s *string, with string) {
+		if *s == "" {
+			*s = with
+		}
+	}
+	fill(&e.Type, other.Type)
+	fill(&e.Protection, other.Protection)
+	fill(&e.File, other.File)
+	fill(&e.Note, other.Note)
+	if e.Commit == 0 {
+		e.Commit = other.Commit
+	}
+	if e.Level == 0 {
+		e.Level = other.Level
+	}
+	if e.Command == (Reload{}) {
+		e.Command = other.Command
+	}
+	return e
+}
