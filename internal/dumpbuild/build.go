@@ -1,0 +1,264 @@
+package dumpbuild
+
+import (
+	"bytes"
+	"encoding/binary"
+	"fmt"
+	"maps"
+	"slices"
+)
+
+// Build returns a dump of what s describes, and the facts of what is in it.
+// The same s gives the same bytes. Every error wraps [ErrSpec]. Safe for
+// concurrent use; s is not changed.
+func Build(s Spec) ([]byte, *Facts, error) {
+	b, err := newBuilder(s)
+	if err != nil {
+		return nil, nil, err
+	}
+	b.kernel()
+	for i := range b.spec.Modules {
+		b.module(&b.spec.Modules[i])
+	}
+	b.linkModules()
+	b.processes()
+	b.debuggerBlock()
+	b.finish()
+	if b.err != nil {
+		return nil, nil, b.err
+	}
+	return b.file()
+}
+
+// builder holds a dump under construction. The first error sticks.
+type builder struct {
+	spec            Spec
+	lay             layout
+	mem             *memory
+	pte             format
+	root            uint64 // the kernel's
+	nonPaged, paged pool
+	slot            uint32 // next free page of the pagefiles
+	facts           Facts
+	roots           []uint64 // of processes with an address space of their own
+	out             []uint64 // pool pages to move to the pagefile at the end
+	err             error
+}
+
+func newBuilder(s Spec) (*builder, error) {
+	b := &builder{spec: s, slot: 0x1234}
+	switch s.Machine {
+	case X86:
+		b.spec.Build = cmpOr(s.Build, buildXP)
+		b.lay = layout32(b.spec.Build)
+	case X64:
+		b.spec.Build = cmpOr(s.Build, build2004)
+		b.lay = layout64(b.spec.Build)
+	default:
+		return nil, fmt.Errorf("%w: machine %x", ErrSpec, s.Machine)
+	}
+	if s.Type != Full && s.Type != Bitmap && (s.Type != Triage || s.Machine != X64) {
+		return nil, fmt.Errorf("%w: dump type %d for machine %x", ErrSpec, s.Type, s.Machine)
+	}
+	if len(s.Modules) == 0 {
+		return nil, fmt.Errorf("%w: no kernel", ErrSpec)
+	}
+	b.mem = newMemory(s.Machine == X64, b.lay.firstFrame)
+	b.pte = newFormat(&b.spec, b.lay)
+	b.nonPaged, b.paged = newPool(b.lay.nonPaged), newPool(b.lay.pagedPool)
+	b.root = b.newRoot()
+	b.facts.Root, b.facts.PagedPool, b.facts.Subsections = b.root, b.lay.pagedPool, b.lay.nonPaged
+	return b, nil
+}
+
+func cmpOr(v, other uint32) uint32 {
+	if v == 0 {
+		return other
+	}
+	return v
+}
+
+// newRoot returns the physical address of an empty top table that maps itself.
+func (b *builder) newRoot() uint64 {
+	f := b.mem.alloc()
+	b.mem.put(f, b.lay.selfMap*b.mem.entrySize(), f<<12|pteKernel)
+	return f << 12
+}
+
+func (b *builder) fail(err error) {
+	if b.err == nil && err != nil {
+		b.err = err
+	}
+}
+
+func (b *builder) failf(format string, args ...any) {
+	b.fail(fmt.Errorf("%w: "+format, append([]any{ErrSpec}, args...)...))
+}
+
+// write stores p in kernel memory.
+func (b *builder) write(addr uint64, p []byte) {
+	if b.err == nil {
+		b.fail(b.mem.write(b.root, addr, p))
+	}
+}
+
+func (b *builder) put(addr, v uint64, width uint64) {
+	var p [8]byte
+	binary.LittleEndian.PutUint64(p[:], v)
+	b.write(addr, p[:width])
+}
+
+func (b *builder) put16(addr, v uint64)  { b.put(addr, v, 2) }
+func (b *builder) put32(addr, v uint64)  { b.put(addr, v, 4) }
+func (b *builder) putPtr(addr, v uint64) { b.put(addr, v, b.lay.pointer) }
+
+// getPtr reads a pointer of kernel memory.
+func (b *builder) getPtr(addr uint64) uint64 {
+	if b.err != nil {
+		return 0
+	}
+	p, err := b.mem.read(b.root, addr, int(b.lay.pointer))
+	b.fail(err)
+	return binary.LittleEndian.Uint64(append(p, 0, 0, 0, 0, 0, 0, 0, 0))
+}
+
+// link makes a circular doubly linked list of the head and the links.
+func (b *builder) link(head uint64, links []uint64) {
+	ring := append([]uint64{head}, links...)
+	for i, at := range ring {
+		b.putPtr(at, ring[(i+1)%len(ring)])
+		b.putPtr(at+b.lay.pointer, ring[(i+len(ring)-1)%len(ring)])
+	}
+}
+
+// kernel finds the debugger's block and the list heads in the kernel's image.
+func (b *builder) kernel() {
+	m := b.spec.Modules[0]
+	img, err := loadImage(m.PE, b.spec.Machine, m.Base)
+	if err != nil {
+		b.fail(err)
+		return
+	}
+	at := bytes.Index(img.flat, []byte("KDBG"))
+	if at < 0x10 || bytes.Count(img.flat, []byte("KDBG")) != 1 || at > len(img.flat)-0x60 {
+		b.failf("module %q has no KdDebuggerDataBlock, so it is no kernel", m.Name)
+		return
+	}
+	block := img.flat[at-0x10:]
+	f := &b.facts
+	f.DebuggerBlock = m.Base + uint64(at-0x10)
+	f.PsLoadedModuleList, f.PsActiveProcess = b.pointerIn(block[0x48:]), b.pointerIn(block[0x50:])
+	for _, a := range []uint64{f.PsLoadedModuleList, f.PsActiveProcess} {
+		if a-m.Base >= uint64(len(img.flat)) {
+			b.failf("KdDebuggerDataBlock names %x, outside the kernel", a)
+		}
+	}
+}
+
+func (b *builder) pointerIn(p []byte) uint64 {
+	if b.lay.pointer == 4 {
+		return uint64(binary.LittleEndian.Uint32(p))
+	}
+	return binary.LittleEndian.Uint64(p)
+}
+
+// debuggerBlock gives KdDebuggerDataBlock what the kernel gives it at start.
+// A 32-bit kernel extends its addresses by sign.
+func (b *builder) debuggerBlock() {
+	at := b.facts.DebuggerBlock
+	b.put(at, at, 8)
+	b.put(at+8, at, 8)
+	b.put(at+0x18, b.spec.Modules[0].Base, 8)
+	if b.err != nil {
+		return
+	}
+	size, err := b.mem.read(b.root, at+0x14, 4)
+	b.fail(err)
+	for off := uint64(0); b.err == nil && b.lay.pointer == 4 && off+8 <= uint64(binary.LittleEndian.Uint32(size)); off += 8 {
+		if v := b.getPtr(at + off); off != 0x10 && v>>31 == 1 && b.getPtr(at+off+4) == 0 {
+			b.put32(at+off+4, 1<<32-1)
+		}
+	}
+	for off, v := range b.variables() {
+		if addr := b.getPtr(at + off); addr != 0 {
+			b.putPtr(addr, v)
+		}
+	}
+}
+
+// variables are kernel variables by the place in KDDEBUGGER_DATA64 of their
+// address (public debugger header, field order; 120 measured).
+func (b *builder) variables() map[uint64]uint64 {
+	v := map[uint64]uint64{0xc0: b.lay.pfnDatabase, 0x120: b.lay.pagedPool, 0x128: b.lay.pagedPool + 1<<24}
+	if b.lay.pointer == 4 {
+		maps.Copy(v, map[uint64]uint64{0xd8: b.lay.nonPaged, 0x110: b.lay.nonPaged, 0x118: b.lay.nonPagedEnd})
+	}
+	return v
+}
+
+// finish moves pool pages out, shares the kernel half of the address space
+// and drops the page tables that are to be missing.
+func (b *builder) finish() {
+	b.refreshKernel()
+	for _, va := range b.out {
+		if b.err == nil {
+			b.fail(b.mem.evict(b.root, va, b.mustSlot()))
+		}
+	}
+	half := uint64(pageSize / 2)
+	for _, r := range b.roots {
+		self := b.lay.selfMap * b.mem.entrySize()
+		own := b.mem.get(r>>12, self)
+		copy(b.mem.frames[r>>12][half:], b.mem.frames[b.root>>12][half:])
+		b.mem.put(r>>12, self, own)
+	}
+	for i := range b.spec.Modules {
+		if b.spec.Modules[i].TableOut && b.err == nil {
+			b.fail(b.dropTable(i))
+		}
+	}
+	if b.mem.next >= b.lay.kernelFrames {
+		b.failf("more than %x frames", b.lay.kernelFrames)
+	}
+	b.facts.Frames = b.mem.list()
+}
+
+// refreshKernel takes what was written to the kernel's variables into its facts.
+func (b *builder) refreshKernel() {
+	if b.err != nil {
+		return
+	}
+	m := &b.facts.Modules[0]
+	for _, p := range m.Pages {
+		if at := p.Addr - m.Base; p.State == Resident {
+			now, err := b.mem.resident(b.root, p.Addr)
+			b.fail(err)
+			copy(m.Memory[at:at+pageSize], now)
+		}
+	}
+}
+
+// dropTable leaves the page table of a module out of the dump.
+func (b *builder) dropTable(i int) error {
+	region := func(va uint64) uint64 { return va / b.mem.largeSize() }
+	mine := b.facts.Modules[i]
+	for k, m := range b.facts.Modules {
+		if k != i && (region(m.Base) == region(mine.Base) || region(m.Base+m.Size-1) == region(mine.Base)) {
+			return fmt.Errorf("%w: %s shares the page table of %s", ErrSpec, m.Name, mine.Name)
+		}
+	}
+	if region(mine.Base+mine.Size-1) != region(mine.Base) || slices.Contains([]uint64{region(b.lay.nonPaged), region(b.lay.pagedPool)}, region(mine.Base)) {
+		return fmt.Errorf("%w: %s has more than one page table, or that of a pool", ErrSpec, mine.Name)
+	}
+	frame, err := b.mem.table(b.root, mine.Base, len(b.mem.shifts())-1)
+	delete(b.mem.frames, frame)
+	return err
+}
+
+// mustSlot returns the PTE of the next free page of pagefile 0.
+func (b *builder) mustSlot() uint64 {
+	pte, err := b.pte.pageFile(0, b.slot)
+	b.slot++
+	b.fail(err)
+	return pte
+}

@@ -1,0 +1,118 @@
+package dumpbuild
+
+import "strings"
+
+// module maps a module and writes its loader entry.
+func (b *builder) module(m *Module) {
+	if b.err != nil {
+		return
+	}
+	img, err := b.load(m)
+	if err != nil {
+		b.fail(err)
+		return
+	}
+	path := m.Path
+	if path == "" {
+		path = `\SystemRoot\System32\DRIVERS\` + m.Name
+	}
+	f := ModuleFacts{Name: m.Name, Path: path, Base: m.Base, Size: uint64(len(img.flat)), SizeOfImage: img.size,
+		CheckSum: img.check, Stamp: img.stamp, EntryHasTime: b.lay.kldr.stamp != 0, Memory: img.flat}
+	if m.Large {
+		f.Pages = b.placeLarge(m, img)
+	} else {
+		f.Pages = b.placeModule(m, img, path)
+	}
+	b.aloneIf(m.EntryOut, &b.nonPaged, func() { f.Entry = b.alloc(&b.nonPaged, "MmLd", b.lay.kldr.size) })
+	b.aloneIf(m.NamesOut, &b.paged, func() {
+		b.text(&b.paged, "MmLd", f.Entry+b.lay.kldr.path, path)
+		b.text(&b.paged, "MmLd", f.Entry+b.lay.kldr.name, m.Name)
+	})
+	b.entry(f, img)
+	b.facts.Modules = append(b.facts.Modules, f)
+}
+
+// load lays a module out and checks what it says of itself.
+func (b *builder) load(m *Module) (*image, error) {
+	if m.Base%pageSize != 0 {
+		b.failf("%s is based at %x", m.Name, m.Base)
+	}
+	img, err := loadImage(m.PE, b.spec.Machine, m.Base)
+	if err != nil {
+		return nil, err
+	}
+	for n := range m.Pages {
+		if n < 0 || n >= len(img.flat)/pageSize {
+			b.failf("%s has no page %d", m.Name, n)
+		}
+	}
+	if kernel := &b.spec.Modules[0]; m != kernel {
+		err = img.bind(kernel.Base + pageSize)
+	}
+	return img, err
+}
+
+// entry writes the KLDR_DATA_TABLE_ENTRY but for its links and names.
+func (b *builder) entry(f ModuleFacts, img *image) {
+	k, at := b.lay.kldr, f.Entry
+	b.putPtr(at+k.base, f.Base)
+	b.putPtr(at+k.entry, f.Base+uint64(img.entry))
+	b.put32(at+k.sizeOfImage, f.Size)
+	b.put32(at+k.flags, 0x09004000)
+	b.put16(at+k.count, 1)
+	b.put32(at+k.check, uint64(f.CheckSum))
+	// Where XP keeps its imports other structures keep a stamp: no reader
+	// should take the one for the other.
+	b.putPtr(at+k.imports, b.lay.pagedPool+0x2468)
+	if k.stamp != 0 {
+		b.put32(at+k.notRounded, uint64(f.SizeOfImage))
+		b.put32(at+k.stamp, uint64(f.Stamp))
+	}
+}
+
+func (b *builder) linkModules() {
+	var links []uint64
+	for _, m := range b.facts.Modules {
+		links = append(links, m.Entry)
+	}
+	b.link(b.facts.PsLoadedModuleList, links)
+}
+
+// placeLarge maps a module under large pages; pages that are not in the dump
+// have frames like the others, which the dump does not hold.
+func (b *builder) placeLarge(m *Module, img *image) (facts []PageFacts) {
+	large := b.mem.largeSize()
+	first := m.Base &^ (large - 1)
+	for va := first; va < m.Base+uint64(len(img.flat)) && b.err == nil; va += large {
+		b.fail(b.mem.mapLarge(b.root, va, b.lay.kernelFrames<<12+va-first))
+	}
+	for n := range len(img.flat) / pageSize {
+		p := PageFacts{Addr: m.Base + uint64(n)*pageSize, State: m.Pages[n].State}
+		p.Frame = b.lay.kernelFrames + (p.Addr-first)/pageSize
+		switch p.State {
+		case Resident:
+			if b.mem.frames[p.Frame] != nil {
+				b.failf("%s is under a second set of large pages", m.Name)
+			}
+			b.mem.frames[p.Frame] = append([]byte(nil), img.flat[n*pageSize:][:pageSize]...)
+		case NotInDump:
+		default:
+			b.failf("page %d of %s cannot be in state %d under a large page", n, m.Name, p.State)
+		}
+		facts = append(facts, p)
+	}
+	return facts
+}
+
+// placeModule maps a module under ordinary pages.
+func (b *builder) placeModule(m *Module, img *image, path string) (facts []PageFacts) {
+	file := m.File
+	if file == "" {
+		file = strings.Replace(path, `\SystemRoot`, `\WINDOWS`, 1)
+	}
+	pl := placer{b: b, root: b.root, base: m.Base, pages: len(img.flat) / pageSize, file: file, image: img}
+	for n := range pl.pages {
+		facts = append(facts, pl.place(n, m.Pages[n], img.flat[n*pageSize:][:pageSize]))
+	}
+	return facts
+}

@@ -1,0 +1,125 @@
+package dumpbuild
+
+// A Reader returns a file of testdata by its slash-separated name.
+type Reader func(name string) ([]byte, error)
+
+// Demo is the dump of the demo: Windows XP on x86, Fs_Rec.SYS at fe0c8000
+// with its header page in pagefile 0, a driver that is whole, and the kernel.
+func Demo(read Reader) (Spec, error) {
+	f := files{read: read, dir: "x86"}
+	s := Spec{Machine: X86, Build: buildXP, Type: Full, Modules: []Module{
+		f.kernel(0x804d7000),
+		{Name: "Fs_Rec.SYS", Path: `\SystemRoot\System32\Drivers\Fs_Rec.SYS`, Base: 0xfe0c8000, PE: f.fsRec("good"),
+			Pages: map[int]Page{0: {State: PageFile, Slot: 0x1234}}},
+		{Name: "Null.SYS", Path: `\SystemRoot\System32\Drivers\Null.SYS`, Base: 0xfe0d0000, PE: f.fsRec("nodebug")},
+	}}
+	return s, f.err
+}
+
+// Seed32 is a dump of Windows XP on x86 with a driver for each way its header
+// page can be away, a driver of more than forty pages in mixed states, and
+// three processes. typ is Full or Bitmap.
+func Seed32(read Reader, typ uint32) (Spec, error) {
+	f := files{read: read, dir: "x86"}
+	s := Spec{Machine: X86, Build: buildXP, Type: typ, Modules: f.modules(0x804d7000, 0xfe0c8000, 0xf8400000, 0x400000)}
+	s.Processes = processes(0x7ffdf000, 0x01000000, 0x75f80000, `\WINDOWS\system32\browseui.dll`)
+	return s, f.err
+}
+
+// Seed64 is the like of [Seed32] for Windows 10 2004 on x64. typ is Full,
+// Bitmap or Triage.
+func Seed64(read Reader, typ uint32) (Spec, error) {
+	f := files{read: read, dir: "x64"}
+	s := Spec{Machine: X64, Build: build2004, Type: typ,
+		Modules: f.modules(0xfffff80002c00000, 0xfffff80003a00000, 0xfffff80004000000, 0x200000)}
+	s.Processes = processes(0x7f7ffffe000, 0x7f78e9e0000, 0x7fb37a60000, `\Windows\System32\ExplorerFrame.dll`)
+	return s, f.err
+}
+
+// files reads fixtures; the first error sticks.
+type files struct {
+	read Reader
+	dir  string // machine
+	err  error
+}
+
+func (f *files) get(name string) []byte {
+	b, err := f.read(name)
+	if f.err == nil {
+		f.err = err
+	}
+	return b
+}
+
+func (f *files) fsRec(variant string) []byte {
+	return f.get("fs_rec/" + f.dir + "/" + variant + "/fs_rec.sys")
+}
+
+// kernel is ntoskrnl under large pages; its INIT page has been reused.
+func (f *files) kernel(base uint64) Module {
+	return Module{Name: "ntoskrnl.exe", Path: `\SystemRoot\system32\ntoskrnl.exe`, File: `\WINDOWS\system32\ntoskrnl.exe`,
+		Base: base, PE: f.get("nt/" + f.dir + "/ntoskrnl.exe"), Large: true, Pages: map[int]Page{4: {State: NotInDump}}}
+}
+
+// modules are the kernel, Fs_Rec.SYS at fs and the others from base on, each
+// with page tables of its own.
+func (f *files) modules(kernel, fs, base, step uint64) []Module {
+	drivers := `\SystemRoot\System32\DRIVERS\`
+	list := []Module{f.kernel(kernel), {Name: "Fs_Rec.SYS", Path: drivers + "Fs_Rec.SYS", Base: fs, PE: f.fsRec("good"),
+		Pages: map[int]Page{0: {State: PageFile, Slot: 0x1234}}}}
+	for _, d := range []struct {
+		name, variant string
+		header        State
+	}{
+		{"Null.SYS", "ts1", PrototypeFile},
+		{"fdc.sys", "samets", Transition},
+		{"Beep.SYS", "bigger", PrototypeValid},
+		{"kbdclass.sys", "nodebug", DemandZero},
+		{"mouclass.sys", "private", NotInDump},
+		{"rasl2tp.sys", "good", PrototypeTransition},
+		{"raspppoe.sys", "good", PrototypePageFile},
+		{"ptilink.sys", "good", NotMapped},
+	} {
+		list = append(list, Module{Name: d.name, Path: drivers + d.name, Base: base, PE: f.fsRec(d.variant),
+			Pages: map[int]Page{0: {State: d.header}}})
+		base += step
+	}
+	return append(list, Module{Name: "wide.sys", Path: drivers + "wide.sys", Base: base, PE: f.get("wide/" + f.dir + "/wide.sys"), Pages: mixed()})
+}
+
+// mixed gives the first forty pages states in turn, the header's being file
+// backed; every fourth page is resident.
+func mixed() map[int]Page {
+	turn := []State{PrototypeFile, PageFile, Transition, Resident, PrototypeValid, NotInDump, NotMapped, Resident,
+		PrototypePageFile, DemandZero, PrototypeTransition, Resident}
+	pages := map[int]Page{}
+	for n := range 40 {
+		pages[n] = Page{State: turn[n%len(turn)]}
+		if s := turn[n%len(turn)]; s == PageFile || s == PrototypePageFile {
+			pages[n] = Page{State: s, PageFile: n % 3, Slot: 0x5000 + uint32(n)}
+		}
+	}
+	return pages
+}
+
+// processes are System, an explorer and a notepad; both user processes have
+// their PEB in the pagefile and the pages of a dialog's DLL not read in yet.
+func processes(peb, notepad, dll uint64, dllFile string) []Process {
+	page := func(va uint64) uint64 { return va / pageSize }
+	frame := VAD{Start: page(dll), End: page(dll) + 0x1d, File: dllFile, Protection: 7}
+	image := func(base uint64, file string) VAD {
+		return VAD{Start: page(base), End: page(base) + 0x31, File: file, Protection: 7,
+			Pages: map[int]Page{0: {State: PageFile, Slot: 0x78}, 1: {State: Resident}}, Data: append(make([]byte, pageSize), "second page"...)}
+	}
+	shared := VAD{Start: 0x7ffe0, End: 0x7ffe0, Protection: 1}
+	heap := VAD{Start: 0x150, End: 0x24f, Protection: 4}
+	stack := VAD{Start: 0x30, End: 0x6f, Protection: 4}
+	away := Page{State: PageFile, Slot: 0x77}
+	return []Process{
+		{Name: "System", PID: systemPID},
+		{Name: "explorer.exe", PID: 0xb50, PEB: peb, PEBPage: away,
+			VADs: []VAD{shared, heap, stack, image(notepad+0x1000000, `\Windows\explorer.exe`), frame}},
+		{Name: "notepad.exe", PID: 0xc24, PEB: peb, PEBPage: away,
+			VADs: []VAD{shared, heap, stack, image(notepad, `\Windows\System32\notepad.exe`), frame}},
+	}
+}

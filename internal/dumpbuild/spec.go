@@ -1,0 +1,162 @@
+package dumpbuild
+
+import "errors"
+
+// ErrSpec is wrapped by every error [Build] returns: the specification asks
+// for something that cannot be built, such as two modules in one place.
+var ErrSpec = errors.New("dumpbuild: bad specification")
+
+// Machine types of the COFF header that can be built.
+const (
+	X86 uint16 = 0x014c
+	X64 uint16 = 0x8664
+)
+
+// Dump types, as stored in the header.
+const (
+	Full   uint32 = 1
+	Triage uint32 = 4 // 64-bit only
+	Bitmap uint32 = 5
+)
+
+// A State says where a page is. The zero State is Resident.
+type State uint8
+
+// The states of a page. Slot and PageFile of [Page] belong to PageFile and
+// PrototypePageFile.
+const (
+	Resident            State = iota // valid PTE, page in the dump
+	PageFile                         // in a pagefile
+	PrototypeFile                    // prototype PTE -> subsection PTE: still only in the image file
+	PrototypeValid                   // prototype PTE -> valid PTE: in the dump
+	PrototypeTransition              // prototype PTE -> transition PTE: in the dump
+	PrototypePageFile                // prototype PTE -> in a pagefile
+	Transition                       // invalid PTE, page still in its frame, in the dump
+	DemandZero                       // never touched
+	NotMapped                        // PTE is zero
+	NotInDump                        // valid PTE, page left out of the dump
+)
+
+// A Page says where one page is.
+type Page struct {
+	State    State
+	PageFile int    // number of the pagefile, 0 to 15
+	Slot     uint32 // page number in the pagefile; 0: the next free one, from 1234 hex on
+}
+
+// A Module is a kernel module of the loaded-driver list. The first one of a
+// [Spec] is the kernel and must hold a KdDebuggerDataBlock.
+type Module struct {
+	Name string // BaseDllName, such as "Fs_Rec.SYS"
+	Path string // FullDllName; empty: \SystemRoot\System32\DRIVERS\NAME
+	File string // name of the image file on its volume; empty: Path with \SystemRoot replaced by \WINDOWS
+	Base uint64 // a multiple of the page size
+	PE   []byte // the image file
+
+	Pages    map[int]Page // by page number; a page that is not named is Resident
+	Large    bool         // under large pages; states are then Resident and NotInDump
+	TableOut bool         // the page table of Base is left out of the dump
+	NamesOut bool         // the names' pool page is in a pagefile
+	EntryOut bool         // the loader entry's pool page is in a pagefile
+}
+
+// A Process is an entry of the process list, with an address space of its own
+// unless it is the System process (PID 4).
+type Process struct {
+	Name    string // ImageFileName, at most 15 bytes
+	PID     uint64
+	PEB     uint64 // 0: none
+	PEBPage Page
+	VADs    []VAD
+}
+
+// A VAD is a range of a process's address space, in page numbers, both
+// inclusive.
+type VAD struct {
+	Start, End uint64
+	File       string       // not empty: an image is mapped
+	Protection uint32       // MM protection, 0 to 31
+	Pages      map[int]Page // by page from Start; a page that is not named is NotMapped
+	Data       []byte       // contents from Start on, of pages that are in memory
+}
+
+// A Spec describes a dump. Only Machine, Type and Modules are needed.
+type Spec struct {
+	Machine uint16 // X86 or X64
+	Build   uint32 // 0: 2600 for x86, 19041 for x64
+	Type    uint32 // Full, Bitmap or Triage
+
+	// PTEMask is the kernel's InvalidPteMask, x64 from build 17134 on. An
+	// invalid PTE whose bits under the mask are all clear is stored with
+	// them set; every other one is stored as it is, with the swizzle bit.
+	PTEMask uint64
+
+	Modules   []Module
+	Processes []Process
+	Blocks    []Block // Triage: what memory is kept; empty: a default choice
+}
+
+// A Block is a range of virtual memory in a triage dump.
+type Block struct {
+	Addr uint64
+	Size uint32 // bytes
+}
+
+// Facts tell a test what [Build] wrote.
+type Facts struct {
+	Root               uint64 // physical address of the kernel's top page table
+	PsLoadedModuleList uint64 // addresses of the list heads
+	PsActiveProcess    uint64
+	DebuggerBlock      uint64 // KdDebuggerDataBlock
+	PagedPool          uint64 // start of the paged pool, the base of XP's prototype addresses
+	Subsections        uint64 // MmSubsectionBase, the base of XP's subsection addresses
+	Modules            []ModuleFacts
+	Processes          []ProcessFacts
+	Frames             []uint64 // page frame numbers in the dump, ascending
+	Size               int64    // bytes the header says are needed (RequiredDumpSpace)
+}
+
+// ModuleFacts are those of a module, in the order of the loaded-driver list.
+type ModuleFacts struct {
+	Name, Path   string
+	Entry        uint64 // address of the KLDR_DATA_TABLE_ENTRY
+	Base, Size   uint64 // as the loader entry has them: Size is rounded up to a page
+	SizeOfImage  uint32 // as the image file has it
+	CheckSum     uint32
+	Stamp        uint32 // of the image file; whether the entry has it depends on the era
+	EntryHasTime bool   // the loader entry carries Stamp
+	Memory       []byte // the image as the loader left it in memory, every page
+	Pages        []PageFacts
+}
+
+// PageFacts are those of one page.
+type PageFacts struct {
+	Addr       uint64 // virtual address
+	State      State
+	PTE        uint64 // what stands in the page table; 0 for a page under a large page
+	Frame      uint64 // page frame number, when there is one
+	PageFile   int
+	Offset     uint64 // bytes into the pagefile
+	File       string // PrototypeFile: where the page is
+	FileOffset uint64
+	Prototype  uint64 // address of the prototype PTE, when there is one
+}
+
+// ProcessFacts are those of a process, in list order.
+type ProcessFacts struct {
+	Name    string
+	PID     uint64
+	Address uint64 // of the EPROCESS
+	Root    uint64 // physical address of its top page table
+	PEB     uint64
+	PEBPage PageFacts
+	VADs    []VADFacts // in address order
+}
+
+// VADFacts are those of a VAD.
+type VADFacts struct {
+	Address    uint64 // of the node
+	Start, End uint64 // page numbers, inclusive
+	File       string
+	Pages      []PageFacts
+}
