@@ -1,0 +1,76 @@
+//go:build ignore
+
+// Command gen makes the files of the demo from testdata. It leaves a file
+// alone whose contents are right, whatever compressor packed it.
+package main
+
+import (
+	"bytes"
+	"compress/gzip"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+
+	"github.com/symres/symres/internal/dumpbuild"
+	"github.com/symres/symres/internal/fixture"
+)
+
+func main() {
+	if err := run(); err != nil {
+		fmt.Fprintln(os.Stderr, "gen:", err)
+		os.Exit(1)
+	}
+}
+
+func run() error {
+	spec, err := dumpbuild.Demo(fixture.Read)
+	if err != nil {
+		return err
+	}
+	dump, _, err := dumpbuild.Build(spec)
+	if err != nil {
+		return err
+	}
+	if err := put("demo.dmp", dump); err != nil {
+		return err
+	}
+	for _, name := range []string{"fs_rec.sys", "fs_rec.pdb"} {
+		b, err := fixture.Read("fs_rec/x86/good/" + name)
+		if err != nil {
+			return err
+		}
+		if err := put(filepath.Join("symbols", name), b); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// put writes files/NAME.gz unless it holds data already.
+func put(name string, data []byte) error {
+	file := filepath.Join("files", name+".gz")
+	if old, err := os.Open(file); err == nil {
+		defer old.Close()
+		if z, err := gzip.NewReader(old); err == nil {
+			if have, err := io.ReadAll(z); err == nil && bytes.Equal(have, data) {
+				return nil
+			}
+		}
+	}
+	var packed bytes.Buffer
+	z, err := gzip.NewWriterLevel(&packed, gzip.BestCompression)
+	if err != nil {
+		return err
+	}
+	if _, err := z.Write(data); err != nil {
+		return err
+	}
+	if err := z.Close(); err != nil {
+		return err
+	}
+	if err := os.MkdirAll(filepath.Dir(file), 0o777); err != nil {
+		return err
+	}
+	return os.WriteFile(file, packed.Bytes(), 0o666)
+}
