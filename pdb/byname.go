@@ -21,7 +21,7 @@ func (f *File) ByName(name string) ([]Symbol, error) {
 		return nil, err
 	}
 	offs, err := p.findHashed(name)
-	if errors.Is(err, ErrFormat) {
+	if err != nil && !fatal(err) {
 		offs, err = p.findScanned(name)
 	}
 	if err != nil || len(offs) == 0 {
@@ -145,15 +145,23 @@ func (m *matcher) match(off uint32) (bool, error) {
 	if !m.gss.holds(off, size) {
 		return false, m.gss.short(off, size)
 	}
-	if kind := Kind(u16(rec, 2)); kind == KindPub32ST && size <= n {
-		sym, ok := parsePublic(rec[:size])
-		return ok && string(sym.name) == m.name, nil
-	} else if kind != KindPub32 || size < pubHead {
+	if size < pubHead || n < pubHead {
 		return false, nil
 	}
-	rec = rec[pubHead:min(n, size)]
-	return !m.nul && len(rec) >= len(m.name) && string(rec[:len(m.name)]) == m.name &&
-		(len(rec) == len(m.name) || rec[len(m.name)] == 0), nil
+	return m.equal(Kind(u16(rec, 2)), rec[pubHead:min(n, size)]), nil
+}
+
+// equal compares with the name that begins b. b ends with the record, or one
+// byte behind the name looked for.
+func (m *matcher) equal(kind Kind, b []byte) bool {
+	switch kind {
+	case KindPub32: // up to a NUL or the end of the record
+		return !m.nul && len(b) >= len(m.name) && string(b[:len(m.name)]) == m.name &&
+			(len(b) == len(m.name) || b[len(m.name)] == 0)
+	case KindPub32ST: // behind its length
+		return len(b) == len(m.name)+1 && int(b[0]) == len(m.name) && string(b[1:]) == m.name
+	}
+	return false
 }
 
 // findScanned answers when the hash table is bad, from an index over all
@@ -179,20 +187,12 @@ func (p *publics) findScanned(name string) ([]uint32, error) {
 
 // scan reads all publics once and returns their hashes and offsets, sorted.
 func (p *publics) scan() (*[]uint64, error) {
-	set, err := p.offsets()
+	var index []uint64
+	err := p.live(func(off uint32, sym Symbol) {
+		index = append(index, uint64(hashName(sym.name))<<32|uint64(off))
+	})
 	if err != nil {
 		return nil, err
-	}
-	var index []uint64
-	w := walker{s: p.gss}
-	for off := range set.all() {
-		rec, err := w.record(off)
-		if fatal(err) {
-			return nil, err
-		}
-		if sym, ok := parsePublic(rec); ok && err == nil {
-			index = append(index, uint64(hashName(sym.name))<<32|uint64(off))
-		}
 	}
 	slices.Sort(index)
 	return &index, nil

@@ -25,6 +25,8 @@ type FormatError struct {
 	Section string // what was being read, such as "stream 3 (DBI)"
 	Offset  int64  // byte offset inside the section
 	Err     error  // what is wrong
+
+	lost bool // bytes are missing from the file, rather than wrong
 }
 
 // Error implements the error interface.
@@ -41,6 +43,13 @@ func (e *FormatError) Is(target error) bool { return target == ErrFormat }
 // damage makes a FormatError.
 func damage(section string, off int64, format string, args ...any) error {
 	return &FormatError{Section: section, Offset: off, Err: fmt.Errorf(format, args...)}
+}
+
+// fatal reports whether err leaves a question without an answer: it is about
+// reading, or about bytes the file has lost, not about bytes that are wrong.
+func fatal(err error) bool {
+	var e *FormatError
+	return err != nil && (!errors.As(err, &e) || e.lost)
 }
 
 // cursorErr turns the failure of a cursor into a FormatError.

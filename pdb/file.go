@@ -66,9 +66,14 @@ func New(r io.ReaderAt, size int64) (*File, error) {
 	if kind := Sniff(first); kind != FormatPDB7 {
 		return nil, &KindError{Format: kind}
 	}
+	return newFile(newPread(r, size), size)
+}
+
+// newFile opens a PDB 7 over any source.
+func newFile(src source, size int64) (*File, error) {
 	f := new(File)
 	var err error
-	if f.msf, err = openMSF(&guard{src: newPread(r, size), closed: &f.closed}, size); err != nil {
+	if f.msf, err = openMSF(&guard{src: src, closed: &f.closed}, size); err != nil {
 		return nil, err
 	}
 	if f.info, err = loadInfo(f.msf); err != nil {

@@ -13,16 +13,15 @@ import (
 // one after the other. Only the sizes are read when a file is opened; block
 // lists are read piece by piece as streams are touched.
 const (
-	superSize  = 52 // bytes before the directory map in the superblock
-	minBlock   = 512
-	maxBlock   = 65536
-	nilStream  = math.MaxUint32 // size of a stream that does not exist
-	noStream   = 0xFFFF         // stream number that names none
-	maxAlloc   = 1 << 30        // one piece of memory; more would not fit an int everywhere
-	noStart    = math.MaxUint32 // block list lies outside the directory
-	secSuper   = "superblock"
-	secDir     = "stream directory"
-	superClaim = "block %#x lies beyond the end of the file (%d bytes)"
+	superSize = 52 // bytes before the directory map in the superblock
+	minBlock  = 512
+	maxBlock  = 65536
+	nilStream = math.MaxUint32 // size of a stream that does not exist
+	noStream  = 0xFFFF         // stream number that names none
+	maxAlloc  = 1 << 30        // one piece of memory; more would not fit an int everywhere
+	noStart   = math.MaxUint32 // block list lies outside the directory
+	secSuper  = "superblock"
+	secDir    = "stream directory"
 )
 
 // msf is the container: it maps streams to bytes of the file. It is immutable
@@ -148,14 +147,17 @@ func (m *msf) readDir(p []byte, off uint32) error {
 // fileOffset returns where byte in of a block lies, checked to leave n bytes
 // inside the file. section and at say where the block number was found.
 func (m *msf) fileOffset(block, in uint32, n int, section string, at int64) (int64, error) {
-	if block == 0 || block >= m.blocks {
-		return 0, damage(section, at, "block number %#x is not in 1..%#x", block, m.blocks)
-	}
 	off := int64(block)<<m.shift + int64(in)
-	if off > m.size || int64(n) > m.size-off {
-		return 0, damage(section, at, superClaim, block, m.size)
+	var err error
+	switch {
+	case block == 0 || block >= m.blocks:
+		err = fmt.Errorf("block number %#x is not in 1..%#x", block, m.blocks)
+	case off > m.size || int64(n) > m.size-off:
+		err = fmt.Errorf("block %#x lies beyond the end of the file (%d bytes)", block, m.size)
+	default:
+		return off, nil
 	}
-	return off, nil
+	return 0, &FormatError{Section: section, Offset: at, Err: err, lost: true}
 }
 
 // readBlock fills p from byte in of a block.

@@ -2,7 +2,6 @@ package pdb
 
 import (
 	"cmp"
-	"errors"
 	"slices"
 )
 
@@ -129,7 +128,7 @@ func (p *publics) around(want addrKey) (around, error) {
 			return a, nil
 		}
 	}
-	if !errors.Is(err, ErrFormat) {
+	if fatal(err) {
 		return around{}, err
 	}
 	m, err := p.byAddr.get(p.sortByAddr)
@@ -141,20 +140,12 @@ func (p *publics) around(want addrKey) (around, error) {
 
 // sortByAddr reads all publics once.
 func (p *publics) sortByAddr() (*memoryMap, error) {
-	set, err := p.offsets()
+	var m memoryMap
+	err := p.live(func(off uint32, sym Symbol) {
+		m = append(m, memoryEntry{off: sym.Offset, rec: off, seg: sym.Segment})
+	})
 	if err != nil {
 		return nil, err
-	}
-	var m memoryMap
-	w := walker{s: p.gss}
-	for off := range set.all() {
-		rec, err := w.record(off)
-		if fatal(err) {
-			return nil, err
-		}
-		if sym, ok := parsePublic(rec); ok && err == nil {
-			m = append(m, memoryEntry{off: sym.Offset, rec: off, seg: sym.Segment})
-		}
 	}
 	slices.SortFunc(m, func(a, b memoryEntry) int {
 		return cmp.Or(cmp.Compare(a.seg, b.seg), cmp.Compare(a.off, b.off), cmp.Compare(a.rec, b.rec))

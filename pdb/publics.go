@@ -97,15 +97,12 @@ func (f *File) Publics() iter.Seq2[Symbol, error] {
 		w := walker{s: p.gss}
 		for off := range set.all() {
 			sym, ok, err := f.publicAt(&w, off, sec)
-			if (ok || err != nil) && !yield(sym, err) || fatal(err) {
+			if (ok || err != nil) && !yield(sym, err) || err != nil && !errors.Is(err, ErrFormat) {
 				return
 			}
 		}
 	}
 }
-
-// fatal reports whether err is about reading, not about what was read.
-func fatal(err error) bool { return err != nil && !errors.Is(err, ErrFormat) }
 
 // publicAt reads the symbol at off; ok is false for a record that is no
 // public, which some writers index as well.
@@ -147,7 +144,38 @@ func (p *publics) offsets() (*offsetSet, error) {
 		}
 		set.add(u32(b, 0))
 	}
+	if p.addrs.n == 0 {
+		return set, p.table.bad // nil for a table that is just empty
+	}
 	return set, nil
+}
+
+// live calls visit for every public there is to be found. It is an error when
+// all of them are damaged.
+func (p *publics) live(visit func(off uint32, sym Symbol)) error {
+	set, err := p.offsets()
+	if err != nil {
+		return err
+	}
+	var first error
+	found := false
+	w := walker{s: p.gss}
+	for off := range set.all() {
+		rec, err := w.record(off)
+		if fatal(err) {
+			return err
+		}
+		if sym, ok := parsePublic(rec); ok && err == nil {
+			found = true
+			visit(off, sym)
+		} else if first == nil {
+			first = err
+		}
+	}
+	if found {
+		return nil
+	}
+	return first
 }
 
 // offsetSet is a set of record offsets, given back in ascending order without
