@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/symres/symres/internal/fsx"
@@ -140,15 +141,30 @@ func (o Options) cacheDir() (string, error) {
 	return DefaultCache(getenv)
 }
 
-var errDrivePath = fmt.Errorf("a Windows drive path on %s: %w", runtime.GOOS, fs.ErrNotExist)
+var (
+	errDrivePath = fmt.Errorf("a Windows drive path on %s: %w", runtime.GOOS, fs.ErrNotExist)
+	errShare     = errors.New(`a share; write \\server\share`)
+)
 
 // osDir opens a directory of this machine. A drive path elsewhere than on
-// Windows would name a file in the current directory, which nobody means.
+// Windows would name a file in the current directory, which nobody means; and
+// the spellings of a share that are no UNC element must not connect to it.
 func osDir(dir string) (fs.FS, error) {
-	if runtime.GOOS != "windows" && isDrivePath(dir) {
+	windows := runtime.GOOS == "windows"
+	switch {
+	case !windows && isDrivePath(dir):
 		return nil, errDrivePath
+	case windows && isShare(dir):
+		return nil, errShare
 	}
 	return fsx.Dir(dir), nil
+}
+
+// isShare matches what Windows takes for \\server\share: slashes in any mix,
+// and the device form \\?\UNC\server\share.
+func isShare(s string) bool {
+	s = strings.ReplaceAll(s, "/", `\`)
+	return isUNC(s) || hasPrefixFold(s, `\\?\UNC\`) || hasPrefixFold(s, `\\.\UNC\`)
 }
 
 func isDrivePath(s string) bool {

@@ -1,7 +1,8 @@
 package sympath
 
-// The names of store forms, whose rules are easier to show than to provoke.
+// Rules that are easier to show than to provoke.
 var (
 	CompressedName = compressedName
 	FirstTwo       = firstTwo
+	IsShare        = isShare
 )

@@ -140,3 +140,14 @@ func TestDefaultCache_none(t *testing.T) {
 		t.Errorf("attempts %v", miss.Attempts)
 	}
 }
+
+func TestIsShare(t *testing.T) {
+	for path, want := range map[string]bool{
+		`//server/share`: true, `\/server\x`: true, `\\server\x`: true, `\\?\unc\server\x`: true, `//./UNC/s`: true,
+		`C:\x`: false, `\\?\C:\x`: false, `/mnt/x`: false, `x//y`: false, ``: false,
+	} {
+		if got := sympath.IsShare(path); got != want {
+			t.Errorf("%s is a share: %v, want %v", path, got, want)
+		}
+	}
+}
