@@ -157,7 +157,7 @@ func (p *publics) sortByAddr() (*memoryMap, error) {
 // at the highest address that is at or below it and in the same section. None
 // is not an error. Size tells how far the symbol can reach at most: to the
 // next public, the end of what its object file contributed, or the end of the
-// section. The RVA may lie behind it.
+// section. The RVA may lie behind it: compare with Displacement.
 //
 // Errors satisfy errors.Is(err, [ErrFormat]) or come from reading.
 func (f *File) Nearest(rva uint32) ([]Symbol, error) {
@@ -183,7 +183,7 @@ func (f *File) Nearest(rva uint32) ([]Symbol, error) {
 	}
 	size, err := f.reach(sec, a)
 	for i := range syms {
-		syms[i].Size = size
+		syms[i].Size, syms[i].Displacement = size, off-syms[i].Offset
 	}
 	return syms, err
 }

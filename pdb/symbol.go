@@ -44,7 +44,11 @@ type Symbol struct {
 	RVA     uint32 // valid if HasRVA
 	HasRVA  bool   // false for absolute symbols
 	Size    uint32 // bytes, inferred from what follows; 0 where not asked for or not known
-	name    []byte
+	// Displacement is how far behind the start of the symbol the address is
+	// that was asked for. Only [File.Nearest] fills it in. It is RVA asked for
+	// minus RVA, except in an image that was rearranged after linking.
+	Displacement uint32
+	name         []byte
 }
 
 // Name returns the name as the linker saw it, decorated.
