@@ -1,0 +1,233 @@
+package nt
+
+import (
+	"encoding/binary"
+	"fmt"
+	"iter"
+
+	"github.com/symres/symres/memsource"
+	"github.com/symres/symres/memsource/crashdump"
+	"github.com/symres/symres/memsource/paging"
+)
+
+// Kernel is the kernel of a target: its memory, and what it says is loaded. It
+// is safe for concurrent use.
+type Kernel struct {
+	// immutable
+	file   *crashdump.File
+	header crashdump.Header
+	memory memsource.Source
+	layout ModuleLayout
+}
+
+// FromDump makes a Kernel of a crash dump, which must stay open while the
+// Kernel is used. Page dumps (full, bitmap) of x86 without PAE and of x64 are
+// translated through the page tables of the process that was running; triage
+// dumps work for every machine.
+//
+// Errors wrap crashdump.ErrUnsupported for a type of dump, or a machine's page
+// tables, that are not read yet, and crashdump.ErrFormat for a damaged dump.
+func FromDump(f *crashdump.File) (*Kernel, error) {
+	h := f.Header()
+	k := &Kernel{file: f, header: h, layout: ModuleLayoutFor(h.Machine, h.Build)}
+	var err error
+	if h.Type == crashdump.Triage {
+		k.memory, err = f.Blocks()
+	} else {
+		k.memory, err = translate(f)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return k, nil
+}
+
+// translate puts the page-table walker over a page dump.
+func translate(f *crashdump.File) (memsource.Source, error) {
+	phys, err := f.Physical()
+	if err != nil {
+		return nil, err
+	}
+	h := f.Header()
+	mode, err := modeOf(h)
+	if err != nil {
+		return nil, err
+	}
+	cfg := paging.Config{
+		Mode: mode, Root: h.DirectoryTableBase, Layout: paging.LayoutFor(mode, h.Build),
+		ResolveFile: SubsectionFile(SectionLayoutFor(h.Machine, h.Build)),
+	}
+	phys = memsource.Cache(phys, memsource.CacheOptions{})
+	space, err := paging.New(phys, cfg)
+	if err != nil || !cfg.Layout.Proto.Relative && !cfg.Layout.Subsection.Relative {
+		return space, err
+	}
+	if d, err := openDebuggerData(space, h.KdDebuggerDataBlock, width(h.Bits/8)); err == nil {
+		d.poolBounds(&cfg.Layout)
+	}
+	return paging.New(phys, cfg)
+}
+
+func modeOf(h crashdump.Header) (paging.Mode, error) {
+	switch {
+	case h.Machine == machineAMD64:
+		return paging.X64, nil
+	case h.Machine == machineI386 && !h.PAE:
+		return paging.X86, nil
+	case h.Machine == machineI386:
+		return 0, fmt.Errorf("page tables of x86 with PAE: %w", crashdump.ErrUnsupported)
+	}
+	return 0, fmt.Errorf("page tables of machine %#04x: %w", h.Machine, crashdump.ErrUnsupported)
+}
+
+// Memory returns the virtual memory of the kernel. In a triage dump almost all
+// of it faults as not in the dump.
+func (k *Kernel) Memory() memsource.Source { return k.memory }
+
+// Machine returns the IMAGE_FILE_MACHINE_* value of the target.
+func (k *Kernel) Machine() uint16 { return k.header.Machine }
+
+// Bits returns the width of the target's virtual addresses, 32 or 64.
+func (k *Kernel) Bits() int { return k.header.Bits }
+
+// Build returns the Windows build number, such as 2600 or 19041.
+func (k *Kernel) Build() uint32 { return k.header.Build }
+
+// Base returns the address of the kernel image as the debugger data block has
+// it. Errors wrap a [*memsource.Fault] or [ErrMalformed].
+func (k *Kernel) Base() (uint64, error) {
+	d, err := k.debuggerData()
+	if err != nil {
+		return 0, err
+	}
+	return d.value(kdKernBase)
+}
+
+func (k *Kernel) debuggerData() (debuggerData, error) {
+	return openDebuggerData(k.memory, k.header.KdDebuggerDataBlock, width(k.header.Bits/8))
+}
+
+// Modules lists the loaded drivers in load order, the kernel first: in a triage
+// dump from the driver list the dump has, in a page dump by walking the list in
+// memory. Errors need not end the sequence; see [Modules].
+func (k *Kernel) Modules() iter.Seq2[Module, error] {
+	if k.header.Type == crashdump.Triage {
+		return k.drivers()
+	}
+	return func(yield func(Module, error) bool) {
+		head, err := k.listHead()
+		if err != nil {
+			yield(Module{}, fmt.Errorf("loaded-module list: %w", err))
+			return
+		}
+		for m, err := range Modules(k.memory, k.layout, head) {
+			if !yield(m, err) {
+				return
+			}
+		}
+	}
+}
+
+// listHead is the address of PsLoadedModuleList: from the dump header, else
+// from the debugger data block.
+func (k *Kernel) listHead() (uint64, error) {
+	if head := k.header.PsLoadedModuleList; head != 0 {
+		return head, nil
+	}
+	d, err := k.debuggerData()
+	if err != nil {
+		return 0, err
+	}
+	return d.value(kdPsLoadedModuleList)
+}
+
+// drivers turns the triage driver list into modules.
+func (k *Kernel) drivers() iter.Seq2[Module, error] {
+	return func(yield func(Module, error) bool) {
+		for d, err := range k.file.Drivers() {
+			m := Module{
+				Name: lastPart(d.Name), Path: d.Name, NameErr: d.NameErr, PathErr: d.NameErr,
+				Base: d.Base, Size: uint64(d.Size), CheckSum: d.CheckSum, TimeDateStamp: d.TimeDateStamp,
+				Origin: "triage driver list",
+			}
+			if err != nil {
+				m = Module{}
+			}
+			if !yield(m, err) {
+				return
+			}
+		}
+	}
+}
+
+// Offsets in KDDEBUGGER_DATA64 (wdbgexts.h). All members are 64 bits wide on
+// every machine; most hold the address of a variable.
+const (
+	kdTag                = 0x10
+	kdSize               = 0x14
+	kdHeader             = 0x18
+	kdKernBase           = 0x18
+	kdPsLoadedModuleList = 0x48
+	kdMmSubsectionBase   = 0xd8
+	kdMmNonPagedPoolEnd  = 0x118
+	kdMmPagedPoolStart   = 0x120
+
+	kdOwner = 0x4742444b // 'KDBG'
+)
+
+// debuggerData is the kernel's debugger data block.
+type debuggerData struct {
+	src   memsource.Source
+	addr  uint64
+	size  uint32 // as the block says; older kernels have less
+	width width
+}
+
+func openDebuggerData(src memsource.Source, addr uint64, w width) (debuggerData, error) {
+	if addr == 0 {
+		return debuggerData{}, fmt.Errorf("debugger data block: the dump does not say where it is: %w", ErrMalformed)
+	}
+	b, err := structure(src, "debugger data block", addr, kdHeader)
+	if err != nil {
+		return debuggerData{}, err
+	}
+	if tag := binary.LittleEndian.Uint32(b[kdTag:]); tag != kdOwner {
+		return debuggerData{}, malformed(addr, "debugger data block with tag %#x", tag)
+	}
+	return debuggerData{src: src, addr: addr, size: binary.LittleEndian.Uint32(b[kdSize:]), width: w}, nil
+}
+
+// value reads a member. A 32-bit kernel stores addresses with copies of the
+// sign in the upper half, which is cut off.
+func (d debuggerData) value(off uint64) (uint64, error) {
+	if off+8 > uint64(d.size) {
+		return 0, malformed(d.addr, "debugger data block of %#x bytes has no member at %#x", d.size, off)
+	}
+	v, err := memsource.U64(d.src, d.addr+off)
+	if err != nil {
+		return 0, fmt.Errorf("debugger data block: %w", err)
+	}
+	return v & d.width.top(), nil
+}
+
+// variable reads the pointer-sized variable a member points to.
+func (d debuggerData) variable(off uint64) (uint64, error) {
+	at, err := d.value(off)
+	if err != nil {
+		return 0, err
+	}
+	return d.width.read(d.src, at)
+}
+
+// poolBounds replaces the bounds that prototype PTEs of Windows XP are relative
+// to. What cannot be read stays as the layout has it.
+func (d debuggerData) poolBounds(l *paging.Layout) {
+	set := func(to *uint64, off uint64) {
+		if v, err := d.variable(off); err == nil && v != 0 {
+			*to = v
+		}
+	}
+	set(&l.Proto.Base, kdMmPagedPoolStart)
+	set(&l.Subsection.Base, kdMmSubsectionBase)
+	set(&l.Subsection.Top, kdMmNonPagedPoolEnd)
+}
