@@ -144,6 +144,17 @@ func TestBitmapTruncated(t *testing.T) {
 	}
 }
 
+// TestBitmapLastByteCut: of 801 bits the file holds 800.
+func TestBitmapLastByteCut(t *testing.T) {
+	f := open(t, bitmapDump(64, 5, "FDMPDUMP", 801, span{1, 1}, span{800, 1})[:0x2038+100])
+	src, err := f.Physical()
+	if err != nil {
+		t.Fatal(err)
+	}
+	checkFault(t, src, 2*page, memsource.NotInDump, 798*page)
+	checkFault(t, src, 800*page, memsource.Truncated, page)
+}
+
 // TestRunsHostile: what the header claims is believed as far as it can be true.
 func TestRunsHostile(t *testing.T) {
 	for name, c := range map[string]struct {

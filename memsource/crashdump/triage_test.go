@@ -7,9 +7,11 @@ import (
 	"fmt"
 	"io"
 	"iter"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"unicode/utf16"
@@ -164,6 +166,40 @@ func TestBlocks(t *testing.T) {
 	n, err := src.ReadMemory(make([]byte, 16), ^uint64(7)+4)
 	if fault, ok := errors.AsType[*memsource.Fault](err); !ok || n != 4 || fault.Addr != 0 || fault.Reason != memsource.NonCanonical {
 		t.Errorf("over the top: %d, %v", n, err)
+	}
+}
+
+// TestBlocksOverlap throws pieces that overlap in every way at the index and
+// asks for every byte and every hole.
+func TestBlocksOverlap(t *testing.T) {
+	rnd := rand.New(rand.NewPCG(1, 2))
+	for range 50 {
+		const from, size = 0x1000, 200
+		var held [size + 1]bool
+		var pieces []piece
+		for range 20 {
+			first, n := rnd.IntN(size-40), 1+rnd.IntN(40)
+			b := make([]byte, n)
+			for i := range b {
+				b[i], held[first+i] = byte((first+i)*31), true
+			}
+			pieces = append(pieces, piece{from + uint64(first), string(b)})
+		}
+		src, err := open(t, triageDump(64, nil, nil, pieces)).Blocks()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i := range size {
+			v, err := memsource.U8(src, from+uint64(i))
+			if (err == nil) != held[i] || err == nil && v != byte(i*31) {
+				t.Fatalf("byte %d of %v: %d, %v, held %v", i, pieces, v, err, held[i])
+			}
+		}
+		all := make([]byte, size)
+		n, _ := src.ReadMemory(all, from+uint64(slices.Index(held[:], true)))
+		if want := slices.Index(held[slices.Index(held[:], true):], false); n != want {
+			t.Fatalf("read of all: %d bytes, want %d", n, want)
+		}
 	}
 }
 
