@@ -8,7 +8,7 @@ import (
 )
 
 // maxImage bounds SizeOfImage, so that no header makes the builder allocate.
-const maxImage = 64 << 20
+const maxImage = 2 << 20
 
 // Base relocation types (PE format specification, .reloc).
 const (

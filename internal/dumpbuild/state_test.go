@@ -234,12 +234,12 @@ func (b built) tree(at uint64, done int, root uint64, f dumpbuild.ProcessFacts) 
 // TestEras declares other builds, whose PTEs and loader entries differ.
 func TestEras(t *testing.T) {
 	t.Run("x64 16299", func(t *testing.T) {
-		s := seeds(t)["x64 full"]
+		s := seed(t, "x64 full")
 		s.Build = 16299
 		build(t, s).pages(t)
 	})
 	t.Run("x64 7601 loader entry without stamp", func(t *testing.T) {
-		s := seeds(t)["x64 full"]
+		s := seed(t, "x64 full")
 		s.Build = 7601
 		b := build(t, s)
 		m := b.facts.Modules[1]
@@ -248,13 +248,13 @@ func TestEras(t *testing.T) {
 		}
 	})
 	t.Run("x86 7601 prototype address", func(t *testing.T) {
-		s := seeds(t)["demo"]
+		s := seed(t, "demo")
 		s.Build = 7601
 		s.Modules[1].Pages = map[int]dumpbuild.Page{0: {State: dumpbuild.PrototypeValid}, 1: {State: dumpbuild.PrototypePageFile, PageFile: 3}}
 		build(t, s).pages(t)
 	})
 	t.Run("x86 10240 loader entry with stamp", func(t *testing.T) {
-		s := seeds(t)["demo"]
+		s := seed(t, "demo")
 		s.Build = 10240
 		b := build(t, s)
 		m := b.facts.Modules[1]
@@ -264,7 +264,7 @@ func TestEras(t *testing.T) {
 	})
 	t.Run("x64 InvalidPteMask", func(t *testing.T) {
 		const mask, swizzled = 1 << 45, 1 << 4
-		s := seeds(t)["x64 full"]
+		s := seed(t, "x64 full")
 		s.PTEMask = mask
 		b := build(t, s)
 		fs, fdc := b.facts.Modules[1].Pages[0], b.facts.Modules[3].Pages[0]
@@ -285,7 +285,7 @@ func TestEras(t *testing.T) {
 func TestOut(t *testing.T) {
 	for _, name := range []string{"x86 full", "x64 bitmap"} {
 		t.Run(name, func(t *testing.T) {
-			s := seeds(t)[name]
+			s := seed(t, name)
 			s.Modules[2].EntryOut, s.Modules[3].NamesOut, s.Modules[4].TableOut = true, true, true
 			b := build(t, s)
 			entry := b.facts.Modules[2].Entry
@@ -313,7 +313,7 @@ func TestOut(t *testing.T) {
 // TestWidePagesDiffer holds the wide image to its purpose.
 func TestWidePagesDiffer(t *testing.T) {
 	for _, name := range []string{"x86 full", "x64 full"} {
-		b := build(t, seeds(t)[name])
+		b := build(t, seed(t, name))
 		wide := b.facts.Modules[len(b.facts.Modules)-1]
 		if len(wide.Pages) < 40 {
 			t.Errorf("%s: %d pages, want at least 40", name, len(wide.Pages))
