@@ -11,6 +11,7 @@ import (
 
 	"github.com/symres/symres/memsource"
 	"github.com/symres/symres/memsource/crashdump"
+	"github.com/symres/symres/memsource/memtest"
 )
 
 func open(t testing.TB, b []byte) *crashdump.File {
@@ -75,6 +76,30 @@ func TestPhysical(t *testing.T) {
 			checkFault(t, src, 9001*page, memsource.NotInDump, math.MaxUint64-9001*page+1)
 			checkFault(t, src, math.MaxUint64, memsource.NotInDump, 1)
 		})
+	}
+}
+
+// TestSources judges the three sources by the contract.
+func TestSources(t *testing.T) {
+	blocks, err := open(t, triageDump(64, nil, nil, []piece{{0x5003, "0123456789abcdef"}, {0x5013, "ghi"}})).Blocks()
+	if err != nil {
+		t.Fatal(err)
+	}
+	two := append(pageBytes(4), pageBytes(5)...)
+	for name, c := range map[string]struct {
+		src  memsource.Source
+		want []memtest.Want
+	}{
+		"full": {physical(t, fullDump(64, span{4, 1}, span{5, 1}, span{9, 1})), []memtest.Want{
+			memtest.Hole(0, 4*page, memsource.NotInDump), memtest.Data(4*page, two), memtest.Hole(6*page, 3*page, memsource.NotInDump)}},
+		"bitmap": {physical(t, bitmapDump(64, 6, "SDMPDUMP", 10, span{4, 2}, span{9, 1})), []memtest.Want{
+			memtest.Hole(0, 4*page, memsource.NotInDump), memtest.Data(4*page, two), memtest.Hole(6*page, 3*page, memsource.NotInDump)}},
+		"blocks": {blocks, []memtest.Want{
+			memtest.Hole(0, 0x5003, memsource.NotInDump), memtest.Data(0x5003, []byte("0123456789abcdefghi")), memtest.Hole(0x5016, page, memsource.NotInDump)}},
+	} {
+		if err := memtest.TestSource(c.src, c.want...); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
 	}
 }
 
@@ -319,23 +344,21 @@ func TestBitmapLazy(t *testing.T) {
 // BenchmarkBitmapRead reads a page whose rank is known.
 func BenchmarkBitmapRead(b *testing.B) {
 	h := newHugeDump()
-	src, buf := func() memsource.Source {
-		f, err := crashdump.New(h, h.size())
-		if err != nil {
-			b.Fatal(err)
-		}
-		s, err := f.Physical()
-		if err != nil {
-			b.Fatal(err)
-		}
-		return s
-	}(), make([]byte, 8)
+	f, err := crashdump.New(h, h.size())
+	if err != nil {
+		b.Fatal(err)
+	}
+	src, err := f.Physical()
+	if err != nil {
+		b.Fatal(err)
+	}
+	buf := make([]byte, 8)
 	if _, err := src.ReadMemory(buf, (hugePages-1)*page); err != nil {
 		b.Fatal(err)
 	}
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, err := src.ReadMemory(buf, (hugePages-1)*page); err != nil || buf[0] != 0 {
+		if _, err := src.ReadMemory(buf, (hugePages-2)*page); err != nil || buf[0] != 0xff {
 			b.Fatalf("place %#x, %v", buf[0], err)
 		}
 	}
