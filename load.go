@@ -1,0 +1,366 @@
+package symres
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"iter"
+	"log/slog"
+	"strings"
+	"sync"
+
+	"github.com/symres/symres/pdb"
+	"github.com/symres/symres/sympath"
+)
+
+// module is a Module and what became of loading it.
+type module struct {
+	Module                // immutable
+	loading chan struct{} // holds one token: who has it loads
+
+	mu   sync.Mutex // guards the fields below
+	rep  *Report    // immutable once stored
+	syms *symbols
+	err  error
+}
+
+func newModule(m Module) *module {
+	return &module{Module: m, loading: make(chan struct{}, 1), rep: &Report{Module: m}}
+}
+
+func (m *module) report() *Report {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.rep
+}
+
+func (m *module) state() (*symbols, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.syms, m.err
+}
+
+func (m *module) store(rep *Report, syms *symbols, err error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.rep, m.syms, m.err = rep, syms, err
+}
+
+func (m *module) close() error {
+	syms, _ := m.state()
+	if syms == nil {
+		return nil
+	}
+	return syms.close()
+}
+
+// symbols are the loaded symbols of a module. They are immutable.
+type symbols struct {
+	pdb      *pdb.File
+	file     sympath.File
+	private  bool // the PDB has private symbols
+	identity Identity
+	proof    Proof
+}
+
+func (s *symbols) close() error { return errors.Join(s.pdb.Close(), s.file.Close()) }
+
+// What to do with a module whose load failed before.
+type retry bool
+
+const (
+	keepFailed  retry = false
+	retryFailed retry = true
+)
+
+// symbols returns the symbols of m and loads them first where nobody has. Two
+// callers never load one module twice; a caller whose context ends leaves the
+// load to the others.
+func (s *Session) symbols(ctx context.Context, m *module, r retry) (*symbols, error) {
+	select {
+	case m.loading <- struct{}{}:
+		defer func() { <-m.loading }()
+	case <-ctx.Done():
+		return nil, fmt.Errorf("%s: %w", m.Name, context.Cause(ctx))
+	}
+	syms, err := m.state()
+	if syms != nil || err != nil && r == keepFailed {
+		return syms, err
+	}
+	l := &loader{session: s, module: &m.Module, report: &Report{Module: m.Module}}
+	syms, err = l.run(ctx)
+	if ctx.Err() != nil && err != nil {
+		return nil, fmt.Errorf("%s: %w", m.Name, context.Cause(ctx))
+	}
+	if err != nil {
+		l.report.Status = StatusNoSymbols
+		err = &LoadError{Report: l.report, Err: err}
+	}
+	m.store(l.report, syms, err)
+	s.log.LogAttrs(ctx, slog.LevelInfo, "load", slog.String("module", m.Name),
+		slog.String("status", l.report.Status.String()), slog.String("proof", l.report.Proof.String()))
+	return syms, err
+}
+
+// loader is one attempt at loading one module. It climbs the identity ladder:
+// the header in memory, what the loader entry says, a copy of the image.
+type loader struct {
+	session *Session
+	module  *Module
+	report  *Report
+	target  target
+	cv      *CodeView // the PDB's identity as the target itself gives it
+}
+
+func (l *loader) run(ctx context.Context) (*symbols, error) {
+	ctx = sympath.WithTrace(ctx, &sympath.Trace{Attempt: func(_ sympath.Query, a sympath.Attempt) {
+		l.report.Attempts = append(l.report.Attempts, a)
+	}})
+	l.identify(ctx)
+	if l.cv != nil {
+		return l.findPDB(ctx, l.cv, verdict{identity: IdentityPDB})
+	}
+	syms, err := l.viaImage(ctx)
+	if syms == nil && l.session.cfg.Check == CheckOff {
+		if byName := l.byName(ctx); byName != nil {
+			return byName, nil
+		}
+	}
+	return syms, err
+}
+
+// identify gathers what the target says of its image. The loader entry comes
+// first, and the header, which is the image itself, overrides it.
+func (l *loader) identify(ctx context.Context) {
+	m := l.module
+	l.cv = m.CodeView
+	l.target = target{
+		timeDateStamp: m.TimeDateStamp, checkSum: m.CheckSum, sizeOfImage: m.SizeOfImage,
+		sizeRounded: roundUp(m.Size, l.session.pageSize), pageSize: l.session.pageSize,
+	}
+	if l.session.cfg.Memory == nil {
+		return
+	}
+	h, err := ReadImage(ctx, l.session.cfg.Memory, m.Base)
+	l.report.Header, l.report.HeaderErr = h, err
+	l.target.timeDateStamp = or(h.TimeDateStamp, m.TimeDateStamp)
+	l.target.sizeOfImage = or(h.SizeOfImage, m.SizeOfImage)
+	l.target.checkSum = or(h.CheckSum, m.CheckSum)
+	if h.CodeView != nil {
+		l.cv = h.CodeView
+	}
+}
+
+func or(a, b uint32) uint32 {
+	if a != 0 {
+		return a
+	}
+	return b
+}
+
+// viaImage finds copies of the image and takes the PDB's identity from the
+// first that is the target's and whose PDB can be found.
+func (l *loader) viaImage(ctx context.Context) (*symbols, error) {
+	q := sympath.Query{File: baseName(l.module.Image)}
+	if l.target.timeDateStamp != 0 && l.target.sizeOfImage != 0 {
+		q.ID = sympath.Image(l.target.timeDateStamp, l.target.sizeOfImage)
+	}
+	why := fmt.Errorf("no copy of the image was found: %w", fs.ErrNotExist)
+	tried := map[sympath.ID]bool{}
+	for cand, err := range l.find(ctx, q, l.session.cfg.Images, l.session.cfg.Symbols) {
+		if err != nil {
+			why = first(why, err)
+			continue
+		}
+		img, v, err := l.openCopy(ctx, cand)
+		if err != nil {
+			why = err
+			l.refuse(cand, err)
+			continue
+		}
+		if tried[img.CodeView.ID()] {
+			continue
+		}
+		tried[img.CodeView.ID()] = true
+		syms, err := l.findPDB(ctx, img.CodeView, v)
+		if err == nil {
+			l.report.Image, l.report.Evidence = cand.Location, v.evidence
+			return syms, nil
+		}
+		why = err
+	}
+	return nil, why
+}
+
+// first keeps the first real reason: a store's closing "not found" does not
+// replace it.
+func first(why, err error) error {
+	if errors.Is(err, fs.ErrNotExist) && !errors.Is(why, fs.ErrNotExist) {
+		return why
+	}
+	return err
+}
+
+// openCopy opens a copy of the image and holds it against the target. The
+// error says why the copy cannot be used.
+func (l *loader) openCopy(ctx context.Context, c sympath.Candidate) (*Image, verdict, error) {
+	f, err := c.Open(ctx)
+	if err != nil {
+		return nil, verdict{}, err
+	}
+	defer f.Close()
+	img, err := NewImage(f, f.Size())
+	if err != nil {
+		return nil, verdict{}, err
+	}
+	v := l.target.compare(img)
+	if err := v.accepts(l.session.cfg.Check); err != nil {
+		return nil, v, err
+	}
+	if img.CodeView == nil {
+		return nil, v, fmt.Errorf("it is the target's image, and it names no PDB: %w", img.Missing(PartCodeView))
+	}
+	return img, v, nil
+}
+
+// findPDB looks for the PDB a CodeView record names. A PDB of another identity
+// is used only under CheckOff, and only when no exact one is on the path.
+func (l *loader) findPDB(ctx context.Context, cv *CodeView, v verdict) (*symbols, error) {
+	q := sympath.Query{File: l.pdbName(cv), ID: cv.ID(), ImageExt: extension(l.module.Image)}
+	l.report.PDBID = q.ID
+	var mismatch *sympath.Candidate
+	why := fmt.Errorf("%s %v was not found: %w", q.File, q.ID, fs.ErrNotExist)
+	for cand, err := range l.find(ctx, q, l.session.cfg.Symbols, l.session.cfg.Images) {
+		if err != nil {
+			why = first(why, err)
+			continue
+		}
+		syms, err := l.openPDB(ctx, cand, cv)
+		if err == nil {
+			return l.use(syms, cand, v), nil
+		}
+		why = err
+		l.refuse(cand, err)
+		if errors.Is(err, ErrMismatch) && mismatch == nil {
+			mismatch = &cand
+		}
+	}
+	if mismatch == nil || l.session.cfg.Check != CheckOff {
+		return nil, why
+	}
+	v.differs = true
+	return l.trust(ctx, *mismatch, v)
+}
+
+// byName is the manual cure of the debugger's documentation: a PDB of the
+// module's name, with nothing to say that it belongs to the image.
+func (l *loader) byName(ctx context.Context) *symbols {
+	image := baseName(l.module.Image)
+	stem := strings.TrimSuffix(image, "."+extension(image))
+	q := sympath.Query{File: stem + ".pdb", ImageExt: extension(image)}
+	for cand, err := range l.find(ctx, q, l.session.cfg.Symbols, l.session.cfg.Images) {
+		if err != nil {
+			continue
+		}
+		syms, err := l.trust(ctx, cand, verdict{identity: IdentityName})
+		if err == nil {
+			return syms
+		}
+		l.refuse(cand, err)
+	}
+	return nil
+}
+
+// trust uses a PDB whatever its identity is.
+func (l *loader) trust(ctx context.Context, c sympath.Candidate, v verdict) (*symbols, error) {
+	syms, err := l.openPDB(ctx, c, nil)
+	if err != nil {
+		return nil, err
+	}
+	return l.use(syms, c, v), nil
+}
+
+func (l *loader) use(syms *symbols, c sympath.Candidate, v verdict) *symbols {
+	syms.identity, syms.proof = v.identity, ProofOf(v.identity, v.differs)
+	l.report.PDB, l.report.Identity, l.report.Proof = c.Location, syms.identity, syms.proof
+	l.report.Status = StatusPublic
+	if syms.private {
+		l.report.Status = StatusPrivate
+	}
+	return syms
+}
+
+// openPDB opens a PDB and checks its identity; want nil checks nothing.
+func (l *loader) openPDB(ctx context.Context, c sympath.Candidate, want *CodeView) (*symbols, error) {
+	f, err := c.Open(ctx)
+	if err != nil {
+		return nil, err
+	}
+	p, err := pdb.New(f, f.Size())
+	if err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	syms := &symbols{pdb: p, file: f}
+	if want != nil {
+		err = checkPDB(p, want)
+	}
+	if err == nil {
+		syms.private, err = p.HasPrivate()
+	}
+	if err != nil {
+		return nil, errors.Join(err, syms.close())
+	}
+	return syms, nil
+}
+
+// checkPDB compares the PDB's GUID (or signature) and its DBI age with what
+// the image wants.
+func checkPDB(p *pdb.File, want *CodeView) error {
+	guid, age := p.ID()
+	got := sympath.PDB70(guid, age)
+	if want.Kind == "NB10" {
+		got = sympath.PDB20(p.Info().Signature, age)
+	}
+	if got == want.ID() {
+		return nil
+	}
+	if guid == want.GUID && want.Kind == "RSDS" {
+		return fmt.Errorf("%w: the PDB found has age %d, the image wants %d", ErrMismatch, age, want.Age)
+	}
+	return fmt.Errorf("%w: the PDB found is %v, the image wants %v", ErrMismatch, got, want.ID())
+}
+
+// pdbName is the file name a CodeView record gives, or the image's stem where
+// the record's page ends before the name does.
+func (l *loader) pdbName(cv *CodeView) string {
+	if name := baseName(cv.Path); name != "" && !cv.Partial {
+		return name
+	}
+	image := baseName(l.module.Image)
+	return strings.TrimSuffix(image, "."+extension(image)) + ".pdb"
+}
+
+// find asks the stores in turn. Names are cleaned by the stores.
+func (l *loader) find(ctx context.Context, q sympath.Query, stores ...sympath.Store) iter.Seq2[sympath.Candidate, error] {
+	var some []sympath.Store
+	for _, st := range stores {
+		if st != nil {
+			some = append(some, st)
+		}
+	}
+	return sympath.Chain(some...).Find(ctx, q)
+}
+
+// refuse records why a candidate was not used, in place of its "found".
+func (l *loader) refuse(c sympath.Candidate, err error) {
+	for i := len(l.report.Attempts) - 1; i >= 0; i-- {
+		if a := &l.report.Attempts[i]; a.Location == c.Location {
+			a.Status, a.Err = sympath.StatusRefused, err
+			return
+		}
+	}
+	l.report.Attempts = append(l.report.Attempts, sympath.Attempt{
+		Store: c.Store, Location: c.Location, Status: sympath.StatusRefused, Err: err,
+	})
+}

@@ -1,0 +1,166 @@
+package symres
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/symres/symres/sympath"
+	"github.com/symres/symres/vadmath"
+)
+
+// Config describes a target and where its symbols are. The zero Config is a
+// session without memory or stores: modules can be added, none can load.
+type Config struct {
+	// Memory is the target's virtual memory; nil when there is none.
+	Memory MemorySource
+	// Symbols is the symbol path.
+	Symbols sympath.Store
+	// Images is the image path, searched for image copies before Symbols;
+	// nil means that Symbols alone is searched.
+	Images sympath.Store
+	// Check is how much an on-disk copy must agree with the target.
+	Check VersionCheck
+	// Machine is the target's IMAGE_FILE_MACHINE_*; 0 means 4 KB pages.
+	Machine uint16
+	// Logger gets one record for each step of a load; nil is silent.
+	Logger *slog.Logger
+}
+
+// Session resolves the symbols of one target. It is safe for concurrent use.
+type Session struct {
+	cfg      Config
+	log      *slog.Logger
+	pageSize uint64
+
+	mu      sync.RWMutex // guards the fields below
+	modules []*module    // by base address
+	closed  bool
+}
+
+// NewSession returns a session with no modules. Its error says what in the
+// config cannot be.
+func NewSession(cfg Config) (*Session, error) {
+	if cfg.Check > CheckOff {
+		return nil, fmt.Errorf("version check %d is none of known, strict, off", cfg.Check)
+	}
+	size := vadmath.Page4K
+	if cfg.Machine != 0 {
+		var err error
+		if size, err = vadmath.PageSizeOf(cfg.Machine); err != nil {
+			return nil, err
+		}
+	}
+	log := cfg.Logger
+	if log == nil {
+		log = slog.New(slog.DiscardHandler)
+	}
+	return &Session{cfg: cfg, log: log, pageSize: uint64(size)}, nil
+}
+
+// Add makes a module known. Nothing is read before its symbols are asked for.
+// A name taken at another base gets `_` and the base appended, as WinDbg does.
+// The error wraps [ErrModuleExists] when the address range is taken.
+func (s *Session) Add(m Module) error {
+	if err := m.validate(); err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return ErrClosed
+	}
+	at, _ := slices.BinarySearchFunc(s.modules, m.Base, compareBase)
+	if at < len(s.modules) && s.modules[at].Base-m.Base < m.Size || at > 0 && s.modules[at-1].contains(m.Base) {
+		return fmt.Errorf("%s at %s: %w", m.Name, formatAddr(m.Base), ErrModuleExists)
+	}
+	if slices.ContainsFunc(s.modules, func(o *module) bool { return strings.EqualFold(o.Name, m.Name) }) {
+		m.Name += "_" + strings.ReplaceAll(formatAddr(m.Base), "`", "")
+	}
+	s.modules = slices.Insert(s.modules, at, newModule(m))
+	return nil
+}
+
+func compareBase(m *module, base uint64) int {
+	switch {
+	case m.Base < base:
+		return -1
+	case m.Base > base:
+		return 1
+	}
+	return 0
+}
+
+// Modules returns a report on every module, by base address. Modules that
+// were not asked for yet are [StatusDeferred].
+func (s *Session) Modules() []*Report {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	reports := make([]*Report, len(s.modules))
+	for i, m := range s.modules {
+		reports[i] = m.report()
+	}
+	return reports
+}
+
+// Load loads a module's symbols now and returns the report. The name is the
+// module's name, its image's file name or an alias of the kernel, in any
+// case. A module that failed is tried again. The error wraps [ErrNoModule] or
+// [ErrNoSymbols]; the report is there in the second case too.
+func (s *Session) Load(ctx context.Context, name string) (*Report, error) {
+	m, err := s.find(name)
+	if err != nil {
+		return nil, err
+	}
+	_, err = s.symbols(ctx, m, retryFailed)
+	return m.report(), err
+}
+
+func (s *Session) find(name string) (*module, error) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	if s.closed {
+		return nil, ErrClosed
+	}
+	for _, m := range s.modules {
+		if m.calls(name) {
+			return m, nil
+		}
+	}
+	return nil, fmt.Errorf("%s: %w", name, ErrNoModule)
+}
+
+// at returns the module that covers addr.
+func (s *Session) at(addr uint64) (*module, error) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	if s.closed {
+		return nil, ErrClosed
+	}
+	i, ok := slices.BinarySearchFunc(s.modules, addr, compareBase)
+	if !ok {
+		i--
+	}
+	if i < 0 || !s.modules[i].contains(addr) {
+		return nil, fmt.Errorf("%s: %w", formatAddr(addr), ErrNoModule)
+	}
+	return s.modules[i], nil
+}
+
+// Close releases the PDBs. Symbols handed out stay valid. It is safe to call
+// more than once, and waits for lookups under way.
+func (s *Session) Close() error {
+	s.mu.Lock()
+	modules := s.modules
+	s.closed, s.modules = true, nil
+	s.mu.Unlock()
+	var errs []error
+	for _, m := range modules {
+		errs = append(errs, m.close())
+	}
+	return errors.Join(errs...)
+}
