@@ -1,0 +1,276 @@
+package symres_test
+
+import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
+
+const modulePath = "github.com/symres/symres"
+
+// layers lists the packages from the top down. A package may import those on
+// the lines below its own, never those beside or above it.
+var layers = [][]string{
+	{"cmd/symres", "examples/pagedout"},
+	{"internal/cli"},
+	{"."},
+	{"nt"},
+	{"internal/pedisk"},
+	{"pdb", "internal/peimage"},
+	{"sympath", "memsource/crashdump"},
+	{"memsource/paging"},
+	{"memsource/memtest"},
+	{"memsource", "vadmath", "pdb/undname"},
+	{"internal/wire", "internal/guid", "internal/fsx", "internal/hexaddr", "internal/wtext", "internal/demo"},
+}
+
+// testOnly packages may import anything below the root and are imported by
+// tests and generators alone.
+var testOnly = []string{"internal/dumpbuild", "internal/fixture", "memsource/memtest"}
+
+// reserved imports, and the folders that may have them.
+var reserved = map[string][]string{
+	"log":                       {},
+	"unsafe":                    {},
+	"os/exec":                   {},
+	"net/http":                  {},
+	"github.com/saferwall/pe":   {"internal/pedisk"},
+	"golang.org/x/exp/mmap":     {"internal/fsx", "memsource"},
+	"github.com/spf13/cobra":    {"internal/cli"},
+	"golang.org/x/term":         {"internal/cli"},
+	"github.com/go-delve/delve": {},
+}
+
+// source is one parsed non-test file.
+type source struct {
+	dir, path string
+	file      *ast.File
+	fset      *token.FileSet
+}
+
+func sources(t *testing.T) []source {
+	t.Helper()
+	var all []source
+	err := filepath.WalkDir(".", func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() && (d.Name() == "testdata" || path != "." && strings.HasPrefix(d.Name(), ".")) {
+			return skipOr(err)
+		}
+		if d.IsDir() || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {
+			return nil
+		}
+		fset := token.NewFileSet()
+		f, err := parser.ParseFile(fset, path, nil, parser.ParseComments)
+		if err == nil && !ignored(f) {
+			all = append(all, source{filepath.ToSlash(filepath.Dir(path)), filepath.ToSlash(path), f, fset})
+		}
+		return err
+	})
+	if err != nil || len(all) == 0 {
+		t.Fatalf("walking the tree: %v, %d files", err, len(all))
+	}
+	return all
+}
+
+func skipOr(err error) error {
+	if err != nil {
+		return err
+	}
+	return filepath.SkipDir
+}
+
+// ignored reports whether a file is a program for go run, outside its package.
+func ignored(f *ast.File) bool {
+	for _, c := range f.Comments {
+		if c.Pos() < f.Package && strings.HasPrefix(c.List[0].Text, "//go:build ignore") {
+			return true
+		}
+	}
+	return false
+}
+
+func imports(f *ast.File) []string {
+	var paths []string
+	for _, i := range f.Imports {
+		paths = append(paths, strings.Trim(i.Path.Value, `"`))
+	}
+	return paths
+}
+
+func layerOf(dir string) int {
+	return slices.IndexFunc(layers, func(l []string) bool { return slices.Contains(l, dir) })
+}
+
+func TestImportsPointDown(t *testing.T) {
+	for _, s := range sources(t) {
+		if slices.Contains(testOnly, s.dir) {
+			continue
+		}
+		from := layerOf(s.dir)
+		if from < 0 {
+			t.Errorf("%s: %s is in no layer of all_test.go", s.path, s.dir)
+			continue
+		}
+		for _, path := range imports(s.file) {
+			rel, ours := strings.CutPrefix(path, modulePath)
+			if !ours {
+				continue
+			}
+			dir := strings.TrimPrefix(rel, "/")
+			if dir == "" {
+				dir = "."
+			}
+			if slices.Contains(testOnly, dir) {
+				t.Errorf("%s imports %s, which is for tests", s.path, dir)
+			} else if to := layerOf(dir); to <= from {
+				t.Errorf("%s imports %s, which is not below it", s.path, dir)
+			}
+		}
+	}
+}
+
+func TestReservedImports(t *testing.T) {
+	for _, s := range sources(t) {
+		for _, path := range imports(s.file) {
+			for prefix, dirs := range reserved {
+				below := strings.Contains(prefix, ".") && strings.HasPrefix(path, prefix+"/")
+				if (path == prefix || below) && !slices.Contains(dirs, s.dir) {
+					t.Errorf("%s imports %s; only %v may", s.path, path, dirs)
+				}
+			}
+		}
+	}
+}
+
+// TestNoMutableGlobals allows package variables that are never written:
+// sentinels made by errors.New and interface checks.
+func TestNoMutableGlobals(t *testing.T) {
+	for _, s := range sources(t) {
+		for _, d := range s.file.Decls {
+			switch d := d.(type) {
+			case *ast.FuncDecl:
+				if d.Recv == nil && d.Name.Name == "init" {
+					t.Errorf("%s: init function", s.fset.Position(d.Pos()))
+				}
+			case *ast.GenDecl:
+				checkVars(t, s, d)
+			}
+		}
+	}
+}
+
+func checkVars(t *testing.T, s source, d *ast.GenDecl) {
+	if d.Tok != token.VAR {
+		return
+	}
+	embedded := d.Doc != nil && strings.Contains(commentLines(d.Doc), "//go:embed")
+	for _, spec := range d.Specs {
+		v := spec.(*ast.ValueSpec)
+		for i, name := range v.Names {
+			if name.Name != "_" && !embedded && !(i < len(v.Values) && isSentinel(name.Name, v.Values[i])) {
+				t.Errorf("%s: package variable %s", s.fset.Position(name.Pos()), name.Name)
+			}
+		}
+	}
+}
+
+func commentLines(g *ast.CommentGroup) string {
+	var b strings.Builder
+	for _, c := range g.List {
+		b.WriteString(c.Text + "\n")
+	}
+	return b.String()
+}
+
+func isSentinel(name string, value ast.Expr) bool {
+	if !strings.HasPrefix(strings.ToLower(name), "err") {
+		return false
+	}
+	if sel, ok := value.(*ast.SelectorExpr); ok {
+		return strings.HasPrefix(sel.Sel.Name, "Err")
+	}
+	if ref, ok := value.(*ast.UnaryExpr); ok {
+		return ref.Op == token.AND
+	}
+	call, ok := value.(*ast.CallExpr)
+	if !ok {
+		return false
+	}
+	sel, ok := call.Fun.(*ast.SelectorExpr)
+	return ok && (sel.Sel.Name == "New" || sel.Sel.Name == "Errorf")
+}
+
+// TestLibraryKeepsQuiet finds calls a library must not make: it never prints,
+// exits or panics, hides no panic, and reads no record by reflection.
+func TestLibraryKeepsQuiet(t *testing.T) {
+	banned := []string{"panic", "recover", "print", "println", "fmt.Print", "fmt.Println", "fmt.Printf", "os.Exit", "binary.Read"}
+	for _, s := range sources(t) {
+		if strings.HasPrefix(s.dir, "cmd/") || strings.HasPrefix(s.dir, "examples/") {
+			continue
+		}
+		ast.Inspect(s.file, func(n ast.Node) bool {
+			if call, ok := n.(*ast.CallExpr); ok && slices.Contains(banned, calleeName(call)) {
+				t.Errorf("%s: call of %s", s.fset.Position(call.Pos()), calleeName(call))
+			}
+			return true
+		})
+	}
+}
+
+func calleeName(call *ast.CallExpr) string {
+	switch f := call.Fun.(type) {
+	case *ast.Ident:
+		return f.Name
+	case *ast.SelectorExpr:
+		if x, ok := f.X.(*ast.Ident); ok {
+			return x.Name + "." + f.Sel.Name
+		}
+	}
+	return ""
+}
+
+func TestExportedNamesAreDocumented(t *testing.T) {
+	for _, s := range sources(t) {
+		for _, d := range s.file.Decls {
+			if f, ok := d.(*ast.FuncDecl); ok && f.Name.IsExported() && exportedReceiver(f) && f.Doc == nil {
+				t.Errorf("%s: %s has no comment", s.fset.Position(f.Pos()), f.Name.Name)
+			}
+			if g, ok := d.(*ast.GenDecl); ok {
+				checkTypeDocs(t, s, g)
+			}
+		}
+	}
+}
+
+func exportedReceiver(f *ast.FuncDecl) bool {
+	if f.Recv == nil {
+		return true
+	}
+	x := f.Recv.List[0].Type
+	if star, ok := x.(*ast.StarExpr); ok {
+		x = star.X
+	}
+	id, ok := x.(*ast.Ident)
+	return ok && id.IsExported()
+}
+
+func checkTypeDocs(t *testing.T, s source, g *ast.GenDecl) {
+	for _, spec := range g.Specs {
+		if ts, ok := spec.(*ast.TypeSpec); ok && ts.Name.IsExported() && g.Doc == nil && ts.Doc == nil {
+			t.Errorf("%s: type %s has no comment", s.fset.Position(ts.Pos()), ts.Name.Name)
+		}
+	}
+}
+
+func TestFilesStaySmall(t *testing.T) {
+	const most = 500
+	for _, s := range sources(t) {
+		if n := s.fset.Position(s.file.End()).Line; n > most && !ast.IsGenerated(s.file) {
+			t.Errorf("%s has %d lines, at most %d", s.path, n, most)
+		}
+	}
+}
