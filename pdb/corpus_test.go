@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"compress/gzip"
 	"fmt"
+	"iter"
 	"maps"
 	"os"
 	"path/filepath"
@@ -41,12 +42,12 @@ type truth struct {
 
 // readTruth reads a listing of "llvm-pdbutil dump" with publics and section
 // headers.
-func readTruth(t *testing.T, file string) truth {
+func readTruth(t *testing.T, lines iter.Seq[string]) truth {
 	t.Helper()
 	var out truth
 	var vas []int64
 	part := ""
-	for line := range gzLines(t, file) {
+	for line := range lines {
 		field := strings.Fields(line)
 		switch {
 		case strings.HasPrefix(line, "                ") && len(field) > 0 && !strings.Contains(line, "|"):
@@ -64,7 +65,7 @@ func readTruth(t *testing.T, file string) truth {
 			_, addr, _ := strings.Cut(line, "addr = ")
 			p := &out.publics[len(out.publics)-1]
 			if n, err := fmt.Sscanf(addr, "%d:%d", &p.segment, &p.offset); n != 2 {
-				t.Fatalf("%s: %q: %v", file, line, err)
+				t.Fatalf("%q: %v", line, err)
 			}
 		}
 		if part == "Section Headers" && strings.HasSuffix(line, " virtual address") {
@@ -89,7 +90,7 @@ func readTruth(t *testing.T, file string) truth {
 }
 
 // gzLines yields the lines of a gzipped text file.
-func gzLines(t *testing.T, file string) func(func(string) bool) {
+func gzLines(t *testing.T, file string) iter.Seq[string] {
 	return func(yield func(string) bool) {
 		r, err := os.Open(file)
 		if err != nil {
@@ -148,7 +149,7 @@ func TestCorpusPublics(t *testing.T) {
 			continue
 		}
 		t.Run(filepath.Base(c[0]), func(t *testing.T) {
-			want := readTruth(t, c[2])
+			want := readTruth(t, gzLines(t, c[2]))
 			f := open(t, c[1])
 			if g, _ := f.ID(); g.String() != want.guid {
 				t.Errorf("GUID %s, want %s", g, want.guid)

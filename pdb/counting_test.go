@@ -1,14 +1,14 @@
 package pdb_test
 
 import (
+	"bytes"
 	"io"
 	"math/rand/v2"
 	"os"
 	"runtime"
+	"slices"
 	"sync"
 	"testing"
-
-	"bytes"
 
 	"github.com/symres/symres/internal/fixture"
 	"github.com/symres/symres/pdb"
@@ -122,6 +122,48 @@ func TestPointQueryPages(t *testing.T) {
 func TestPointQueryPages_generated(t *testing.T) {
 	r, size := openGenerated(t)
 	checkPointQueries(t, r, size, 100)
+}
+
+// TestNearestPages: an address costs a binary search, two pages a step, and
+// the record itself.
+func TestNearestPages(t *testing.T) {
+	data := fixture.Bytes(t, "fs_rec/x64/good/fs_rec.pdb")
+	checkNearestPages(t, bytes.NewReader(data), int64(len(data)), 20, 20)
+}
+
+func TestNearestPages_generated(t *testing.T) {
+	r, size := openGenerated(t)
+	checkNearestPages(t, r, size, 100, 70)
+}
+
+func checkNearestPages(t *testing.T, r io.ReaderAt, size int64, n, limit int) {
+	t.Helper()
+	whole, err := pdb.New(r, size)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, all := bucketSizes(t, whole)
+	rnd := rand.New(rand.NewPCG(3, 4))
+	worst := 0
+	for range n {
+		want := all[rnd.IntN(len(all))]
+		if !want.HasRVA {
+			continue
+		}
+		count := &countingReader{r: r, pages: map[int64]bool{}}
+		f, err := pdb.New(count, size)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := nearest(t, f, want.RVA)
+		if !slices.ContainsFunc(got, func(s pdb.Symbol) bool { return s.Name() == want.Name() && s.RVA == want.RVA }) {
+			t.Fatalf("Nearest(%#x) = %v, want %s", want.RVA, got, want.Name())
+		}
+		if worst = max(worst, len(count.pages)); len(count.pages) > limit {
+			t.Errorf("Nearest(%#x): %d pages, want at most %d", want.RVA, len(count.pages), limit)
+		}
+	}
+	t.Logf("at most %d pages", worst)
 }
 
 func openGenerated(tb testing.TB) (*os.File, int64) {

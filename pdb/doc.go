@@ -1,8 +1,8 @@
 // Package pdb reads Microsoft program databases (PDB 7, "MSF 7.00").
 //
 // A [File] is opened from a path with [Open] or from any [io.ReaderAt] with
-// [New]. Opening reads a few hundred bytes; everything else is read when it is
-// asked for, and only the parts that answer the question:
+// [New]. Opening reads the heads of the file and of two of its streams; everything else
+// is read when it is asked for, and only the parts that answer the question:
 //
 //   - [File.ID] is the identity an image asks for: GUID and DBI age.
 //   - [File.ByName] finds public symbols through the hash table of the file.

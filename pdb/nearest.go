@@ -91,8 +91,13 @@ type around struct {
 	hasNext bool
 }
 
-// around looks want up in m, staying in the segment of want.
-func aroundIn(m addrMap, want addrKey) (a around, err error) {
+// maxRun is how many names one address may have in the address map of the
+// file before the map is taken for damaged: each costs two reads there.
+const maxRun = 4096
+
+// aroundIn looks want up in m, staying in the segment of want. More than limit
+// entries at one address are a FormatError.
+func aroundIn(m addrMap, want addrKey, limit int) (a around, err error) {
 	n, err := floor(m, want)
 	if err != nil {
 		return around{}, err
@@ -111,6 +116,9 @@ func aroundIn(m addrMap, want addrKey) (a around, err error) {
 		if k.seg() != want.seg() || len(a.records) > 0 && k != a.key {
 			break
 		}
+		if len(a.records) == limit {
+			return around{}, damage("address map", int64(i)*4, "more than %d entries at one address", limit)
+		}
 		a.key, a.records = k, append(a.records, rec)
 	}
 	slices.Sort(a.records)
@@ -124,7 +132,7 @@ func (p *publics) around(want addrKey) (around, error) {
 	err := p.mapErr
 	if err == nil {
 		var a around
-		if a, err = aroundIn(p.addrs, want); err == nil {
+		if a, err = aroundIn(p.addrs, want, maxRun); err == nil {
 			return a, nil
 		}
 	}
@@ -135,7 +143,7 @@ func (p *publics) around(want addrKey) (around, error) {
 	if err != nil {
 		return around{}, err
 	}
-	return aroundIn(*m, want)
+	return aroundIn(*m, want, len(*m))
 }
 
 // sortByAddr reads all publics once.

@@ -3,6 +3,7 @@ package pdb_test
 import (
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"runtime"
 	"slices"
 	"strings"
@@ -319,5 +320,27 @@ func TestProblemsAreBounded(t *testing.T) {
 	problems := openImage(t, p.write()).Check()
 	if n := len(problems); n > 101 || !errors.Is(problems[n-1], pdb.ErrMoreProblems) {
 		t.Errorf("%d problems, the last %v", n, problems[n-1])
+	}
+}
+
+// TestManyNamesAtOneAddress: more names than the address map is read for one
+// by one are all found, and an entry repeated in the map counts once.
+func TestManyNamesAtOneAddress(t *testing.T) {
+	p := samplePDB()
+	for i := range 5000 {
+		p.pubs = append(p.pubs, testPublic{name: fmt.Sprintf("folded%d", i), seg: 1, off: 0x400})
+	}
+	f := openImage(t, p.write())
+	if got := len(nearest(t, f, 0x1404)); got != 5000 {
+		t.Errorf("%d names, want 5000", got)
+	}
+	p.edit = func(s *testStreams) {
+		for i := range s.nRecords {
+			put32(s.list[numPSI], s.addrMap+i*4, s.offsets[0])
+		}
+	}
+	f = openImage(t, p.write())
+	if got := names(nearest(t, f, 0x1010)); !slices.Equal(got, []string{"_main"}) {
+		t.Errorf("%d names, want _main alone", len(got))
 	}
 }

@@ -184,15 +184,19 @@ func (p *testPDB) dbi(st *testStreams) []byte {
 		entries = []uint16{0xFFFF, 0xFFFF, 0xFFFF, 0xFFFF, 0xFFFF, numSections, 0xFFFF, 0xFFFF, 0xFFFF, 0xFFFF, 0xFFFF}
 	}
 	opt = le16(nil, entries...)
-	ec := []byte("ec info.") // stands before the optional header, though its size comes after
+	secMap := le16(nil, 0, 0)
+	files := le16(nil, uint16(len(p.modules)), 0)
+	files = append(files, make([]byte, 4*len(p.modules))...)
+	ec := le32(nil, 0xEFFEEFFE, 1, 4, 0, 1, 0, 0) // stands before the optional header, though its size comes after
 	d := le32(nil, 0xFFFFFFFF, 19990903, cmp.Or(p.age, 1))
 	d = le16(d, numGSI, 0x8E1D, numPSI, 0, numGSS, 0)
-	d = le32(d, uint32(len(mods)), uint32(len(contribs)), 0, 0, 0, 0, uint32(len(opt)), uint32(len(ec)))
+	d = le32(d, uint32(len(mods)), uint32(len(contribs)), uint32(len(secMap)), uint32(len(files)), 0, 0, uint32(len(opt)), uint32(len(ec)))
 	d = le32(le16(d, 0, 0x8664), 0)
 	st.moduleList = len(d)
 	st.contribs = st.moduleList + len(mods)
-	st.optional = st.contribs + len(contribs) + len(ec)
-	return slices.Concat(d, mods, contribs, ec, opt)
+	d = slices.Concat(d, mods, contribs, secMap, files, ec)
+	st.optional = len(d)
+	return append(d, opt...)
 }
 
 // info builds the PDB info stream; the named streams get the numbers from
@@ -238,7 +242,14 @@ func sectionHeaders(list []pdb.Section) []byte {
 	return b
 }
 
-// write builds the file.
+// noTypes is a type stream without types.
+func noTypes() []byte {
+	b := le32(nil, 20040203, 56, 0x1000, 0x1000, 0)
+	b = le16(b, 0xFFFF, 0xFFFF)
+	return le32(b, 4, 0x3FFFF, 0, 0, 0, 0, 0, 0)
+}
+
+// write builds the file. Another reader (llvm-pdbutil) takes it as well.
 func (p *testPDB) write() *msfImage {
 	st := &testStreams{}
 	gss := []byte{}
@@ -252,7 +263,8 @@ func (p *testPDB) write() *msfImage {
 		}
 	}
 	info, named := p.info(firstExtra + uint32(len(p.extra)))
-	st.list = [][]byte{nil, info, {}, p.dbi(st), {}, {}, p.psi(st, list), gss, sectionHeaders(p.sections)}
+	gsi := nameTable(new(testStreams), nil, 4096)
+	st.list = [][]byte{nil, info, noTypes(), p.dbi(st), noTypes(), gsi, p.psi(st, list), gss, sectionHeaders(p.sections)}
 	st.list = append(append(st.list, p.extra...), named...)
 	if p.edit != nil {
 		p.edit(st)
