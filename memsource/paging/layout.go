@@ -26,8 +26,8 @@ type Layout struct {
 	InvalidMask uint64
 	MaskKnown   bool
 
-	// A prototype PTE with v&FileMask == FileValue also marks a mapped file;
-	// no such mark exists when FileMask is 0.
+	// A prototype PTE with v&FileMask == FileValue also marks a page in a mapped
+	// file; which one, it does not tell. Layouts without that mark have FileMask 0.
 	FileMask, FileValue uint64
 }
 

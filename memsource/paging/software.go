@@ -31,6 +31,7 @@ const maxNesting = 5
 var (
 	errNesting    = errors.New("prototype PTEs lead to prototype PTEs without end")
 	errNoBase     = errors.New("the base its address is relative to is not known")
+	errUnnamed    = errors.New("the entry does not tell its subsection")
 	errNoResolver = errors.New("no way to read file names was given")
 )
 
@@ -91,7 +92,11 @@ func (w *walker) prototype(va, pte uint64) (mapping, *memsource.Fault) {
 	switch {
 	case v&valid != 0:
 		return w.s.geo.page(va, v&w.s.geo.frame, v), nil
-	case v&prototype != 0, l.FileMask != 0 && v&l.FileMask == l.FileValue:
+	case l.FileMask != 0 && v&l.FileMask == l.FileValue: // other bits mean nothing then
+		f := pageFault(memsource.FileBacked, va, v)
+		f.Err = errUnnamed
+		return mapping{}, f
+	case v&prototype != 0:
 		return mapping{}, w.fileBacked(va, v, at)
 	}
 	return w.soft(va, v, true)
