@@ -185,7 +185,7 @@ func (l *loader) viaImage(ctx context.Context) (*symbols, error) {
 		tried[img.CodeView.ID()] = true
 		syms, err := l.findPDB(ctx, img.CodeView, v)
 		if err == nil {
-			l.report.Image, l.report.Evidence = cand.Location, v.evidence
+			l.report.Image = cand.Location
 			return syms, nil
 		}
 		why = err
@@ -278,11 +278,17 @@ func (l *loader) trust(ctx context.Context, c sympath.Candidate, v verdict) (*sy
 	if err != nil {
 		return nil, err
 	}
+	if v.differs && !l.report.PDBID.IsZero() {
+		guid, age := syms.pdb.ID()
+		found := sympath.PDB70(guid, age)
+		v.evidence = append(v.evidence, Evidence{Field: "PDB", Target: l.report.PDBID.String(), Copy: found.String(), Result: Differs})
+	}
 	return l.use(syms, c, v), nil
 }
 
 func (l *loader) use(syms *symbols, c sympath.Candidate, v verdict) *symbols {
 	syms.identity, syms.proof = v.identity, ProofOf(v.identity, v.differs)
+	l.report.Evidence = v.evidence
 	l.report.PDB, l.report.Identity, l.report.Proof = c.Location, syms.identity, syms.proof
 	l.report.Status = StatusPublic
 	if syms.private {

@@ -168,7 +168,7 @@ func (m *module) symbol(syms *symbols, p pdb.Symbol) Symbol {
 	raw := p.Name()
 	sym := Symbol{
 		Address: uint64(p.Offset), Absolute: !p.HasRVA, Module: m.Name, Name: undname.NameOnly(raw), Raw: raw,
-		Kind: KindPublic, Size: p.Size, Source: SourcePublic, Proof: syms.proof, Identity: syms.identity,
+		Kind: KindPublic, Code: p.Flags&(pdb.PublicCode|pdb.PublicFunction) != 0, Size: p.Size, Source: SourcePublic, Proof: syms.proof, Identity: syms.identity,
 	}
 	if p.HasRVA {
 		sym.RVA, sym.Address = p.RVA, m.Base+uint64(p.RVA)

@@ -213,6 +213,9 @@ func TestLoad_mismatched_pdb(t *testing.T) {
 	if err != nil || rep.Proof != symres.ProofNameOnly {
 		t.Errorf("proof %v, %v; want name-only", rep.Proof, err)
 	}
+	if e := rep.Evidence; len(e) != 1 || e[0].Field != "PDB" || e[0].Result != symres.Differs || e[0].Target == e[0].Copy {
+		t.Errorf("evidence %v; want both identities of the PDB", e)
+	}
 }
 
 func TestLoad_by_image_key_from_a_symbol_store(t *testing.T) {
@@ -339,6 +342,9 @@ func TestAdd(t *testing.T) {
 	var got []string
 	for _, r := range s.Modules() {
 		got = append(got, r.Module.Name)
+	}
+	if r, _ := s.Load(context.Background(), "A"); r.Module.Base != 0x10000 {
+		t.Errorf("A is the module at %#x", r.Module.Base)
 	}
 	if want := []string{"a", "A_00020000", "module_fffffffffffff000"}; !slices.Equal(got, want) {
 		t.Errorf("names %q, want %q", got, want)

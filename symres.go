@@ -126,12 +126,15 @@ func (s *Session) find(name string) (*module, error) {
 	if s.closed {
 		return nil, ErrClosed
 	}
-	for _, m := range s.modules {
-		if m.calls(name) {
-			return m, nil
-		}
+	// The name itself wins: foo and foo_fe0c8000 are both loaded from foo.sys.
+	i := slices.IndexFunc(s.modules, func(m *module) bool { return strings.EqualFold(m.Name, name) })
+	if i < 0 {
+		i = slices.IndexFunc(s.modules, func(m *module) bool { return m.calls(name) })
 	}
-	return nil, fmt.Errorf("%s: %w", name, ErrNoModule)
+	if i < 0 {
+		return nil, fmt.Errorf("%s: %w", name, ErrNoModule)
+	}
+	return s.modules[i], nil
 }
 
 // at returns the module that covers addr.
