@@ -1,0 +1,113 @@
+package cli
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"runtime"
+	"strings"
+
+	"golang.org/x/term"
+)
+
+// console writes results to standard output and everything else to standard
+// error. Every line passes through the escaper. It is used by one goroutine.
+type console struct {
+	out    *bufio.Writer
+	err    io.Writer
+	json   bool  // --json
+	color  bool  // the standard error is a terminal that wants colours
+	failed error // the first error of writing to standard output
+}
+
+func newConsole(stdout, stderr io.Writer, getenv func(string) string) *console {
+	return &console{out: bufio.NewWriterSize(stdout, 64<<10), err: stderr, color: wantsColor(stderr, getenv)}
+}
+
+// wantsColor follows no-color.org, and never sends colours where the console
+// might print them as text.
+func wantsColor(w io.Writer, getenv func(string) string) bool {
+	if getenv("NO_COLOR") != "" || getenv("TERM") == "dumb" || !isTerminal(w) {
+		return false
+	}
+	return runtime.GOOS != "windows" || getenv("WT_SESSION") != ""
+}
+
+// isTerminal reports whether a stream is a terminal.
+func isTerminal(stream any) bool {
+	f, ok := stream.(*os.File)
+	return ok && term.IsTerminal(int(f.Fd()))
+}
+
+// line writes one line of results.
+func (c *console) line(format string, args ...any) {
+	c.write(append([]byte(escapeLine(strings.TrimRight(fmt.Sprintf(format, args...), " "))), '\n'))
+}
+
+// object writes one line of JSON results.
+func (c *console) object(v any) { c.write(encode(v)) }
+
+func (c *console) write(b []byte) {
+	if c.failed == nil {
+		_, c.failed = c.out.Write(b)
+	}
+}
+
+// flush hands over what was written so far.
+func (c *console) flush() {
+	if c.failed == nil {
+		c.failed = c.out.Flush()
+	}
+}
+
+// note writes one line to standard error, after the results so far.
+func (c *console) note(format string, args ...any) {
+	c.flush()
+	fmt.Fprintln(c.err, c.paint(escapeLine(fmt.Sprintf(format, args...))))
+}
+
+// noteObject writes one line of JSON to standard error.
+func (c *console) noteObject(v any) {
+	c.flush()
+	c.err.Write(encode(v))
+}
+
+// warn tells of something that does not end the command.
+func (c *console) warn(format string, args ...any) {
+	text := fmt.Sprintf(format, args...)
+	if c.json {
+		c.noteObject(struct {
+			Warning string `json:"warning"`
+		}{text})
+		return
+	}
+	c.note("*** WARNING: %s", text)
+}
+
+// paint colours WinDbg's two kinds of messages by their first word, which is
+// ours and never the target's.
+func (c *console) paint(line string) string {
+	const red, yellow, reset = "\x1b[31m", "\x1b[33m", "\x1b[m"
+	switch {
+	case c.color && strings.HasPrefix(line, "*** ERROR:"):
+		return red + line + reset
+	case c.color && strings.HasPrefix(line, "*** WARNING:"):
+		return yellow + line + reset
+	}
+	return line
+}
+
+// encode returns v as one line of JSON. The types given are our own structs of
+// strings, numbers and booleans, for which encoding cannot fail.
+func encode(v any) []byte {
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	if err := e.Encode(v); err != nil {
+		return fmt.Appendf(nil, "{\"error\":%q}\n", err.Error())
+	}
+	return escapeJSON(b.Bytes())
+}
