@@ -1,0 +1,20 @@
+// Command symres finds the symbols of Windows images whose memory is only
+// partly there. Run symres --help for its subcommands.
+package main
+
+import (
+	"context"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/symres/symres/internal/cli"
+)
+
+func main() {
+	// A write to a pipe nobody reads is then an error, which ends us quietly.
+	signal.Ignore(syscall.SIGPIPE)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	context.AfterFunc(ctx, stop) // the second interrupt kills
+	os.Exit(cli.Main(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr, os.Getenv))
+}

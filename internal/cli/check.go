@@ -1,0 +1,186 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/symres/symres"
+	"github.com/symres/symres/memsource/crashdump"
+	"github.com/symres/symres/nt"
+	"github.com/symres/symres/pdb"
+	"github.com/symres/symres/sympath"
+)
+
+func (a *app) checkCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "check FILE...",
+		Short: "read everything in files and say what is wrong",
+		Long: "check says what each file is (PE image, PDB, crash dump, the text of a symbol path), reads all of it\n" +
+			"and lists what is wrong. The exit status is 1 when something is.",
+		Example: "  symres check null.sys null.pdb MEMORY.DMP",
+		Args:    cobra.MinimumNArgs(1),
+		RunE: func(cmd *cobra.Command, files []string) error {
+			return a.each(files, func(path string) error { return a.check(cmd.Context(), path) })
+		},
+	}
+}
+
+// maxProblems bounds the list: a damaged file can have one for every record.
+const maxProblems = 100
+
+// checkObject is a line of check.
+type checkObject struct {
+	File     string   `json:"file"`
+	Format   string   `json:"format"`
+	OK       bool     `json:"ok"`
+	Problems []string `json:"problems,omitempty"`
+
+	kind    kind
+	dropped int
+}
+
+func (o *checkObject) problem(err error) {
+	switch {
+	case err == nil:
+	case len(o.Problems) >= maxProblems:
+		o.dropped++
+	default:
+		o.Problems = append(o.Problems, err.Error())
+	}
+}
+
+func (a *app) check(ctx context.Context, path string) error {
+	f, err := openFile(path)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	o := &checkObject{File: path, Format: string(f.kind), kind: f.kind}
+	switch f.kind {
+	case kindPE:
+		o.image(f)
+	case kindPDB:
+		o.pdb(f)
+	case kindCrashDump:
+		o.crashDump(ctx, f)
+	case kindPath:
+		o.path(f)
+	case kindUnknown:
+		o.problem(unknownKind(f.Size()))
+	}
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	a.printCheck(o)
+	if !o.OK {
+		return reported(exitNotFound)
+	}
+	return nil
+}
+
+func unknownKind(size int64) error {
+	if size == 0 {
+		return errors.New("the file is empty")
+	}
+	return errors.New("not a kind of file that is known here")
+}
+
+func (a *app) printCheck(o *checkObject) {
+	if o.dropped > 0 {
+		o.Problems = append(o.Problems, fmt.Sprintf("and %d more", o.dropped))
+	}
+	o.OK = len(o.Problems) == 0
+	if a.console.json {
+		a.console.object(o)
+		return
+	}
+	switch {
+	case len(o.Problems) == 1:
+		a.console.line("%s: %s, 1 problem", o.File, o.kind.title())
+	case !o.OK:
+		a.console.line("%s: %s, %d problems", o.File, o.kind.title(), len(o.Problems))
+	case !o.kind.readable():
+		a.console.line("%s: %s: recognised, not read yet", o.File, o.kind.title())
+	default:
+		a.console.line("%s: %s: ok", o.File, o.kind.title())
+	}
+	for _, p := range o.Problems {
+		a.console.line("    %s", p)
+	}
+}
+
+// image lists the parts that are there and wrong; a part an image does without
+// is no problem.
+func (o *checkObject) image(f *file) {
+	image, err := symres.NewImage(f, f.Size())
+	if err != nil {
+		o.problem(err)
+		return
+	}
+	seen := map[string]bool{} // one cause can make several parts unreadable
+	for _, part := range []symres.Part{
+		symres.PartDOSHeader, symres.PartNTHeaders, symres.PartSections, symres.PartDebugDirectory, symres.PartCodeView,
+	} {
+		err := image.Missing(part)
+		if err == nil || errors.Is(err, symres.ErrNoPart) || seen[err.Error()] {
+			continue
+		}
+		seen[err.Error()] = true
+		if !strings.HasPrefix(err.Error(), part.String()) {
+			err = fmt.Errorf("%v: %w", part, err)
+		}
+		o.problem(err)
+	}
+}
+
+func (o *checkObject) pdb(f *file) {
+	p, err := pdb.New(f, f.Size())
+	if err != nil {
+		o.problem(err)
+		return
+	}
+	defer p.Close()
+	for _, err := range p.Check() {
+		o.problem(err)
+	}
+}
+
+func (o *checkObject) crashDump(ctx context.Context, f *file) {
+	d, err := crashdump.New(f, f.Size())
+	if err != nil {
+		o.problem(err)
+		return
+	}
+	for _, err := range d.Problems() {
+		o.problem(err)
+	}
+	kernel, err := nt.FromDump(d)
+	if err != nil {
+		o.problem(err)
+		return
+	}
+	for _, err := range kernel.Modules() {
+		o.problem(err)
+		if ctx.Err() != nil {
+			return
+		}
+	}
+	for _, err := range d.Unloaded() {
+		if !errors.Is(err, crashdump.ErrNoBlocks) {
+			o.problem(err)
+		}
+	}
+}
+
+func (o *checkObject) path(f *file) {
+	text, _ := pathText(f, f.Size())
+	p, err := sympath.Parse(text)
+	o.problem(err)
+	for _, w := range p.Warnings() {
+		o.problem(fmt.Errorf("at %d: %s", w.Pos, w.Text))
+	}
+}

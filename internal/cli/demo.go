@@ -1,0 +1,60 @@
+package cli
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/symres/symres/internal/demo"
+	"github.com/symres/symres/sympath"
+)
+
+func (a *app) demoCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "demo DIR",
+		Short: "write the files of the built-in target to a folder",
+		Long: "demo writes the crash dump and the share behind --demo to DIR, which is made when it is not there,\n" +
+			"and prints the options that use them. Nothing is overwritten.",
+		Args: cobra.ExactArgs(1),
+		RunE: func(_ *cobra.Command, args []string) error { return a.writeDemo(args[0]) },
+	}
+}
+
+func (a *app) writeDemo(dir string) error {
+	if err := os.MkdirAll(dir, 0o777); err != nil {
+		return unusable(err)
+	}
+	if err := demo.WriteTo(dir); err != nil {
+		return unusable(err)
+	}
+	dump, share := filepath.Join(dir, demo.DumpName), filepath.Join(dir, demo.ShareName)
+	if a.console.json {
+		a.console.object(struct {
+			Dump    string `json:"dump"`
+			Sympath string `json:"sympath"`
+		}{dump, share})
+		return nil
+	}
+	a.console.line("--dump %s --sympath %s", dump, share)
+	return nil
+}
+
+// demoShare makes the hook that serves the demo's one share and no other.
+func demoShare() (func(sympath.Element) (sympath.Store, error), error) {
+	share, err := demo.Share()
+	if err != nil {
+		return nil, unusable(err)
+	}
+	return func(e sympath.Element) (sympath.Store, error) {
+		switch {
+		case !strings.EqualFold(strings.TrimRight(e.Text, `\/`), demo.UNC):
+			return nil, fmt.Errorf("the demo has no share but %s", demo.UNC)
+		case e.Keyed:
+			return sympath.Symsrv(e.Text, share), nil
+		}
+		return sympath.Dir(e.Text, share), nil
+	}, nil
+}

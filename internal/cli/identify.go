@@ -1,0 +1,182 @@
+package cli
+
+import (
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"github.com/symres/symres"
+	"github.com/symres/symres/memsource/crashdump"
+	"github.com/symres/symres/pdb"
+	"github.com/symres/symres/sympath"
+)
+
+func (a *app) identifyCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "identify FILE...",
+		Short: "tell what files are and the keys they are stored under",
+		Long: "identify prints the kind of each file and what identifies it: time stamp, size and PDB of an image,\n" +
+			"GUID and age of a PDB, and the keys under which symbol stores file them.",
+		Example: "  symres identify null.sys null.pdb",
+		Args:    cobra.MinimumNArgs(1),
+		RunE: func(_ *cobra.Command, files []string) error {
+			return a.each(files, func(path string) error {
+				o, err := identify(path)
+				if err == nil {
+					a.printIdentity(o)
+				}
+				return err
+			})
+		},
+	}
+}
+
+// each does one thing to every file; a file that fails does not keep the
+// others from their turn. The status is that of the worst.
+func (a *app) each(files []string, do func(path string) error) error {
+	worst := exitOK
+	for _, path := range files {
+		err := do(path)
+		if err == nil {
+			continue
+		}
+		exit, ok := err.(*exitError)
+		if !ok {
+			exit = &exitError{exitUnusable, fmt.Errorf("%s: %w", path, err)}
+		}
+		worst = max(worst, exit.code)
+		if exit.err != nil {
+			a.report(exit.err)
+		}
+	}
+	if worst == exitOK {
+		return nil
+	}
+	return reported(worst)
+}
+
+// identityObject is a line of identify.
+type identityObject struct {
+	File        string `json:"file"`
+	Format      string `json:"format"`
+	Machine     string `json:"machine,omitempty"`
+	Timestamp   string `json:"timestamp,omitempty"`
+	SizeOfImage string `json:"size_of_image,omitempty"`
+	Checksum    string `json:"checksum,omitempty"`
+	ImageKey    string `json:"image_key,omitempty"`
+	PDB         string `json:"pdb,omitempty"`
+	GUID        string `json:"guid,omitempty"`
+	Age         uint32 `json:"age,omitempty"`
+	PDBKey      string `json:"pdb_key,omitempty"`
+	Type        string `json:"type,omitempty"` // of a dump
+	Build       uint32 `json:"build,omitempty"`
+
+	kind  kind
+	notes []string
+}
+
+func identify(path string) (*identityObject, error) {
+	f, err := openFile(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	o := &identityObject{File: path, Format: string(f.kind), kind: f.kind}
+	switch f.kind {
+	case kindPE:
+		err = o.image(f)
+	case kindPDB:
+		err = o.pdb(f)
+	case kindCrashDump:
+		err = o.crashDump(f)
+	case kindUnknown, kindPath:
+		return nil, notFound(fmt.Errorf("%s: %s", path, kindUnknown.title()))
+	}
+	return o, err
+}
+
+func (o *identityObject) image(f *file) error {
+	image, err := symres.NewImage(f, f.Size())
+	if err != nil {
+		return err
+	}
+	o.Machine, o.Timestamp = machineName(image.Machine), hexKnown(uint64(image.TimeDateStamp))
+	o.SizeOfImage, o.Checksum = hexKnown(uint64(image.SizeOfImage)), hexKnown(uint64(image.CheckSum))
+	o.ImageKey = image.ID().Key()
+	if image.Repro {
+		o.notes = append(o.notes, "the time stamp is the hash of a reproducible build")
+	}
+	cv := image.CodeView
+	if cv == nil {
+		o.notes = append(o.notes, fmt.Sprint(image.Missing(symres.PartCodeView)))
+		return nil
+	}
+	o.PDB, o.Age, o.PDBKey = lastPart(cv.Path), cv.Age, cv.ID().Key()
+	if cv.ID().Kind() == sympath.IDPDB70 {
+		o.GUID = cv.GUID.String()
+	}
+	return nil
+}
+
+func (o *identityObject) pdb(f *file) error {
+	p, err := pdb.New(f, f.Size())
+	if err != nil {
+		return err
+	}
+	defer p.Close()
+	guid, age := p.ID()
+	o.GUID, o.Age, o.PDBKey = guid.String(), age, sympath.PDB70(guid, age).Key()
+	o.PDB = lastPart(f.path)
+	if m := p.Machine(); m != 0 {
+		o.Machine = machineName(m)
+	}
+	if info := p.Info(); info.Age != age {
+		o.notes = append(o.notes, fmt.Sprintf("the info stream has age %d; images ask for that of the DBI stream", info.Age))
+	}
+	return nil
+}
+
+func (o *identityObject) crashDump(f *file) error {
+	d, err := crashdump.New(f, f.Size())
+	if err != nil {
+		return err
+	}
+	h := d.Header()
+	o.Machine, o.Type, o.Build = machineName(h.Machine), h.Type.String(), h.Build
+	return nil
+}
+
+// printIdentity prints the object, or the block of !lmi.
+func (a *app) printIdentity(o *identityObject) {
+	if a.console.json {
+		a.console.object(o)
+		return
+	}
+	a.console.line("%s: %s", o.File, o.kind.title())
+	field := func(name, value string) {
+		if value != "" {
+			a.console.line("    %-14s %s", name+":", value)
+		}
+	}
+	field("Machine Type", o.Machine)
+	field("Dump Type", o.Type)
+	if o.Build != 0 {
+		field("Build", fmt.Sprint(o.Build))
+	}
+	field("Time Stamp", o.Timestamp)
+	field("Size", o.SizeOfImage)
+	field("CheckSum", o.Checksum)
+	field("Image Key", o.ImageKey)
+	field("PDB", o.PDB)
+	field("GUID", o.GUID)
+	if o.PDBKey != "" {
+		field("Age", fmt.Sprint(o.Age))
+	}
+	field("PDB Key", o.PDBKey)
+	for _, n := range o.notes {
+		field("Note", n)
+	}
+	if !o.kind.readable() {
+		field("Note", "recognised, not read yet")
+	}
+}

@@ -1,0 +1,226 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/symres/symres"
+	"github.com/symres/symres/memsource"
+	"github.com/symres/symres/sympath"
+	"github.com/symres/symres/vadmath"
+)
+
+// maxDetailed is how many modules that fail tell everything that was tried
+// without -v: looking in every module of a dump should not bury the answer.
+const maxDetailed = 3
+
+// teller tells what loading modules gave, once for each module, as the
+// debugger does when it loads one.
+type teller struct {
+	*app
+	target *target
+	told   map[uint64]bool // by base address
+	failed int
+}
+
+func (a *app) newTeller(t *target) *teller {
+	return &teller{app: a, target: t, told: map[uint64]bool{}}
+}
+
+// module tells about a module once it is loaded.
+func (t *teller) module(name string) {
+	for _, r := range t.target.session.Modules() {
+		if r.Module.Name == name && r.Status != symres.StatusDeferred {
+			t.report(r, nil)
+		}
+	}
+}
+
+// failure tells why a module could not be loaded, or whatever else err is.
+func (t *teller) failure(err error) {
+	var load *symres.LoadError
+	if errors.As(err, &load) {
+		t.report(load.Report, err)
+		return
+	}
+	t.app.report(err)
+}
+
+func (t *teller) report(r *symres.Report, err error) {
+	if t.told[r.Module.Base] {
+		return
+	}
+	t.told[r.Module.Base] = true
+	if err != nil {
+		t.failed++
+	}
+	switch {
+	case t.console.json && err != nil:
+		t.app.report(err)
+	case t.console.json:
+	case t.noisy:
+		t.notes(t.story(r))
+		t.notes(verdict(r))
+	default:
+		t.notes(verdict(r))
+		if err != nil && t.failed <= maxDetailed {
+			t.notes(headerLines(r, t.target.bits, true))
+			t.notes(indent(reason(err)))
+			t.notes(attemptLines(r))
+		}
+	}
+}
+
+func (t *teller) notes(lines []string) {
+	for _, l := range lines {
+		t.console.note("%s", l)
+	}
+}
+
+// nextStep is the last line of a failure: what to try, going by what was found.
+func (t *target) nextStep() string {
+	refused, unsupported := false, ""
+	for _, r := range t.session.Modules() {
+		for _, a := range r.Attempts {
+			refused = refused || !loaded(r) && a.Status == sympath.StatusRefused
+			if a.Status == sympath.StatusUnsupported {
+				unsupported = a.Store
+			}
+		}
+	}
+	switch {
+	case t.named:
+	case refused:
+		return "Try next: find the copy that matches, or take what was refused with --version-check off, labelled name-only"
+	case unsupported != "":
+		return "Try next: copy the files from " + unsupported + " into a folder by other means, and put it on the path: --sympath DIR"
+	}
+	return "Try next: " + t.hint
+}
+
+// end says what to try next when something failed.
+func (t *teller) end() {
+	if t.failed == 0 || t.console.json {
+		return
+	}
+	if t.failed > maxDetailed && !t.noisy {
+		t.console.note("%d modules have no symbols; -v tells what was tried for each", t.failed)
+	}
+	t.console.note("%s", t.target.nextStep())
+}
+
+// story is what !sym noisy prints about a load.
+func (t *teller) story(r *symres.Report) []string {
+	return append(headerLines(r, t.target.bits, true), loadLines(r)...)
+}
+
+// headerLines tells of an image header that cannot be read: kd's line, and the
+// true reason after it.
+func headerLines(r *symres.Report, bits int, why bool) []string {
+	if r.HeaderErr == nil {
+		return nil
+	}
+	lines := []string{fmt.Sprintf("Unable to read image header for %s at %s - NTSTATUS %v",
+		imageName(r), vadmath.FormatAddr(r.Module.Base, bits), memsource.StatusUnsuccessful)}
+	if !why {
+		return lines
+	}
+	var fault *memsource.Fault
+	if errors.As(r.HeaderErr, &fault) {
+		return append(lines, "    "+fault.Error())
+	}
+	return append(lines, "    "+r.HeaderErr.Error())
+}
+
+// loadLines is every probe, what was compared, and the outcome.
+func loadLines(r *symres.Report) []string {
+	var lines []string
+	if r.HeaderErr != nil {
+		lines = append(lines, fmt.Sprintf("DBGHELP: No header for %s.  Searching for image on disk", imageName(r)))
+	}
+	lines = append(lines, attemptLines(r)...)
+	for _, e := range r.Evidence {
+		lines = append(lines, "DBGHELP: "+e.String())
+	}
+	for _, n := range r.Notes {
+		lines = append(lines, "DBGHELP: "+n)
+	}
+	if !loaded(r) {
+		return append(lines, fmt.Sprintf("DBGHELP: %s - no symbols loaded", r.Module.Name))
+	}
+	words := map[symres.Status]string{symres.StatusPublic: "public symbols", symres.StatusPrivate: "private symbols"}
+	return append(lines, fmt.Sprintf("DBGHELP: %s - %s, proof %v (%v)", r.Module.Name, words[r.Status], r.Proof, r.Identity),
+		"        "+r.PDB)
+}
+
+func attemptLines(r *symres.Report) []string {
+	var lines []string
+	for _, a := range r.Attempts {
+		lines = append(lines, a.String())
+	}
+	return lines
+}
+
+// verdict is what the debugger says of a module without being asked.
+func verdict(r *symres.Report) []string {
+	x := imageName(r)
+	if !loaded(r) {
+		return []string{"*** ERROR: Module load completed but symbols could not be loaded for " + x}
+	}
+	if r.Identity == symres.IdentityPDB && r.Proof == symres.ProofExact {
+		return nil
+	}
+	var lines []string
+	for _, e := range r.Evidence {
+		if line := evidenceWarning(e, x); line != "" {
+			lines = append(lines, "*** WARNING: "+line)
+		}
+	}
+	if r.Proof == symres.ProofNameOnly {
+		lines = append(lines, "*** WARNING: symbols for "+x+" are name-only: nothing proves that they belong to the target")
+	}
+	return lines
+}
+
+// evidenceWarning is WinDbg's line about one field, where it has one.
+func evidenceWarning(e symres.Evidence, image string) string {
+	field, ok := map[string]string{"TimeDateStamp": "timestamp", "CheckSum": "checksum", "SizeOfImage": "image size"}[e.Field]
+	switch {
+	case e.Result == symres.Differs && ok:
+		return fmt.Sprintf("symbols %s is wrong 0x%08s 0x%08s for %s", field, e.Target, e.Copy, image)
+	case e.Result == symres.Differs:
+		return fmt.Sprintf("%s for %s", e, image)
+	case e.Result == symres.Unknown && ok && e.Field != "SizeOfImage":
+		return fmt.Sprintf("Unable to verify %s for %s", field, image)
+	}
+	return ""
+}
+
+// reason is the cause of a failed load without the words of the line above it.
+func reason(err error) []string {
+	var load *symres.LoadError
+	var miss *sympath.NotFoundError
+	switch {
+	case errors.As(err, &miss):
+		return []string{miss.Error()}
+	case errors.As(err, &load):
+		return strings.Split(load.Err.Error(), "\n")
+	}
+	return strings.Split(err.Error(), "\n")
+}
+
+func indent(lines []string) []string {
+	for i, l := range lines {
+		lines[i] = "    " + l
+	}
+	return lines
+}
+
+// imageName is what messages call a module.
+func imageName(r *symres.Report) string {
+	if r.Module.Image != "" {
+		return r.Module.Image
+	}
+	return r.Module.Name
+}

@@ -1,0 +1,236 @@
+package cli
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/symres/symres"
+	"github.com/symres/symres/memsource/crashdump"
+	"github.com/symres/symres/vadmath"
+)
+
+func (a *app) modulesCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:     "modules [PATTERN...]",
+		Aliases: []string{"lm"},
+		Short:   "list the modules of a target, as lm does",
+		Long: "modules lists the loaded modules, all or those whose name matches a pattern. Nothing is loaded\n" +
+			"for that. With -v the symbols are, and what identified each module and what was compared is shown.\n\n" +
+			"Flags in front of the status: T, C the time stamp or checksum is unknown; M the symbols do not\n" +
+			"match and were taken because of --version-check off.",
+		Example: "  symres modules --demo\n  symres modules --dump MEMORY.DMP -v nt",
+	}
+	o := addTargetFlags(cmd)
+	unloaded := cmd.Flags().Bool("unloaded", false, "add the unloaded modules")
+	cmd.RunE = func(cmd *cobra.Command, args []string) error { return a.modules(cmd, o, args, *unloaded) }
+	return cmd
+}
+
+func (a *app) modules(cmd *cobra.Command, o *targetOptions, args []string, unloaded bool) error {
+	patterns, err := parsePatterns(args)
+	if err != nil {
+		return err
+	}
+	t, err := a.openTarget(cmd.Context(), cmd, o)
+	if err != nil {
+		return err
+	}
+	defer t.close()
+	reports, err := a.selected(cmd.Context(), t, patterns)
+	if err != nil {
+		return err
+	}
+	if !a.console.json {
+		a.console.line("%s", listHeader(t.bits))
+	}
+	for _, r := range reports {
+		a.printModule(r, t.bits)
+	}
+	if unloaded {
+		a.unloaded(t, patterns)
+	}
+	if len(reports) == 0 {
+		return notFound(errors.New("no modules"))
+	}
+	return nil
+}
+
+func parsePatterns(args []string) ([]*symres.Pattern, error) {
+	var patterns []*symres.Pattern
+	for _, arg := range args {
+		p, err := symres.ParsePattern(arg)
+		if err != nil {
+			return nil, usage(err)
+		}
+		patterns = append(patterns, p)
+	}
+	return patterns, nil
+}
+
+// matches reports whether one of the patterns matches one of the names; no
+// pattern matches all.
+func matches(patterns []*symres.Pattern, names ...string) bool {
+	for _, p := range patterns {
+		for _, name := range names {
+			if p.Match([]byte(name)) {
+				return true
+			}
+		}
+	}
+	return len(patterns) == 0
+}
+
+// selected returns the reports of the modules that match, loaded under -v.
+func (a *app) selected(ctx context.Context, t *target, patterns []*symres.Pattern) ([]*symres.Report, error) {
+	var out []*symres.Report
+	for _, r := range t.session.Modules() {
+		if !matches(patterns, r.Module.Name, r.Module.Image) {
+			continue
+		}
+		if !a.noisy {
+			out = append(out, withHeader(ctx, t, r))
+			continue
+		}
+		loaded, err := t.session.Load(ctx, r.Module.Name)
+		if ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
+		if loaded == nil {
+			return nil, unusable(err)
+		}
+		out = append(out, loaded)
+	}
+	return out, nil
+}
+
+// withHeader adds what the image header in memory says to the report of a
+// module whose loader entry leaves it open.
+func withHeader(ctx context.Context, t *target, r *symres.Report) *symres.Report {
+	if t.memory == nil || r.Header != nil || r.Module.TimeDateStamp != 0 && r.Module.CheckSum != 0 {
+		return r
+	}
+	image, err := symres.ReadImage(ctx, t.memory, r.Module.Base)
+	if err != nil {
+		return r
+	}
+	with := *r
+	with.Header = image
+	return &with
+}
+
+func listHeader(bits int) string {
+	if bits == 64 {
+		return "start             end                 module name"
+	}
+	return "start    end        module name"
+}
+
+func (a *app) printModule(r *symres.Report, bits int) {
+	if a.console.json {
+		a.console.object(newModuleObject(r))
+		return
+	}
+	m := r.Module
+	a.console.line("%s %s   %-8s %s (%s)%s%s", vadmath.FormatAddr(m.Base, bits), vadmath.FormatAddr(m.Base+m.Size, bits),
+		m.Name, moduleFlag(r), r.Status, strings.Repeat(" ", max(1, 21-len(r.Status.String()))), r.PDB)
+	if a.noisy {
+		a.printDetails(r, bits)
+	}
+}
+
+// moduleFlag is the letter in front of lm's status.
+func moduleFlag(r *symres.Report) string {
+	switch {
+	case loaded(r) && r.Proof == symres.ProofNameOnly:
+		return "M"
+	case stampOf(r) == 0:
+		return "T"
+	case checksumOf(r) == 0:
+		return "C"
+	}
+	return " "
+}
+
+// printDetails is the block of lm v, and what the identity rests on.
+func (a *app) printDetails(r *symres.Report, bits int) {
+	field := func(name, value string) {
+		if value != "" {
+			a.console.line("    %-18s %s", name+":", value)
+		}
+	}
+	field("Mapped image file", r.Image)
+	field("Image path", r.Module.Path)
+	field("Image name", r.Module.Image)
+	field("Timestamp", stampText(r))
+	field("CheckSum", fmt.Sprintf("%08X", checksumOf(r)))
+	field("ImageSize", fmt.Sprintf("%08X", r.Module.Size))
+	field("Listed by", r.Module.Origin)
+	field("PDB key", r.PDBID.Key())
+	if loaded(r) {
+		field("Proof", fmt.Sprintf("%v (%v)", r.Proof, r.Identity))
+	}
+	for _, l := range headerLines(r, bits, true) {
+		a.console.line("    %s", l)
+	}
+	for _, e := range r.Evidence {
+		field("Evidence", e.String())
+	}
+	if loaded(r) {
+		return
+	}
+	for _, l := range attemptLines(r) {
+		a.console.line("    %s", l)
+	}
+}
+
+// stampText never takes the hash of a reproducible build for a date.
+func stampText(r *symres.Report) string {
+	stamp := stampOf(r)
+	switch {
+	case stamp == 0:
+		return "unavailable (00000000)"
+	case r.Header != nil && r.Header.Repro:
+		return fmt.Sprintf("%08X (This is a reproducible build file hash, not a timestamp)", stamp)
+	}
+	return fmt.Sprintf("%s (%08X)", time.Unix(int64(stamp), 0).UTC().Format("Mon Jan _2 15:04:05 2006"), stamp)
+}
+
+// unloaded lists the modules the target remembers to have unloaded.
+func (a *app) unloaded(t *target, patterns []*symres.Pattern) {
+	if t.dump == nil {
+		a.console.warn("only a dump has a list of unloaded modules")
+		return
+	}
+	if !a.console.json {
+		a.console.line("")
+		a.console.line("Unloaded modules:")
+	}
+	for u, err := range t.dump.Unloaded() {
+		switch {
+		case errors.Is(err, crashdump.ErrNoBlocks):
+			a.console.warn("the unloaded modules of a page dump are not supported yet")
+			return
+		case err != nil:
+			a.console.warn("unloaded modules: %v", err)
+		case matches(patterns, u.Name):
+			a.printUnloaded(u, t.bits)
+		}
+	}
+}
+
+func (a *app) printUnloaded(u crashdump.Unloaded, bits int) {
+	if a.console.json {
+		a.console.object(moduleObject{
+			Name: cmp.Or(symres.ModuleName(u.Name), u.Name), Image: u.Name, Base: hexString(u.Start),
+			Size: hexString(u.End - u.Start), Unloaded: true,
+		})
+		return
+	}
+	a.console.line("%s %s   %s", vadmath.FormatAddr(u.Start, bits), vadmath.FormatAddr(u.End, bits), u.Name)
+}

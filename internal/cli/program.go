@@ -1,0 +1,162 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"io"
+	"slices"
+
+	"github.com/spf13/cobra"
+)
+
+// The exit statuses.
+const (
+	exitOK          = 0
+	exitNotFound    = 1   // nothing matched or not found
+	exitUsage       = 2   // the command line cannot be understood
+	exitUnusable    = 3   // a target or symbol file could not be used
+	exitInterrupted = 130 // the context was canceled
+)
+
+// Program is one run of the symres command. The zero value of a field is an
+// empty stream, and no environment.
+type Program struct {
+	Args           []string // without the name of the program
+	Stdin          io.Reader
+	Stdout, Stderr io.Writer
+	Getenv         func(string) string
+}
+
+// Main runs the command and returns its exit status: 0 found or done, 1
+// nothing found, 2 usage, 3 a target or symbol file could not be used, 130
+// interrupted, which is when ctx ends.
+func Main(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer, getenv func(string) string) int {
+	return Program{Args: args, Stdin: stdin, Stdout: stdout, Stderr: stderr, Getenv: getenv}.Run(ctx)
+}
+
+// Run runs the command as [Main] does. It is called once.
+func (p Program) Run(ctx context.Context) int {
+	p.fillIn()
+	a := &app{program: p, console: newConsole(p.Stdout, p.Stderr, p.Getenv)}
+	a.console.json = slices.Contains(p.Args, "--json") // until flags are parsed
+	root := a.root()
+	root.SetArgs(p.Args)
+	err := root.ExecuteContext(ctx)
+	a.console.flush()
+	return a.finish(ctx, err)
+}
+
+func (p *Program) fillIn() {
+	if p.Stdin == nil {
+		p.Stdin = eof{}
+	}
+	if p.Stdout == nil {
+		p.Stdout = io.Discard
+	}
+	if p.Stderr == nil {
+		p.Stderr = io.Discard
+	}
+	if p.Getenv == nil {
+		p.Getenv = func(string) string { return "" }
+	}
+	if p.Args == nil {
+		p.Args = []string{} // cobra takes those of the process for nil
+	}
+}
+
+type eof struct{}
+
+func (eof) Read([]byte) (int, error) { return 0, io.EOF }
+
+// app is what the subcommands share.
+type app struct {
+	program Program
+	console *console
+	noisy   bool // -v
+	json    bool // --json, once flags are parsed
+}
+
+// exitError is an error with its exit status. One without a cause was
+// reported already.
+type exitError struct {
+	code int
+	err  error
+}
+
+func (e *exitError) Error() string {
+	if e.err == nil {
+		return "already reported"
+	}
+	return e.err.Error()
+}
+
+func (e *exitError) Unwrap() error { return e.err }
+
+func usage(err error) error    { return &exitError{exitUsage, err} }
+func unusable(err error) error { return &exitError{exitUnusable, err} }
+func notFound(err error) error { return &exitError{exitNotFound, err} }
+func reported(code int) error  { return &exitError{code, nil} }
+
+// finish reports the error a command ended with and returns the exit status.
+func (a *app) finish(ctx context.Context, err error) int {
+	if a.console.failed != nil {
+		if brokenPipe(a.console.failed) {
+			return exitOK
+		}
+		err = unusable(a.console.failed)
+	}
+	switch {
+	case err == nil:
+		return exitOK
+	case ctx.Err() != nil:
+		return exitInterrupted
+	}
+	exit := &exitError{code: exitUsage, err: err} // cobra's own errors
+	if errors.As(err, &exit); exit.err == nil {
+		return exit.code
+	}
+	a.report(exit.err)
+	if exit.code == exitUsage && !a.console.json {
+		a.console.note("Run 'symres --help' or 'symres COMMAND --help' for usage.")
+	}
+	return exit.code
+}
+
+// errorObject is the form of an error with --json.
+type errorObject struct {
+	Error    string          `json:"error"`
+	Attempts []attemptObject `json:"attempts,omitempty"`
+}
+
+func (a *app) report(err error) {
+	if a.console.json {
+		a.console.noteObject(errorObject{Error: err.Error(), Attempts: attemptsOf(err)})
+		return
+	}
+	a.console.note("symres: %v", err)
+}
+
+// root builds the tree of commands.
+func (a *app) root() *cobra.Command {
+	root := &cobra.Command{
+		Use:   "symres",
+		Short: "Windows symbols for targets whose memory is only partly there",
+		Long: "symres answers the two questions a Windows debugger asks all day, name to address and\n" +
+			"address to name, for targets whose memory is only partly there.\n\n" +
+			"To see it work: symres lookup --demo 'fs_rec!*'",
+		SilenceErrors:    true,
+		SilenceUsage:     true,
+		PersistentPreRun: func(*cobra.Command, []string) { a.console.json = a.json },
+	}
+	root.SetIn(a.program.Stdin)
+	root.SetOut(a.program.Stdout)
+	root.SetErr(a.program.Stderr)
+	flags := root.PersistentFlags()
+	flags.BoolVarP(&a.noisy, "noisy", "v", false, "say what is tried, as !sym noisy does")
+	flags.BoolVar(&a.json, "json", false, "print one JSON object a line")
+	root.AddCommand(
+		a.lookupCommand(), a.nearestCommand(), a.modulesCommand(), a.reloadCommand(), a.identifyCommand(),
+		a.vpnCommand(), a.pathCommand(), a.dumpCommand(), a.checkCommand(), a.demoCommand(),
+	)
+	return root
+}
