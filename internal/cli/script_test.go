@@ -1,0 +1,146 @@
+package cli_test
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/symres/symres/internal/cli"
+	"github.com/symres/symres/internal/dumpbuild"
+	"github.com/symres/symres/internal/fixture"
+)
+
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){"symres": symres})
+}
+
+// symres is the command as cmd/symres runs it.
+func symres() {
+	signal.Ignore(syscall.SIGPIPE)
+	os.Exit(cli.Main(context.Background(), os.Args[1:], os.Stdin, os.Stdout, os.Stderr, os.Getenv))
+}
+
+// TestScript runs the scripts of testdata/script. They may use these commands:
+//
+//	fixture NAME FILE            copies a file of testdata
+//	mkdump MACHINE TYPE FILE     writes a crash dump: x86 or x64, full, bitmap or triage
+//	exits STATUS COMMAND ARG...  runs a command that must end with exactly that status
+//	lines N FILE                 checks how many lines a file or stdout has
+//	samelines FILE FILE          checks that two files have the same number of lines, and some
+//	cut FILE SIZE                cuts a file short
+//	setdebug FILE RVA            points the debug directory of an image elsewhere
+//	setpdb FILE PATH             rewrites the path an image names its PDB by
+//	bytes FILE STRING            writes a file from a Go string without its quotes
+//	mkloop FILE                  writes a dump whose module list runs in a circle
+//
+// and $SHARED, the shared corpus, where the condition [shared] holds.
+func TestScript(t *testing.T) {
+	shared := ""
+	t.Run("shared", func(t *testing.T) { shared = fixture.Shared(t) }) // skips loudly
+	testscript.Run(t, testscript.Params{
+		Dir:                 filepath.Join("testdata", "script"),
+		RequireExplicitExec: true,
+		RequireUniqueNames:  true,
+		UpdateScripts:       os.Getenv("UPDATE_SCRIPTS") != "",
+		Setup: func(env *testscript.Env) error {
+			env.Setenv("SHARED", shared)
+			env.Setenv("XDG_CACHE_HOME", filepath.Join(env.WorkDir, "cache"))
+			return nil
+		},
+		Condition: func(cond string) (bool, error) {
+			if cond != "shared" {
+				return false, fmt.Errorf("unknown condition %q", cond)
+			}
+			return shared != "", nil
+		},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"fixture": cmdFixture, "mkdump": cmdMkdump, "exits": cmdExits, "lines": cmdLines, "cut": cmdCut,
+			"samelines": cmdSameLines, "setdebug": cmdSetDebug, "setpdb": cmdSetPDB, "mkloop": cmdMkloop, "bytes": cmdBytes,
+		},
+	})
+}
+
+func need(ts *testscript.TestScript, neg bool, args []string, n int, use string) {
+	if neg || len(args) != n {
+		ts.Fatalf("usage: %s", use)
+	}
+}
+
+func cmdFixture(ts *testscript.TestScript, neg bool, args []string) {
+	need(ts, neg, args, 2, "fixture NAME FILE")
+	b, err := fixture.Read(args[0])
+	ts.Check(err)
+	dst := ts.MkAbs(args[1])
+	ts.Check(os.MkdirAll(filepath.Dir(dst), 0o777))
+	ts.Check(os.WriteFile(dst, b, 0o666))
+}
+
+func cmdMkdump(ts *testscript.TestScript, neg bool, args []string) {
+	need(ts, neg, args, 3, "mkdump MACHINE TYPE FILE")
+	seed := map[string]func(dumpbuild.Reader, uint32) (dumpbuild.Spec, error){"x86": dumpbuild.Seed32, "x64": dumpbuild.Seed64}[args[0]]
+	typ, ok := map[string]uint32{"full": dumpbuild.Full, "bitmap": dumpbuild.Bitmap, "triage": dumpbuild.Triage}[args[1]]
+	if seed == nil || !ok {
+		ts.Fatalf("mkdump: %s %s?", args[0], args[1])
+	}
+	spec, err := seed(fixture.Read, typ)
+	ts.Check(err)
+	dump, _, err := dumpbuild.Build(spec)
+	ts.Check(err)
+	ts.Check(os.WriteFile(ts.MkAbs(args[2]), dump, 0o666))
+}
+
+func cmdExits(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: exits STATUS COMMAND ARG...")
+	}
+	want, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	err, got := ts.Exec(args[1], args[2:]...), 0
+	if exit, ok := err.(interface{ ExitCode() int }); ok {
+		got = exit.ExitCode()
+	} else {
+		ts.Check(err)
+	}
+	if got != want {
+		ts.Fatalf("exit status %d, want %d", got, want)
+	}
+}
+
+func cmdLines(ts *testscript.TestScript, neg bool, args []string) {
+	need(ts, neg, args, 2, "lines N FILE")
+	if got := strings.Count(ts.ReadFile(args[1]), "\n"); strconv.Itoa(got) != args[0] {
+		ts.Fatalf("%s has %d lines, want %s", args[1], got, args[0])
+	}
+}
+
+func cmdSameLines(ts *testscript.TestScript, neg bool, args []string) {
+	need(ts, neg, args, 2, "samelines FILE FILE")
+	a, b := strings.Count(ts.ReadFile(args[0]), "\n"), strings.Count(ts.ReadFile(args[1]), "\n")
+	if a != b || a == 0 {
+		ts.Fatalf("%s has %d lines, %s has %d", args[0], a, args[1], b)
+	}
+}
+
+func cmdCut(ts *testscript.TestScript, neg bool, args []string) {
+	need(ts, neg, args, 2, "cut FILE SIZE")
+	size, err := strconv.ParseInt(args[1], 0, 64)
+	ts.Check(err)
+	ts.Check(os.Truncate(ts.MkAbs(args[0]), size))
+}
+
+// run runs the command in this process.
+func run(t *testing.T, stdin string, args ...string) (stdout, stderr string, status int) {
+	t.Helper()
+	var out, errw bytes.Buffer
+	status = cli.Main(t.Context(), args, strings.NewReader(stdin), &out, &errw, nil)
+	return out.String(), errw.String(), status
+}
