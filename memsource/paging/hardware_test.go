@@ -168,6 +168,18 @@ func TestMissing(t *testing.T) {
 	}
 }
 
+// TestMissingRoot: a missing root hides the half of the address space it was
+// asked about, and no address between the halves.
+func TestMissingRoot(t *testing.T) {
+	s := space(t, ram{}, paging.Config{Mode: paging.X64})
+	for addr, want := range map[uint64]uint64{0x1000: 1<<47 - 0x1000, 0xffff800000001000: 1<<47 - 0x1000} {
+		err := memsource.ReadFull(s, make([]byte, 1), addr)
+		if f, ok := errors.AsType[*memsource.Fault](err); !ok || f.Len != want {
+			t.Errorf("%#x: got %+v, want length %#x", addr, f, want)
+		}
+	}
+}
+
 // TestPartialTable: entries of a table are read one by one where its page is
 // there only in parts.
 func TestPartialTable(t *testing.T) {

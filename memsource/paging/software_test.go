@@ -334,6 +334,7 @@ func TestTablesOut(t *testing.T) {
 		{"paged out", 0x33<<32 | 0x80, "page table not available len bb000", "page table: fffff800`12345000: paged out: pagefile 0 offset 0x33000"},
 		{"demand zero", 0x80, "demand zero len bb000", ""},
 		{"prototype", protoVA&0xffffffffffff<<16 | 0x420, "not mapped len bb000", ""},
+		{"bit 11 with prototype is no transition", pt64 | 0xc60, "not mapped len bb000", ""},
 	} {
 		t.Run(strings.ReplaceAll(c.name, " ", "_"), func(t *testing.T) {
 			r := x64([]uint64{0x600003}, pt64|3)
