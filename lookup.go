@@ -201,7 +201,7 @@ func (s *Session) Resolve(ctx context.Context, addr uint64) (Location, error) {
 
 func (m *module) location(syms *symbols, near []pdb.Symbol, addr uint64) Location {
 	loc := Location{Symbol: m.symbol(syms, near[0]), Query: addr}
-	loc.Displacement = addr - loc.Address
+	loc.Displacement = uint64(near[0].Displacement)
 	loc.PastEnd = loc.Size != 0 && loc.Displacement >= uint64(loc.Size)
 	for _, other := range near[1:] {
 		if !bytes.Equal(other.NameBytes(), near[0].NameBytes()) {
