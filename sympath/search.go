@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/symres/symres/internal/fsx"
+	"github.com/symres/symres/internal/wtext"
 )
 
 // searcher is a store of this package: it takes part in a search that is under
@@ -170,7 +171,7 @@ func (s *search) take(p place) func(string, Attempt, time.Time) bool {
 func openFile(fsys fs.FS, name, location string) (File, error) {
 	f, err := fsx.OpenFS(fsys, name)
 	if err != nil {
-		return nil, fmt.Errorf("open %s: %w", printable(location), cause(err))
+		return nil, fmt.Errorf("open %s: %w", wtext.Printable(location), cause(err))
 	}
 	return f, nil
 }
