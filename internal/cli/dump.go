@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"errors"
 	"fmt"
 
@@ -19,11 +20,11 @@ func (a *app) dumpCommand() *cobra.Command {
 		Args:    cobra.ExactArgs(1),
 	}
 	publics := cmd.Flags().Bool("publics", false, "the public symbols")
-	cmd.RunE = func(_ *cobra.Command, args []string) error {
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		if !*publics {
 			return usage(errors.New("dump: say what to print: --publics"))
 		}
-		return a.dumpPublics(args[0])
+		return a.dumpPublics(cmd.Context(), args[0])
 	}
 	return cmd
 }
@@ -40,7 +41,7 @@ type publicObject struct {
 	Flags    uint32 `json:"flags"`
 }
 
-func (a *app) dumpPublics(path string) error {
+func (a *app) dumpPublics(ctx context.Context, path string) error {
 	f, err := openFile(path)
 	if err != nil {
 		return err
@@ -54,13 +55,16 @@ func (a *app) dumpPublics(path string) error {
 		return unusable(fmt.Errorf("%s: %w", path, err))
 	}
 	defer p.Close()
-	return a.printPublics(path, p)
+	return a.printPublics(ctx, path, p)
 }
 
 // printPublics prints what can be read; a damaged record does not end it.
-func (a *app) printPublics(path string, p *pdb.File) error {
+func (a *app) printPublics(ctx context.Context, path string, p *pdb.File) error {
 	printed, bad := 0, 0
 	for sym, err := range p.Publics() {
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
 		if err != nil {
 			bad++
 			a.report(fmt.Errorf("%s: %w", path, err))

@@ -1,11 +1,9 @@
 package cli
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -87,7 +85,7 @@ func (n *nearest) stream(ctx context.Context) error {
 	}
 	for line, err := range lines(ctx, n.program.Stdin) {
 		if err != nil {
-			return unusable(fmt.Errorf("standard input: %w", err))
+			return unusable(fmt.Errorf("standard input: %w", err)) // or interrupted, which ctx says
 		}
 		if line = strings.TrimSpace(line); line == "" {
 			continue
@@ -103,48 +101,6 @@ func (n *nearest) stream(ctx context.Context) error {
 		}
 	}
 	return ctx.Err()
-}
-
-// maxInputLine bounds a line of standard input.
-const maxInputLine = 1 << 20
-
-// lines yields the lines of r until ctx ends, even while r blocks: the reader
-// left behind ends with its stream.
-func lines(ctx context.Context, r io.Reader) func(yield func(string, error) bool) {
-	return func(yield func(string, error) bool) {
-		next, stop := make(chan string), make(chan struct{})
-		failed := make(chan error, 1)
-		defer close(stop)
-		go func() {
-			defer close(next)
-			s := bufio.NewScanner(r)
-			s.Buffer(nil, maxInputLine)
-			for s.Scan() {
-				select {
-				case next <- s.Text():
-				case <-stop:
-					return
-				}
-			}
-			failed <- s.Err()
-		}()
-		for {
-			select {
-			case <-ctx.Done():
-				return
-			case line, ok := <-next:
-				if !ok {
-					if err := <-failed; err != nil {
-						yield("", err)
-					}
-					return
-				}
-				if !yield(line, nil) {
-					return
-				}
-			}
-		}
-	}
 }
 
 // one answers an address. Its error ends the command.

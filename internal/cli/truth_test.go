@@ -28,7 +28,9 @@ type publicRow struct {
 	Name    string `json:"name"` // lookup only
 }
 
-func (r publicRow) key() string { return fmt.Sprintf("%04x:%s %s %q", r.Segment, r.Offset, r.RVA, r.Raw) }
+func (r publicRow) key() string {
+	return fmt.Sprintf("%04x:%s %s %q", r.Segment, r.Offset, r.RVA, r.Raw)
+}
 
 // truth is what llvm-pdbutil printed of a PDB.
 type truth struct {

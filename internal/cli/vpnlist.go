@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"errors"
 	"io"
 	"slices"
@@ -74,6 +75,8 @@ func (a *app) vpnListing(o *vpnOptions, size vadmath.PageSize, in io.Reader) err
 		switch {
 		case errors.Is(err, vadmath.ErrNoEntries):
 			return notFound(err)
+		case errors.Is(err, context.Canceled):
+			return err
 		case err != nil:
 			a.report(err)
 			failed = err
