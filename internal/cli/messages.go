@@ -175,13 +175,17 @@ func verdict(r *symres.Report) []string {
 		return nil
 	}
 	var lines []string
+	why := "nothing proves that they belong to the target"
 	for _, e := range r.Evidence {
 		if line := evidenceWarning(e, x); line != "" {
 			lines = append(lines, "*** WARNING: "+line)
 		}
+		if e.Result == symres.Differs {
+			why = "they are not the target's, and were taken because of --version-check off"
+		}
 	}
 	if r.Proof == symres.ProofNameOnly {
-		lines = append(lines, "*** WARNING: symbols for "+x+" are name-only: nothing proves that they belong to the target")
+		lines = append(lines, "*** WARNING: symbols for "+x+" are name-only: "+why)
 	}
 	return lines
 }
