@@ -166,16 +166,16 @@ func (l *loader) viaImage(ctx context.Context) (*symbols, error) {
 	if l.target.timeDateStamp != 0 && l.target.sizeOfImage != 0 {
 		q.ID = sympath.Image(l.target.timeDateStamp, l.target.sizeOfImage)
 	}
-	why := fmt.Errorf("no copy of the image was found: %w", fs.ErrNotExist)
+	why := reason{searched: fmt.Errorf("no copy of the image was found: %w", fs.ErrNotExist)}
 	tried := map[sympath.ID]bool{}
 	for cand, err := range l.find(ctx, q, l.session.cfg.Images, l.session.cfg.Symbols) {
 		if err != nil {
-			why = first(why, err)
+			why.searched = err
 			continue
 		}
 		img, v, err := l.openCopy(ctx, cand)
 		if err != nil {
-			why = err
+			why.found = err
 			l.refuse(cand, err)
 			continue
 		}
@@ -188,18 +188,20 @@ func (l *loader) viaImage(ctx context.Context) (*symbols, error) {
 			l.report.Image = cand.Location
 			return syms, nil
 		}
-		why = err
+		why.found = err
 	}
-	return nil, why
+	return nil, why.err()
 }
 
-// first keeps the first real reason: a store's closing "not found" does not
-// replace it.
-func first(why, err error) error {
-	if errors.Is(err, fs.ErrNotExist) && !errors.Is(why, fs.ErrNotExist) {
-		return why
+// reason is why a search came to nothing. What became of a file that was found
+// says more than the closing words of the search.
+type reason struct{ searched, found error }
+
+func (r reason) err() error {
+	if r.found != nil {
+		return r.found
 	}
-	return err
+	return r.searched
 }
 
 // openCopy opens a copy of the image and holds it against the target. The
@@ -230,24 +232,24 @@ func (l *loader) findPDB(ctx context.Context, cv *CodeView, v verdict) (*symbols
 	q := sympath.Query{File: l.pdbName(cv), ID: cv.ID(), ImageExt: extension(l.module.Image)}
 	l.report.PDBID = q.ID
 	var mismatch *sympath.Candidate
-	why := fmt.Errorf("%s %v was not found: %w", q.File, q.ID, fs.ErrNotExist)
+	why := reason{searched: fmt.Errorf("%s %v was not found: %w", q.File, q.ID, fs.ErrNotExist)}
 	for cand, err := range l.find(ctx, q, l.session.cfg.Symbols, l.session.cfg.Images) {
 		if err != nil {
-			why = first(why, err)
+			why.searched = err
 			continue
 		}
 		syms, err := l.openPDB(ctx, cand, cv)
 		if err == nil {
 			return l.use(syms, cand, v), nil
 		}
-		why = err
+		why.found = err
 		l.refuse(cand, err)
 		if errors.Is(err, ErrMismatch) && mismatch == nil {
 			mismatch = &cand
 		}
 	}
 	if mismatch == nil || l.session.cfg.Check != CheckOff {
-		return nil, why
+		return nil, why.err()
 	}
 	v.differs = true
 	return l.trust(ctx, *mismatch, v)

@@ -253,6 +253,15 @@ func TestLoad_no_copy(t *testing.T) {
 	}
 }
 
+func TestLoad_copy_without_its_pdb(t *testing.T) {
+	dir := sympath.Dir("d", fstest.MapFS{"fs_rec.sys": {Data: fsRec(t, "x64/good")}})
+	cfg := symres.Config{Memory: mapped(t, fsRec(t, "x64/good"), base64, 0), Symbols: dir}
+	_, err := session(t, cfg, loaderEntry(t, "x64/good", base64)).Load(context.Background(), "fs_rec")
+	if !errors.Is(err, fs.ErrNotExist) || !strings.Contains(err.Error(), "fs_rec.pdb") {
+		t.Errorf("%v, want the PDB that is missing", err)
+	}
+}
+
 // TestLoad_recorded_path checks that a recorded path is cut to its last part.
 func TestLoad_recorded_path(t *testing.T) {
 	file := bytes.Clone(fsRec(t, "x64/good"))
