@@ -67,7 +67,8 @@ type Location struct {
 // name or alias. Symbols come by module base, then address, then raw name.
 //
 // A module whose symbols cannot be loaded yields its [*LoadError] and the
-// search goes on. The last error wraps [ErrPattern], [ErrNoModule] when no
+// search goes on; a load that failed is not tried again before [Session.Load]
+// asks for it. The last error wraps [ErrPattern], [ErrNoModule] when no
 // module matched, or [ErrNotFound] when no symbol did.
 func (s *Session) Lookup(ctx context.Context, pattern string) iter.Seq2[Symbol, error] {
 	return func(yield func(Symbol, error) bool) {
@@ -100,13 +101,16 @@ func (s *Session) Lookup(ctx context.Context, pattern string) iter.Seq2[Symbol, 
 func (s *Session) match(pattern string) ([]*module, *Pattern, error) {
 	modText, nameText, qualified := strings.Cut(pattern, "!")
 	if !qualified {
-		modText, nameText = "*", pattern
+		modText, nameText = "", pattern
+	}
+	if modText == "" {
+		modText = "*"
 	}
 	name, err := ParsePattern(nameText)
 	if err != nil {
 		return nil, nil, err
 	}
-	mod, err := ParsePattern(modText)
+	mod, err := parseModulePattern(modText)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -115,6 +119,15 @@ func (s *Session) match(pattern string) ([]*module, *Pattern, error) {
 		err = fmt.Errorf("%s: %w", modText, ErrNoModule)
 	}
 	return modules, name, err
+}
+
+// parseModulePattern compiles the part before the `!`, where a leading
+// underscore stands for itself.
+func parseModulePattern(text string) (*Pattern, error) {
+	if strings.HasPrefix(text, "_") {
+		text = `\` + text
+	}
+	return ParsePattern(text)
 }
 
 func (s *Session) matching(text string, p *Pattern) ([]*module, error) {
@@ -177,7 +190,8 @@ func (m *module) symbol(syms *symbols, p pdb.Symbol) Symbol {
 }
 
 // Resolve names an address: the nearest symbol at or below it in the same
-// section, how far it is, and the other names there. The error wraps
+// section, how far it is, and the other names there. A load that failed is not
+// tried again before [Session.Load] asks for it. The error wraps
 // [ErrNoModule] when no module covers the address, [ErrNoSymbols] when its
 // module has none, and [ErrNotFound] when nothing lies below the address.
 func (s *Session) Resolve(ctx context.Context, addr uint64) (Location, error) {

@@ -4,10 +4,12 @@ import (
 	"fmt"
 	"regexp"
 	"strings"
+	"unicode/utf8"
 )
 
-// maxPattern bounds a pattern in bytes; symbol names are at most 64 KiB.
-const maxPattern = 64 << 10
+// maxPattern bounds a pattern in bytes. Matching takes time in proportion to
+// the pattern and to the name.
+const maxPattern = 4 << 10
 
 // Pattern is a WinDbg symbol pattern: `*` any text, `?` one character, `[a-c]`
 // one of a class, `#` and `+` zero or more and one or more of what precedes,
@@ -27,6 +29,9 @@ type Pattern struct {
 func ParsePattern(text string) (*Pattern, error) {
 	if len(text) > maxPattern {
 		return nil, fmt.Errorf("%w: %d bytes, at most %d", ErrPattern, len(text), maxPattern)
+	}
+	if !utf8.ValidString(text) {
+		return nil, fmt.Errorf("%w %q: not valid UTF-8", ErrPattern, text)
 	}
 	expr, err := translate(text)
 	if err != nil {
