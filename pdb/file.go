@@ -35,6 +35,7 @@ type File struct {
 	named    lazy[infoTail]
 	sections lazy[sections]
 	contribs lazy[contribs]
+	mods     lazy[modules]
 	pubs     lazy[publics]
 }
 
