@@ -36,7 +36,7 @@ type modInfo struct {
 }
 
 // modStream is the stream of a module: u32 signature, symbol records, lines in
-// the old form, lines in the new form, references to globals. It is immutable.
+// the old form, lines in the new form, references to globals. It is safe for concurrent use.
 type modStream struct {
 	modInfo
 	s          *stream // nil: the module has no stream
@@ -44,8 +44,9 @@ type modStream struct {
 	symbols    area    // begins behind the signature
 	lines11    area
 	lines13    area
-	globalRefs area  // u32 offsets of records in the stream of global symbols
-	bad        error // a part that runs over the end, if any; the others are usable
+	globalRefs area            // u32 offsets of records in the stream of global symbols
+	bad        error           // a part that runs over the end, if any; the others are usable
+	addrs      lazy[memoryMap] // built when first asked for
 
 }
 

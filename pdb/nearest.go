@@ -1,9 +1,6 @@
 package pdb
 
-import (
-	"cmp"
-	"slices"
-)
+import "slices"
 
 // addrKey orders symbols by segment and offset.
 type addrKey uint64
@@ -155,9 +152,7 @@ func (p *publics) sortByAddr() (*memoryMap, error) {
 	if err != nil {
 		return nil, err
 	}
-	slices.SortFunc(m, func(a, b memoryEntry) int {
-		return cmp.Or(cmp.Compare(a.seg, b.seg), cmp.Compare(a.off, b.off), cmp.Compare(a.rec, b.rec))
-	})
+	m.sort()
 	return &m, nil
 }
 

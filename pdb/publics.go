@@ -11,8 +11,9 @@ import (
 type publics struct {
 	psi, gss *stream // nil: the PDB has no publics
 	table    *nameTable
-	addrs    diskMap         // the address map
-	mapErr   error           // why the address map cannot be used
+	addrs    diskMap // the address map
+	mapErr   error   // why the address map cannot be used
+	ilt      ilt
 	byHash   lazy[[]uint64]  // hash<<32 | offset, sorted: when table is bad
 	byAddr   lazy[memoryMap] // when addrs is bad
 }
@@ -53,6 +54,7 @@ func readPublics(m *msf, d *dbi) (*publics, error) {
 	}
 	p.psi, p.gss = psi, gss
 	p.layMap(tableBytes, mapBytes)
+	p.ilt = p.loadILT(h[:])
 	return p, nil
 }
 
