@@ -297,6 +297,11 @@ func (s *sections) locate(rva uint32) (seg uint16, off uint32, ok bool) {
 			return 0, 0, false
 		}
 	}
+	return s.locateLinked(rva)
+}
+
+// locateLinked is locate for an RVA of the image as it was linked.
+func (s *sections) locateLinked(rva uint32) (seg uint16, off uint32, ok bool) {
 	best := -1
 	for i := range s.orig {
 		va := s.orig[i].VirtualAddress

@@ -37,6 +37,7 @@ type File struct {
 	contribs lazy[contribs]
 	mods     lazy[modules]
 	pubs     lazy[publics]
+	global   lazy[globals]
 }
 
 // Open opens the PDB at path. The file must be a regular file; it is read as

@@ -30,14 +30,15 @@ func (f *File) moduleMap(ms *modStream) (*memoryMap, error) {
 }
 
 // addressOf returns the address of a private symbol an address can be answered
-// with.
+// with. Compilers give the tables of switch statements variables without a
+// name; Microsoft's debuggers do not see them either.
 func addressOf(rec []byte) (addrKey, bool) {
 	kind := Kind(u16(rec, 2))
 	if !kind.IsCode() && !kind.IsData() {
 		return 0, false
 	}
 	f, _ := formOf(kind)
-	if len(rec) < int(f.length) {
+	if len(rec) < int(f.length) || f.name != 0 && (len(rec) == int(f.name) || rec[f.name] == 0) {
 		return 0, false
 	}
 	return makeKey(u16(rec, int(f.seg)), u32(rec, int(f.off))), true

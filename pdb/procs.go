@@ -33,7 +33,7 @@ func (f *File) eachProc(yield func(Symbol, error) bool) error {
 	}
 	pick := func(w *scopeWalk) (Symbol, bool, error) { return f.procHere(w, sec) }
 	for i := range list.len() {
-		if on, err := f.walkModule(i, sec, pick, yield); !on || err != nil {
+		if on, err := f.walkModule(i, pick, yield); !on || err != nil {
 			return err
 		}
 	}
@@ -121,6 +121,28 @@ func (t ilt) target(i uint32) (uint32, error) {
 	return u32(b[:], 0), err
 }
 
+// thunkBelow returns the thunk of the incremental-link table at or nearest
+// below an address.
+func (f *File) thunkBelow(sec *sections, want addrKey) (Symbol, bool, error) {
+	p, err := f.loadPublics()
+	if err != nil {
+		return Symbol{}, false, err
+	}
+	i, ok := p.ilt.find(want)
+	if !ok {
+		return Symbol{}, false, nil
+	}
+	rva, err := p.ilt.target(i)
+	if err != nil {
+		return Symbol{}, false, err
+	}
+	sym := Symbol{Kind: KindTrampoline, Segment: p.ilt.start.seg(), Offset: p.ilt.start.off() + i*p.ilt.size, Size: p.ilt.size}
+	sec.placeSymbol(&sym)
+	seg, off, _ := sec.locateLinked(rva)
+	sym.name, err = f.thunkName(p, i*p.ilt.size, makeKey(seg, off))
+	return sym, true, err
+}
+
 // trampolineName names an S_TRAMPOLINE after its target.
 func (f *File) trampolineName(rec []byte) ([]byte, error) {
 	p, err := f.loadPublics()
@@ -164,7 +186,7 @@ func (p *publics) nameAt(want addrKey) ([]byte, error) {
 	if err != nil || len(a.records) == 0 || a.key != want {
 		return nil, err
 	}
-	rec, err := p.recordAt(a.records[0])
+	rec, err := p.recordAt(a.first)
 	if err != nil {
 		return nil, err
 	}

@@ -53,6 +53,9 @@ func formOf(k Kind) (form, bool) {
 // or a global name and for records too short for their kind. The RVA is left
 // open.
 func parseSymbol(rec []byte) (sym Symbol, ok bool) {
+	if len(rec) < recordHead {
+		return Symbol{}, false
+	}
 	kind := Kind(u16(rec, 2))
 	f, ok := formOf(kind)
 	if !ok || len(rec) < int(f.length) {
@@ -112,23 +115,31 @@ func nameAt(k Kind, rec []byte, at int) ([]byte, bool) {
 	return rec[at+1:][:rec[at]:rec[at]], true
 }
 
-// nameOf returns the name of a record without reading more of it; ok is false
-// for kinds without one.
+// nameOf returns the name of a record; ok is false for kinds without one.
 func nameOf(rec []byte) (name []byte, ok bool) {
+	at, ok := nameStart(rec)
+	if !ok || at > len(rec) {
+		return nil, false
+	}
+	return nameAt(Kind(u16(rec, 2)), rec, at)
+}
+
+// nameStart returns where the name begins in a record, which may be cut off
+// behind that.
+func nameStart(rec []byte) (at int, ok bool) {
+	if len(rec) < recordHead {
+		return 0, false
+	}
 	kind := Kind(u16(rec, 2))
 	f, ok := formOf(kind)
 	if !ok || f.name == 0 || len(rec) < int(f.length) {
-		return nil, false
+		return 0, false
 	}
-	at := int(f.name)
-	if kind.IsConstant() {
-		_, n, ok := numeric(rec[at:])
-		if !ok {
-			return nil, false
-		}
-		at += n
+	if !kind.IsConstant() {
+		return int(f.name), true
 	}
-	return nameAt(kind, rec, at)
+	_, n, ok := numeric(rec[f.name:])
+	return int(f.name) + n, ok
 }
 
 // Numeric leaves (cvinfo.h): a u16 below 0x8000 is the value itself.

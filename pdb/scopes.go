@@ -87,7 +87,7 @@ func (f *File) ModuleSymbols(module int) iter.Seq2[Symbol, error] {
 	return func(yield func(Symbol, error) bool) {
 		sec, err := f.placer()
 		if err == nil {
-			_, err = f.walkModule(module-1, sec, func(w *scopeWalk) (Symbol, bool, error) {
+			_, err = f.walkModule(module-1, func(w *scopeWalk) (Symbol, bool, error) {
 				sym, ok, err := f.symbolHere(w, sec)
 				_, sym.InFunction = w.proc()
 				return sym, ok, err
@@ -102,7 +102,7 @@ func (f *File) ModuleSymbols(module int) iter.Seq2[Symbol, error] {
 // walkModule yields what pick takes from the records of module i, counted from
 // 0. Damage is yielded too; what it returns is an error of reading, and
 // whether to go on.
-func (f *File) walkModule(i int, sec *sections, pick func(*scopeWalk) (Symbol, bool, error), yield func(Symbol, error) bool) (bool, error) {
+func (f *File) walkModule(i int, pick func(*scopeWalk) (Symbol, bool, error), yield func(Symbol, error) bool) (bool, error) {
 	ms, err := f.openModule(i)
 	if fatal(err) || err == nil && ms.s == nil {
 		return true, err
@@ -135,8 +135,8 @@ func (f *File) walkModule(i int, sec *sections, pick func(*scopeWalk) (Symbol, b
 // symbolHere reads the symbol of the current record.
 func (f *File) symbolHere(w *scopeWalk, sec *sections) (Symbol, bool, error) {
 	kind := w.kind()
-	form, ok := formOf(kind)
-	if !ok || kind.isRef() {
+	_, ok := formOf(kind)
+	if !ok || kind.isRef() || kind.IsPublic() {
 		return Symbol{}, false, nil
 	}
 	sym, ok := parseSymbol(w.rec)
@@ -144,9 +144,7 @@ func (f *File) symbolHere(w *scopeWalk, sec *sections) (Symbol, bool, error) {
 		return Symbol{}, false, damage(w.ms.s.name, int64(w.off), "%v of %d bytes is cut off", kind, len(w.rec))
 	}
 	sym.Module = uint16(w.ms.num + 1)
-	if form.seg != 0 {
-		sym.RVA, sym.HasRVA = sec.place(sym.Segment, sym.Offset)
-	}
+	sec.placeSymbol(&sym)
 	var err error
 	switch kind {
 	case KindTrampoline:
