@@ -38,12 +38,37 @@ func (f *File) symbolsAt(t *names, offs []uint32) ([]Symbol, error) {
 		if err != nil {
 			return nil, err
 		}
-		if sym, ok := parseSymbol(rec); ok && t.holds(sym.Kind) {
-			sec.placeSymbol(&sym)
+		if sym, ok := t.symbol(rec, sec); ok {
 			syms = append(syms, sym)
 		}
 	}
 	return syms, nil
+}
+
+// symbolAt reads the symbol at an offset that is known to lead to one.
+func (f *File) symbolAt(t *names, off uint32, sec *sections) (Symbol, error) {
+	if err := f.check(); err != nil {
+		return Symbol{}, err
+	}
+	rec, err := t.recordAt(off)
+	if err != nil {
+		return Symbol{}, err
+	}
+	sym, ok := t.symbol(rec, sec)
+	if !ok {
+		return Symbol{}, damage(t.gss.name, int64(off), "no symbol of its table")
+	}
+	return sym, nil
+}
+
+// symbol reads a record of the table; ok is false when it is none.
+func (t *names) symbol(rec []byte, sec *sections) (Symbol, bool) {
+	sym, ok := parseSymbol(rec)
+	if !ok || !t.holds(sym.Kind) {
+		return Symbol{}, false
+	}
+	sec.placeSymbol(&sym)
+	return sym, true
 }
 
 // GlobalsByName returns the symbols other than publics with exactly this name,

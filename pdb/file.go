@@ -38,6 +38,7 @@ type File struct {
 	mods     lazy[modules]
 	pubs     lazy[publics]
 	global   lazy[globals]
+	index    lazy[Index]
 }
 
 // Open opens the PDB at path. The file must be a regular file; it is read as

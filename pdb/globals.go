@@ -106,13 +106,10 @@ func (f *File) tableSymbol(t *names, w *walker, off uint32, sec *sections) (Symb
 		return Symbol{}, false, err
 	}
 	rec, err := w.record(off)
-	if err != nil || !t.holds(Kind(u16(rec, 2))) {
+	if err != nil {
 		return Symbol{}, false, err
 	}
-	sym, ok := parseSymbol(rec)
-	if ok {
-		sec.placeSymbol(&sym)
-	}
+	sym, ok := t.symbol(rec, sec)
 	return sym, ok, nil
 }
 

@@ -63,7 +63,7 @@ const (
 	moduleHead    = 64
 	moduleHeadV50 = 48 // without the checksums of the contribution and the source of the module
 	versionV60    = 19970606
-	maxModules    = noStream // a module number has 16 bits
+	maxModules    = inThunks // a module number has 16 bits
 )
 
 // loadModules finds the records of the module list. A list that is damaged
@@ -262,6 +262,20 @@ func (r *recordWalk) kind() Kind { return Kind(u16(r.rec, 2)) }
 // step moves to the next record. It reports false at the end and after damage,
 // which is in err.
 func (r *recordWalk) step() bool {
+	off := r.next
+	if d := off - r.w.off; off < r.end && off >= r.w.off && uint64(d)+recordHead <= uint64(len(r.w.buf)) {
+		b := r.w.buf[d:]
+		n := uint32(u16(b, 0)) + lenField
+		if n >= recordHead && n <= r.end-off && n <= uint32(len(b)) {
+			r.rec, r.off, r.next = b[:n:n], off, off+n
+			return true
+		}
+	}
+	return r.stepSlow()
+}
+
+// stepSlow is step across the end of a run and over damage.
+func (r *recordWalk) stepSlow() bool {
 	off := r.next
 	if off >= r.end || r.err != nil {
 		return false

@@ -132,15 +132,21 @@ func (f *File) thunkBelow(sec *sections, want addrKey) (Symbol, bool, error) {
 	if !ok {
 		return Symbol{}, false, nil
 	}
+	sym, err := f.thunk(sec, p, i)
+	return sym, true, err
+}
+
+// thunk returns thunk i of the incremental-link table.
+func (f *File) thunk(sec *sections, p *publics, i uint32) (Symbol, error) {
 	rva, err := p.ilt.target(i)
 	if err != nil {
-		return Symbol{}, false, err
+		return Symbol{}, err
 	}
 	sym := Symbol{Kind: KindTrampoline, Segment: p.ilt.start.seg(), Offset: p.ilt.start.off() + i*p.ilt.size, Size: p.ilt.size}
 	sec.placeSymbol(&sym)
 	seg, off, _ := sec.locateLinked(rva)
 	sym.name, err = f.thunkName(p, i*p.ilt.size, makeKey(seg, off))
-	return sym, true, err
+	return sym, err
 }
 
 // trampolineName names an S_TRAMPOLINE after its target.
