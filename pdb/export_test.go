@@ -18,3 +18,35 @@ func NewMemory(b []byte) (*File, error) {
 	}
 	return newFile(memory(b), int64(len(b)))
 }
+
+// ModuleRecords counts what lies in the stream of a module: its symbol
+// records and the bytes of its parts.
+type ModuleRecords struct {
+	Records                           int
+	Symbols, Lines11, Lines13, Global uint32
+}
+
+// ModuleRecordsOf walks the records of module i.
+func (f *File) ModuleRecordsOf(i int) (m ModuleRecords, err error) {
+	ms, err := f.openModule(i)
+	if err != nil {
+		return m, err
+	}
+	m.Symbols, m.Lines11, m.Lines13, m.Global = ms.symbols.len(), ms.lines11.len(), ms.lines13.len(), ms.globalRefs.len()
+	r := ms.symbols.records()
+	for r.step() {
+		m.Records++
+	}
+	if r.err != nil {
+		return m, r.err
+	}
+	return m, ms.bad
+}
+
+// Bytes returns how much memory the index takes.
+func (x *Index) Bytes() int {
+	return 4*cap(x.addrs) + 4*cap(x.recs) + 2*cap(x.mods) + 4*cap(x.pages)
+}
+
+// Addresses returns the sorted addresses of the index.
+func (x *Index) Addresses() []uint32 { return x.addrs }

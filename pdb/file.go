@@ -35,7 +35,10 @@ type File struct {
 	named    lazy[infoTail]
 	sections lazy[sections]
 	contribs lazy[contribs]
+	mods     lazy[modules]
 	pubs     lazy[publics]
+	global   lazy[globals]
+	index    lazy[Index]
 }
 
 // Open opens the PDB at path. The file must be a regular file; it is read as
