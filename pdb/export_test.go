@@ -18,3 +18,6 @@ func NewMemory(b []byte) (*File, error) {
 	}
 	return newFile(memory(b), int64(len(b)))
 }
+
+// IDName is the name of an id of the id stream, as inlined frames show it.
+func (f *File) IDName(id uint32) (string, error) { return f.idName(id) }

@@ -36,6 +36,8 @@ type File struct {
 	sections lazy[sections]
 	contribs lazy[contribs]
 	pubs     lazy[publics]
+	types    lazy[typeTable]
+	ids      lazy[typeTable]
 }
 
 // Open opens the PDB at path. The file must be a regular file; it is read as
