@@ -150,7 +150,7 @@ func (t *typeTable) walk() (*typeIndex, error) {
 // typeWalk walks type records. It belongs to one goroutine.
 //
 //	for w := t.records(from); w.step(); {
-//		use w.ti, w.leaf(), w.rec
+//		use w.ti, w.off, w.rec
 //	}
 //	if w.err != nil ...
 type typeWalk struct {
@@ -167,9 +167,6 @@ type typeWalk struct {
 func (t *typeTable) records(from typeEntry) typeWalk {
 	return typeWalk{t: t, w: walker{s: t.s}, next: from}
 }
-
-// leaf returns the leaf of the record as it stands.
-func (w *typeWalk) leaf() Leaf { return Leaf(u16(w.rec, 2)) }
 
 // step moves to the next record. It reports false after the last one and
 // after damage, which is in err.
