@@ -77,7 +77,7 @@ func (d *declarator) declare(t Type, name string, depth int) string {
 // join puts the innermost type before the rest.
 func (s *shape) join(base string) string {
 	rest := s.String()
-	if rest != "" && !strings.ContainsAny(rest[:1], "*&[") && !strings.HasPrefix(rest, " :") {
+	if rest != "" && !strings.ContainsAny(rest[:1], "*&[ ") {
 		rest = " " + rest
 	}
 	return s.quals + base + rest
@@ -138,7 +138,7 @@ func (d *declarator) pointer(s *shape, t Type) (Type, error) {
 		return t, err
 	}
 	if k := elem.skipQuals().kind; k == TypeArray || k == TypeFunction || k == TypeMethod {
-		s.left, s.right = "("+s.left, ")"+s.right
+		s.left, s.right = "("+s.left, s.right+")"
 	} else if t.ptrMode() >= ptrModeMember && t.ptrMode() <= ptrModeMethod {
 		s.left = " " + s.left
 	}

@@ -21,3 +21,17 @@ func NewMemory(b []byte) (*File, error) {
 
 // IDName is the name of an id of the id stream, as inlined frames show it.
 func (f *File) IDName(id uint32) (string, error) { return f.idName(id) }
+
+// TypeBucket returns how many types share the bucket of a name.
+func (f *File) TypeBucket(name string) (int, error) {
+	t, err := f.loadTypes()
+	if err != nil {
+		return 0, err
+	}
+	h, err := t.hash.get(t.loadHash)
+	if err != nil || h.bad != nil {
+		return 0, err
+	}
+	types, err := h.bucket(hashName(name))
+	return len(types), err
+}

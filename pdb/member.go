@@ -110,9 +110,28 @@ func (t Type) Members() iter.Seq2[Member, error] {
 		if def.list == 0 {
 			return
 		}
-		if err := def.f.eachMember(def.list, yield); err != nil && err != errStop {
+		if err := def.f.eachMember(def.list, def.signed(yield)); err != nil && err != errStop {
 			yield(Member{}, err)
 		}
+	}
+}
+
+// signed gives enumerators of a signed type their sign back: some compilers
+// write the bits of the value without it.
+func (t Type) signed(yield func(Member, error) bool) func(Member, error) bool {
+	if t.kind != TypeEnum {
+		return yield
+	}
+	elem, err := t.Elem()
+	if b := elem.Basic(); err != nil || b != BasicInt && b != BasicChar || elem.size == 0 || elem.size > 8 {
+		return yield
+	}
+	shift := 64 - 8*elem.size
+	return func(m Member, err error) bool {
+		if v, ok := m.Value.Uint64(); ok && (shift == 0 || v>>(64-shift) == 0) {
+			m.Value = signed(int64(v<<shift) >> shift)
+		}
+		return yield(m, err)
 	}
 }
 

@@ -109,6 +109,10 @@ func (t Type) IsAnonymous() bool {
 	return t.IsTag() && (len(t.name) == 0 || g.anonymous())
 }
 
+// IsScoped reports whether the type is a tag that is local to a function: its
+// unique name, not its name, leads to it.
+func (t Type) IsScoped() bool { return t.IsTag() && t.attr&propScoped != 0 }
+
 // BitField returns the position of the lowest bit and the number of bits of a
 // bit field, whose integer type is [Type.Elem].
 func (t Type) BitField() (bit, bits uint8, ok bool) {

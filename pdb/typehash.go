@@ -10,8 +10,9 @@ import (
 )
 
 const (
-	maxTypeBuckets = 0x40000 // microsoft-pdb tpi.h, cchnMax
-	hashScans      = 4       // lookups answered by a scan before an index is made
+	maxTypeBuckets = 0x40000  // microsoft-pdb tpi.h, cchnMax
+	hashFew        = 16 << 10 // types whose hashes are always scanned: one read
+	hashScans      = 4        // lookups answered by a scan before an index is made
 	hashScanBuffer = 64 << 10
 	// maxProbes bounds the records one lookup reads. Real buckets hold some
 	// ten types; a forged one can hold all.
@@ -32,10 +33,12 @@ type typeHash struct {
 	bad          error // why nothing can be looked up
 }
 
-// typeChains lists the types by bucket. It is immutable.
+// typeChains lists the types by bucket, as Microsoft's reader has them: from
+// the last to the first. Types are counted from 1; 0 ends a chain. It is
+// immutable.
 type typeChains struct {
-	starts []uint32 // by bucket, and the end of the last
-	types  []uint32
+	head []uint32 // by bucket
+	next []uint32 // by type
 }
 
 // loadHash lays out the hash stream. Damage is kept in bad.
@@ -90,20 +93,23 @@ func readHeads(s *stream, p typePart) ([]uint32, error) {
 	return heads, cursorErr(c.Err())
 }
 
-// bucket returns the types in the bucket of a hash, ascending.
+// bucket returns the types in the bucket of a hash, from the last to the first.
 func (h *typeHash) bucket(hash uint32) ([]uint32, error) {
 	b := hash % h.buckets
-	if h.key == 2 {
-		b &= 0xFFFF
-	}
-	if h.lookups.Load() < hashScans && h.lookups.Add(1) <= hashScans {
-		return h.scan(b)
+	if h.n <= hashFew || h.lookups.Load() < hashScans && h.lookups.Add(1) <= hashScans {
+		types, err := h.scan(b)
+		slices.Reverse(types)
+		return types, err
 	}
 	c, err := h.chains.get(h.chain)
 	if err != nil {
 		return nil, err
 	}
-	return c.types[c.starts[b]:c.starts[b+1]], nil
+	var types []uint32
+	for i := c.head[b]; i != 0; i = c.next[i-1] {
+		types = append(types, h.begin+i-1)
+	}
+	return types, nil
 }
 
 // parts reads all bucket numbers, a piece at a time.
@@ -156,35 +162,20 @@ func appendEqual32(dst []uint32, first uint32, b []byte, want uint32) []uint32 {
 	return dst
 }
 
-// chain sorts all types by bucket. Wrong bucket numbers are left out.
+// chain puts all types into the chains of their buckets. Wrong bucket numbers
+// are left out.
 func (h *typeHash) chain() (*typeChains, error) {
-	c := &typeChains{starts: make([]uint32, h.buckets+1)}
-	each := func(use func(i, bucket uint32)) error {
-		return h.parts(func(first uint32, b []byte) {
-			for i := uint32(0); len(b) > 0; i++ {
-				v := uint32(u16(b, 0))
-				if h.key == 4 {
-					v = u32(b, 0)
-				}
-				if v < h.buckets {
-					use(first+i, v)
-				}
-				b = b[h.key:]
+	c := &typeChains{head: make([]uint32, h.buckets), next: make([]uint32, h.n)}
+	err := h.parts(func(first uint32, b []byte) {
+		for i := first; len(b) > 0; i++ {
+			v := uint32(u16(b, 0))
+			if h.key == 4 {
+				v = u32(b, 0)
 			}
-		})
-	}
-	if err := each(func(_, b uint32) { c.starts[b+1]++ }); err != nil {
-		return nil, err
-	}
-	for i := range h.buckets {
-		c.starts[i+1] += c.starts[i]
-	}
-	c.types = make([]uint32, c.starts[h.buckets])
-	next := slices.Clone(c.starts)
-	err := each(func(i, b uint32) {
-		if next[b] < c.starts[b+1] { // always, unless the file changes
-			c.types[next[b]] = h.begin + i
-			next[b]++
+			if v < h.buckets {
+				c.next[i], c.head[v] = c.head[v], i+1
+			}
+			b = b[h.key:]
 		}
 	})
 	return c, err
@@ -223,22 +214,22 @@ func (t *typeTable) findTag(q tagQuery) (ti uint32, ok bool, err error) {
 	return t.findUnhashed(q)
 }
 
-// pick returns the first type that matches: heads of buckets, then the others
-// from the last on.
+// pick returns the first type that matches: heads of buckets before others.
 func (t *typeTable) pick(types, heads []uint32, q tagQuery) (ti uint32, ok bool, err error) {
 	probes := 0
+	var buf []byte
 	for _, wantHead := range []bool{true, false} {
 		if wantHead && len(heads) == 0 {
 			continue
 		}
-		for _, ti := range slices.Backward(types) {
+		for _, ti := range types {
 			if _, head := slices.BinarySearch(heads, ti); head != wantHead {
 				continue
 			}
 			if probes++; probes > maxProbes {
 				return 0, false, t.bad(ti, "more than %d types share a bucket", maxProbes)
 			}
-			rec, err := t.record(ti)
+			rec, err := t.peek(ti, &buf)
 			if fatal(err) {
 				return 0, false, err
 			}
@@ -264,6 +255,7 @@ func (t *typeTable) findUnhashed(q tagQuery) (ti uint32, ok bool, err error) {
 	for ; i < len(*index) && (*index)[i]>>32 == hash; i++ {
 		types = append(types, uint32((*index)[i]))
 	}
+	slices.Reverse(types)
 	defs := q
 	defs.forward = false
 	if ti, ok, err = t.pick(types, nil, defs); ok || err != nil || !q.forward {
