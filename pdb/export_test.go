@@ -50,3 +50,20 @@ func (x *Index) Bytes() int {
 
 // Addresses returns the sorted addresses of the index.
 func (x *Index) Addresses() []uint32 { return x.addrs }
+
+// IDName is the name of an id of the id stream, as inlined frames show it.
+func (f *File) IDName(id uint32) (string, error) { return f.idName(id) }
+
+// TypeBucket returns how many types share the bucket of a name.
+func (f *File) TypeBucket(name string) (int, error) {
+	t, err := f.loadTypes()
+	if err != nil {
+		return 0, err
+	}
+	h, err := t.hash.get(t.loadHash)
+	if err != nil || h.bad != nil {
+		return 0, err
+	}
+	types, err := h.bucket(hashName(name))
+	return len(types), err
+}

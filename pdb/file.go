@@ -39,6 +39,8 @@ type File struct {
 	pubs     lazy[publics]
 	global   lazy[globals]
 	index    lazy[Index]
+	types    lazy[typeTable]
+	ids      lazy[typeTable]
 }
 
 // Open opens the PDB at path. The file must be a regular file; it is read as
