@@ -42,3 +42,6 @@ func (f *File) ModuleRecordsOf(i int) (m ModuleRecords, err error) {
 	}
 	return m, ms.bad
 }
+
+// IDName is the name of an id of the id stream, as inlined frames show it.
+func (f *File) IDName(id uint32) (string, error) { return f.idName(id) }

@@ -37,6 +37,8 @@ type File struct {
 	contribs lazy[contribs]
 	mods     lazy[modules]
 	pubs     lazy[publics]
+	types    lazy[typeTable]
+	ids      lazy[typeTable]
 }
 
 // Open opens the PDB at path. The file must be a regular file; it is read as
