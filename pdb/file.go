@@ -37,6 +37,7 @@ type File struct {
 	contribs lazy[contribs]
 	mods     lazy[modules]
 	pubs     lazy[publics]
+	strs     lazy[stringTable]
 	types    lazy[typeTable]
 	ids      lazy[typeTable]
 }
