@@ -38,6 +38,9 @@ type File struct {
 	mods     lazy[modules]
 	pubs     lazy[publics]
 	strs     lazy[stringTable]
+	code     lazy[moduleCodes]
+	modNames lazy[map[string]int]
+	idNames  stringCache
 	types    lazy[typeTable]
 	ids      lazy[typeTable]
 }
