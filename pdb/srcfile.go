@@ -28,3 +28,31 @@ func (k ChecksumKind) String() string {
 	}
 	return fmt.Sprintf("checksum kind %d", uint8(k))
 }
+
+// SourceFile is a source file of a module. It does not depend on the File.
+type SourceFile struct {
+	Name     string // as the compiler saw it
+	Kind     ChecksumKind
+	Checksum string // the bytes of the checksum, none where there is none
+}
+
+// SourceFiles returns the source files that the code of module i comes from,
+// in the order the module lists them; modules count from 0 as [File.Modules]
+// yields them. Files of which no code is left are among them.
+//
+// Errors satisfy errors.Is(err, [ErrFormat]) or come from reading.
+func (f *File) SourceFiles(i int) ([]SourceFile, error) {
+	c, err := f.moduleCode(i)
+	if err != nil {
+		return nil, err
+	}
+	list := make([]SourceFile, 0, len(c.files))
+	for _, s := range c.files {
+		name, err := f.fileName(c, s.at)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, SourceFile{Name: name, Kind: s.kind, Checksum: c.data[s.sum:][:s.size]})
+	}
+	return list, c.bad
+}
