@@ -292,11 +292,23 @@ func (s *sections) place(seg uint16, off uint32) (rva uint32, ok bool) {
 // locate returns the segment:offset of an RVA: the section with the highest
 // address at or below it, and not beyond its last page.
 func (s *sections) locate(rva uint32) (seg uint16, off uint32, ok bool) {
-	if s.omap != nil {
-		if rva, ok = s.omap.to.apply(rva); !ok {
-			return 0, 0, false
-		}
+	if rva, ok = s.linked(rva); !ok {
+		return 0, 0, false
 	}
+	return s.locateLinked(rva)
+}
+
+// linked returns where an RVA was when the image was linked; ok is false for
+// what came later.
+func (s *sections) linked(rva uint32) (uint32, bool) {
+	if s.omap == nil {
+		return rva, true
+	}
+	return s.omap.to.apply(rva)
+}
+
+// locateLinked is locate for an RVA of the image as it was linked.
+func (s *sections) locateLinked(rva uint32) (seg uint16, off uint32, ok bool) {
 	best := -1
 	for i := range s.orig {
 		va := s.orig[i].VirtualAddress

@@ -43,6 +43,9 @@ type File struct {
 	idNames  stringCache
 	types    lazy[typeTable]
 	ids      lazy[typeTable]
+
+	global lazy[globals]
+	index  lazy[Index]
 }
 
 // Open opens the PDB at path. The file must be a regular file; it is read as

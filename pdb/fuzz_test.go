@@ -111,9 +111,9 @@ func checkRoundTrip(t *testing.T, f *pdb.File) {
 		if moved, _ := f.Rearranged(); !want.HasRVA || moved || !inSection(f, want) {
 			continue
 		}
-		near, err := f.Nearest(want.RVA)
+		near, err := f.NearestPublics(want.RVA)
 		if (err != nil || !slices.ContainsFunc(near, same)) && len(problems) == 0 {
-			t.Fatalf("Nearest(%#x) = %v, %v; want %v", want.RVA, near, err, want)
+			t.Fatalf("NearestPublics(%#x) = %v, %v; want %v", want.RVA, near, err, want)
 		}
 	}
 }

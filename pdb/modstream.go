@@ -36,7 +36,7 @@ type modInfo struct {
 }
 
 // modStream is the stream of a module: u32 signature, symbol records, lines in
-// the old form, lines in the new form, references to globals. It is immutable.
+// the old form, lines in the new form, references to globals. It is safe for concurrent use.
 type modStream struct {
 	modInfo
 	s          *stream // nil: the module has no stream
@@ -44,8 +44,9 @@ type modStream struct {
 	symbols    area    // begins behind the signature
 	lines11    area
 	lines13    area
-	globalRefs area  // u32 offsets of records in the stream of global symbols
-	bad        error // a part that runs over the end, if any; the others are usable
+	globalRefs area            // u32 offsets of records in the stream of global symbols
+	bad        error           // a part that runs over the end, if any; the others are usable
+	addrs      lazy[memoryMap] // built when first asked for
 
 }
 
@@ -62,7 +63,7 @@ const (
 	moduleHead    = 64
 	moduleHeadV50 = 48 // without the checksums of the contribution and the source of the module
 	versionV60    = 19970606
-	maxModules    = noStream // a module number has 16 bits
+	maxModules    = inThunks // a module number has 16 bits
 )
 
 // loadModules finds the records of the module list. A list that is damaged
@@ -261,6 +262,20 @@ func (r *recordWalk) kind() Kind { return Kind(u16(r.rec, 2)) }
 // step moves to the next record. It reports false at the end and after damage,
 // which is in err.
 func (r *recordWalk) step() bool {
+	off := r.next
+	if d := off - r.w.off; off < r.end && off >= r.w.off && uint64(d)+recordHead <= uint64(len(r.w.buf)) {
+		b := r.w.buf[d:]
+		n := uint32(u16(b, 0)) + lenField
+		if n >= recordHead && n <= r.end-off && n <= uint32(len(b)) {
+			r.rec, r.off, r.next = b[:n:n], off, off+n
+			return true
+		}
+	}
+	return r.stepSlow()
+}
+
+// stepSlow is step across the end of a run and over damage.
+func (r *recordWalk) stepSlow() bool {
 	off := r.next
 	if off >= r.end || r.err != nil {
 		return false

@@ -1,9 +1,6 @@
 package pdb
 
-import (
-	"cmp"
-	"slices"
-)
+import "slices"
 
 // addrKey orders symbols by segment and offset.
 type addrKey uint64
@@ -87,6 +84,7 @@ func floor(m addrMap, want addrKey) (uint32, error) {
 type around struct {
 	key     addrKey  // of the nearest publics at or below it
 	records []uint32 // their records, ascending; empty where there is none
+	first   uint32   // the record that comes first in the map
 	next    addrKey  // of the public above, if hasNext
 	hasNext bool
 }
@@ -119,7 +117,7 @@ func aroundIn(m addrMap, want addrKey, limit int) (a around, err error) {
 		if len(a.records) == limit {
 			return around{}, damage("address map", int64(i)*4, "more than %d entries at one address", limit)
 		}
-		a.key, a.records = k, append(a.records, rec)
+		a.key, a.records, a.first = k, append(a.records, rec), rec
 	}
 	slices.Sort(a.records)
 	a.records = slices.Compact(a.records)
@@ -149,51 +147,141 @@ func (p *publics) around(want addrKey) (around, error) {
 // sortByAddr reads all publics once.
 func (p *publics) sortByAddr() (*memoryMap, error) {
 	var m memoryMap
-	err := p.live(func(off uint32, sym Symbol) {
-		m = append(m, memoryEntry{off: sym.Offset, rec: off, seg: sym.Segment})
+	err := p.live(func(off uint32, rec []byte) {
+		if sym, ok := parseSymbol(rec); ok {
+			m = append(m, memoryEntry{off: sym.Offset, rec: off, seg: sym.Segment})
+		}
 	})
 	if err != nil {
 		return nil, err
 	}
-	slices.SortFunc(m, func(a, b memoryEntry) int {
-		return cmp.Or(cmp.Compare(a.seg, b.seg), cmp.Compare(a.off, b.off), cmp.Compare(a.rec, b.rec))
-	})
+	m.sort()
 	return &m, nil
 }
 
-// Nearest returns the public symbols nearest to an RVA from below: all names
-// at the highest address that is at or below it and in the same section. None
-// is not an error. Size tells how far the symbol can reach at most: to the
-// next public, the end of what its object file contributed, or the end of the
-// section. The RVA may lie behind it: compare with Displacement.
+// Nearest returns the symbols nearest to an RVA from below: all names at the
+// highest address that is at or below it and in the same section, as
+// Microsoft's debuggers see them. Private symbols are functions, thunks and
+// variables, those of functions too; a public yields to a private symbol at its
+// address. None is not an error. An address in an incremental-link table is
+// answered with the thunk, named @ILT+N(target).
+//
+// Size is that of the record, or else how far the symbol can reach at most: to
+// the next public, the end of what its object file contributed, or the end of
+// the section. The RVA may lie behind it: compare with Displacement.
+//
+// The first answer needs no index: it costs a search in the address map, one in
+// the section contributions, and reading one module, rarely more. What was
+// learned of a module is kept. For very many addresses see [File.Index].
 //
 // Errors satisfy errors.Is(err, [ErrFormat]) or come from reading.
 func (f *File) Nearest(rva uint32) ([]Symbol, error) {
-	p, err := f.loadPublics()
-	if err != nil || p.psi == nil {
+	sec, want, ok, err := f.locate(rva)
+	if !ok || err != nil {
 		return nil, err
 	}
-	sec, err := f.placer()
+	pubs, a, err := f.publicsBelow(want)
 	if err != nil {
 		return nil, err
+	}
+	syms, err := f.privatesBelow(sec, want, pubs)
+	if err != nil {
+		return nil, err
+	}
+	if len(syms) == 0 {
+		syms = pubs
+	}
+	return syms, f.finish(sec, want, a, syms)
+}
+
+// NearestPublics is [File.Nearest] among the public symbols alone.
+func (f *File) NearestPublics(rva uint32) ([]Symbol, error) {
+	sec, want, ok, err := f.locate(rva)
+	if !ok || err != nil {
+		return nil, err
+	}
+	syms, a, err := f.publicsBelow(want)
+	if err != nil {
+		return nil, err
+	}
+	return syms, f.finish(sec, want, a, syms)
+}
+
+// locate returns the segment:offset of an RVA; ok is false when it is in no
+// section.
+func (f *File) locate(rva uint32) (sec *sections, want addrKey, ok bool, err error) {
+	if sec, err = f.placer(); err != nil {
+		return nil, 0, false, err
 	}
 	seg, off, ok := sec.locate(rva)
-	if !ok {
-		return nil, nil
+	return sec, makeKey(seg, off), ok, nil
+}
+
+func (f *File) publicsBelow(want addrKey) ([]Symbol, around, error) {
+	p, err := f.loadPublics()
+	if err != nil || p.psi == nil {
+		return nil, around{}, err
 	}
-	a, err := p.around(makeKey(seg, off))
+	a, err := p.around(want)
 	if err != nil || len(a.records) == 0 {
+		return nil, a, err
+	}
+	syms, err := f.symbolsAt(&p.names, a.records)
+	return syms, a, err
+}
+
+// privatesBelow returns the private symbols nearest to an address that are not
+// below the publics nearest to it.
+func (f *File) privatesBelow(sec *sections, want addrKey, pubs []Symbol) ([]Symbol, error) {
+	private, err := f.HasPrivate()
+	if fatal(err) {
 		return nil, err
 	}
-	syms, err := f.symbolsAt(p, a.records)
-	if err != nil {
-		return nil, err
+	least := addrKey(0)
+	if len(pubs) > 0 {
+		least = makeKey(pubs[0].Segment, pubs[0].Offset)
 	}
-	size, err := f.reach(sec, a)
+	best := hit{key: least}
+	if private || f.dbi != nil {
+		if best, err = f.privateBelow(want, least); err != nil {
+			return nil, err
+		}
+	}
+	thunk, ok, err := f.thunkBelow(sec, want)
+	if err != nil || ok && makeKey(thunk.Segment, thunk.Offset) > best.key {
+		return []Symbol{thunk}, err
+	}
+	syms, err := f.hitSymbols(best, sec)
+	if err != nil || len(syms) > 0 && syms[0].Kind.IsCode() && want.off()-syms[0].Offset < syms[0].Size {
+		return syms, err // inside a function there is nothing nearer
+	}
+	data, err := f.globalBelow(want)
+	if err != nil || len(data.records) == 0 || data.key < best.key {
+		return syms, err
+	}
+	more, err := f.hitSymbols(data, sec)
+	if data.key > best.key {
+		return more, err
+	}
+	return compactNames(append(syms, more...)), err
+}
+
+// finish fills in what depends on the address asked for.
+func (f *File) finish(sec *sections, want addrKey, a around, syms []Symbol) error {
 	for i := range syms {
-		syms[i].Size, syms[i].Displacement = size, off-syms[i].Offset
+		s := &syms[i]
+		s.Displacement = want.off() - s.Offset
+		if s.Size != 0 || s.Kind.IsCode() {
+			continue
+		}
+		a.key = makeKey(s.Segment, s.Offset)
+		size, err := f.reach(sec, a)
+		if err != nil {
+			return err
+		}
+		s.Size, s.Inferred = size, true
 	}
-	return syms, err
+	return nil
 }
 
 // SizeOf infers the size of a public symbol as [File.Nearest] does, in bytes.

@@ -1,0 +1,162 @@
+package pdb
+
+import (
+	"errors"
+	"iter"
+)
+
+// globals is the table of the symbols that are not public: variables,
+// constants, types by name, and references to the functions of the modules.
+type globals struct {
+	names
+	data lazy[memoryMap] // the variables by address
+}
+
+func (f *File) loadGlobals() (*globals, error) {
+	if err := f.check(); err != nil {
+		return nil, err
+	}
+	return f.global.get(func() (*globals, error) { return readGlobals(f.msf, f.dbi) })
+}
+
+func readGlobals(m *msf, d *dbi) (*globals, error) {
+	g := new(globals)
+	if d == nil || d.gsi == noStream || d.gss == noStream {
+		return g, nil
+	}
+	gsi, err := m.stream(d.gsi, "global symbol index")
+	if err != nil {
+		return nil, err
+	}
+	gss, err := m.stream(d.gss, "symbol records")
+	if err != nil {
+		return nil, err
+	}
+	if g.table, err = loadTable(gsi, 0, gsi.size); err != nil {
+		return nil, err
+	}
+	g.gss, g.rest = gss, g.walk
+	return g, nil
+}
+
+// walk finds the records of globals without the table, dead ones too, when the
+// table is damaged.
+func (g *globals) walk() (*offsetSet, error) {
+	set := newOffsetSet(g.gss.size)
+	if g.table.bad == nil {
+		return set, nil // the table is just empty
+	}
+	r := area{s: g.gss, end: g.gss.size}.records()
+	for r.step() {
+		if g.holds(r.kind()) {
+			set.add(r.off)
+		}
+	}
+	if fatal(r.err) {
+		return nil, r.err
+	}
+	return set, nil
+}
+
+// Globals enumerates what the table of globals refers to, in the order of the
+// records: variables, constants, types by name, and a reference for each
+// function, which [File.Resolve] follows. Each record comes once. Variables of
+// functions are not among them; see [File.ModuleSymbols].
+//
+// A damaged record gives an error, satisfying errors.Is(err, [ErrFormat]), in
+// its place and the sequence goes on; an error of reading ends it.
+func (f *File) Globals() iter.Seq2[Symbol, error] {
+	return func(yield func(Symbol, error) bool) {
+		g, err := f.loadGlobals()
+		if err == nil && g.gss == nil {
+			return
+		}
+		if err != nil {
+			yield(Symbol{}, err)
+			return
+		}
+		f.eachOf(&g.names, yield)
+	}
+}
+
+// eachOf yields all symbols of a table.
+func (f *File) eachOf(t *names, yield func(Symbol, error) bool) {
+	set, err := t.offsets()
+	var sec *sections
+	if err == nil {
+		sec, err = f.placer()
+	}
+	if err != nil {
+		yield(Symbol{}, err)
+		return
+	}
+	w := walker{s: t.gss}
+	for off := range set.all() {
+		sym, ok, err := f.tableSymbol(t, &w, off, sec)
+		if (ok || err != nil) && !yield(sym, err) || err != nil && !errors.Is(err, ErrFormat) {
+			return
+		}
+	}
+}
+
+// tableSymbol reads the symbol at off; ok is false for a record that does not
+// belong to the table, which some writers index as well.
+func (f *File) tableSymbol(t *names, w *walker, off uint32, sec *sections) (Symbol, bool, error) {
+	if err := f.check(); err != nil {
+		return Symbol{}, false, err
+	}
+	rec, err := w.record(off)
+	if err != nil {
+		return Symbol{}, false, err
+	}
+	sym, ok := t.symbol(rec, sec)
+	return sym, ok, nil
+}
+
+// placeSymbol fills in the RVA of a symbol that has an address. Where a
+// thread-local variable lies is only the place of its first value.
+func (s *sections) placeSymbol(sym *Symbol) {
+	if form, ok := formOf(sym.Kind); ok && form.seg != 0 && !sym.Kind.IsThreadLocal() {
+		sym.RVA, sym.HasRVA = s.place(sym.Segment, sym.Offset)
+	}
+}
+
+// Resolve follows a reference to a function into its module and returns the
+// symbol there. Any other symbol is returned as it is. A reference that leads
+// nowhere is returned together with an error that satisfies
+// errors.Is(err, [ErrFormat]); other errors come from reading.
+func (f *File) Resolve(sym Symbol) (Symbol, error) {
+	if !sym.Kind.isRef() {
+		return sym, f.check()
+	}
+	sec, err := f.placer()
+	if err != nil {
+		return sym, err
+	}
+	ms, err := f.openModule(int(sym.Module) - 1)
+	if err != nil {
+		return sym, err
+	}
+	target, err := f.moduleSymbol(ms, sym.ref, sec)
+	if err != nil {
+		return sym, err
+	}
+	return target, nil
+}
+
+// moduleSymbol reads the symbol at off of the stream of a module.
+func (f *File) moduleSymbol(ms *modStream, off uint32, sec *sections) (Symbol, error) {
+	if ms.s == nil || off < ms.symbols.off || off >= ms.symbols.end {
+		return Symbol{}, damage("references to modules", int64(off), "module %d has no record there", ms.num+1)
+	}
+	w := scopeWalk{recordWalk: ms.symbols.records(), ms: ms}
+	w.seek(off)
+	if !w.step() {
+		return Symbol{}, w.err
+	}
+	sym, ok, err := f.symbolHere(&w, sec)
+	if err == nil && !ok {
+		err = damage(ms.s.name, int64(off), "%v is no symbol to refer to", w.kind())
+	}
+	return sym, err
+}
