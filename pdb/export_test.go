@@ -43,6 +43,9 @@ func (f *File) ModuleRecordsOf(i int) (m ModuleRecords, err error) {
 	return m, ms.bad
 }
 
+// IDName is the name of an id of the id stream, as inlined frames show it.
+func (f *File) IDName(id uint32) (string, error) { return f.idName(id) }
+
 // Bytes returns how much memory the index takes.
 func (x *Index) Bytes() int {
 	return 4*cap(x.addrs) + 4*cap(x.recs) + 2*cap(x.mods) + 4*cap(x.pages)
@@ -50,9 +53,6 @@ func (x *Index) Bytes() int {
 
 // Addresses returns the sorted addresses of the index.
 func (x *Index) Addresses() []uint32 { return x.addrs }
-
-// IDName is the name of an id of the id stream, as inlined frames show it.
-func (f *File) IDName(id uint32) (string, error) { return f.idName(id) }
 
 // TypeBucket returns how many types share the bucket of a name.
 func (f *File) TypeBucket(name string) (int, error) {

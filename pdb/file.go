@@ -41,6 +41,10 @@ type File struct {
 	index    lazy[Index]
 	types    lazy[typeTable]
 	ids      lazy[typeTable]
+	strs     lazy[stringTable]
+	code     lazy[moduleCodes]
+	modNames lazy[map[string]int]
+	idNames  stringCache
 }
 
 // Open opens the PDB at path. The file must be a regular file; it is read as

@@ -1,0 +1,245 @@
+package pdb
+
+import (
+	"cmp"
+	"encoding/binary"
+	"slices"
+)
+
+// codeBuilder collects a [moduleCode].
+type codeBuilder struct {
+	moduleCode
+	text   []byte    // becomes data
+	scopes []uint32  // open records: where an inline site lies in text, notSite for others
+	owners []addrKey // of the separated pieces, in the order of their records
+	cur    int       // the function that is open, or noFunction
+	// oldNames says that names in C11 lines have a length byte.
+	oldNames bool
+}
+
+const (
+	notSite    = ^uint32(0)
+	noFunction = -1
+)
+
+// readLines13 reads the C13 line information.
+func (c *codeBuilder) readLines13(ms *modStream) error {
+	p := ms.lines13.parts()
+	for p.step() {
+		switch p.kind {
+		case partLines, partChecksums, partInlinees, partImports, partExports:
+		default:
+			continue
+		}
+		b, err := p.bytes()
+		if err != nil {
+			return err
+		}
+		switch p.kind {
+		case partLines:
+			c.lines(b)
+		case partChecksums:
+			if len(c.files) == 0 { // lines count from the one there is
+				c.checksums(b)
+			}
+		case partInlinees:
+			c.inlinees = parseInlinees(c.inlinees, b)
+		case partImports:
+			c.imported(b)
+		case partExports:
+			c.exported(b)
+		}
+	}
+	return p.err
+}
+
+// Kinds of records that matter to where code comes from (cvinfo.h).
+const (
+	recEnd           = 0x0006 // S_END
+	recInlineSiteEnd = 0x114E
+	recProcEnd       = 0x114F // S_PROC_ID_END
+	recThunk         = 0x1102
+	recBlock         = 0x1103
+	recWith          = 0x1104
+	recLProc         = 0x110F
+	recGProc         = 0x1110
+	recGManProc      = 0x112A
+	recLManProc      = 0x112B
+	recSepCode       = 0x1132
+	recLProcID       = 0x1146
+	recGProcID       = 0x1147
+	recInlineSite    = 0x114D
+	recLProcDPC      = 0x1155
+	recLProcDPCID    = 0x1156
+	recInlineSite2   = 0x115D
+
+	procHead  = 39
+	manHead   = 41
+	thunkHead = 25
+	sepHead   = 32
+)
+
+// readSymbols walks the symbol records.
+func (c *codeBuilder) readSymbols(ms *modStream) error {
+	r := ms.symbols.records()
+	for r.step() {
+		c.symbol(r.rec, r.off)
+	}
+	c.closeAll()
+	return r.err
+}
+
+// symbol takes one record.
+func (c *codeBuilder) symbol(rec []byte, off uint32) {
+	switch u16(rec, 2) {
+	case recGProc, recLProc, recGProcID, recLProcID, recLProcDPC, recLProcDPCID:
+		c.proc(rec, off, procHead)
+	case recGManProc, recLManProc:
+		c.proc(rec, off, manHead)
+	case recThunk:
+		c.thunk(rec, off)
+	case recSepCode:
+		c.sepCode(rec, off)
+	case recInlineSite:
+		c.site(rec, 16)
+	case recInlineSite2:
+		c.site(rec, 20)
+	case recBlock, recWith:
+		c.open(notSite)
+	case recEnd, recProcEnd, recInlineSiteEnd:
+		c.close()
+	}
+}
+
+// begin adds a function. What was open before was never closed.
+func (c *codeBuilder) begin(fn function, name []byte) {
+	c.closeAll()
+	fn.name, fn.nlen = uint32(len(c.text)), uint32(len(name))
+	c.text = append(c.text, name...)
+	fn.sites = uint32(len(c.text))
+	fn.end = fn.sites
+	c.cur = len(c.funcs)
+	c.funcs = append(c.funcs, fn)
+	c.open(notSite)
+}
+
+func (c *codeBuilder) proc(rec []byte, off uint32, head int) {
+	if len(rec) < head {
+		return
+	}
+	c.begin(function{off: u32(rec, 32), seg: u16(rec, 36), size: u32(rec, 16), rec: off}, untilNUL(rec[head:]))
+}
+
+func (c *codeBuilder) thunk(rec []byte, off uint32) {
+	if len(rec) < thunkHead {
+		return
+	}
+	c.begin(function{off: u32(rec, 16), seg: u16(rec, 20), size: uint32(u16(rec, 22)), rec: off}, untilNUL(rec[thunkHead:]))
+}
+
+// sepCode adds a separated piece, which stands inside its function or behind it.
+func (c *codeBuilder) sepCode(rec []byte, off uint32) {
+	if len(rec) < sepHead {
+		return
+	}
+	fn := function{off: u32(rec, 20), seg: u16(rec, 28), size: u32(rec, 12), rec: off, chunk: 1}
+	c.owners = append(c.owners, makeKey(u16(rec, 30), u32(rec, 24)))
+	if len(c.scopes) == 0 {
+		c.begin(fn, nil)
+		return
+	}
+	c.funcs = append(c.funcs, fn)
+	c.open(notSite)
+}
+
+// site adds an inline site. Outside of a function it has no meaning.
+func (c *codeBuilder) site(rec []byte, head int) {
+	if len(c.scopes) == 0 || len(rec) < head {
+		c.open(notSite)
+		return
+	}
+	c.open(uint32(len(c.text)))
+	c.text = binary.LittleEndian.AppendUint32(c.text, u32(rec, 12))
+	c.text = binary.LittleEndian.AppendUint32(c.text, 0) // written by close
+	c.text = binary.LittleEndian.AppendUint32(c.text, uint32(len(rec)-head))
+	c.text = append(c.text, rec[head:]...)
+}
+
+func (c *codeBuilder) open(site uint32) { c.scopes = append(c.scopes, site) }
+
+// close ends the innermost scope. A function that ends gets its sites.
+func (c *codeBuilder) close() {
+	n := len(c.scopes) - 1
+	if n < 0 {
+		return
+	}
+	if site := c.scopes[n]; site != notSite {
+		binary.LittleEndian.PutUint32(c.text[site+4:], uint32(len(c.text)))
+	}
+	c.scopes = c.scopes[:n]
+	if n == 0 && c.cur >= 0 {
+		c.funcs[c.cur].end = uint32(len(c.text))
+		c.cur = noFunction
+	}
+}
+
+func (c *codeBuilder) closeAll() {
+	for len(c.scopes) > 0 {
+		c.close()
+	}
+}
+
+// finish sorts what was collected and copies it, so that the builder can be
+// used again.
+func (c *codeBuilder) finish() *moduleCode {
+	slices.SortStableFunc(c.funcs, func(a, b function) int { return cmp.Compare(a.key(), b.key()) })
+	c.adopt()
+	slices.SortStableFunc(c.blocks, func(a, b lineBlock) int { return cmp.Compare(a.key(), b.key()) })
+	slices.SortStableFunc(c.inlinees, func(a, b inlinee) int { return cmp.Compare(a.id, b.id) })
+	slices.SortStableFunc(c.exports, func(a, b exportedID) int { return cmp.Compare(a.local, b.local) })
+	return &moduleCode{
+		data:     string(c.text),
+		funcs:    slices.Clone(c.funcs),
+		blocks:   slices.Clone(c.blocks),
+		files:    slices.Clone(c.files),
+		inlinees: slices.Clone(c.inlinees),
+		imports:  slices.Clone(c.imports),
+		ids:      slices.Clone(c.ids),
+		exports:  slices.Clone(c.exports),
+		bad:      c.bad,
+	}
+}
+
+// reset makes the builder as good as new, but for its memory.
+func (c *codeBuilder) reset() {
+	c.text, c.scopes, c.owners = c.text[:0], c.scopes[:0], c.owners[:0]
+	m := &c.moduleCode
+	m.funcs, m.blocks, m.files, m.inlinees = m.funcs[:0], m.blocks[:0], m.files[:0], m.inlinees[:0]
+	m.imports, m.ids, m.exports, m.bad = m.imports[:0], m.ids[:0], m.exports[:0], nil
+	c.cur = noFunction
+}
+
+// adopt gives every separated piece its function and its number. A piece
+// without one is a function of its own, without a name.
+func (c *codeBuilder) adopt() {
+	if len(c.owners) == 0 {
+		return
+	}
+	var pieces []int
+	for i := range c.funcs {
+		if c.funcs[i].chunk != 0 {
+			pieces = append(pieces, i)
+		}
+	}
+	slices.SortFunc(pieces, func(a, b int) int { return cmp.Compare(c.funcs[a].rec, c.funcs[b].rec) })
+	numbers := map[int]uint16{}
+	for n, i := range pieces {
+		fn := &c.funcs[i]
+		fn.chunk = 0
+		owner, ok := slices.BinarySearchFunc(c.funcs, c.owners[n], func(fn function, k addrKey) int { return cmp.Compare(fn.key(), k) })
+		if ok && owner != i {
+			numbers[owner]++
+			fn.owner, fn.chunk = uint32(owner), numbers[owner]
+		}
+	}
+}
