@@ -13,7 +13,7 @@ const (
 
 	// Components of a qualified name.
 	kindAnonymous // a, b: the text that tells it apart, sub 1: referred to
-	kindTemplate  // a: name without arguments, b: list of arguments
+	kindTemplate  // a: name without arguments, b: list of arguments, c, flags, sub: start and size of its text
 	kindOperator  // flags: class, sub: code
 	kindCtor
 	kindDtor
@@ -22,7 +22,7 @@ const (
 	kindBlock      // a, b: number of a scope inside a function
 	kindEnclosing  // a: symbol around a local name
 	kindInterface  // a: qualified name of the interface a method implements
-	kindDynamic    // a: symbol or text, sub: 0 initializer, 1 destructor
+	kindDynamic    // a: symbol, text or template, sub: 0 initializer, 1 destructor
 	kindTypeDesc   // a: type
 	kindBaseDesc   // a: list of four numbers
 	kindUDTReturn  // a: component
@@ -78,6 +78,7 @@ const (
 	qualVariadic
 	qualNoexcept
 	qualW64
+	qualThis // the first parameter is the object
 )
 
 // Properties of a function symbol.
@@ -98,6 +99,9 @@ type node struct {
 	flags   uint16
 	a, b, c int32
 }
+
+// size returns how many bytes a template was read from, 24 bits.
+func (n *node) size() int32 { return int32(n.flags) | int32(n.sub)<<16 }
 
 // inlineNodes is how many nodes a parse keeps without a heap allocation: 99 %
 // of the names of the corpus need fewer.

@@ -2,10 +2,10 @@ package undname
 
 // Limits of one name. MSVC itself replaces names above 4,096 bytes by a hash.
 const (
-	maxInput  = 1<<16 - 1 // bytes; a CodeView record cannot hold more
-	maxDepth  = 200       // nested names, types and templates
-	maxOutput = 1 << 16   // bytes
-	maxSteps  = 1 << 17   // nodes visited in printing
+	maxInput  = 1 << 20 // bytes; a CodeView record holds at most 64 KiB
+	maxDepth  = 200     // nested names, types and templates
+	maxOutput = 1 << 16 // bytes
+	maxSteps  = 1 << 17 // nodes visited in printing
 )
 
 // maxBackrefs is how many names, and how many types, a scope remembers.
@@ -117,9 +117,11 @@ func (p *parser) want(c byte, problem string) {
 // number reads an encoded number: '0' to '9' mean 1 to 10, hexadecimal digits
 // 'A' to 'P' end with '@', '?' in front negates.
 func (p *parser) number() int32 {
+	at := p.pos
 	neg := p.eat('?')
 	v, ok := p.magnitude()
 	if !ok {
+		p.pos = at
 		return p.fail("number expected")
 	}
 	n := node{kind: kindNumber, a: int32(uint32(v)), b: int32(uint32(v >> 32))}

@@ -34,7 +34,7 @@ func (p *parser) remember(n int32, start, end int) int32 {
 // spelling returns the bytes a remembered name was read from.
 func (p *parser) spelling(n *node) string {
 	if n.kind == kindTemplate {
-		return p.s[n.c : n.c+int32(n.flags)]
+		return p.s[n.c : n.c+n.size()]
 	}
 	return p.s[n.a:n.b]
 }
@@ -178,7 +178,7 @@ func (p *parser) template(isClass bool) int32 {
 		return 0
 	}
 	size := p.pos - start
-	t := p.add(node{kind: kindTemplate, flags: uint16(size), a: base, b: args, c: int32(start)})
+	t := p.add(node{kind: kindTemplate, flags: uint16(size), sub: uint8(size >> 16), a: base, b: args, c: int32(start)})
 	if !isClass {
 		return t
 	}
@@ -245,6 +245,10 @@ func (p *parser) doubleUnderscore() int32 {
 // with its type, or a mere name.
 func (p *parser) dynamic(destructor uint8) int32 {
 	d := node{kind: kindDynamic, sub: destructor}
+	if p.eats("?$") {
+		d.a = p.template(true)
+		return p.add(d)
+	}
 	if !p.eat('?') {
 		d.a = p.sourceName()
 		return p.add(d)

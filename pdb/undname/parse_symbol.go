@@ -17,12 +17,15 @@ func (p *parser) symbol() int32 {
 	if p.problem != "" {
 		return 0
 	}
+	if p.pos == len(p.s) && p.depth == 0 {
+		return p.add(node{kind: kindData, a: name}) // filters of clang-cl
+	}
 	return p.encoding(name)
 }
 
 // hash reads the MD5 that stands for a name that was too long.
 func (p *parser) hash() int32 {
-	start := p.pos
+	start := p.pos - 1
 	p.pos += 2
 	digits := p.pos
 	for isHex(p.peek()) {

@@ -279,6 +279,9 @@ func (p *parser) parameters(s *node) int32 {
 	if p.eat('X') {
 		return 0
 	}
+	if p.eats("_V") {
+		s.flags |= qualThis
+	}
 	var l list
 	for p.problem == "" {
 		switch c := p.peek(); {

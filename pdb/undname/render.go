@@ -126,7 +126,7 @@ func (w *printer) qualified(i int32) {
 	}
 	q := w.p.at(i)
 	if w.llvm() {
-		if d := w.p.at(q.a); d.kind == kindDynamic && w.p.at(d.a).kind == kindText {
+		if d := w.p.at(q.a); d.kind == kindDynamic && w.p.at(d.a).kind < kindQualified {
 			w.dynamicLLVM(q, d)
 			return
 		}
@@ -185,8 +185,7 @@ func (w *printer) component(i, class int32) {
 		w.str("`udt returning'")
 		w.component(n.a, class)
 	case kindTypeDesc:
-		w.typ(n.a)
-		w.descriptor("`RTTI Type Descriptor'")
+		w.descriptor(n.a, "`RTTI Type Descriptor'")
 	case kindBaseDesc:
 		w.str("`RTTI Base Class Descriptor at (")
 		w.numberList(n.a, false)
@@ -222,31 +221,38 @@ func (w *printer) literal(n *node) {
 	w.text(n)
 }
 
-func (w *printer) descriptor(what string) {
+// descriptor writes what describes a type. LLVM declares it as a variable of
+// the type.
+func (w *printer) descriptor(t int32, what string) {
+	w.pre(t)
 	if w.llvm() {
 		w.spaceAfterWord()
-	} else {
-		w.space()
+		w.str(what)
+		w.post(t)
+		return
 	}
+	w.post(t)
+	w.space()
 	w.str(what)
 }
 
 func dynamicWord(n *node) string {
 	if n.sub == 1 {
-		return "`dynamic atexit destructor for '"
+		return "`dynamic atexit destructor for "
 	}
-	return "`dynamic initializer for '"
+	return "`dynamic initializer for "
 }
 
 // dynamic writes the function that initializes or destroys a variable.
 func (w *printer) dynamic(n *node) {
 	w.str(dynamicWord(n))
-	if w.p.at(n.a).kind == kindText {
-		w.component(n.a, 0)
-	} else if w.llvm() {
+	if w.llvm() {
 		w.str("`")
-		w.symbol(n.a)
+	} else {
 		w.str("'")
+	}
+	if w.p.at(n.a).kind < kindQualified {
+		w.component(n.a, 0)
 	} else {
 		w.symbol(n.a)
 	}
@@ -256,6 +262,7 @@ func (w *printer) dynamic(n *node) {
 // dynamicLLVM writes the scopes inside the quotes.
 func (w *printer) dynamicLLVM(q, d *node) {
 	w.str(dynamicWord(d))
+	w.str("'")
 	w.scopes(q)
 	w.component(d.a, 0)
 	w.str("''")

@@ -33,9 +33,10 @@ func (w *printer) symbol(i int32) {
 	case kindHash:
 		w.text(n)
 	case kindTypeName:
-		w.typ(n.a)
 		if w.llvm() {
-			w.descriptor("`RTTI Type Descriptor Name'")
+			w.descriptor(n.a, "`RTTI Type Descriptor Name'")
+		} else {
+			w.typ(n.a)
 		}
 	}
 }

@@ -259,6 +259,8 @@ func (w *printer) params(s *node) {
 	for c := s.b; c != 0 && !w.full; c = w.p.at(c).b {
 		if c != s.b {
 			w.comma()
+		} else if s.flags&qualThis != 0 {
+			w.str("this ")
 		}
 		w.typ(w.p.at(c).a)
 	}

@@ -200,10 +200,10 @@ func (p *parser) parse(raw string) int32 {
 }
 
 // suffix accepts what compilers put behind a whole name: ".llvm.123" and the
-// like of clang, "$exit_thunk" and "$entry_thunk" of ARM64EC.
+// like and "$initializer$" of clang, "$exit_thunk" and "$entry_thunk" of ARM64EC.
 func (p *parser) suffix() bool {
 	rest := p.s[p.pos:]
-	return rest[0] == '.' || rest == "$exit_thunk" || rest == "$entry_thunk"
+	return rest[0] == '.' || rest == "$exit_thunk" || rest == "$entry_thunk" || rest == "$initializer$"
 }
 
 func (p *parser) err() error {
