@@ -118,8 +118,24 @@ func (p *parser) scope() int32 {
 	case isDigit(c) || 'A' <= c && c <= 'P':
 		n := p.number()
 		return p.add(node{kind: kindBlock, a: n})
+	case c == '_' || 'a' <= c && c <= 'z':
+		return p.plainFunction()
 	}
 	return p.fail("unknown kind of scope")
+}
+
+// plainFunction reads the C function that holds a funclet of clang-cl: a mere
+// name, whose '@' also ends the scopes.
+func (p *parser) plainFunction() int32 {
+	start, end, ok := p.text()
+	if !ok {
+		return 0
+	}
+	p.pos = end
+	n := p.add(node{kind: kindText, a: int32(start), b: int32(end)})
+	n = p.add(node{kind: kindQualified, a: n})
+	n = p.add(node{kind: kindCFunction, a: n})
+	return p.add(node{kind: kindEnclosing, a: n})
 }
 
 // blockAhead tells the number of a block, which a function name follows, from

@@ -28,7 +28,11 @@ func (w *printer) pointerLLVM(n *node) {
 		w.signatureResult(target)
 	default:
 		w.pre(n.a)
-		w.cvLLVM(extra&^target.flags&(qualConst|qualVolatile), true)
+		said := target.flags
+		if target.kind == kindArray {
+			said |= w.p.at(target.a).flags
+		}
+		w.cvLLVM(extra&^said&(qualConst|qualVolatile), true)
 	}
 	w.spaceAfterWord()
 	if (q|extra)&qualUnaligned != 0 {

@@ -49,6 +49,7 @@ func (w *printer) function(n *node) {
 			w.str("[thunk]:")
 		}
 		w.qualified(n.a)
+		w.trim() // behind a const type of a conversion
 		w.thunk(n)
 		return
 	}
@@ -94,9 +95,8 @@ func (w *printer) functionHead(n *node) {
 	if n.flags&fnStatic != 0 {
 		w.str("static ")
 	}
-	// LLVM does not call a thunk of a private or protected function virtual
-	// unless the object is found through a virtual base.
-	if n.flags&fnVirtual != 0 && !(w.llvm() && n.flags&fnAdjustor != 0 && n.sub != accessPublic) {
+	// LLVM does not call the adjustor of a private function virtual.
+	if n.flags&fnVirtual != 0 && !(w.llvm() && n.flags&fnAdjustor != 0 && n.sub == accessPrivate) {
 		w.str("virtual ")
 	}
 }

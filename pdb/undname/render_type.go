@@ -183,7 +183,7 @@ func (w *printer) pointerQuals(q uint16, cv bool) {
 func (w *printer) arrayPre(n *node) bool {
 	if w.llvm() {
 		w.pre(n.a)
-		w.cvLLVM(n.flags, true)
+		w.cvLLVM(n.flags&^w.p.at(n.a).flags, true)
 		return false
 	}
 	tight := w.preOuter(n.a, false)
