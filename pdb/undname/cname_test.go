@@ -1,22 +1,11 @@
 package undname_test
 
 import (
-	"fmt"
 	"strings"
 	"testing"
 
 	"github.com/symres/symres/pdb/undname"
 )
-
-func ExampleNameOnly() {
-	for _, raw := range []string{"__imp___allmul", "__imp__IoCreateDevice@28", "\x7fntoskrnl_NULL_THUNK_DATA"} {
-		fmt.Println(undname.NameOnly(raw))
-	}
-	// Output:
-	// _imp___allmul
-	// _imp__IoCreateDevice
-	// ntoskrnl_NULL_THUNK_DATA
-}
 
 func TestNameOnly(t *testing.T) {
 	for raw, want := range map[string]string{

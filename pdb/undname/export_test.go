@@ -14,7 +14,7 @@ func Work(raw string, style Style) (nodes, steps int) {
 	var w printer
 	root := w.p.parse(raw)
 	if w.p.problem == "" {
-		w.print(nil, root, style, 0)
+		w.print(root, style, 0)
 	}
 	return int(w.p.n), w.steps
 }

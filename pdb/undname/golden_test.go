@@ -68,7 +68,7 @@ func ours(raw string) golden {
 }
 
 // readGolden reads a file of [golden.String].
-func readGolden(t *testing.T, file string) (list []golden) {
+func readGolden(t testing.TB, file string) (list []golden) {
 	t.Helper()
 	b, err := os.ReadFile(file)
 	if err != nil {
@@ -208,9 +208,9 @@ func unescape(s string) string {
 }
 
 // llvmUndname asks llvm-undname-19 for all names; those it rejects are absent.
-func llvmUndname(t *testing.T, names []string) map[string]string {
+func llvmUndname(t *testing.T, names []string, options ...string) map[string]string {
 	t.Helper()
-	cmd := exec.Command("llvm-undname-19")
+	cmd := exec.Command("llvm-undname-19", options...)
 	cmd.Stdin = strings.NewReader(strings.Join(names, "\n") + "\n")
 	out, _ := cmd.Output() // it fails if any name does
 	lines := strings.Split(string(out), "\n")

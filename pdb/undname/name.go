@@ -107,8 +107,8 @@ func (n *Name) Append(dst []byte, style Style, flags Flags) []byte {
 		return dst
 	}
 	w := printer{p: n.p}
-	if out, ok := w.print(dst, n.root, style, flags); ok {
-		return out
+	if w.print(n.root, style, flags) {
+		return append(dst, w.bytes()...)
 	}
 	return append(dst, n.raw...)
 }
@@ -121,7 +121,7 @@ func (n *Name) part(flags Flags, piece func(*printer)) string {
 	if w.full {
 		return ""
 	}
-	return string(w.out)
+	return string(w.bytes())
 }
 
 // qualifiedName returns the node of the qualified name, 0 for none.

@@ -130,6 +130,9 @@ func (m *arena) add(n node) int32 {
 	if i < inlineNodes {
 		m.first[i] = n
 	} else {
+		if m.rest == nil {
+			m.rest = make([]node, 0, 4*inlineNodes)
+		}
 		m.rest = append(m.rest, n)
 	}
 	return i

@@ -6,8 +6,9 @@ import (
 	"github.com/ianlancetaylor/demangle"
 )
 
-// maxForeign is the longest name given to the other demangler.
-const maxForeign = 4096
+// maxForeign is the longest name given to the other demangler, whose work is
+// not counted here.
+const maxForeign = 2048
 
 // isForeign says that a name may be one of mingw (_Z; __Z on x86) or Rust (_R).
 func isForeign[T string | []byte](raw T) bool {
@@ -109,12 +110,11 @@ func typeOnly(raw string, at int, rest, word string, flags Flags) (string, bool,
 		return within(raw, "", "", "", at, p.err())
 	}
 	root := p.add(node{kind: kindTypeName, a: t})
-	out, ok := w.print(nil, root, Microsoft, flags)
-	if !ok {
+	if !w.print(root, Microsoft, flags) {
 		p.failLimit("result too long")
 		return within(raw, "", "", "", at, p.err())
 	}
-	return within(raw, "", strings.TrimSuffix(string(out), " "), word, at, nil)
+	return within(raw, "", strings.TrimSuffix(string(w.bytes()), " "), word, at, nil)
 }
 
 // within puts words around a part of a name, or moves the offset of its error.

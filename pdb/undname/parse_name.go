@@ -203,6 +203,12 @@ func (p *parser) template(isClass bool) int32 {
 
 // operator reads the code after '?' of a name that is no identifier.
 func (p *parser) operator() int32 {
+	if c := p.peek(); 'a' <= c && c <= 'z' && p.enter() {
+		n := p.symbol() // "??x$initializer$@A@@0P6AXXZA@@3P6AXXZA"
+		p.depth--
+		p.want('@', "end of the symbol in a name expected")
+		return p.add(node{kind: kindEnclosing, a: n})
+	}
 	c := p.next()
 	switch c {
 	case '0':

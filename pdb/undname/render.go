@@ -2,13 +2,20 @@ package undname
 
 import "strconv"
 
-// A printer appends one parsed name to a buffer. It stops at the limits; then
-// full is set and what it wrote is of no use. It holds the parser by value: a
-// pointer beside a slice that grows would put the parser on the heap.
+// inlineOutput is how long a result is kept without a heap allocation.
+const inlineOutput = 512
+
+// A printer writes one parsed name. It stops at the limits; then full is set
+// and what it wrote is of no use.
+//
+// It holds the parser and the first part of the result by value, so that both
+// stay on the stack: a pointer beside a slice that grows would put them on the
+// heap.
 type printer struct {
 	p     parser
-	out   []byte
-	base  int // where this name begins in out
+	first [inlineOutput]byte
+	n     int    // bytes of first in use, until long is
+	long  []byte // the whole result once first is too small
 	steps int
 	style Style
 	flags Flags
@@ -19,11 +26,19 @@ type printer struct {
 func (w *printer) llvm() bool     { return w.style == LLVM }
 func (w *printer) nameOnly() bool { return w.style == Microsoft && w.flags&NameOnlyFlag != 0 }
 
-// print appends the symbol to dst; false means that a limit was met.
-func (w *printer) print(dst []byte, root int32, style Style, flags Flags) ([]byte, bool) {
-	w.out, w.base, w.style, w.flags = dst, len(dst), style, flags
+// print writes the symbol; false means that a limit was met.
+func (w *printer) print(root int32, style Style, flags Flags) bool {
+	w.style, w.flags = style, flags
 	w.symbol(root)
-	return w.out, !w.full
+	return !w.full
+}
+
+// bytes returns what was written, until more is.
+func (w *printer) bytes() []byte {
+	if w.long != nil {
+		return w.long
+	}
+	return w.first[:w.n]
 }
 
 // step counts work and reports whether there may be more.
@@ -36,21 +51,34 @@ func (w *printer) step() bool {
 }
 
 func (w *printer) str(s string) {
-	if len(w.out)-w.base+len(s) > maxOutput {
+	switch {
+	case w.long == nil && len(s) <= len(w.first)-w.n:
+		w.n += copy(w.first[w.n:], s)
+	case len(s) > maxOutput-w.n-len(w.long):
 		w.full = true
-		return
+	default:
+		if w.long == nil {
+			w.long = append(make([]byte, 0, 4*inlineOutput+len(s)), w.first[:w.n]...)
+			w.n = 0
+		}
+		w.long = append(w.long, s...)
 	}
-	w.out = append(w.out, s...)
 }
 
-func (w *printer) num(v uint64) { w.str(strconv.FormatUint(v, 10)) }
+func (w *printer) num(v uint64) {
+	var digits [20]byte
+	w.str(string(strconv.AppendUint(digits[:0], v, 10)))
+}
 
 // last returns the last byte written, ' ' when there is none.
 func (w *printer) last() byte {
-	if len(w.out) == w.base {
-		return ' '
+	switch {
+	case w.long != nil:
+		return w.long[len(w.long)-1]
+	case w.n > 0:
+		return w.first[w.n-1]
 	}
-	return w.out[len(w.out)-1]
+	return ' '
 }
 
 // space parts two words.
@@ -98,11 +126,14 @@ func (w *printer) number(i int32) {
 // offset writes an offset of a thunk, which is 32 bits with a sign.
 func (w *printer) offset(i int32) {
 	n := w.p.at(i)
-	v := int64(n.value())
+	v := int32(uint32(n.value()))
 	if n.sub == 1 {
 		v = -v
 	}
-	w.str(strconv.FormatInt(int64(int32(v)), 10))
+	if v < 0 {
+		w.str("-")
+	}
+	w.num(uint64(max(int64(v), -int64(v))))
 }
 
 // numberList writes a list of numbers between commas.

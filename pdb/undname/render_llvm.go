@@ -41,7 +41,7 @@ func (w *printer) pointerLLVM(n *node) {
 	switch target.kind {
 	case kindSignature:
 		w.str("(")
-		w.calling(target.sub)
+		w.str(callingName(target.sub, true)) // whatever the flags
 		w.str(" ")
 	case kindArray:
 		w.str("(")

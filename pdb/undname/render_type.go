@@ -144,8 +144,12 @@ func (w *printer) pointer(n *node, outer bool) (tight bool) {
 
 // trim takes back a space.
 func (w *printer) trim() {
-	if len(w.out) > w.base && w.last() == ' ' {
-		w.out = w.out[:len(w.out)-1]
+	switch {
+	case w.last() != ' ':
+	case len(w.long) > 1:
+		w.long = w.long[:len(w.long)-1]
+	case w.n > 0:
+		w.n--
 	}
 }
 

@@ -145,8 +145,8 @@ func Append(dst []byte, raw string, style Style, flags Flags) ([]byte, error) {
 	var w printer
 	root := w.p.parse(raw)
 	if w.p.problem == "" {
-		if out, ok := w.print(dst, root, style, flags); ok {
-			return out, nil
+		if w.print(root, style, flags) {
+			return append(dst, w.bytes()...), nil
 		}
 		w.p.failLimit("result too long")
 	}
@@ -158,10 +158,8 @@ func render(raw string, style Style, flags Flags) (string, error) {
 	var w printer
 	root := w.p.parse(raw)
 	if w.p.problem == "" {
-		// Enough for nearly every name, so that the buffer does not grow.
-		out, ok := w.print(make([]byte, 0, 3*len(raw)+64), root, style, flags)
-		if ok {
-			return string(out), nil
+		if w.print(root, style, flags) {
+			return string(w.bytes()), nil
 		}
 		w.p.failLimit("result too long")
 	}
