@@ -41,7 +41,7 @@ func FuzzUndecorate(f *testing.F) {
 			if string(app) != "x"+got || (err == nil) != (err2 == nil) {
 				t.Fatalf("Undecorate(%q) = %q, Append %q", raw, got, app)
 			}
-			if nodes, steps := undname.Work(raw, style); nodes > len(raw)+8 || steps > undname.MaxSteps+1 {
+			if nodes, steps := undname.Work(raw, style); nodes > 3*len(raw)+16 || steps > undname.MaxSteps+1 {
 				t.Fatalf("%q: %d nodes, %d steps", raw, nodes, steps)
 			}
 		}

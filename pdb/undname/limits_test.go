@@ -52,7 +52,7 @@ func TestLimits(t *testing.T) {
 				if got != raw || err == nil {
 					t.Errorf("style %d: %d bytes, error %v; want the name back and an error", style, len(got), err)
 				}
-				if nodes, steps := undname.Work(raw, style); nodes > len(raw)+8 || steps > undname.MaxSteps {
+				if nodes, steps := undname.Work(raw, style); nodes > 3*len(raw)+16 || steps > undname.MaxSteps {
 					t.Errorf("style %d: %d nodes, %d steps for %d bytes", style, nodes, steps, len(raw))
 				}
 			}
