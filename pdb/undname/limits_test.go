@@ -115,7 +115,7 @@ func TestErrorOffsets(t *testing.T) {
 		"?":             -1, // too short to be a name of C++
 		"?@":            1,
 		"?x":            1,
-		"?x@@":          -1,
+		"?x@@":          4,
 		"?x@@3":         5,
 		"?x@@3H":        6,
 		"?x@@3HAx":      7,

@@ -23,6 +23,7 @@ func TestParse(t *testing.T) {
 			undname.KindFunction, []string{"ns", "Owner<int>"}, "get", "class ns::Item * __ptr64",
 			[]string{"int const & __ptr64", "..."}, "__cdecl", undname.Public, false, true,
 		},
+		"?filt$0@0@seh@@":          {undname.KindFunction, []string{"`seh'"}, "filt$0", "", nil, "", undname.NoMember, false, false},
 		"?f@@YAXXZ":                {undname.KindFunction, nil, "f", "void", nil, "__cdecl", undname.NoMember, false, false},
 		"??1Owner@@IAE@XZ":         {undname.KindFunction, []string{"Owner"}, "~Owner", "", nil, "__thiscall", undname.Protected, false, false},
 		"?s@Owner@@CGHH@Z":         {undname.KindFunction, []string{"Owner"}, "s", "int", []string{"int"}, "__stdcall", undname.Private, true, false},

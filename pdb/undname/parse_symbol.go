@@ -1,5 +1,7 @@
 package undname
 
+import "strings"
+
 // symbol reads what follows the '?' of a decorated name: a name and, coded by
 // the character behind it, what it is the name of.
 func (p *parser) symbol() int32 {
@@ -17,10 +19,31 @@ func (p *parser) symbol() int32 {
 	if p.problem != "" {
 		return 0
 	}
-	if p.pos == len(p.s) && p.depth == 0 {
-		return p.add(node{kind: kindData, a: name}) // filters of clang-cl
+	if p.isFilter(name) {
+		return p.filter(name)
 	}
 	return p.encoding(name)
+}
+
+// isFilter says that the name is "filt$N@0@" or "fin$N@0@", which clang-cl puts
+// before the function whose exceptions it filters or whose block it finishes.
+func (p *parser) isFilter(name int32) bool {
+	q := p.at(name)
+	n := p.at(q.a)
+	if p.depth != 0 || n.kind != kindText || q.c != q.a {
+		return false
+	}
+	word, _, ok := strings.Cut(p.s[n.a:n.b], "$")
+	return ok && (word == "filt" || word == "fin")
+}
+
+// filter reads the function around a filter: a qualified name without a type.
+func (p *parser) filter(name int32) int32 {
+	f := p.add(node{kind: kindCFunction, a: p.typeName()})
+	e := p.add(node{kind: kindEnclosing, a: f})
+	scope := p.add(node{kind: kindCell, a: e})
+	q := p.add(node{kind: kindQualified, a: p.at(name).a, b: scope, c: e})
+	return p.add(node{kind: kindCFunction, a: q})
 }
 
 // hash reads the MD5 that stands for a name that was too long.
