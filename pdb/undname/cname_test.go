@@ -61,7 +61,7 @@ func foreign(raw string) bool {
 }
 
 func FuzzNameOnly_c(f *testing.F) {
-	for _, s := range []string{"", "_", "@f@8", "__imp__a@4", "\x7fa_b", "?f@@YAXXZ", "@@@", "_@1", "a@b@c"} {
+	for _, s := range []string{"", "_", "@f@8", "__imp__a@4", "\x7fa_b", "?f@@YAXXZ", "@@@", "_@1", "a@b@c", "_RC0"} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, raw string) {

@@ -21,7 +21,7 @@ func seeds(f *testing.F) {
 		"?x@@3V?$A@$61?gs@@3US@@Aa@@$C1?garr@@3PAHA00@@@A", "?x@@3V?$A@$7TU@@f@ADPIAAAAA@@@@A", "?f@@$$FYMXP$AAVB@@@Z",
 		"?f@@$$hYAXXZ$exit_thunk", "?x@?A0x1b2c@@3VA@1@A", "?f@?Qi@n@@c@@UEAAXXZ", "??m$initializer$@A@@0P6AXXZA@@3P6AXXZA",
 		"?catch$1@?0?main@4HA", "?f@@YAX_VAAUA@@@Z", "?f@@YAXP6AXPAX0@Z01@Z", "__imp_?f@@YAXXZ", "_CT??_R0H@84", "_ZN2ns1fEv", "_RNvCs1234_7mycrate3foo",
-		"@fast@8", "_std@4", "vec@@16", "\x7fntoskrnl_NULL_THUNK_DATA", growing(9),
+		"_RC0", "? @@CACXZ", "??0@QAE@XZ", "@fast@8", "_std@4", "vec@@16", "\x7fntoskrnl_NULL_THUNK_DATA", growing(9),
 	} {
 		f.Add(s)
 	}
@@ -70,6 +70,9 @@ func FuzzNameOnly(f *testing.F) {
 		got := undname.NameOnly(raw)
 		if app := undname.AppendNameOnly(nil, []byte(raw)); string(app) != got {
 			t.Fatalf("NameOnly(%q) = %q, AppendNameOnly %q", raw, got, app)
+		}
+		if (got == "") != (raw == "") {
+			t.Fatalf("NameOnly(%q) = %q", raw, got)
 		}
 		if isPlain(got) && undname.NameOnly(got) != got {
 			t.Fatalf("%q gives %q, and that %q", raw, got, undname.NameOnly(got))

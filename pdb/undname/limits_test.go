@@ -116,6 +116,7 @@ func TestErrorOffsets(t *testing.T) {
 		"?@":            1,
 		"?x":            1,
 		"?x@@":          4,
+		"??0@QAE@XZ":    4,
 		"?x@@3":         5,
 		"?x@@3H":        6,
 		"?x@@3HAx":      7,

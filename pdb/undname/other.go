@@ -31,7 +31,7 @@ func foreign(raw string, nameOnly bool) (string, bool) {
 		options = append(options, demangle.NoParams)
 	}
 	s, err := demangle.ToString(raw, options...)
-	return s, err == nil && len(s) <= maxOutput
+	return s, err == nil && s != "" && len(s) <= maxOutput
 }
 
 // other is [Undecorate] for what is no name of C++ by itself.

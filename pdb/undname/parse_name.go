@@ -92,7 +92,19 @@ func (p *parser) qualify(component int32) int32 {
 	if p.problem != "" {
 		return 0
 	}
+	if inner == 0 && p.isStructor(component) {
+		return p.fail("class of a constructor or destructor expected")
+	}
 	return p.add(node{kind: kindQualified, a: component, b: head, c: inner})
+}
+
+// isStructor says that a component takes its name from the class around it.
+func (p *parser) isStructor(component int32) bool {
+	n := p.at(component)
+	if n.kind == kindTemplate {
+		n = p.at(n.a)
+	}
+	return n.kind == kindCtor || n.kind == kindDtor
 }
 
 // scope reads one scope: a namespace, class, function or block.

@@ -49,7 +49,9 @@ func (w *printer) function(n *node) {
 			w.str("[thunk]:")
 		}
 		w.qualified(n.a)
-		w.trim() // behind a const type of a conversion
+		if w.isConversion(n.a) {
+			w.trim() // behind a const type
+		}
 		w.thunk(n)
 		return
 	}
