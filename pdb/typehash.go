@@ -15,8 +15,8 @@ const (
 	hashScans      = 4        // lookups answered by a scan before an index is made
 	hashScanBuffer = 64 << 10
 	// maxProbes bounds the records one lookup reads. Real buckets hold some
-	// ten types; a forged one can hold all.
-	maxProbes = 4096
+	// ten types, 140 at most in a PDB of 2 million; a forged one can hold all.
+	maxProbes = 1024
 )
 
 // typeHash finds tags by name: the hash stream has the bucket of every type,
