@@ -207,9 +207,6 @@ func (s *shape) convention(t Type) {
 		s.left = "(" + name + " " + rest
 		return
 	}
-	if s.name != "" || s.left != "" {
-		name += " "
-	}
 	s.left = name + s.left
 }
 
