@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"runtime"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/symres/symres/internal/fixture"
@@ -208,6 +209,52 @@ func checkInside(t *testing.T, typ pdb.Type) {
 		}
 		if err != nil || m.Offset+size > whole {
 			t.Errorf("%v.%s: %d bytes at %d of %d, %v", typ, m.Name(), size, m.Offset, whole, err)
+		}
+	}
+}
+
+// TestTypes_concurrent: one File, many goroutines, what is built lazily included.
+func TestTypes_concurrent(t *testing.T) {
+	data := fixture.Bytes(t, "nt/x64/ntkrnlmp.pdb")
+	f, err := pdb.New(bytes.NewReader(data), int64(len(data)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := describe(t, typeNamed(t, f, "_MMVAD_SHORT"))
+	if f, err = pdb.New(bytes.NewReader(data), int64(len(data))); err != nil {
+		t.Fatal(err)
+	}
+	var group sync.WaitGroup
+	for i := range 8 {
+		group.Go(func() {
+			for range 20 {
+				typ, err := f.TypeByName("_MMVAD_SHORT")
+				if err != nil || describe(t, typ) != want {
+					t.Errorf("goroutine %d: %v, %v", i, typ, err)
+					return
+				}
+				if _, err := f.TypeByName("nothing"); !errors.Is(err, pdb.ErrNotFound) {
+					t.Errorf("goroutine %d: %v", i, err)
+					return
+				}
+			}
+		})
+	}
+	group.Wait()
+	typ := typeNamed(t, f, "_EPROCESS")
+	if err := f.Close(); err != nil {
+		t.Fatal(err)
+	}
+	_, named := f.TypeByName("_EPROCESS")
+	_, field := typ.Field("Peb")
+	for _, err := range []error{named, field, lastError(typ.Members())} {
+		if !errors.Is(err, pdb.ErrClosed) {
+			t.Errorf("after Close: %v, want ErrClosed", err)
+		}
+	}
+	for _, err := range f.Types() {
+		if !errors.Is(err, pdb.ErrClosed) {
+			t.Errorf("Types after Close: %v, want ErrClosed", err)
 		}
 	}
 }
