@@ -22,7 +22,7 @@ var ErrMoreProblems = errors.New("pdb: more problems follow")
 func (f *File) Check() []error {
 	c := &checker{f: f}
 	for _, part := range []func() error{
-		f.check, c.container, c.info, c.header, c.sections, c.modules, c.contribs, c.publics,
+		f.check, c.container, c.info, c.header, c.sections, c.modules, c.symbols, c.contribs, c.publics, c.globals,
 	} {
 		if err := part(); err != nil {
 			c.add(err)

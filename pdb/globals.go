@@ -138,6 +138,9 @@ func (f *File) Resolve(sym Symbol) (Symbol, error) {
 		return sym, err
 	}
 	target, err := f.moduleSymbol(ms, sym.ref, sec)
+	if err == nil && !sym.Kind.refersTo(target.Kind) {
+		err = damage(ms.s.name, int64(sym.ref), "%v leads to a %v", sym.Kind, target.Kind)
+	}
 	if err != nil {
 		return sym, err
 	}

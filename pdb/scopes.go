@@ -123,8 +123,8 @@ func (f *File) walkModule(i int, pick func(*scopeWalk) (Symbol, bool, error), yi
 			return false, nil
 		}
 	}
-	if w.err == nil {
-		w.err = ms.bad
+	if ms.bad != nil && !fatal(w.err) {
+		w.err = ms.bad // records that make no sense follow from it
 	}
 	if fatal(w.err) {
 		return false, w.err
