@@ -312,7 +312,7 @@ func (f *File) SizeOf(sym Symbol) (uint32, error) {
 // reach returns the distance from a.key to the nearest of its bounds.
 func (f *File) reach(sec *sections, a around) (uint32, error) {
 	seg, off := a.key.seg(), a.key.off()
-	if seg == 0 || int(seg) > len(sec.orig) {
+	if !sec.has(seg) {
 		return 0, nil
 	}
 	end := sec.orig[seg-1].extent()
