@@ -10,6 +10,7 @@ import (
 type codeBuilder struct {
 	moduleCode
 	text   []byte    // becomes data
+	buf    []byte    // what the stream is read into
 	scopes []uint32  // open records: where an inline site lies in text, notSite for others
 	owners []addrKey // of the separated pieces, in the order of their records
 	cur    int       // the function that is open, or noFunction
@@ -25,6 +26,8 @@ const (
 // readLines13 reads the C13 line information.
 func (c *codeBuilder) readLines13(ms *modStream) error {
 	p := ms.lines13.parts()
+	p.w.ahead, p.w.own = readAhead, c.buf
+	defer func() { c.buf = p.w.own }()
 	for p.step() {
 		switch p.kind {
 		case partLines, partChecksums, partInlinees, partImports, partExports:
@@ -53,61 +56,35 @@ func (c *codeBuilder) readLines13(ms *modStream) error {
 	return p.err
 }
 
-// Kinds of records that matter to where code comes from (cvinfo.h).
-const (
-	recEnd           = 0x0006 // S_END
-	recInlineSiteEnd = 0x114E
-	recProcEnd       = 0x114F // S_PROC_ID_END
-	recThunk         = 0x1102
-	recBlock         = 0x1103
-	recWith          = 0x1104
-	recLProc         = 0x110F
-	recGProc         = 0x1110
-	recGManProc      = 0x112A
-	recLManProc      = 0x112B
-	recSepCode       = 0x1132
-	recLProcID       = 0x1146
-	recGProcID       = 0x1147
-	recInlineSite    = 0x114D
-	recLProcDPC      = 0x1155
-	recLProcDPCID    = 0x1156
-	recInlineSite2   = 0x115D
-
-	procHead  = 39
-	manHead   = 41
-	thunkHead = 25
-	sepHead   = 32
-)
-
 // readSymbols walks the symbol records.
 func (c *codeBuilder) readSymbols(ms *modStream) error {
 	r := ms.symbols.records()
+	r.w.ahead, r.w.own = readAhead, c.buf
 	for r.step() {
 		c.symbol(r.rec, r.off)
 	}
 	c.closeAll()
+	c.buf = r.w.own
 	return r.err
 }
 
 // symbol takes one record.
 func (c *codeBuilder) symbol(rec []byte, off uint32) {
-	switch u16(rec, 2) {
-	case recGProc, recLProc, recGProcID, recLProcID, recLProcDPC, recLProcDPCID:
-		c.proc(rec, off, procHead)
-	case recGManProc, recLManProc:
-		c.proc(rec, off, manHead)
-	case recThunk:
-		c.thunk(rec, off)
-	case recSepCode:
-		c.sepCode(rec, off)
-	case recInlineSite:
+	switch kind := Kind(u16(rec, 2)); {
+	case kind == kindInlineSite:
 		c.site(rec, 16)
-	case recInlineSite2:
+	case kind == kindInlineSite2:
 		c.site(rec, 20)
-	case recBlock, recWith:
-		c.open(notSite)
-	case recEnd, recProcEnd, recInlineSiteEnd:
+	case kind.closes():
 		c.close()
+	case kind == KindSepCode:
+		c.sepCode(rec, off)
+	case kind.IsProc(), kind == KindThunk32, kind == KindThunk32ST:
+		if sym, ok := parseSymbol(rec); ok {
+			c.begin(function{off: sym.Offset, seg: sym.Segment, size: sym.Size, rec: off}, sym.name)
+		}
+	case kind.opens():
+		c.open(notSite)
 	}
 }
 
@@ -123,26 +100,13 @@ func (c *codeBuilder) begin(fn function, name []byte) {
 	c.open(notSite)
 }
 
-func (c *codeBuilder) proc(rec []byte, off uint32, head int) {
-	if len(rec) < head {
-		return
-	}
-	c.begin(function{off: u32(rec, 32), seg: u16(rec, 36), size: u32(rec, 16), rec: off}, untilNUL(rec[head:]))
-}
-
-func (c *codeBuilder) thunk(rec []byte, off uint32) {
-	if len(rec) < thunkHead {
-		return
-	}
-	c.begin(function{off: u32(rec, 16), seg: u16(rec, 20), size: uint32(u16(rec, 22)), rec: off}, untilNUL(rec[thunkHead:]))
-}
-
 // sepCode adds a separated piece, which stands inside its function or behind it.
 func (c *codeBuilder) sepCode(rec []byte, off uint32) {
-	if len(rec) < sepHead {
+	sym, ok := parseSymbol(rec)
+	if !ok {
 		return
 	}
-	fn := function{off: u32(rec, 20), seg: u16(rec, 28), size: u32(rec, 12), rec: off, chunk: 1}
+	fn := function{off: sym.Offset, seg: sym.Segment, size: sym.Size, rec: off, chunk: 1}
 	c.owners = append(c.owners, makeKey(u16(rec, 30), u32(rec, 24)))
 	if len(c.scopes) == 0 {
 		c.begin(fn, nil)

@@ -41,6 +41,8 @@ type File struct {
 	code     lazy[moduleCodes]
 	modNames lazy[map[string]int]
 	idNames  stringCache
+	codeMap  lazy[codeMap]
+	lookups  atomic.Uint32 // addresses looked up before codeMap was made
 	types    lazy[typeTable]
 	ids      lazy[typeTable]
 
@@ -86,6 +88,7 @@ func newFile(src source, size int64) (*File, error) {
 	if f.msf, err = openMSF(&guard{src: src, closed: &f.closed}, size); err != nil {
 		return nil, err
 	}
+	_, f.msf.copies = src.(*pread)
 	if f.info, err = loadInfo(f.msf); err != nil {
 		return nil, err
 	}

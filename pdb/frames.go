@@ -61,11 +61,11 @@ func (f *File) codeAt(rva uint32) (c *moduleCode, seg uint16, off uint32, err er
 	if !ok {
 		return nil, 0, 0, nil
 	}
-	con, ok, err := f.contribAt(seg, off)
+	mod, ok, err := f.moduleOf(seg, off)
 	if err != nil || !ok {
 		return nil, 0, 0, err
 	}
-	c, err = f.moduleCode(int(con.mod))
+	c, err = f.moduleCode(mod)
 	return c, seg, off, err
 }
 

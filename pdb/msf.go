@@ -28,6 +28,7 @@ const (
 // after openMSF and safe for concurrent use.
 type msf struct {
 	src       source
+	copies    bool  // a view costs a copy of more than is asked for
 	size      int64 // of the file
 	shift     uint8 // block size is 1<<shift
 	blocks    uint32

@@ -143,6 +143,11 @@ type walker struct {
 	s   *stream
 	off uint32 // of buf in the stream
 	buf []byte
+	// ahead asks for bytes to be read so many at a time into memory of the
+	// walker's own where the source has no views to give for nothing. The
+	// bytes of a span are then good until the next one only.
+	ahead uint32
+	own   []byte
 }
 
 // span returns n bytes at off: a view where they lie together, a copy where a
@@ -157,6 +162,9 @@ func (w *walker) span(off, n uint32) ([]byte, error) {
 	if n == 0 {
 		return nil, nil
 	}
+	if w.ahead != 0 && w.s.m.copies {
+		return w.fill(off, n)
+	}
 	run, err := w.s.run(off)
 	if err != nil {
 		return nil, err
@@ -166,6 +174,26 @@ func (w *walker) span(off, n uint32) ([]byte, error) {
 		return run[:n:n], nil
 	}
 	return w.s.bytes(off, n)
+}
+
+// readAhead is how much a walk over a large part of the file reads at a time.
+const readAhead = 256 << 10
+
+// fill reads the bytes at off, and those behind them, into the walker's memory.
+func (w *walker) fill(off, n uint32) ([]byte, error) {
+	if n > maxAlloc {
+		return nil, damage(w.s.name, int64(off), "%d bytes in one piece are too many", n)
+	}
+	size := max(n, min(w.ahead, w.s.size-off))
+	if uint32(cap(w.own)) < size {
+		w.own = make([]byte, size)
+	}
+	w.buf = nil
+	if err := w.s.read(w.own[:size], off); err != nil {
+		return nil, err
+	}
+	w.off, w.buf = off, w.own[:size]
+	return w.buf[:n:n], nil
 }
 
 // ReadAt implements [io.ReaderAt] over the stream.
