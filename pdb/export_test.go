@@ -53,3 +53,17 @@ func (x *Index) Bytes() int {
 
 // Addresses returns the sorted addresses of the index.
 func (x *Index) Addresses() []uint32 { return x.addrs }
+
+// TypeBucket returns how many types share the bucket of a name.
+func (f *File) TypeBucket(name string) (int, error) {
+	t, err := f.loadTypes()
+	if err != nil {
+		return 0, err
+	}
+	h, err := t.hash.get(t.loadHash)
+	if err != nil || h.bad != nil {
+		return 0, err
+	}
+	types, err := h.bucket(hashName(name))
+	return len(types), err
+}

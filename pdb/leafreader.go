@@ -87,6 +87,16 @@ func (r *leafReader) attrTI() (attr uint16, ti uint32) {
 	return r.u16(), r.u32()
 }
 
+// tiAttr reads a type index and attributes, whose order is that of the form:
+// in the records of types it is the other way round than in field lists.
+func (r *leafReader) tiAttr() (ti uint32, attr uint16) {
+	if r.narrow {
+		attr = r.u16()
+		return r.ti(), attr
+	}
+	return r.ti(), r.u16()
+}
+
 // name reads a name. One without its NUL ends with the record.
 func (r *leafReader) name() []byte {
 	if r.short {

@@ -35,6 +35,8 @@ type typeTable struct {
 	keySize, buckets uint32
 	vals, pairs, adj typePart
 	index, walked    lazy[typeIndex]
+	hash             lazy[typeHash]
+	unhashed         lazy[[]uint64]
 }
 
 // typePart is a part of the hash stream.

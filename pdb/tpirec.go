@@ -50,20 +50,60 @@ func (t *typeTable) record(ti uint32) ([]byte, error) {
 
 // seek walks from the entry at or below ti.
 func (t *typeTable) seek(index *typeIndex, ti uint32) ([]byte, error) {
-	i, found := slices.BinarySearchFunc(index.at, ti, func(e typeEntry, ti uint32) int { return cmp.Compare(e.ti, ti) })
-	if !found {
-		i--
-	}
+	i := index.find(ti)
 	if i < 0 {
 		return nil, cmp.Or(index.bad, t.bad(ti, "has no record"))
 	}
-	w := t.records(index.at[i])
+	return t.walkTo(ti, index, t.records(index.at[i]))
+}
+
+// find returns the number of the entry at or below ti, -1 if there is none.
+func (x *typeIndex) find(ti uint32) int {
+	i, found := slices.BinarySearchFunc(x.at, ti, func(e typeEntry, ti uint32) int { return cmp.Compare(e.ti, ti) })
+	if !found {
+		i--
+	}
+	return i
+}
+
+func (t *typeTable) walkTo(ti uint32, index *typeIndex, w typeWalk) ([]byte, error) {
 	for w.step() {
 		if w.ti == ti {
 			return w.rec, nil
 		}
 	}
 	return nil, cmp.Or(w.err, index.bad, t.bad(ti, "has no record"))
+}
+
+// peek is record for a question that looks at many records far apart, each
+// once: it reads what lies between two entries of the index into buf, where
+// the record stays until the next peek, and leaves no frames behind.
+func (t *typeTable) peek(ti uint32, buf *[]byte) ([]byte, error) {
+	index, err := t.index.get(t.readIndex)
+	if err != nil {
+		return nil, err
+	}
+	i := index.find(ti)
+	if i < 0 || ti >= t.end {
+		return nil, cmp.Or(index.bad, t.bad(ti, "has no record"))
+	}
+	w := t.records(index.at[i])
+	end := t.stop
+	if i+1 < len(index.at) {
+		end = t.recs + index.at[i+1].off
+	}
+	off := t.recs + index.at[i].off
+	n := min(end-off, maxTypeStep)
+	*buf = slices.Grow((*buf)[:0], int(n))[:n]
+	if err := t.s.read(*buf, off); err != nil {
+		return nil, err
+	}
+	w.w.off, w.w.buf = off, *buf
+	rec, err := t.walkTo(ti, index, w)
+	if err != nil && !fatal(err) {
+		return t.record(ti) // which knows what to do about a bad index
+	}
+	return rec, err
 }
 
 // readIndex reads the index of the file, or walks all records when it has
@@ -150,7 +190,7 @@ func (t *typeTable) walk() (*typeIndex, error) {
 // typeWalk walks type records. It belongs to one goroutine.
 //
 //	for w := t.records(from); w.step(); {
-//		use w.ti, w.leaf(), w.rec
+//		use w.ti, w.off, w.rec
 //	}
 //	if w.err != nil ...
 type typeWalk struct {
@@ -167,9 +207,6 @@ type typeWalk struct {
 func (t *typeTable) records(from typeEntry) typeWalk {
 	return typeWalk{t: t, w: walker{s: t.s}, next: from}
 }
-
-// leaf returns the leaf of the record as it stands.
-func (w *typeWalk) leaf() Leaf { return Leaf(u16(w.rec, 2)) }
 
 // step moves to the next record. It reports false after the last one and
 // after damage, which is in err.
