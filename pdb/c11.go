@@ -37,16 +37,16 @@ func (c *codeBuilder) readLines11(ms *modStream) error {
 	}
 	for i := range nSegs {
 		first, last := u32(b, segs+i*8), u32(b, segs+i*8+4)
-		block := lineBlock{off: first, seg: u16(b, segs+nSegs*8+i*2), at: uint32(len(c.text))}
 		if last < first {
 			continue
 		}
-		block.size = last - first + 1
+		code := place{off: first, size: last - first + 1, seg: u16(b, segs+nSegs*8+i*2)}
+		block := lineBlock{at: uint32(len(c.text))}
 		for j, at := range files {
-			c.oldRuns(b, at, uint32(j)|oldFile, block)
+			c.oldRuns(b, at, uint32(j)|oldFile, code)
 		}
 		block.n = uint32(len(c.text)) - block.at
-		c.blocks = append(c.blocks, block)
+		c.blocks, c.blockAt = append(c.blocks, block), append(c.blockAt, code)
 	}
 	return nil
 }
@@ -72,9 +72,9 @@ func (c *codeBuilder) oldName(b []byte, at uint32, i int) {
 	c.text = append(c.text, name...)
 }
 
-// oldRuns writes the lines that a file has in the segment of a block, in the
+// oldRuns writes the lines that a file has in one segment, in the
 // form C13 has them.
-func (c *codeBuilder) oldRuns(b []byte, at, file uint32, block lineBlock) {
+func (c *codeBuilder) oldRuns(b []byte, at, file uint32, code place) {
 	if uint64(at)+4 > uint64(len(b)) {
 		return
 	}
@@ -84,11 +84,11 @@ func (c *codeBuilder) oldRuns(b []byte, at, file uint32, block lineBlock) {
 	}
 	for i := range n {
 		lines := u32(b, int(at)+4+i*4)
-		if uint64(lines)+4 > uint64(len(b)) || u16(b, int(lines)) != block.seg {
+		if uint64(lines)+4 > uint64(len(b)) || u16(b, int(lines)) != code.seg {
 			continue
 		}
 		if count := u16(b, int(lines)+2); uint64(lines)+4+uint64(count)*6 <= uint64(len(b)) {
-			c.oldRun(b[lines+4:], int(count), file, block.off)
+			c.oldRun(b[lines+4:], int(count), file, code.off)
 		}
 	}
 }

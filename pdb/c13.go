@@ -59,12 +59,11 @@ func (p *partWalk) bytes() ([]byte, error) { return p.w.span(p.data.off, p.data.
 //	lines from one file: u32 place of its checksum, u32 lines, u32 bytes;
 //	for each line u32 offset, u32 line and flags; with columns u16 start, u16 end
 //
-// lineBlock keeps where its runs of lines lie in moduleCode.data.
+// lineBlock keeps where its runs of lines lie in moduleCode.data; where its code
+// lies is kept beside it.
 type lineBlock struct {
-	off, size uint32 // code
-	at, n     uint32 // the runs of lines
-	seg       uint16
-	columns   bool
+	at, n   uint32 // the runs of lines
+	columns bool
 }
 
 const (
@@ -110,62 +109,69 @@ func (r lineRow) endLine() uint32 {
 // statement reports whether the row is a statement rather than an expression.
 func (r lineRow) statement() bool { return r.flags>>31 != 0 }
 
-// runs calls visit for each run of lines of a block: the place of its file,
-// the rows and, where the block has them, the columns. It stops at the first
-// run that does not fit.
-func (c *moduleCode) runs(b lineBlock, visit func(file uint32, rows, columns string)) {
-	for p := c.data[b.at:][:b.n]; len(p) >= runHead; {
-		n, size := le32str(p, 4), le32str(p, 8)
-		if size < runHead || uint64(size) > uint64(len(p)) || uint64(n)*8 > uint64(size-runHead) {
-			return
-		}
-		rows, columns := p[runHead:][:n*8], ""
-		if b.columns && uint64(size) == runHead+12*uint64(n) {
-			columns = p[runHead+n*8 : size]
-		}
-		visit(le32str(p, 0), rows, columns)
-		p = p[size:]
-	}
+// lineRuns walks the runs of lines of a block. It stops at the first one that
+// does not fit.
+type lineRuns struct {
+	rest    string
+	wide    bool // the block has columns
+	file    uint32
+	rows    string
+	columns string // of the rows, or none
 }
 
-// rowAt returns row i of a run.
-func rowAt(file uint32, rows, columns string, i int) lineRow {
-	r := lineRow{off: le32str(rows, i*8), flags: le32str(rows, i*8+4), file: file}
-	if columns != "" {
-		c := le32str(columns, i*4)
-		r.column, r.endCol = uint16(c), uint16(c>>16)
-	}
-	return r
+func (c *moduleCode) runs(b lineBlock) lineRuns {
+	return lineRuns{rest: c.data[b.at:][:b.n], wide: b.columns}
 }
 
-// find returns the row that covers off of the block, and where the next one
-// starts. Runs of several files interleave: the row is the one with the highest
+func (r *lineRuns) step() bool {
+	p := r.rest
+	if len(p) < runHead {
+		return false
+	}
+	n, size := le32str(p, 4), le32str(p, 8)
+	if size < runHead || uint64(size) > uint64(len(p)) || uint64(n)*8 > uint64(size-runHead) {
+		return false
+	}
+	r.file, r.rows, r.columns, r.rest = le32str(p, 0), p[runHead:][:n*8], "", p[size:]
+	if r.wide && uint64(size) == runHead+12*uint64(n) {
+		r.columns = p[runHead+n*8 : size]
+	}
+	return true
+}
+
+// row returns row i of the run.
+func (r *lineRuns) row(i int) lineRow {
+	row := lineRow{off: le32str(r.rows, i*8), flags: le32str(r.rows, i*8+4), file: r.file}
+	if r.columns != "" {
+		c := le32str(r.columns, i*4)
+		row.column, row.endCol = uint16(c), uint16(c>>16)
+	}
+	return row
+}
+
+// row returns the row that covers off of a block. Runs of several files interleave: the row is the one with the highest
 // offset at or below off, wherever it stands. Of several at one offset the first
 // is the line of the byte there, the last that of the bytes behind it; so does
 // dbghelp (measured).
-func (c *moduleCode) find(b lineBlock, off uint32) (best lineRow, end uint32, ok bool) {
-	end = b.size
-	c.runs(b, func(file uint32, rows, columns string) {
-		for i := range len(rows) / 8 {
-			at := le32str(rows, i*8)
-			if at > off {
-				end = min(end, at)
-			} else if !ok || at > best.off || at == best.off && at < off {
-				best, ok = rowAt(file, rows, columns, i), true
+func (c *moduleCode) row(b lineBlock, off uint32) (best lineRow, ok bool) {
+	for r := c.runs(b); r.step(); {
+		for i := range len(r.rows) / 8 {
+			if at := le32str(r.rows, i*8); at <= off && (!ok || at > best.off || at == best.off && at < off) {
+				best, ok = r.row(i), true
 			}
 		}
-	})
-	return best, end, ok
+	}
+	return best, ok
 }
 
 // rows returns all rows of a block by their offset.
 func (c *moduleCode) rows(b lineBlock) []lineRow {
 	var list []lineRow
-	c.runs(b, func(file uint32, rows, columns string) {
-		for i := range len(rows) / 8 {
-			list = append(list, rowAt(file, rows, columns, i))
+	for r := c.runs(b); r.step(); {
+		for i := range len(r.rows) / 8 {
+			list = append(list, r.row(i))
 		}
-	})
+	}
 	slices.SortStableFunc(list, func(a, b lineRow) int { return cmp.Compare(a.off, b.off) })
 	return list
 }
@@ -226,9 +232,9 @@ func (c *codeBuilder) lines(b []byte) {
 	if len(b) < blockHead {
 		return
 	}
+	c.blockAt = append(c.blockAt, place{off: u32(b, 0), seg: u16(b, 4), size: u32(b, 8)})
 	c.blocks = append(c.blocks, lineBlock{
-		off: u32(b, 0), seg: u16(b, 4), columns: u16(b, 6)&haveColumn != 0, size: u32(b, 8),
-		at: uint32(len(c.text)), n: uint32(len(b) - blockHead),
+		at: uint32(len(c.text)), n: uint32(len(b) - blockHead), columns: u16(b, 6)&haveColumn != 0,
 	})
 	c.text = append(c.text, b[blockHead:]...)
 }

@@ -1,6 +1,9 @@
 package pdb
 
-import "sync"
+import (
+	"sync"
+	"sync/atomic"
+)
 
 // moduleCodes holds what was read of the code of each module.
 type moduleCodes struct {
@@ -12,18 +15,23 @@ type moduleCodes struct {
 // inlined into them, and lines. All of it comes from one walk over the stream of
 // the module. It holds no pointers but to its few parts, and no more bytes than
 // the stream; annotations and lines are kept as they lie in the file and are
-// decoded for the function that is asked for. It is immutable and needs the
-// file no more.
+// decoded for the function that is asked for. But for the handles it is
+// immutable. It needs the file no more.
 type moduleCode struct {
 	data     string
-	funcs    []function   // by address; the first of equal ones is the first in the file
-	blocks   []lineBlock  // by address, likewise
+	funcs    []function
+	funcAt   places
+	blocks   []lineBlock
+	blockAt  places
 	files    []sourceFile // by place
 	inlinees []inlinee    // by id
 	imports  []importedIDs
 	ids      []uint32
 	exports  []exportedID // by local number
 	bad      error        // the first damage found; what is there is good
+
+	// Handles of names, once they were asked for.
+	fileNames, inlineeNames []atomic.Uint32
 }
 
 // function is a function, a thunk or a separated piece of a function.
@@ -32,24 +40,14 @@ type moduleCode struct {
 // children: u32 id of the function that was inlined, u32 end of its children,
 // u32 bytes of annotations, annotations.
 type function struct {
-	off, size  uint32
 	name, nlen uint32 // in data
 	sites, end uint32 // in data
 	rec        uint32 // offset of the record in the module stream
 	owner      uint32 // of a separated piece: index of its function
-	seg        uint16
 	chunk      uint16 // of a separated piece: its number, from 1
 }
 
 const siteHead = 12
-
-func (fn *function) key() addrKey { return makeKey(fn.seg, fn.off) }
-
-func (b *lineBlock) key() addrKey { return makeKey(b.seg, b.off) }
-
-func (fn *function) covers(off uint32) bool { return off >= fn.off && off-fn.off < fn.size }
-
-func (b *lineBlock) covers(off uint32) bool { return off >= b.off && off-b.off < b.size }
 
 // moduleCode returns what module i, counted from 0, says about its code.
 func (f *File) moduleCode(i int) (*moduleCode, error) {

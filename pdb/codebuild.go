@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"encoding/binary"
 	"slices"
+	"sync/atomic"
 )
 
 // codeBuilder collects a [moduleCode].
@@ -81,7 +82,7 @@ func (c *codeBuilder) symbol(rec []byte, off uint32) {
 		c.sepCode(rec, off)
 	case kind.IsProc(), kind == KindThunk32, kind == KindThunk32ST:
 		if sym, ok := parseSymbol(rec); ok {
-			c.begin(function{off: sym.Offset, seg: sym.Segment, size: sym.Size, rec: off}, sym.name)
+			c.begin(function{rec: off}, sym)
 		}
 	case kind.opens():
 		c.open(notSite)
@@ -89,14 +90,19 @@ func (c *codeBuilder) symbol(rec []byte, off uint32) {
 }
 
 // begin adds a function. What was open before was never closed.
-func (c *codeBuilder) begin(fn function, name []byte) {
+func (c *codeBuilder) begin(fn function, sym Symbol) {
 	c.closeAll()
-	fn.name, fn.nlen = uint32(len(c.text)), uint32(len(name))
-	c.text = append(c.text, name...)
+	fn.name, fn.nlen = uint32(len(c.text)), uint32(len(sym.name))
+	c.text = append(c.text, sym.name...)
 	fn.sites = uint32(len(c.text))
 	fn.end = fn.sites
 	c.cur = len(c.funcs)
+	c.add(fn, sym)
+}
+
+func (c *codeBuilder) add(fn function, sym Symbol) {
 	c.funcs = append(c.funcs, fn)
+	c.funcAt = append(c.funcAt, place{off: sym.Offset, size: sym.Size, seg: sym.Segment})
 	c.open(notSite)
 }
 
@@ -106,14 +112,13 @@ func (c *codeBuilder) sepCode(rec []byte, off uint32) {
 	if !ok {
 		return
 	}
-	fn := function{off: sym.Offset, seg: sym.Segment, size: sym.Size, rec: off, chunk: 1}
+	fn := function{rec: off, chunk: 1}
 	c.owners = append(c.owners, makeKey(u16(rec, 30), u32(rec, 24)))
 	if len(c.scopes) == 0 {
-		c.begin(fn, nil)
+		c.begin(fn, sym)
 		return
 	}
-	c.funcs = append(c.funcs, fn)
-	c.open(notSite)
+	c.add(fn, sym)
 }
 
 // site adds an inline site. Outside of a function it has no meaning.
@@ -156,21 +161,26 @@ func (c *codeBuilder) closeAll() {
 // finish sorts what was collected and copies it, so that the builder can be
 // used again.
 func (c *codeBuilder) finish() *moduleCode {
-	slices.SortStableFunc(c.funcs, func(a, b function) int { return cmp.Compare(a.key(), b.key()) })
+	sortPlaces(c.funcAt, c.funcs)
 	c.adopt()
-	slices.SortStableFunc(c.blocks, func(a, b lineBlock) int { return cmp.Compare(a.key(), b.key()) })
+	sortPlaces(c.blockAt, c.blocks)
 	slices.SortStableFunc(c.inlinees, func(a, b inlinee) int { return cmp.Compare(a.id, b.id) })
 	slices.SortStableFunc(c.exports, func(a, b exportedID) int { return cmp.Compare(a.local, b.local) })
 	return &moduleCode{
 		data:     string(c.text),
 		funcs:    slices.Clone(c.funcs),
+		funcAt:   slices.Clone(c.funcAt),
 		blocks:   slices.Clone(c.blocks),
+		blockAt:  slices.Clone(c.blockAt),
 		files:    slices.Clone(c.files),
 		inlinees: slices.Clone(c.inlinees),
 		imports:  slices.Clone(c.imports),
 		ids:      slices.Clone(c.ids),
 		exports:  slices.Clone(c.exports),
 		bad:      c.bad,
+
+		fileNames:    make([]atomic.Uint32, len(c.files)),
+		inlineeNames: make([]atomic.Uint32, len(c.inlinees)),
 	}
 }
 
@@ -178,7 +188,8 @@ func (c *codeBuilder) finish() *moduleCode {
 func (c *codeBuilder) reset() {
 	c.text, c.scopes, c.owners = c.text[:0], c.scopes[:0], c.owners[:0]
 	m := &c.moduleCode
-	m.funcs, m.blocks, m.files, m.inlinees = m.funcs[:0], m.blocks[:0], m.files[:0], m.inlinees[:0]
+	m.funcs, m.funcAt, m.blocks, m.blockAt = m.funcs[:0], m.funcAt[:0], m.blocks[:0], m.blockAt[:0]
+	m.files, m.inlinees = m.files[:0], m.inlinees[:0]
 	m.imports, m.ids, m.exports, m.bad = m.imports[:0], m.ids[:0], m.exports[:0], nil
 	c.cur = noFunction
 }
@@ -200,8 +211,7 @@ func (c *codeBuilder) adopt() {
 	for n, i := range pieces {
 		fn := &c.funcs[i]
 		fn.chunk = 0
-		owner, ok := slices.BinarySearchFunc(c.funcs, c.owners[n], func(fn function, k addrKey) int { return cmp.Compare(fn.key(), k) })
-		if ok && owner != i {
+		if owner := c.funcAt.exact(c.owners[n]); owner >= 0 && owner != i {
 			numbers[owner]++
 			fn.owner, fn.chunk = uint32(owner), numbers[owner]
 		}

@@ -10,7 +10,7 @@ func (f *File) CodeRanges() ([][2]uint32, error) {
 	}
 	var list [][2]uint32
 	err = f.eachCode(func(c *moduleCode) error {
-		for _, fn := range c.funcs {
+		for _, fn := range c.funcAt {
 			if rva, ok := sec.place(fn.seg, fn.off); ok && fn.size > 0 {
 				list = append(list, [2]uint32{rva, fn.size})
 			}
@@ -38,14 +38,14 @@ func (f *File) HasLengthOffset(rva uint32) ([]bool, error) {
 	if err != nil || c == nil {
 		return nil, err
 	}
-	fn := c.functionAt(seg, off)
+	fn, into := c.functionAt(seg, off)
 	if fn == nil {
 		return nil, nil
 	}
 	var list []bool
 	for at, end := fn.sites, fn.end; end-at >= siteHead; {
 		s := c.site(at)
-		if _, ok := s.at(c, 0, off-fn.off); !ok {
+		if _, ok := s.at(0, into); !ok {
 			at = s.end
 			continue
 		}
@@ -77,7 +77,7 @@ func (f *File) CheckSites() (n int, err error) {
 	err = f.eachCode(func(c *moduleCode) error {
 		for i := range c.funcs {
 			fn := &c.funcs[i]
-			if err := c.checkSites(fn.sites, fn.end, []InlineRange{{End: fn.size}}, &n); err != nil {
+			if err := c.checkSites(fn.sites, fn.end, []InlineRange{{End: c.funcAt[i].size}}, &n); err != nil {
 				return fmt.Errorf("%s: %w", c.name(fn), err)
 			}
 		}
@@ -124,8 +124,8 @@ func (f *File) LineBlocksAt(rva uint32) (n int, err error) {
 	if err != nil || c == nil {
 		return 0, err
 	}
-	for i := range c.blocks {
-		if c.blocks[i].seg == seg && c.blocks[i].covers(off) {
+	for _, b := range c.blockAt {
+		if b.seg == seg && b.covers(off) {
 			n++
 		}
 	}

@@ -1,9 +1,6 @@
 package pdb
 
-import (
-	"cmp"
-	"slices"
-)
+import "slices"
 
 // Frame is a function an address lies in, and where in its source.
 type Frame struct {
@@ -31,7 +28,7 @@ func (f *File) AppendFrames(dst []Frame, rva uint32) ([]Frame, error) {
 	if err != nil || c == nil {
 		return dst, err
 	}
-	fn := c.functionAt(seg, off)
+	fn, into := c.functionAt(seg, off)
 	pos, hasLine := c.posAt(seg, off)
 	if fn == nil && !hasLine {
 		return dst, nil
@@ -40,7 +37,7 @@ func (f *File) AppendFrames(dst []Frame, rva uint32) ([]Frame, error) {
 	outer := Frame{Line: pos.line, Column: pos.column}
 	if fn != nil {
 		outer.Function = c.name(fn)
-		if dst, err = f.inlined(dst, c, fn, off-fn.off); err != nil {
+		if dst, err = f.inlined(dst, c, fn, into); err != nil {
 			return dst[:start], err
 		}
 		slices.Reverse(dst[start:])
@@ -69,31 +66,14 @@ func (f *File) codeAt(rva uint32) (c *moduleCode, seg uint16, off uint32, err er
 	return c, seg, off, err
 }
 
-// maxOverlap is how many functions or line blocks that begin before an address
-// but end before it, too, are passed over to find one that covers it.
-const maxOverlap = 16
-
-// covering returns the last item that covers an address, the first of those
-// that begin at one place. The items are in the order of their addresses.
-func covering[T any](list []T, want addrKey, key func(*T) addrKey, covers func(*T, uint32) bool) *T {
-	n, _ := slices.BinarySearchFunc(list, want+1, func(item T, k addrKey) int { return cmp.Compare(key(&item), k) })
-	for i := n - 1; i >= 0 && i >= n-maxOverlap && key(&list[i]).seg() == want.seg(); i-- {
-		if covers(&list[i], want.off()) {
-			for i > 0 && key(&list[i-1]) == key(&list[i]) && covers(&list[i-1], want.off()) {
-				i--
-			}
-			return &list[i]
-		}
+// functionAt returns the function at an address and how far into it the address
+// is, nil where there is none.
+func (c *moduleCode) functionAt(seg uint16, off uint32) (*function, uint32) {
+	i := c.funcAt.find(seg, off)
+	if i < 0 {
+		return nil, 0
 	}
-	return nil
-}
-
-func (c *moduleCode) functionAt(seg uint16, off uint32) *function {
-	return covering(c.funcs, makeKey(seg, off), (*function).key, (*function).covers)
-}
-
-func (c *moduleCode) blockAt(seg uint16, off uint32) *lineBlock {
-	return covering(c.blocks, makeKey(seg, off), (*lineBlock).key, (*lineBlock).covers)
+	return &c.funcs[i], off - c.funcAt[i].off
 }
 
 // name returns the name of a function, for a separated piece that of its owner.
@@ -106,15 +86,12 @@ func (c *moduleCode) name(fn *function) string {
 
 // posAt returns the line of the function itself at an address.
 func (c *moduleCode) posAt(seg uint16, off uint32) (sourcePos, bool) {
-	b := c.blockAt(seg, off)
-	if b == nil {
+	i := c.blockAt.find(seg, off)
+	if i < 0 {
 		return sourcePos{}, false
 	}
-	row, _, ok := c.find(*b, off-b.off)
-	if !ok || row.line() == 0 {
-		return sourcePos{}, false
-	}
-	return sourcePos{file: row.file, line: row.line(), column: uint32(row.column)}, true
+	row, ok := c.row(c.blocks[i], off-c.blockAt[i].off)
+	return sourcePos{file: row.file, line: row.line(), column: uint32(row.column)}, ok && row.line() != 0
 }
 
 // inlined appends the inlined functions at off of a function, outermost first.
@@ -125,25 +102,34 @@ func (f *File) inlined(dst []Frame, c *moduleCode, fn *function, off uint32) ([]
 	}
 	for end-at >= siteHead {
 		s := c.site(at)
-		pos, ok := s.at(c, chunk, off)
+		pos, ok := s.at(chunk, off)
 		if !ok {
 			at = s.end
 			continue
 		}
-		frame := Frame{Line: pos.line, Column: pos.column, Inlined: true}
-		var err error
-		if frame.Function, err = f.inlineeName(c, s.id); err != nil {
+		frame, err := f.inlineFrame(c, s.id, pos)
+		if err != nil {
 			return dst, err
-		}
-		if pos.file != noFile {
-			if frame.File, err = f.fileName(c, pos.file); err != nil {
-				return dst, err
-			}
 		}
 		dst = append(dst, frame)
 		at, end = s.children, s.end
 	}
 	return dst, nil
+}
+
+// inlineFrame describes an inlined function; pos counts from its beginning.
+// What the module does not say about it stays empty.
+func (f *File) inlineFrame(c *moduleCode, id uint32, pos sourcePos) (frame Frame, err error) {
+	i := c.inlinee(id)
+	frame = Frame{Column: pos.column, Inlined: true}
+	if frame.Function, err = f.inlineeName(c, i, id); err != nil || i < 0 {
+		return frame, err
+	}
+	if frame.Line = pos.line + c.inlinees[i].line; pos.file == noFile {
+		pos.file = c.inlinees[i].file
+	}
+	frame.File, err = f.fileName(c, pos.file)
+	return frame, err
 }
 
 // inlineSite is an inline site in moduleCode.data.
@@ -163,27 +149,11 @@ func (c *moduleCode) site(at uint32) inlineSite {
 
 // at returns the position at an offset of the function; ok is false where the
 // site has no code there. Of ranges that overlap, the last counts.
-func (s *inlineSite) at(c *moduleCode, chunk, off uint32) (pos sourcePos, ok bool) {
+func (s *inlineSite) at(chunk, off uint32) (pos sourcePos, ok bool) {
 	for a := runAnnotations(s.annotations); a.step(); {
 		if a.out.chunk == chunk && off >= a.out.start && off < a.out.end {
 			pos, ok = a.out.pos, true
 		}
 	}
-	if !ok {
-		return pos, false
-	}
-	return c.sourceOf(s.id, pos), true
-}
-
-// sourceOf makes a position that counts from the beginning of an inlined
-// function one in its file. Without that beginning it is not known.
-func (c *moduleCode) sourceOf(id uint32, pos sourcePos) sourcePos {
-	i, ok := slices.BinarySearchFunc(c.inlinees, id, func(i inlinee, id uint32) int { return cmp.Compare(i.id, id) })
-	if !ok {
-		return sourcePos{file: noFile}
-	}
-	if pos.line += c.inlinees[i].line; pos.file == noFile {
-		pos.file = c.inlinees[i].file
-	}
-	return pos
+	return pos, ok
 }

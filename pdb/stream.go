@@ -176,6 +176,14 @@ func (w *walker) span(off, n uint32) ([]byte, error) {
 	return w.s.bytes(off, n)
 }
 
+// held returns what the walker has from off on, without reading.
+func (w *walker) held(off uint32) []byte {
+	if d := off - w.off; off >= w.off && d < uint32(len(w.buf)) {
+		return w.buf[d:]
+	}
+	return nil
+}
+
 // readAhead is how much a walk over a large part of the file reads at a time.
 const readAhead = 256 << 10
 
