@@ -108,7 +108,7 @@ func (f *File) fileName(c *moduleCode, at uint32) (string, error) {
 		return "", nil
 	}
 	if own := c.files[i].own; own != 0 {
-		return c.data[c.files[i].name:][:own], nil
+		return string(c.old[c.files[i].name:][:own]), nil
 	}
 	t, err := f.strings()
 	if err != nil {

@@ -280,12 +280,6 @@ func (r *recordWalk) stepSlow() bool {
 	if off >= r.end || r.err != nil {
 		return false
 	}
-	if b := r.w.held(off); len(b) >= recordHead {
-		if n := uint32(u16(b, 0)) + lenField; n >= recordHead && n <= uint32(len(b)) && n <= r.end-off {
-			r.rec, r.off, r.next = b[:n:n], off, off+n
-			return true
-		}
-	}
 	n := uint32(recordHead)
 	if n <= r.end-off {
 		var head []byte

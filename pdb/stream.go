@@ -20,6 +20,7 @@ type stream struct {
 	size   uint32
 	start  uint32                  // index of its first block number in the directory
 	chunks []atomic.Pointer[chunk] // its block list, as far as it was needed
+	whole  atomic.Pointer[[]byte]  // all of it, once load has read it
 }
 
 func newStream(m *msf, num uint32, name string, size, start uint32) *stream {
@@ -94,6 +95,10 @@ func (s *stream) read(p []byte, off uint32) error {
 	if uint64(len(p)) > uint64(s.size) || !s.holds(off, uint32(len(p))) {
 		return s.short(off, uint32(min(uint64(len(p)), nilStream)))
 	}
+	if b := s.whole.Load(); b != nil {
+		copy(p, (*b)[off:])
+		return nil
+	}
 	for len(p) > 0 {
 		pos, n, err := s.extent(off, uint32(len(p)))
 		if err != nil {
@@ -125,6 +130,9 @@ func (s *stream) run(off uint32) ([]byte, error) {
 	if off >= s.size {
 		return nil, s.short(off, 1)
 	}
+	if b := s.whole.Load(); b != nil {
+		return (*b)[off:], nil
+	}
 	pos, n, err := s.extent(off, frameSize)
 	if err != nil {
 		return nil, err
@@ -134,6 +142,32 @@ func (s *stream) run(off uint32) ([]byte, error) {
 		return nil, err
 	}
 	return frame[:min(int(n), len(frame))], nil
+}
+
+const (
+	maxWhole    = 16 << 20  // bytes of one stream that is held as a whole
+	maxResident = 128 << 20 // bytes of all of them
+)
+
+// load reads the whole stream at once and keeps it, for questions that come
+// back to it all the time. Where the source has views that cost nothing, and
+// where it would be too much, it does nothing: so it does after an error, which
+// whoever reads next will find.
+func (s *stream) load() {
+	m := s.m
+	if !m.copies || s.size == 0 || s.size > maxWhole || s.whole.Load() != nil {
+		return
+	}
+	if m.resident.Add(int64(s.size)) > min(maxResident, m.size) {
+		m.resident.Add(-int64(s.size))
+		return
+	}
+	b, err := s.bytes(0, s.size)
+	if err != nil {
+		m.resident.Add(-int64(s.size))
+		return
+	}
+	s.whole.Store(&b)
 }
 
 // walker gives the bytes of a stream to a walk that mostly goes forward. It
@@ -162,7 +196,7 @@ func (w *walker) span(off, n uint32) ([]byte, error) {
 	if n == 0 {
 		return nil, nil
 	}
-	if w.ahead != 0 && w.s.m.copies {
+	if w.ahead != 0 && w.s.m.copies && w.s.whole.Load() == nil {
 		return w.fill(off, n)
 	}
 	run, err := w.s.run(off)
@@ -174,14 +208,6 @@ func (w *walker) span(off, n uint32) ([]byte, error) {
 		return run[:n:n], nil
 	}
 	return w.s.bytes(off, n)
-}
-
-// held returns what the walker has from off on, without reading.
-func (w *walker) held(off uint32) []byte {
-	if d := off - w.off; off >= w.off && d < uint32(len(w.buf)) {
-		return w.buf[d:]
-	}
-	return nil
 }
 
 // readAhead is how much a walk over a large part of the file reads at a time.

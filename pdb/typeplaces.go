@@ -1,8 +1,9 @@
 package pdb
 
 const (
-	// walkedPerLookup is how many records a lookup passes on its way, about.
-	walkedPerLookup = 100
+	// recordsPerLookup is how many records a walk takes in the time of a lookup,
+	// about: a lookup reads up to 8 KiB and walks through half of it.
+	recordsPerLookup = 1000
 	// firstRead is how much of a record is read at first: most are shorter.
 	firstRead = 192
 )
@@ -17,7 +18,7 @@ type typePlaces []uint32
 func (t *typeTable) place(ti uint32) (off uint32, ok bool, err error) {
 	p := t.places.done.Load()
 	if p == nil {
-		if t.asked.Add(1) <= 64+(t.end-t.begin)/walkedPerLookup {
+		if t.asked.Add(1) <= 64+(t.end-t.begin)/recordsPerLookup {
 			return 0, false, nil
 		}
 		if p, err = t.places.get(t.findPlaces); err != nil {
@@ -33,6 +34,7 @@ func (t *typeTable) place(ti uint32) (off uint32, ok bool, err error) {
 func (t *typeTable) findPlaces() (*typePlaces, error) {
 	// A record has 4 bytes at least, whatever the header says about their number.
 	list := make(typePlaces, 0, min(t.end-t.begin, (t.stop-t.recs)/typeHead))
+	t.s.load()
 	w := t.records(typeEntry{ti: t.begin})
 	w.w.ahead = readAhead
 	for w.step() {
