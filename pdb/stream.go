@@ -124,6 +124,38 @@ func (s *stream) bytes(off, n uint32) ([]byte, error) {
 	return p, s.read(p, off)
 }
 
+// view returns n bytes at off: as they lie in memory, where they lie together
+// there, a copy otherwise.
+func (s *stream) view(off, n uint32) ([]byte, error) {
+	if n > 0 && s.holds(off, n) {
+		pos, have, err := s.extent(off, n)
+		if err != nil {
+			return nil, err
+		}
+		if have == n {
+			if b := s.m.src.view(pos, int(n)); b != nil {
+				return b, nil
+			}
+		}
+	}
+	return s.bytes(off, n)
+}
+
+// ahead says that n bytes at off will all be read.
+func (s *stream) ahead(off, n uint32) {
+	if !s.holds(off, n) {
+		return
+	}
+	for n > 0 {
+		pos, have, err := s.extent(off, n)
+		if err != nil || have == 0 {
+			return // whoever reads there will see why
+		}
+		s.m.src.ahead(pos, int64(have))
+		off, n = off+have, n-have
+	}
+}
+
 // run returns the longest view that starts at off: to the next break in the
 // stream's blocks, the end of the frame or the end of the stream.
 func (s *stream) run(off uint32) ([]byte, error) {
