@@ -31,6 +31,10 @@ type Line struct {
 //
 // Errors satisfy errors.Is(err, [ErrFormat]) or come from reading.
 func (f *File) LineAt(rva uint32) (line Line, ok bool, err error) {
+	if err := f.enter(); err != nil {
+		return Line{}, false, err
+	}
+	defer f.leave()
 	sec, err := f.placer()
 	if err != nil || f.dbi == nil {
 		return Line{}, false, err
@@ -63,23 +67,35 @@ func (f *File) LineAt(rva uint32) (line Line, ok bool, err error) {
 // A damaged module gives an error, satisfying errors.Is(err, [ErrFormat]), in
 // the end; an error of reading ends the sequence.
 func (f *File) Lines(module int) iter.Seq2[Line, error] {
-	return func(yield func(Line, error) bool) {
+	return within(f, func(yield func(Line, error) bool) error {
 		sec, err := f.placer()
 		if err != nil {
-			yield(Line{}, err)
-			return
+			return err
 		}
 		c, err := f.moduleCode(module - 1)
 		if err != nil {
-			yield(Line{}, err)
-			return
+			return err
 		}
 		done, err := f.eachLine(sec, c, func(line Line) bool { return yield(line, nil) })
-		if err == nil {
-			err = c.bad
+		if done || err != nil {
+			return err
 		}
-		if err != nil && !done {
-			yield(Line{}, err)
+		return c.bad
+	})
+}
+
+// within makes a sequence of what each yields, and behind that of the error it
+// returns, if any. The file stays open while it is walked.
+func within[T any](f *File, each func(yield func(T, error) bool) error) iter.Seq2[T, error] {
+	return func(yield func(T, error) bool) {
+		err := f.enter()
+		if err == nil {
+			defer f.leave()
+			err = each(yield)
+		}
+		if err != nil {
+			var none T
+			yield(none, err)
 		}
 	}
 }
@@ -154,6 +170,10 @@ func (f *File) makeLine(sec *sections, c *moduleCode, row lineRow, at place, siz
 // Errors satisfy errors.Is(err, [ErrFormat]) or come from reading; damaged
 // modules have the lines before the damage.
 func (f *File) LineAddresses(file string, line uint32) ([]Line, error) {
+	if err := f.enter(); err != nil {
+		return nil, err
+	}
+	defer f.leave()
 	sec, err := f.placer()
 	if err != nil {
 		return nil, err
