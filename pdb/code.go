@@ -88,7 +88,7 @@ func (c *moduleCode) readFunctions() error {
 		if !kind.IsProc() && kind != KindThunk32 && kind != KindThunk32ST {
 			continue
 		}
-		sym, ok := parseSymbol(r.rec)
+		at, ok := placeOf(r.rec)
 		if !ok {
 			continue
 		}
@@ -101,18 +101,32 @@ func (c *moduleCode) readFunctions() error {
 			fn.end = r.next
 		}
 		c.funcs = append(c.funcs, fn)
-		c.funcAt = append(c.funcAt, place{off: sym.Offset, size: sym.Size, seg: sym.Segment})
+		c.funcAt = append(c.funcAt, at)
 	}
 	return r.err
 }
 
-// body walks the records of a function, itself first.
-func (c *moduleCode) body(fn *function) recordWalk {
-	r := area{s: c.ms.s, off: fn.rec, end: fn.end}.records()
-	r.w.ahead = bodyAhead
-	return r
+// placeOf returns where the code of a record lies.
+func placeOf(rec []byte) (place, bool) {
+	f, ok := formOf(Kind(u16(rec, 2)))
+	if !ok || len(rec) < int(f.length) {
+		return place{}, false
+	}
+	return place{off: u32(rec, int(f.off)), size: field(rec, f.size, f.sizeBytes), seg: u16(rec, int(f.seg))}, true
 }
 
-// bodyAhead is how much of a function is read at a time when its module is not
-// held as a whole.
-const bodyAhead = 1 << 10
+// body walks the records of a function, itself first. Mostly they are read as
+// one piece.
+func (c *moduleCode) body(fn *function) (r recordWalk, err error) {
+	r = recordWalk{w: walker{s: c.ms.s, ahead: bodyAhead}, off: fn.rec, next: fn.rec, end: fn.end}
+	if fn.end-fn.rec <= maxBody {
+		r.w.off = fn.rec
+		r.w.buf, err = c.ms.s.view(fn.rec, fn.end-fn.rec)
+	}
+	return r, err
+}
+
+const (
+	maxBody   = 64 << 10 // bytes of a function that are read as one piece
+	bodyAhead = 4 << 10  // how much of a longer one is read at a time
+)

@@ -47,8 +47,7 @@ func (f *File) LineAt(rva uint32) (line Line, ok bool, err error) {
 	if i < 0 {
 		return Line{}, false, nil
 	}
-	w := c.walker()
-	runs, err := c.runs(&w, c.blocks[i])
+	runs, err := c.runs(c.blocks[i])
 	if err != nil {
 		return Line{}, false, ignoreDamage(err)
 	}
@@ -102,12 +101,11 @@ func within[T any](f *File, each func(yield func(T, error) bool) error) iter.Seq
 
 // eachLine visits the lines of a module. done says that visit wants no more.
 func (f *File) eachLine(sec *sections, c *moduleCode, visit func(Line) bool) (done bool, err error) {
-	w := walker{s: c.ms.s, ahead: readAhead}
 	for i, b := range c.blocks {
 		if err := f.check(); err != nil {
 			return false, err
 		}
-		runs, err := c.runs(&w, b)
+		runs, err := c.runs(b)
 		if err != nil {
 			return false, err
 		}
@@ -258,8 +256,8 @@ func (s *lineSearch) concerns(c *moduleCode) (bool, error) {
 // inlined takes the code of inlined functions.
 func (s *lineSearch) inlined(c *moduleCode) error {
 	for i := range c.funcs {
-		r := c.body(&c.funcs[i])
-		for r.step() {
+		r, err := c.body(&c.funcs[i])
+		for err == nil && r.step() {
 			if kind := r.kind(); kind != kindInlineSite && kind != kindInlineSite2 {
 				continue
 			}
@@ -267,8 +265,8 @@ func (s *lineSearch) inlined(c *moduleCode) error {
 				return err
 			}
 		}
-		if r.err != nil {
-			return r.err
+		if err := cmp.Or(err, r.err); err != nil {
+			return err
 		}
 	}
 	return nil
