@@ -44,7 +44,7 @@ type inlineRange struct {
 //		use a.out
 //	}
 type annotations struct {
-	b     string
+	b     []byte
 	cur   inlineRange // where the program is; cur.end is not used
 	open  inlineRange // the last range without a length, if isOpen
 	queue inlineRange // comes after out, if queued
@@ -56,7 +56,7 @@ type annotations struct {
 // runAnnotations starts at the beginning of the function. Lines count from the
 // line the inlined function begins at, which is in its file until another one
 // is named.
-func runAnnotations(b string) annotations {
+func runAnnotations(b []byte) annotations {
 	return annotations{b: b, cur: inlineRange{pos: sourcePos{file: noFile}}}
 }
 

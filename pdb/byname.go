@@ -15,6 +15,10 @@ func (f *File) ByName(name string) ([]Symbol, error) { return f.publicsNamed(nam
 func (f *File) ByNameFold(name string) ([]Symbol, error) { return f.publicsNamed(name, true) }
 
 func (f *File) publicsNamed(name string, fold bool) ([]Symbol, error) {
+	if err := f.enter(); err != nil {
+		return nil, err
+	}
+	defer f.leave()
 	p, err := f.loadPublics()
 	if err != nil {
 		return nil, err
@@ -83,6 +87,10 @@ func (f *File) GlobalsByName(name string) ([]Symbol, error) { return f.globalsNa
 func (f *File) GlobalsByNameFold(name string) ([]Symbol, error) { return f.globalsNamed(name, true) }
 
 func (f *File) globalsNamed(name string, fold bool) ([]Symbol, error) {
+	if err := f.enter(); err != nil {
+		return nil, err
+	}
+	defer f.leave()
 	g, err := f.loadGlobals()
 	if err != nil {
 		return nil, err
@@ -96,7 +104,7 @@ func (f *File) globalsNamed(name string, fold bool) ([]Symbol, error) {
 		if err != nil {
 			return nil, err
 		}
-		syms[i], err = f.Resolve(syms[i])
+		syms[i], err = f.resolve(syms[i])
 		if !fatal(err) {
 			err = nil // the reference itself stays
 		}

@@ -50,21 +50,18 @@ func (p *partWalk) step() bool {
 	return true
 }
 
-// bytes returns the data of the part.
-func (p *partWalk) bytes() ([]byte, error) { return p.w.span(p.data.off, p.data.len()) }
-
 // A line block is the lines of one piece of code, mostly a function (F2):
 //
 //	u32 offset, u16 segment, u16 flags, u32 bytes of code, then for each run of
 //	lines from one file: u32 place of its checksum, u32 lines, u32 bytes;
 //	for each line u32 offset, u32 line and flags; with columns u16 start, u16 end
 //
-// lineBlock keeps where its runs of lines lie in moduleCode.data.
+// lineBlock keeps where its runs of lines lie in the stream of the module, or in
+// moduleCode.old; where its code lies is kept beside it.
 type lineBlock struct {
-	off, size uint32 // code
-	at, n     uint32 // the runs of lines
-	seg       uint16
-	columns   bool
+	at, n   uint32 // the runs of lines
+	columns bool
+	old     bool
 }
 
 const (
@@ -110,62 +107,77 @@ func (r lineRow) endLine() uint32 {
 // statement reports whether the row is a statement rather than an expression.
 func (r lineRow) statement() bool { return r.flags>>31 != 0 }
 
-// runs calls visit for each run of lines of a block: the place of its file,
-// the rows and, where the block has them, the columns. It stops at the first
-// run that does not fit.
-func (c *moduleCode) runs(b lineBlock, visit func(file uint32, rows, columns string)) {
-	for p := c.data[b.at:][:b.n]; len(p) >= runHead; {
-		n, size := le32str(p, 4), le32str(p, 8)
-		if size < runHead || uint64(size) > uint64(len(p)) || uint64(n)*8 > uint64(size-runHead) {
-			return
-		}
-		rows, columns := p[runHead:][:n*8], ""
-		if b.columns && uint64(size) == runHead+12*uint64(n) {
-			columns = p[runHead+n*8 : size]
-		}
-		visit(le32str(p, 0), rows, columns)
-		p = p[size:]
-	}
+// lineRuns walks the runs of lines of a block. It stops at the first one that
+// does not fit.
+type lineRuns struct {
+	rest    []byte
+	wide    bool // the block has columns
+	file    uint32
+	rows    []byte
+	columns []byte // of the rows, or none
 }
 
-// rowAt returns row i of a run.
-func rowAt(file uint32, rows, columns string, i int) lineRow {
-	r := lineRow{off: le32str(rows, i*8), flags: le32str(rows, i*8+4), file: file}
-	if columns != "" {
-		c := le32str(columns, i*4)
-		r.column, r.endCol = uint16(c), uint16(c>>16)
+// runs starts a walk over the lines of a block; w is a walker of the stream.
+func (c *moduleCode) runs(w *walker, b lineBlock) (lineRuns, error) {
+	if b.old {
+		return lineRuns{rest: c.old[b.at:][:b.n]}, nil
 	}
-	return r
+	rest, err := w.span(b.at, b.n)
+	return lineRuns{rest: rest, wide: b.columns}, err
 }
 
-// find returns the row that covers off of the block, and where the next one
-// starts. Runs of several files interleave: the row is the one with the highest
+// walker returns a walker over the stream of the module for a look at one
+// function.
+func (c *moduleCode) walker() walker { return walker{s: c.ms.s, ahead: 1} }
+
+func (r *lineRuns) step() bool {
+	p := r.rest
+	if len(p) < runHead {
+		return false
+	}
+	n, size := u32(p, 4), u32(p, 8)
+	if size < runHead || uint64(size) > uint64(len(p)) || uint64(n)*8 > uint64(size-runHead) {
+		return false
+	}
+	r.file, r.rows, r.columns, r.rest = u32(p, 0), p[runHead:][:n*8], nil, p[size:]
+	if r.wide && uint64(size) == runHead+12*uint64(n) {
+		r.columns = p[runHead+n*8 : size]
+	}
+	return true
+}
+
+// row returns row i of the run.
+func (r *lineRuns) row(i int) lineRow {
+	row := lineRow{off: u32(r.rows, i*8), flags: u32(r.rows, i*8+4), file: r.file}
+	if r.columns != nil {
+		row.column, row.endCol = u16(r.columns, i*4), u16(r.columns, i*4+2)
+	}
+	return row
+}
+
+// find returns the row that covers off of the block. Runs of several files interleave: the row is the one with the highest
 // offset at or below off, wherever it stands. Of several at one offset the first
 // is the line of the byte there, the last that of the bytes behind it; so does
 // dbghelp (measured).
-func (c *moduleCode) find(b lineBlock, off uint32) (best lineRow, end uint32, ok bool) {
-	end = b.size
-	c.runs(b, func(file uint32, rows, columns string) {
-		for i := range len(rows) / 8 {
-			at := le32str(rows, i*8)
-			if at > off {
-				end = min(end, at)
-			} else if !ok || at > best.off || at == best.off && at < off {
-				best, ok = rowAt(file, rows, columns, i), true
+func (r lineRuns) find(off uint32) (best lineRow, ok bool) {
+	for r.step() {
+		for i := range len(r.rows) / 8 {
+			if at := u32(r.rows, i*8); at <= off && (!ok || at > best.off || at == best.off && at < off) {
+				best, ok = r.row(i), true
 			}
 		}
-	})
-	return best, end, ok
+	}
+	return best, ok
 }
 
-// rows returns all rows of a block by their offset.
-func (c *moduleCode) rows(b lineBlock) []lineRow {
+// sorted returns all rows of a block by their offset.
+func (r lineRuns) sorted() []lineRow {
 	var list []lineRow
-	c.runs(b, func(file uint32, rows, columns string) {
-		for i := range len(rows) / 8 {
-			list = append(list, rowAt(file, rows, columns, i))
+	for r.step() {
+		for i := range len(r.rows) / 8 {
+			list = append(list, r.row(i))
 		}
-	})
+	}
 	slices.SortStableFunc(list, func(a, b lineRow) int { return cmp.Compare(a.off, b.off) })
 	return list
 }
@@ -173,16 +185,16 @@ func (c *moduleCode) rows(b lineBlock) []lineRow {
 // inlinee is where an inlined function begins in its source (F6).
 type inlinee struct{ id, file, line uint32 }
 
-// parseInlinees reads a part F6: u32 signature; then {u32 id, u32 place of the
+// addInlinees reads a part F6: u32 signature; then {u32 id, u32 place of the
 // checksum, u32 line} for signature 0, and u32 count, u32 more files behind
 // them for signature 1.
-func parseInlinees(list []inlinee, b []byte) []inlinee {
+func (c *moduleCode) addInlinees(b []byte) {
 	if len(b) < 4 {
-		return list
+		return
 	}
 	sign := u32(b, 0)
 	for b = b[4:]; sign <= 1 && len(b) >= 12; {
-		list = append(list, inlinee{id: u32(b, 0), file: u32(b, 4), line: u32(b, 8)})
+		c.inlinees = append(c.inlinees, inlinee{id: u32(b, 0), file: u32(b, 4), line: u32(b, 8)})
 		b = b[12:]
 		if sign == 0 {
 			continue
@@ -192,66 +204,51 @@ func parseInlinees(list []inlinee, b []byte) []inlinee {
 		}
 		b = b[4+u32(b, 0)*4:]
 	}
-	return list
 }
 
 // sourceFile is an entry of the file checksums (F4).
 type sourceFile struct {
 	at   uint32 // its place, which is how lines refer to it
-	name uint32 // offset in /names, or in moduleCode.data when own is not 0
+	name uint32 // offset in /names, or in moduleCode.old when own is not 0
 	own  uint16 // bytes of a name the module has itself
-	size uint8  // bytes of the checksum, which follows in moduleCode.data at sum
+	size uint8  // bytes of the checksum
 	kind ChecksumKind
-	sum  uint32
+	sum  uint32 // where the checksum lies in the stream of the module
 }
 
-// checksums reads a part F4: {u32 offset in /names, u8 bytes, u8 kind, checksum,
-// padding to 4}.
-func (c *codeBuilder) checksums(b []byte) {
+// addFiles reads a part F4, which begins at off: {u32 offset in /names, u8 bytes,
+// u8 kind, checksum, padding to 4}.
+func (c *moduleCode) addFiles(b []byte, off uint32) {
 	for at := 0; len(b)-at >= 6; {
-		f := sourceFile{at: uint32(at), name: u32(b, at), size: b[at+4], kind: ChecksumKind(b[at+5])}
+		f := sourceFile{at: uint32(at), name: u32(b, at), size: b[at+4], kind: ChecksumKind(b[at+5]), sum: off + uint32(at) + 6}
 		end := at + 6 + int(f.size)
 		if end > len(b) {
 			return
 		}
-		f.sum = uint32(len(c.text))
-		c.text = append(c.text, b[at+6:end]...)
 		c.files = append(c.files, f)
 		at = (end + 3) &^ 3
 	}
 }
 
-// lines keeps a part F2.
-func (c *codeBuilder) lines(b []byte) {
-	if len(b) < blockHead {
-		return
-	}
-	c.blocks = append(c.blocks, lineBlock{
-		off: u32(b, 0), seg: u16(b, 4), columns: u16(b, 6)&haveColumn != 0, size: u32(b, 8),
-		at: uint32(len(c.text)), n: uint32(len(b) - blockHead),
-	})
-	c.text = append(c.text, b[blockHead:]...)
-}
-
 // exportedID is an id other modules refer to by a number of this one (F8).
 type exportedID struct{ local, global uint32 }
 
-// exports reads a part F8.
-func (c *codeBuilder) exported(b []byte) {
+// addExports reads a part F8.
+func (c *moduleCode) addExports(b []byte) {
 	for ; len(b) >= 8; b = b[8:] {
 		c.exports = append(c.exports, exportedID{u32(b, 0), u32(b, 4)})
 	}
 }
 
 // importedIDs is what a module refers to in another one (F7): numbers of that
-// module, as a range of moduleCode.imported.
+// module, as a range of moduleCode.ids.
 type importedIDs struct {
 	module   uint32 // offset of its name in /names
 	first, n uint32
 }
 
-// imported reads a part F7: {u32 name, u32 count, u32 numbers}.
-func (c *codeBuilder) imported(b []byte) {
+// addImports reads a part F7: {u32 name, u32 count, u32 numbers}.
+func (c *moduleCode) addImports(b []byte) {
 	for len(b) >= 8 {
 		i := importedIDs{module: u32(b, 0), first: uint32(len(c.ids)), n: u32(b, 4)}
 		b = b[8:]
@@ -262,10 +259,4 @@ func (c *codeBuilder) imported(b []byte) {
 		c.imports = append(c.imports, i)
 		b = b[i.n*4:]
 	}
-}
-
-// le32str reads a word of a string whose length was checked.
-func le32str(s string, off int) uint32 {
-	s = s[off : off+4]
-	return uint32(s[0]) | uint32(s[1])<<8 | uint32(s[2])<<16 | uint32(s[3])<<24
 }

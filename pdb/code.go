@@ -1,93 +1,118 @@
 package pdb
 
-import "sync"
+import "sync/atomic"
 
-// moduleCodes holds what was read of the code of each module.
-type moduleCodes struct {
-	list     []lazy[moduleCode]
-	builders sync.Pool // of *codeBuilder
-}
+// moduleCodes holds what was found out about the code of each module.
+type moduleCodes []lazy[moduleCode]
 
-// moduleCode is what a module says about its code: functions, the functions
-// inlined into them, and lines. All of it comes from one walk over the stream of
-// the module. It holds no pointers but to its few parts, and no more bytes than
-// the stream; annotations and lines are kept as they lie in the file and are
-// decoded for the function that is asked for. It is immutable and needs the
-// file no more.
+// moduleCode tells where a module keeps what it says about its code: its
+// functions, and their lines. All of it comes from one walk over the stream of
+// the module, past the bodies of functions. It holds no pointers but to its few
+// parts; what is inside a function is read when the function is asked for.
+// But for the handles it is immutable.
 type moduleCode struct {
-	data     string
-	funcs    []function   // by address; the first of equal ones is the first in the file
-	blocks   []lineBlock  // by address, likewise
+	ms       *modStream
+	funcs    []function
+	funcAt   places
+	blocks   []lineBlock
+	blockAt  places
 	files    []sourceFile // by place
 	inlinees []inlinee    // by id
 	imports  []importedIDs
 	ids      []uint32
 	exports  []exportedID // by local number
+	old      []byte       // names and lines of C11, in the form C13 has them
 	bad      error        // the first damage found; what is there is good
+
+	// Handles of names, once they were asked for.
+	fileNames, inlineeNames []atomic.Uint32
+	pieces                  lazy[[]piece] // see findPieces
 }
 
-// function is a function, a thunk or a separated piece of a function.
-//
-// Its inline sites lie in moduleCode.data from sites on, parents before
-// children: u32 id of the function that was inlined, u32 end of its children,
-// u32 bytes of annotations, annotations.
+// function is a function or a thunk.
 type function struct {
-	off, size  uint32
-	name, nlen uint32 // in data
-	sites, end uint32 // in data
-	rec        uint32 // offset of the record in the module stream
-	owner      uint32 // of a separated piece: index of its function
-	seg        uint16
-	chunk      uint16 // of a separated piece: its number, from 1
+	rec uint32 // offset of its record in the stream
+	end uint32 // the records that belong to it end before
 }
 
-const siteHead = 12
-
-func (fn *function) key() addrKey { return makeKey(fn.seg, fn.off) }
-
-func (b *lineBlock) key() addrKey { return makeKey(b.seg, b.off) }
-
-func (fn *function) covers(off uint32) bool { return off >= fn.off && off-fn.off < fn.size }
-
-func (b *lineBlock) covers(off uint32) bool { return off >= b.off && off-b.off < b.size }
-
-// moduleCode returns what module i, counted from 0, says about its code.
+// moduleCode returns what module i, counted from 0, says about its code. The
+// caller asks for modules that exist.
 func (f *File) moduleCode(i int) (*moduleCode, error) {
 	all, err := f.code.get(func() (*moduleCodes, error) {
 		m, err := f.loadModules()
 		if err != nil {
 			return nil, err
 		}
-		return &moduleCodes{list: make([]lazy[moduleCode], m.len())}, nil
+		list := make(moduleCodes, m.len())
+		return &list, nil
 	})
-	if err != nil || i < 0 || i >= len(all.list) {
-		return new(moduleCode), err
+	if err != nil {
+		return nil, err
 	}
-	return all.list[i].get(func() (*moduleCode, error) {
+	if i < 0 || i >= len(*all) {
+		return nil, damage("module list", 0, "no module %d among %d", i, len(*all))
+	}
+	return (*all)[i].get(func() (*moduleCode, error) {
 		ms, err := f.openModule(i)
 		if err != nil {
 			return nil, err
 		}
-		c, _ := all.builders.Get().(*codeBuilder)
-		if c == nil {
-			c = new(codeBuilder)
-		}
-		defer all.builders.Put(c)
-		c.reset()
-		c.oldNames = f.dbi.Version < versionV70
-		return c.read(ms)
+		return readCode(ms, f.dbi.Version < versionV70)
 	})
 }
 
-// read reads the stream of a module once. Damage ends the part it is in.
-func (c *codeBuilder) read(ms *modStream) (*moduleCode, error) {
-	c.bad = ms.bad
-	for _, part := range []func(*modStream) error{c.readLines13, c.readLines11, c.readSymbols} {
-		if err := part(ms); fatal(err) {
+// readCode reads the stream of a module once. Damage ends the part it is in.
+func readCode(ms *modStream, oldNames bool) (*moduleCode, error) {
+	c := &moduleCode{ms: ms, bad: ms.bad}
+	if ms.s == nil {
+		return c, nil
+	}
+	ms.s.load()
+	for _, part := range []func() error{c.readLines13, func() error { return c.readLines11(oldNames) }, c.readFunctions} {
+		if err := part(); fatal(err) {
 			return nil, err
 		} else if c.bad == nil {
 			c.bad = err
 		}
 	}
-	return c.finish(), nil
+	c.finish()
+	return c, nil
 }
+
+// readFunctions finds the functions. Their bodies are passed over.
+func (c *moduleCode) readFunctions() error {
+	r := c.ms.symbols.records()
+	r.w.ahead = readAhead
+	for r.step() {
+		kind := r.kind()
+		if !kind.IsProc() && kind != KindThunk32 && kind != KindThunk32ST {
+			continue
+		}
+		sym, ok := parseSymbol(r.rec)
+		if !ok {
+			continue
+		}
+		fn := function{rec: r.off, end: r.end}
+		over, err := r.passOver()
+		if err != nil {
+			return err
+		}
+		if over {
+			fn.end = r.next
+		}
+		c.funcs = append(c.funcs, fn)
+		c.funcAt = append(c.funcAt, place{off: sym.Offset, size: sym.Size, seg: sym.Segment})
+	}
+	return r.err
+}
+
+// body walks the records of a function, itself first.
+func (c *moduleCode) body(fn *function) recordWalk {
+	r := area{s: c.ms.s, off: fn.rec, end: fn.end}.records()
+	r.w.ahead = bodyAhead
+	return r
+}
+
+// bodyAhead is how much of a function is read at a time when its module is not
+// held as a whole.
+const bodyAhead = 1 << 10

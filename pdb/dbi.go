@@ -176,6 +176,10 @@ type sections struct {
 // section headers gives none. Errors satisfy errors.Is(err, [ErrFormat]) or
 // come from reading.
 func (f *File) Sections() ([]Section, error) {
+	if err := f.enter(); err != nil {
+		return nil, err
+	}
+	defer f.leave()
 	s, err := f.loadSections()
 	if err != nil {
 		return nil, err
@@ -187,6 +191,10 @@ func (f *File) Sections() ([]Section, error) {
 // They are those of [File.Sections] unless the image was rearranged after
 // linking. Errors are those of Sections.
 func (f *File) OriginalSections() ([]Section, error) {
+	if err := f.enter(); err != nil {
+		return nil, err
+	}
+	defer f.leave()
 	s, err := f.loadSections()
 	if err != nil {
 		return nil, err

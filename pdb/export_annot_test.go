@@ -12,7 +12,7 @@ const NoFile = noFile
 // RunAnnotations decodes binary annotations.
 func RunAnnotations(b string) []InlineRange {
 	var list []InlineRange
-	for a := runAnnotations(b); a.step(); {
+	for a := runAnnotations([]byte(b)); a.step(); {
 		o := a.out
 		list = append(list, InlineRange{o.chunk, o.start, o.end, o.pos.file, o.pos.line, o.pos.column})
 	}

@@ -10,7 +10,7 @@ func (f *File) CodeRanges() ([][2]uint32, error) {
 	}
 	var list [][2]uint32
 	err = f.eachCode(func(c *moduleCode) error {
-		for _, fn := range c.funcs {
+		for _, fn := range c.funcAt {
 			if rva, ok := sec.place(fn.seg, fn.off); ok && fn.size > 0 {
 				list = append(list, [2]uint32{rva, fn.size})
 			}
@@ -38,24 +38,25 @@ func (f *File) HasLengthOffset(rva uint32) ([]bool, error) {
 	if err != nil || c == nil {
 		return nil, err
 	}
-	fn := c.functionAt(seg, off)
-	if fn == nil {
+	i := c.funcAt.find(seg, off)
+	if i < 0 {
 		return nil, nil
 	}
 	var list []bool
-	for at, end := fn.sites, fn.end; end-at >= siteHead; {
-		s := c.site(at)
-		if _, ok := s.at(c, 0, off-fn.off); !ok {
-			at = s.end
+	r := c.body(&c.funcs[i])
+	for r.step() {
+		if k := r.kind(); k != kindInlineSite && k != kindInlineSite2 {
 			continue
 		}
-		list = append([]bool{hasOp(s.annotations, opChangeLengthOffset)}, list...)
-		at, end = s.children, s.end
+		b := r.rec[siteHead(r.rec):]
+		if _, ok := positionAt(b, 0, off-c.funcAt[i].off); ok {
+			list = append([]bool{hasOp(b, opChangeLengthOffset)}, list...)
+		}
 	}
-	return list, nil
+	return list, r.err
 }
 
-func hasOp(b string, want uint32) bool {
+func hasOp(b []byte, want uint32) bool {
 	for a := runAnnotations(b); len(a.b) > 0; {
 		op, _ := a.operand()
 		x, ok := a.operand()
@@ -76,9 +77,11 @@ func hasOp(b string, want uint32) bool {
 func (f *File) CheckSites() (n int, err error) {
 	err = f.eachCode(func(c *moduleCode) error {
 		for i := range c.funcs {
-			fn := &c.funcs[i]
-			if err := c.checkSites(fn.sites, fn.end, []InlineRange{{End: fn.size}}, &n); err != nil {
-				return fmt.Errorf("%s: %w", c.name(fn), err)
+			r := c.body(&c.funcs[i])
+			r.step()
+			name, _ := nameOf(r.rec)
+			if err := checkSites(&r, []InlineRange{{End: c.funcAt[i].size}}, &n); err != nil {
+				return fmt.Errorf("%s: %w", name, err)
 			}
 		}
 		return nil
@@ -86,26 +89,33 @@ func (f *File) CheckSites() (n int, err error) {
 	return n, err
 }
 
-func (c *moduleCode) checkSites(at, end uint32, parent []InlineRange, n *int) error {
-	for end-at >= siteHead {
-		s := c.site(at)
-		ranges := RunAnnotations(s.annotations)
-		for _, r := range ranges {
-			for off := r.Start; off < r.End; off++ {
-				if !inside(parent, off) {
-					return fmt.Errorf("site %#x of id %#x: %#x..%#x is not inside %x", at, s.id, r.Start, r.End, parent)
+// checkSites walks to the end of the scope the current record has opened.
+func checkSites(r *recordWalk, parent []InlineRange, n *int) error {
+	for r.step() {
+		kind := r.kind()
+		ranges := parent
+		if kind.closes() {
+			return nil
+		}
+		if !kind.opens() {
+			continue
+		}
+		if kind == kindInlineSite || kind == kindInlineSite2 {
+			*n++
+			ranges = RunAnnotations(string(r.rec[siteHead(r.rec):]))
+			for _, in := range ranges {
+				for off := in.Start; off < in.End; off++ {
+					if !inside(parent, off) {
+						return fmt.Errorf("site at %#x: %#x..%#x is not inside %x", r.off, in.Start, in.End, parent)
+					}
 				}
 			}
 		}
-		if *n++; s.children > s.end || s.end > end {
-			return fmt.Errorf("site %#x ends at %#x, its children begin at %#x", at, s.end, s.children)
-		}
-		if err := c.checkSites(s.children, s.end, ranges, n); err != nil {
+		if err := checkSites(r, ranges, n); err != nil {
 			return err
 		}
-		at = s.end
 	}
-	return nil
+	return r.err
 }
 
 func inside(list []InlineRange, off uint32) bool {
@@ -124,8 +134,8 @@ func (f *File) LineBlocksAt(rva uint32) (n int, err error) {
 	if err != nil || c == nil {
 		return 0, err
 	}
-	for i := range c.blocks {
-		if c.blocks[i].seg == seg && c.blocks[i].covers(off) {
+	for _, b := range c.blockAt {
+		if b.seg == seg && b.covers(off) {
 			n++
 		}
 	}

@@ -1,22 +1,12 @@
 package pdb
 
-// memory is a source with a single frame, as a mapping of the file is.
-type memory []byte
-
-func (m memory) frame(off int64) ([]byte, error) { return m[off:], nil }
-
-func (m memory) readAt(p []byte, off int64) error {
-	copy(p, m[off:off+int64(len(p))])
-	return nil
-}
-
-// NewMemory is [New] over bytes in memory, through a source of one frame: what
-// one frame provider answers, every other must answer as well.
+// NewMemory is [New] over bytes in memory, through the source of a mapped file:
+// what one frame provider answers, every other must answer as well.
 func NewMemory(b []byte) (*File, error) {
 	if kind := Sniff(b); kind != FormatPDB7 {
 		return nil, &KindError{Format: kind}
 	}
-	return newFile(memory(b), int64(len(b)))
+	return newFile(mapped{b: b}, int64(len(b)))
 }
 
 // ModuleRecords counts what lies in the stream of a module: its symbol

@@ -1,10 +1,5 @@
 package pdb
 
-import (
-	"cmp"
-	"slices"
-)
-
 // Frame is a function an address lies in, and where in its source.
 type Frame struct {
 	Function string // as the compiler spells it, undecorated; empty if not known
@@ -31,24 +26,8 @@ func (f *File) AppendFrames(dst []Frame, rva uint32) ([]Frame, error) {
 	if err != nil || c == nil {
 		return dst, err
 	}
-	fn := c.functionAt(seg, off)
-	pos, hasLine := c.posAt(seg, off)
-	if fn == nil && !hasLine {
-		return dst, nil
-	}
-	start := len(dst)
-	outer := Frame{Line: pos.line, Column: pos.column}
-	if fn != nil {
-		outer.Function = c.name(fn)
-		if dst, err = f.inlined(dst, c, fn, off-fn.off); err != nil {
-			return dst[:start], err
-		}
-		slices.Reverse(dst[start:])
-	}
-	if hasLine {
-		outer.File, err = f.fileName(c, pos.file)
-	}
-	return append(dst, outer), err
+	l := look{f: f, c: c, dst: dst, w: c.walker()}
+	return l.at(seg, off)
 }
 
 // codeAt returns the module whose code lies at an RVA, nil where there is none.
@@ -61,129 +40,10 @@ func (f *File) codeAt(rva uint32) (c *moduleCode, seg uint16, off uint32, err er
 	if !ok {
 		return nil, 0, 0, nil
 	}
-	con, ok, err := f.contribAt(seg, off)
+	mod, ok, err := f.moduleOf(seg, off)
 	if err != nil || !ok {
 		return nil, 0, 0, err
 	}
-	c, err = f.moduleCode(int(con.mod))
+	c, err = f.moduleCode(mod)
 	return c, seg, off, err
-}
-
-// maxOverlap is how many functions or line blocks that begin before an address
-// but end before it, too, are passed over to find one that covers it.
-const maxOverlap = 16
-
-// covering returns the last item that covers an address, the first of those
-// that begin at one place. The items are in the order of their addresses.
-func covering[T any](list []T, want addrKey, key func(*T) addrKey, covers func(*T, uint32) bool) *T {
-	n, _ := slices.BinarySearchFunc(list, want+1, func(item T, k addrKey) int { return cmp.Compare(key(&item), k) })
-	for i := n - 1; i >= 0 && i >= n-maxOverlap && key(&list[i]).seg() == want.seg(); i-- {
-		if covers(&list[i], want.off()) {
-			for i > 0 && key(&list[i-1]) == key(&list[i]) && covers(&list[i-1], want.off()) {
-				i--
-			}
-			return &list[i]
-		}
-	}
-	return nil
-}
-
-func (c *moduleCode) functionAt(seg uint16, off uint32) *function {
-	return covering(c.funcs, makeKey(seg, off), (*function).key, (*function).covers)
-}
-
-func (c *moduleCode) blockAt(seg uint16, off uint32) *lineBlock {
-	return covering(c.blocks, makeKey(seg, off), (*lineBlock).key, (*lineBlock).covers)
-}
-
-// name returns the name of a function, for a separated piece that of its owner.
-func (c *moduleCode) name(fn *function) string {
-	if fn.chunk != 0 {
-		fn = &c.funcs[fn.owner]
-	}
-	return c.data[fn.name:][:fn.nlen]
-}
-
-// posAt returns the line of the function itself at an address.
-func (c *moduleCode) posAt(seg uint16, off uint32) (sourcePos, bool) {
-	b := c.blockAt(seg, off)
-	if b == nil {
-		return sourcePos{}, false
-	}
-	row, _, ok := c.find(*b, off-b.off)
-	if !ok || row.line() == 0 {
-		return sourcePos{}, false
-	}
-	return sourcePos{file: row.file, line: row.line(), column: uint32(row.column)}, true
-}
-
-// inlined appends the inlined functions at off of a function, outermost first.
-func (f *File) inlined(dst []Frame, c *moduleCode, fn *function, off uint32) ([]Frame, error) {
-	at, end, chunk := fn.sites, fn.end, uint32(0)
-	if owner := &c.funcs[fn.owner]; fn.chunk != 0 && at == end {
-		at, end, chunk = owner.sites, owner.end, uint32(fn.chunk)
-	}
-	for end-at >= siteHead {
-		s := c.site(at)
-		pos, ok := s.at(c, chunk, off)
-		if !ok {
-			at = s.end
-			continue
-		}
-		frame := Frame{Line: pos.line, Column: pos.column, Inlined: true}
-		var err error
-		if frame.Function, err = f.inlineeName(c, s.id); err != nil {
-			return dst, err
-		}
-		if pos.file != noFile {
-			if frame.File, err = f.fileName(c, pos.file); err != nil {
-				return dst, err
-			}
-		}
-		dst = append(dst, frame)
-		at, end = s.children, s.end
-	}
-	return dst, nil
-}
-
-// inlineSite is an inline site in moduleCode.data.
-type inlineSite struct {
-	id            uint32
-	children, end uint32 // the sites inside this one
-	annotations   string
-}
-
-// site reads the site at a place. What is there was written by codeBuilder.
-func (c *moduleCode) site(at uint32) inlineSite {
-	s := inlineSite{id: le32str(c.data, int(at)), end: le32str(c.data, int(at)+4)}
-	s.children = at + siteHead + le32str(c.data, int(at)+8)
-	s.annotations = c.data[at+siteHead : s.children]
-	return s
-}
-
-// at returns the position at an offset of the function; ok is false where the
-// site has no code there. Of ranges that overlap, the last counts.
-func (s *inlineSite) at(c *moduleCode, chunk, off uint32) (pos sourcePos, ok bool) {
-	for a := runAnnotations(s.annotations); a.step(); {
-		if a.out.chunk == chunk && off >= a.out.start && off < a.out.end {
-			pos, ok = a.out.pos, true
-		}
-	}
-	if !ok {
-		return pos, false
-	}
-	return c.sourceOf(s.id, pos), true
-}
-
-// sourceOf makes a position that counts from the beginning of an inlined
-// function one in its file. Without that beginning it is not known.
-func (c *moduleCode) sourceOf(id uint32, pos sourcePos) sourcePos {
-	i, ok := slices.BinarySearchFunc(c.inlinees, id, func(i inlinee, id uint32) int { return cmp.Compare(i.id, id) })
-	if !ok {
-		return sourcePos{file: noFile}
-	}
-	if pos.line += c.inlinees[i].line; pos.file == noFile {
-		pos.file = c.inlinees[i].file
-	}
-	return pos
 }

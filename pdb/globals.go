@@ -66,37 +66,56 @@ func (g *globals) walk() (*offsetSet, error) {
 // A damaged record gives an error, satisfying errors.Is(err, [ErrFormat]), in
 // its place and the sequence goes on; an error of reading ends it.
 func (f *File) Globals() iter.Seq2[Symbol, error] {
-	return func(yield func(Symbol, error) bool) {
+	return f.sequence(func(yield func(Symbol, error) bool) error {
 		g, err := f.loadGlobals()
-		if err == nil && g.gss == nil {
-			return
+		if err != nil {
+			return err
+		}
+		_, err = f.eachOf(&g.names, yield)
+		return err
+	})
+}
+
+// sequence is a sequence of symbols that ends with the error each returns, if
+// it returns one. The file stays open while it is walked.
+func (f *File) sequence(each func(yield func(Symbol, error) bool) error) iter.Seq2[Symbol, error] {
+	return func(yield func(Symbol, error) bool) {
+		err := f.enter()
+		if err == nil {
+			defer f.leave()
+			err = each(yield)
 		}
 		if err != nil {
 			yield(Symbol{}, err)
-			return
 		}
-		f.eachOf(&g.names, yield)
 	}
 }
 
-// eachOf yields all symbols of a table.
-func (f *File) eachOf(t *names, yield func(Symbol, error) bool) {
-	set, err := t.offsets()
-	var sec *sections
-	if err == nil {
-		sec, err = f.placer()
+// eachOf yields all symbols of a table, and damage in its place. It returns an
+// error that ends the sequence, and whether to go on.
+func (f *File) eachOf(t *names, yield func(Symbol, error) bool) (bool, error) {
+	if t.gss == nil {
+		return true, nil
 	}
+	set, err := t.offsets()
 	if err != nil {
-		yield(Symbol{}, err)
-		return
+		return false, err
+	}
+	sec, err := f.placer()
+	if err != nil {
+		return false, err
 	}
 	w := walker{s: t.gss}
 	for off := range set.all() {
 		sym, ok, err := f.tableSymbol(t, &w, off, sec)
-		if (ok || err != nil) && !yield(sym, err) || err != nil && !errors.Is(err, ErrFormat) {
-			return
+		if err != nil && !errors.Is(err, ErrFormat) {
+			return false, err
+		}
+		if (ok || err != nil) && !yield(sym, err) {
+			return false, nil
 		}
 	}
+	return true, nil
 }
 
 // tableSymbol reads the symbol at off; ok is false for a record that does not
@@ -126,6 +145,14 @@ func (s *sections) placeSymbol(sym *Symbol) {
 // nowhere is returned together with an error that satisfies
 // errors.Is(err, [ErrFormat]); other errors come from reading.
 func (f *File) Resolve(sym Symbol) (Symbol, error) {
+	if err := f.enter(); err != nil {
+		return sym, err
+	}
+	defer f.leave()
+	return f.resolve(sym)
+}
+
+func (f *File) resolve(sym Symbol) (Symbol, error) {
 	if !sym.Kind.isRef() {
 		return sym, f.check()
 	}
@@ -138,6 +165,9 @@ func (f *File) Resolve(sym Symbol) (Symbol, error) {
 		return sym, err
 	}
 	target, err := f.moduleSymbol(ms, sym.ref, sec)
+	if err == nil && !sym.Kind.refersTo(target.Kind) {
+		err = damage(ms.s.name, int64(sym.ref), "%v leads to a %v", sym.Kind, target.Kind)
+	}
 	if err != nil {
 		return sym, err
 	}
@@ -149,11 +179,11 @@ func (f *File) moduleSymbol(ms *modStream, off uint32, sec *sections) (Symbol, e
 	if ms.s == nil || off < ms.symbols.off || off >= ms.symbols.end {
 		return Symbol{}, damage("references to modules", int64(off), "module %d has no record there", ms.num+1)
 	}
-	w := scopeWalk{recordWalk: ms.symbols.records(), ms: ms}
-	w.seek(off)
-	if !w.step() {
-		return Symbol{}, w.err
+	rec, err := ms.s.record(off)
+	if err != nil {
+		return Symbol{}, err
 	}
+	w := scopeWalk{recordWalk: recordWalk{off: off, rec: rec}, ms: ms}
 	sym, ok, err := f.symbolHere(&w, sec)
 	if err == nil && !ok {
 		err = damage(ms.s.name, int64(off), "%v is no symbol to refer to", w.kind())

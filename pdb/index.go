@@ -1,6 +1,7 @@
 package pdb
 
 import (
+	"errors"
 	"iter"
 	"sort"
 )
@@ -32,9 +33,10 @@ const (
 // errors.Is(err, [ErrFormat]) or come from reading; a module that is damaged
 // has no part in the index from where the damage is.
 func (f *File) Index() (*Index, error) {
-	if err := f.check(); err != nil {
+	if err := f.enter(); err != nil {
 		return nil, err
 	}
+	defer f.leave()
 	return f.index.get(func() (*Index, error) {
 		b := indexer{f: f}
 		for _, part := range []func() error{b.measure, b.modules, b.variables, b.thunks, b.publics} {
@@ -289,6 +291,10 @@ func (x *Index) floor(addr uint32) int {
 // record has none, is how far the symbol can reach at most. Errors are those
 // of [File.Nearest].
 func (x *Index) Symbol(i int) (Symbol, error) {
+	if err := x.f.enter(); err != nil {
+		return Symbol{}, err
+	}
+	defer x.f.leave()
 	sym, err := x.read(i)
 	if err != nil || sym.Kind.IsCode() {
 		return sym, err
@@ -344,9 +350,13 @@ func (x *Index) reach(sym Symbol, i int) (uint32, error) {
 // functions of other modules that were folded together, which may have no
 // public.
 func (x *Index) Nearest(rva uint32) ([]Symbol, error) {
+	if err := x.f.enter(); err != nil {
+		return nil, err
+	}
+	defer x.f.leave()
 	run, ok := x.Find(rva)
 	if !ok {
-		return nil, x.f.check()
+		return nil, nil
 	}
 	syms := make([]Symbol, 0, run.Count)
 	for i := run.First; i < run.First+run.Count; i++ {
@@ -364,11 +374,16 @@ func (x *Index) Nearest(rva uint32) ([]Symbol, error) {
 // it was linked. A record that cannot be read any more gives an error in its
 // place.
 func (x *Index) All() iter.Seq2[Symbol, error] {
-	return func(yield func(Symbol, error) bool) {
+	return x.f.sequence(func(yield func(Symbol, error) bool) error {
 		for i := range x.addrs {
-			if !yield(x.Symbol(i)) {
-				return
+			sym, err := x.Symbol(i)
+			if errors.Is(err, ErrClosed) {
+				return err
+			}
+			if !yield(sym, err) {
+				break
 			}
 		}
-	}
+		return nil
+	})
 }

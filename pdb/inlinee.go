@@ -6,14 +6,33 @@ import (
 	"strings"
 )
 
-// inlineeName returns the name of an inlined function, empty where damage
-// hides it: the frame is worth having without.
-func (f *File) inlineeName(c *moduleCode, id uint32) (string, error) {
+// inlinee returns the number of an id in the list of inlined functions, -1 for
+// one that is not there.
+func (c *moduleCode) inlinee(id uint32) int {
+	i, ok := slices.BinarySearchFunc(c.inlinees, id, func(i inlinee, id uint32) int { return cmp.Compare(i.id, id) })
+	if !ok {
+		return -1
+	}
+	return i
+}
+
+// inlineeName returns the name of an inlined function, number i of its module's
+// list, if it is there. Where damage hides it the name is empty: the frame is
+// worth having without.
+func (f *File) inlineeName(c *moduleCode, i int, id uint32) (string, error) {
+	if i >= 0 {
+		if h := c.inlineeNames[i].Load(); h != 0 {
+			return f.idNames.at(h), nil
+		}
+	}
 	id, ok, err := f.globalID(c, id)
 	if !ok || err != nil {
 		return "", ignoreDamage(err)
 	}
-	name, err := f.idNames.get(id, f.idName)
+	name, h, err := f.idNames.get(id, f.idName)
+	if i >= 0 {
+		c.inlineeNames[i].Store(h)
+	}
 	return name, ignoreDamage(err)
 }
 
@@ -89,8 +108,16 @@ func (f *File) fileName(c *moduleCode, at uint32) (string, error) {
 		return "", nil
 	}
 	if own := c.files[i].own; own != 0 {
-		return c.data[c.files[i].name:][:own], nil
+		return string(c.old[c.files[i].name:][:own]), nil
 	}
-	name, err := f.stringAt(c.files[i].name)
+	t, err := f.strings()
+	if err != nil {
+		return "", ignoreDamage(err)
+	}
+	if h := c.fileNames[i].Load(); h != 0 {
+		return t.known.at(h), nil
+	}
+	name, h, err := t.known.get(c.files[i].name, t.read)
+	c.fileNames[i].Store(h)
 	return name, ignoreDamage(err)
 }

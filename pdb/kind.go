@@ -240,6 +240,15 @@ func (k Kind) isRef() bool {
 	return false
 }
 
+// refersTo reports whether a reference of the kind can lead to a record of
+// another.
+func (k Kind) refersTo(target Kind) bool {
+	if k == KindDataRef {
+		return target.IsData() || target.IsThreadLocal()
+	}
+	return target.IsProc()
+}
+
 // opens reports whether records up to an end record belong to the record.
 func (k Kind) opens() bool {
 	switch k {

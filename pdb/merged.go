@@ -13,35 +13,37 @@ import (
 //
 // Damage is reported as by [File.Procs].
 func (f *File) Symbols() iter.Seq2[Symbol, error] {
-	return func(yield func(Symbol, error) bool) {
+	return f.sequence(func(yield func(Symbol, error) bool) error {
 		var taken []addrKey
-		on := true
 		keep := func(s Symbol, err error) bool {
 			if err == nil && (s.Kind.IsProc() || s.Kind.IsData()) {
 				taken = append(taken, makeKey(s.Segment, s.Offset))
 			} else if err == nil && !s.Kind.IsThreadLocal() {
 				return true
 			}
-			on = yield(s, err)
-			return on
+			return yield(s, err)
 		}
-		f.Procs()(keep)
-		if on {
-			f.Globals()(keep)
+		if on, err := f.eachProc(keep); !on || err != nil {
+			return err
 		}
-		if !on {
-			return
+		g, err := f.loadGlobals()
+		if err != nil {
+			return err
+		}
+		if on, err := f.eachOf(&g.names, keep); !on || err != nil {
+			return err
+		}
+		p, err := f.loadPublics()
+		if err != nil {
+			return err
 		}
 		slices.Sort(taken)
-		for s, err := range f.Publics() {
-			if err == nil {
-				if _, ok := slices.BinarySearch(taken, makeKey(s.Segment, s.Offset)); ok {
-					continue
-				}
+		_, err = f.eachOf(&p.names, func(s Symbol, err error) bool {
+			if _, private := slices.BinarySearch(taken, makeKey(s.Segment, s.Offset)); private && err == nil {
+				return true
 			}
-			if !yield(s, err) {
-				return
-			}
-		}
-	}
+			return yield(s, err)
+		})
+		return err
+	})
 }

@@ -251,8 +251,12 @@ type recordWalk struct {
 	err  error  // why the walk ended early
 }
 
-// records starts a walk over the records of the area.
+// records starts a walk over the records of the area, most or all of which
+// will be read.
 func (a area) records() recordWalk {
+	if a.s != nil {
+		a.s.ahead(a.off, a.len())
+	}
 	return recordWalk{w: a.walker(), off: a.off, next: a.off, end: a.end}
 }
 
@@ -298,7 +302,3 @@ func (r *recordWalk) stepSlow() bool {
 	r.off, r.next = off, off+n
 	return true
 }
-
-// seek makes off the place of the next record. The caller has checked that it
-// lies ahead.
-func (r *recordWalk) seek(off uint32) { r.next = off }

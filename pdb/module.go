@@ -15,6 +15,11 @@ type Module struct {
 // the sequence; it satisfies errors.Is(err, [ErrFormat]) or comes from reading.
 func (f *File) Modules() iter.Seq2[Module, error] {
 	return func(yield func(Module, error) bool) {
+		if err := f.enter(); err != nil {
+			yield(Module{}, err)
+			return
+		}
+		defer f.leave()
 		list, err := f.loadModules()
 		for i := 0; err == nil && i < list.len(); i++ {
 			if err = f.check(); err != nil {

@@ -32,6 +32,8 @@ func (t *names) offsets() (*offsetSet, error) {
 	if t.table.n == 0 {
 		return t.rest()
 	}
+	t.gss.ahead(0, t.gss.size)
+	t.table.s.ahead(t.table.recs, t.table.n*hashRecord)
 	set := newOffsetSet(t.gss.size)
 	w := walker{s: t.table.s}
 	for i := range t.table.n {
@@ -89,15 +91,9 @@ func (t *names) find(name string, fold bool) ([]uint32, error) {
 	return slices.Compact(offs), nil
 }
 
-// recordAt copies the record at off. It reads no more than the record: the
+// recordAt returns the record at off. It reads no more than the record: the
 // point of a point query.
-func (t *names) recordAt(off uint32) ([]byte, error) {
-	var h [recordHead]byte
-	if err := t.gss.read(h[:], off); err != nil {
-		return nil, err
-	}
-	return t.gss.bytes(off, uint32(u16(h[:], 0))+lenField)
-}
+func (t *names) recordAt(off uint32) ([]byte, error) { return t.gss.record(off) }
 
 // findHashed returns the offsets of the records with this name in the buckets
 // its hash leads to. A FormatError says that the table is bad.

@@ -194,6 +194,10 @@ func (p *publics) sortByAddr() (*memoryMap, error) {
 //
 // Errors satisfy errors.Is(err, [ErrFormat]) or come from reading.
 func (f *File) Nearest(rva uint32) ([]Symbol, error) {
+	if err := f.enter(); err != nil {
+		return nil, err
+	}
+	defer f.leave()
 	sec, want, ok, err := f.locate(rva)
 	if !ok || err != nil {
 		return nil, err
@@ -214,6 +218,10 @@ func (f *File) Nearest(rva uint32) ([]Symbol, error) {
 
 // NearestPublics is [File.Nearest] among the public symbols alone.
 func (f *File) NearestPublics(rva uint32) ([]Symbol, error) {
+	if err := f.enter(); err != nil {
+		return nil, err
+	}
+	defer f.leave()
 	sec, want, ok, err := f.locate(rva)
 	if !ok || err != nil {
 		return nil, err
@@ -251,19 +259,13 @@ func (f *File) publicsBelow(want addrKey) ([]Symbol, around, error) {
 // privatesBelow returns the private symbols nearest to an address that are not
 // below the publics nearest to it.
 func (f *File) privatesBelow(sec *sections, want addrKey, pubs []Symbol) ([]Symbol, error) {
-	private, err := f.HasPrivate()
-	if fatal(err) {
-		return nil, err
-	}
 	least := addrKey(0)
 	if len(pubs) > 0 {
 		least = makeKey(pubs[0].Segment, pubs[0].Offset)
 	}
-	best := hit{key: least}
-	if private || f.dbi != nil {
-		if best, err = f.privateBelow(want, least); err != nil {
-			return nil, err
-		}
+	best, err := f.privateBelow(want, least)
+	if err != nil {
+		return nil, err
 	}
 	thunk, ok, err := f.thunkBelow(sec, want)
 	if err != nil || ok && makeKey(thunk.Segment, thunk.Offset) > best.key {
@@ -305,6 +307,10 @@ func (f *File) finish(sec *sections, want addrKey, a around, syms []Symbol) erro
 // SizeOf infers the size of a public symbol as [File.Nearest] does, in bytes.
 // It is 0 where nothing bounds the symbol and for absolute symbols.
 func (f *File) SizeOf(sym Symbol) (uint32, error) {
+	if err := f.enter(); err != nil {
+		return 0, err
+	}
+	defer f.leave()
 	p, err := f.loadPublics()
 	if err != nil || p.psi == nil {
 		return 0, err

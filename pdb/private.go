@@ -6,8 +6,12 @@ package pdb
 //
 // Errors satisfy errors.Is(err, [ErrFormat]) or come from reading.
 func (f *File) HasPrivate() (bool, error) {
-	if err := f.check(); err != nil || f.dbi == nil || f.dbi.gsi == noStream || f.dbi.Flags&DBIStripped != 0 {
+	if err := f.enter(); err != nil {
 		return false, err
+	}
+	defer f.leave()
+	if f.dbi == nil || f.dbi.gsi == noStream || f.dbi.Flags&DBIStripped != 0 {
+		return false, nil
 	}
 	g, err := f.loadGlobals()
 	if err != nil || g.gss == nil {

@@ -15,29 +15,30 @@ import (
 // where, and the sequence goes on behind it, with the next module at the
 // latest; an error of reading ends it.
 func (f *File) Procs() iter.Seq2[Symbol, error] {
-	return func(yield func(Symbol, error) bool) {
-		if err := f.eachProc(yield); err != nil {
-			yield(Symbol{}, err)
-		}
-	}
+	return f.sequence(func(yield func(Symbol, error) bool) error {
+		_, err := f.eachProc(yield)
+		return err
+	})
 }
 
-func (f *File) eachProc(yield func(Symbol, error) bool) error {
+// eachProc yields all functions. It returns an error that ends the sequence,
+// and whether to go on.
+func (f *File) eachProc(yield func(Symbol, error) bool) (bool, error) {
 	list, err := f.loadModules()
 	if err != nil {
-		return err
+		return false, err
 	}
 	sec, err := f.placer()
 	if err != nil {
-		return err
+		return false, err
 	}
 	pick := func(w *scopeWalk) (Symbol, bool, error) { return f.procHere(w, sec) }
 	for i := range list.len() {
 		if on, err := f.walkModule(i, pick, yield); !on || err != nil {
-			return err
+			return on, err
 		}
 	}
-	return list.bad
+	return list.bad == nil || yield(Symbol{}, list.bad), nil
 }
 
 // procHere reads the current record if it is code, and passes over what

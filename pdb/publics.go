@@ -77,17 +77,14 @@ func (p *publics) layMap(tableBytes, mapBytes uint32) {
 // its place and the sequence goes on; an error of reading ends it. Size is not
 // filled in; see [File.SizeOf].
 func (f *File) Publics() iter.Seq2[Symbol, error] {
-	return func(yield func(Symbol, error) bool) {
+	return f.sequence(func(yield func(Symbol, error) bool) error {
 		p, err := f.loadPublics()
-		if err == nil && p.psi == nil {
-			return
-		}
 		if err != nil {
-			yield(Symbol{}, err)
-			return
+			return err
 		}
-		f.eachOf(&p.names, yield)
-	}
+		_, err = f.eachOf(&p.names, yield)
+		return err
+	})
 }
 
 // listed returns the records the address map lists. Like the hash records it

@@ -84,19 +84,18 @@ func (w *recordWalk) skipBody() error {
 // A damaged record gives an error, satisfying errors.Is(err, [ErrFormat]) and
 // saying where, in its place; an error of reading ends the sequence.
 func (f *File) ModuleSymbols(module int) iter.Seq2[Symbol, error] {
-	return func(yield func(Symbol, error) bool) {
+	return f.sequence(func(yield func(Symbol, error) bool) error {
 		sec, err := f.placer()
-		if err == nil {
-			_, err = f.walkModule(module-1, func(w *scopeWalk) (Symbol, bool, error) {
-				sym, ok, err := f.symbolHere(w, sec)
-				_, sym.InFunction = w.proc()
-				return sym, ok, err
-			}, yield)
-		}
 		if err != nil {
-			yield(Symbol{}, err)
+			return err
 		}
-	}
+		_, err = f.walkModule(module-1, func(w *scopeWalk) (Symbol, bool, error) {
+			sym, ok, err := f.symbolHere(w, sec)
+			_, sym.InFunction = w.proc()
+			return sym, ok, err
+		}, yield)
+		return err
+	})
 }
 
 // walkModule yields what pick takes from the records of module i, counted from
@@ -123,8 +122,8 @@ func (f *File) walkModule(i int, pick func(*scopeWalk) (Symbol, bool, error), yi
 			return false, nil
 		}
 	}
-	if w.err == nil {
-		w.err = ms.bad
+	if ms.bad != nil && !fatal(w.err) {
+		w.err = ms.bad // records that make no sense follow from it
 	}
 	if fatal(w.err) {
 		return false, w.err

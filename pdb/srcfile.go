@@ -36,13 +36,13 @@ type SourceFile struct {
 	Checksum string // the bytes of the checksum, none where there is none
 }
 
-// SourceFiles returns the source files that the code of module i comes from,
-// in the order the module lists them; modules count from 0 as [File.Modules]
-// yields them. Files of which no code is left are among them.
+// SourceFiles returns the source files that the code of a module comes from,
+// in the order the module lists them. The module is its number in the order of
+// [File.Modules], counted from 1. Files of which no code is left are among them.
 //
 // Errors satisfy errors.Is(err, [ErrFormat]) or come from reading.
-func (f *File) SourceFiles(i int) ([]SourceFile, error) {
-	c, err := f.moduleCode(i)
+func (f *File) SourceFiles(module int) ([]SourceFile, error) {
+	c, err := f.moduleCode(module - 1)
 	if err != nil {
 		return nil, err
 	}
@@ -52,7 +52,11 @@ func (f *File) SourceFiles(i int) ([]SourceFile, error) {
 		if err != nil {
 			return nil, err
 		}
-		list = append(list, SourceFile{Name: name, Kind: s.kind, Checksum: c.data[s.sum:][:s.size]})
+		sum, err := c.ms.s.bytes(s.sum, uint32(s.size))
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, SourceFile{Name: name, Kind: s.kind, Checksum: string(sum)})
 	}
 	return list, c.bad
 }

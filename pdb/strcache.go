@@ -1,41 +1,62 @@
 package pdb
 
-import "sync"
+import (
+	"sync"
+	"sync/atomic"
+)
 
-// stringCache remembers strings made from numbers, as long as they are not too
-// many: the same few are asked for all the time. It is safe for concurrent use.
+// stringCache gives strings made from numbers a handle each and remembers them,
+// as long as they are not too many: the same few are asked for all the time. It
+// is safe for concurrent use; what was given out is reached without a lock.
 type stringCache struct {
-	mu    sync.RWMutex      // guards the fields below
-	known map[uint32]string // by number
-	held  int               // bytes in known
+	all atomic.Pointer[[]string] // by handle; only ever grows
+
+	mu    sync.Mutex        // guards the fields below
+	known map[uint32]uint32 // handles by number
+	held  int               // bytes in all
 }
 
 const (
-	maxStrings = 16 << 20 // bytes of strings that are remembered
-	mapEntry   = 32       // what an entry costs besides its string
+	maxStrings  = 16 << 20 // bytes of strings that are remembered
+	stringEntry = 32       // what one costs besides its bytes
 )
 
-// get returns the string of a number, from the cache or made by build. A
-// failed build is not remembered.
-func (c *stringCache) get(num uint32, build func(uint32) (string, error)) (string, error) {
-	c.mu.RLock()
-	s, ok := c.known[num]
-	c.mu.RUnlock()
-	if ok {
-		return s, nil
+// get returns the string of a number, remembered or made by build, and its
+// handle, 0 for one that is not remembered. A failed build is not.
+func (c *stringCache) get(num uint32, build func(uint32) (string, error)) (string, uint32, error) {
+	c.mu.Lock()
+	h := c.known[num]
+	c.mu.Unlock()
+	if h != 0 {
+		return c.at(h), h, nil
 	}
 	s, err := build(num)
 	if err != nil {
-		return "", err
+		return "", 0, err
 	}
+	return s, c.keep(num, s), nil
+}
+
+func (c *stringCache) keep(num uint32, s string) uint32 {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.held+len(s) <= maxStrings {
-		if c.known == nil {
-			c.known = map[uint32]string{}
-		}
-		c.known[num] = s
-		c.held += len(s) + mapEntry
+	if h := c.known[num]; h != 0 {
+		return h
 	}
-	return s, nil
+	if c.held+len(s)+stringEntry > maxStrings {
+		return 0
+	}
+	if c.known == nil {
+		c.known = map[uint32]uint32{}
+		c.all.Store(&[]string{""})
+	}
+	all := append(*c.all.Load(), s) // readers never look behind the end they know
+	c.all.Store(&all)
+	h := uint32(len(all) - 1)
+	c.known[num] = h
+	c.held += len(s) + stringEntry
+	return h
 }
+
+// at returns the string of a handle that get has given out.
+func (c *stringCache) at(h uint32) string { return (*c.all.Load())[h] }

@@ -111,7 +111,10 @@ func (t *stringTable) findBuckets(a area) error {
 }
 
 // at returns the string at an offset.
-func (t *stringTable) at(off uint32) (string, error) { return t.known.get(off, t.read) }
+func (t *stringTable) at(off uint32) (string, error) {
+	s, _, err := t.known.get(off, t.read)
+	return s, err
+}
 
 // read reads the string at an offset.
 func (t *stringTable) read(off uint32) (string, error) {

@@ -98,3 +98,16 @@ func (w *walker) record(off uint32) ([]byte, error) {
 	}
 	return w.span(off, n)
 }
+
+// record returns the symbol record at off, for a question about one.
+func (s *stream) record(off uint32) ([]byte, error) {
+	var h [recordHead]byte
+	if err := s.read(h[:], off); err != nil {
+		return nil, err
+	}
+	n := uint32(u16(h[:], 0)) + lenField
+	if n < recordHead {
+		return nil, damage(s.name, int64(off), "symbol record of %d bytes", n)
+	}
+	return s.view(off, n)
+}

@@ -1,6 +1,9 @@
 package pdb
 
-import "slices"
+import (
+	"slices"
+	"sync/atomic"
+)
 
 // Versions of the type streams (microsoft-pdb tpi.h).
 const (
@@ -35,6 +38,8 @@ type typeTable struct {
 	keySize, buckets uint32
 	vals, pairs, adj typePart
 	index, walked    lazy[typeIndex]
+	places           lazy[typePlaces]
+	asked            atomic.Uint32 // records looked up before places was made
 	hash             lazy[typeHash]
 	unhashed         lazy[[]uint64]
 }

@@ -33,6 +33,12 @@ func (t *typeTable) record(ti uint32) ([]byte, error) {
 	if ti < t.begin || ti >= t.end {
 		return nil, t.bad(ti, "not in %#x..%#x", t.begin, t.end)
 	}
+	if off, ok, err := t.place(ti); ok || err != nil {
+		if err != nil {
+			return nil, err
+		}
+		return t.recordAt(off)
+	}
 	index, err := t.index.get(t.readIndex)
 	if err != nil {
 		return nil, err
@@ -54,7 +60,9 @@ func (t *typeTable) seek(index *typeIndex, ti uint32) ([]byte, error) {
 	if i < 0 {
 		return nil, cmp.Or(index.bad, t.bad(ti, "has no record"))
 	}
-	return t.walkTo(ti, index, t.records(index.at[i]))
+	w := t.records(index.at[i])
+	w.w.ahead = typeStep
+	return t.walkTo(ti, index, w)
 }
 
 // find returns the number of the entry at or below ti, -1 if there is none.

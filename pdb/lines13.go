@@ -1,0 +1,76 @@
+package pdb
+
+import (
+	"cmp"
+	"slices"
+	"sync/atomic"
+)
+
+// readLines13 finds the parts of the C13 line information. Lines stay where
+// they are; what lines refer to is read.
+func (c *moduleCode) readLines13() error {
+	p := c.ms.lines13.parts()
+	p.w.ahead = readAhead
+	for p.step() {
+		if err := c.part(&p); err != nil {
+			return err
+		}
+	}
+	return p.err
+}
+
+func (c *moduleCode) part(p *partWalk) error {
+	if p.kind == partLines {
+		return c.addLines(p)
+	}
+	switch p.kind {
+	case partChecksums, partInlinees, partImports, partExports:
+	default:
+		return nil
+	}
+	b, err := p.w.span(p.data.off, p.data.len())
+	if err != nil {
+		return err
+	}
+	switch p.kind {
+	case partChecksums:
+		if len(c.files) == 0 { // lines count from the one there is
+			c.addFiles(b, p.data.off)
+		}
+	case partInlinees:
+		c.addInlinees(b)
+	case partImports:
+		c.addImports(b)
+	case partExports:
+		c.addExports(b)
+	}
+	return nil
+}
+
+// addLines keeps where a part F2 lies.
+func (c *moduleCode) addLines(p *partWalk) error {
+	if p.data.len() < blockHead {
+		return nil
+	}
+	b, err := p.w.span(p.data.off, blockHead)
+	if err != nil {
+		return err
+	}
+	c.blockAt = append(c.blockAt, place{off: u32(b, 0), seg: u16(b, 4), size: u32(b, 8)})
+	c.blocks = append(c.blocks, lineBlock{
+		at: p.data.off + blockHead, n: p.data.len() - blockHead, columns: u16(b, 6)&haveColumn != 0,
+	})
+	return nil
+}
+
+// finish sorts what was found and gives back memory that was taken in advance.
+func (c *moduleCode) finish() {
+	sortPlaces(c.funcAt, c.funcs)
+	sortPlaces(c.blockAt, c.blocks)
+	slices.SortStableFunc(c.inlinees, func(a, b inlinee) int { return cmp.Compare(a.id, b.id) })
+	slices.SortStableFunc(c.exports, func(a, b exportedID) int { return cmp.Compare(a.local, b.local) })
+	c.funcs, c.funcAt = slices.Clone(c.funcs), slices.Clone(c.funcAt)
+	c.blocks, c.blockAt = slices.Clone(c.blocks), slices.Clone(c.blockAt)
+	c.fileNames = make([]atomic.Uint32, len(c.files))
+	c.inlineeNames = make([]atomic.Uint32, len(c.inlinees))
+}
