@@ -72,7 +72,7 @@ type dump struct {
 }
 
 func (a *app) dump(ctx context.Context, path string, face face) error {
-	f, err := openFile(path)
+	f, err := openMapped(path)
 	if err != nil {
 		return err
 	}
