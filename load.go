@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"github.com/symres/symres/pdb"
 	"github.com/symres/symres/sympath"
@@ -18,6 +19,7 @@ import (
 type module struct {
 	Module                // immutable
 	loading chan struct{} // holds one token: who has it loads
+	asked   atomic.Uint64 // addresses a Resolver was asked about
 
 	mu     sync.Mutex // guards the fields below
 	rep    *Report    // immutable once stored

@@ -28,7 +28,8 @@ func (s *Session) Lookup(ctx context.Context, pattern string) iter.Seq2[Symbol, 
 }
 
 // LookupKinds is [Session.Lookup] for symbols of these kinds alone, constants
-// and types among them.
+// and types among them. Public symbols that are asked for alone are listed
+// whatever private symbols there are.
 func (s *Session) LookupKinds(ctx context.Context, pattern string, kinds ...Kind) iter.Seq2[Symbol, error] {
 	return func(yield func(Symbol, error) bool) {
 		modules, name, err := s.match(pattern)
@@ -109,14 +110,36 @@ func (s *Session) lookupIn(ctx context.Context, m *module, p *Pattern, kinds []K
 	if err != nil {
 		return nil, err
 	}
-	found, err := m.collect(ctx, syms, syms.pdb.Symbols(), p, kinds)
-	if err == nil && (slices.Contains(kinds, KindConstant) || slices.Contains(kinds, KindUDT)) {
-		var more []Symbol
-		more, err = m.collect(ctx, syms, syms.pdb.Globals(), p, slices.DeleteFunc(slices.Clone(kinds), Kind.hasAddress))
-		found = append(found, more...)
+	var found []Symbol
+	for _, part := range partsFor(syms.pdb, kinds) {
+		more, failed := m.collect(ctx, syms, part.all, p, part.kinds)
+		found, err = append(found, more...), cmp.Or(err, failed)
 	}
 	slices.SortStableFunc(found, bySymbol)
 	return found, err
+}
+
+// part is one walk over the symbols of a PDB, and what it is for.
+type part struct {
+	all   iter.Seq2[pdb.Symbol, error]
+	kinds []Kind
+}
+
+// partsFor returns the walks that find the symbols of these kinds.
+func partsFor(f *pdb.File, kinds []Kind) []part {
+	placed := slices.DeleteFunc(slices.Clone(kinds), func(k Kind) bool { return !k.hasAddress() })
+	named := slices.DeleteFunc(slices.Clone(kinds), Kind.hasAddress)
+	var parts []part
+	switch {
+	case len(placed) == 1 && placed[0] == KindPublic:
+		parts = append(parts, part{f.Publics(), placed})
+	case len(placed) > 0:
+		parts = append(parts, part{f.Symbols(), placed})
+	}
+	if len(named) > 0 {
+		parts = append(parts, part{f.Globals(), named})
+	}
+	return parts
 }
 
 func (k Kind) hasAddress() bool { return k != KindConstant && k != KindUDT }
@@ -133,6 +156,9 @@ func (m *module) collect(ctx context.Context, syms *symbols, all iter.Seq2[pdb.S
 			failed = cmp.Or(failed, fmt.Errorf("%s: %w", m.Name, err))
 			continue
 		}
+		if leftOut(sym) {
+			continue
+		}
 		name = appendName(name[:0], sym)
 		if !slices.Contains(kinds, kindOf(sym.Kind)) || !p.Match(name) && !p.Match(sym.NameBytes()) {
 			continue
@@ -144,6 +170,12 @@ func (m *module) collect(ctx context.Context, syms *symbols, all iter.Seq2[pdb.S
 		found = append(found, m.symbol(syms, sym))
 	}
 	return found, failed
+}
+
+// leftOut reports whether a private symbol has no place because the linker had
+// no use for it. Microsoft's debuggers do not list these either.
+func leftOut(sym pdb.Symbol) bool {
+	return (sym.Kind.IsCode() || sym.Kind.IsData()) && !sym.HasRVA && !sym.Kind.IsThreadLocal()
 }
 
 func bySymbol(a, b Symbol) int {

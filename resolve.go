@@ -42,26 +42,45 @@ func (s *Session) Resolve(ctx context.Context, addr uint64) (Location, error) {
 		return Location{}, err
 	}
 	near, err := syms.pdb.Nearest(uint32(addr - m.Base))
-	if err != nil {
-		return Location{}, fmt.Errorf("%s: %w", m.Name, err)
-	}
-	if len(near) == 0 {
-		return Location{}, fmt.Errorf("%s in %s: %w", formatAddr(addr), m.Name, ErrNotFound)
+	if err := m.nothing(near, err, addr); err != nil {
+		return Location{}, err
 	}
 	return m.location(syms, near, addr), nil
 }
 
+// nothing is the error for an address without an answer.
+func (m *module) nothing(near []pdb.Symbol, err error, addr uint64) error {
+	switch {
+	case err != nil:
+		return fmt.Errorf("%s: %w", m.Name, err)
+	case len(near) == 0:
+		return fmt.Errorf("%s in %s: %w", formatAddr(addr), m.Name, ErrNotFound)
+	}
+	return nil
+}
+
 func (m *module) location(syms *symbols, near []pdb.Symbol, addr uint64) Location {
-	loc := Location{Symbol: m.symbol(syms, near[0]), Query: addr}
-	loc.Displacement = uint64(near[0].Displacement)
-	loc.PastEnd = loc.Size != 0 && loc.Displacement >= uint64(loc.Size)
+	loc := m.named(syms, near)
+	loc.at(addr, near[0].Displacement)
+	if syms.private {
+		loc.Frames, loc.FramesErr = syms.pdb.Frames(uint32(addr - m.Base))
+	}
+	return loc
+}
+
+// at says how far an address is from the symbol.
+func (l *Location) at(addr uint64, displacement uint32) {
+	l.Query, l.Displacement = addr, uint64(displacement)
+	l.PastEnd = l.Size != 0 && displacement >= l.Size
+}
+
+// named is a location without what depends on the address.
+func (m *module) named(syms *symbols, near []pdb.Symbol) Location {
+	loc := Location{Symbol: m.symbol(syms, near[0])}
 	for _, other := range near[1:] {
 		if !bytes.Equal(other.NameBytes(), near[0].NameBytes()) {
 			loc.Aliases = append(loc.Aliases, string(appendName(nil, other)))
 		}
-	}
-	if syms.private {
-		loc.Frames, loc.FramesErr = syms.pdb.Frames(uint32(addr - m.Base))
 	}
 	return loc
 }

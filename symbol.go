@@ -87,11 +87,13 @@ func appendName(dst []byte, sym pdb.Symbol) []byte {
 
 // symbol makes the answer out of a record.
 func (m *module) symbol(syms *symbols, p pdb.Symbol) Symbol {
+	raw := p.Name()
 	sym := Symbol{
-		Module: m.Name, Name: string(appendName(nil, p)), Raw: p.Name(), Kind: kindOf(p.Kind), Size: p.Size, Value: p.Value,
+		Module: m.Name, Name: raw, Raw: raw, Kind: kindOf(p.Kind), Size: p.Size, Value: p.Value,
 		Code: p.Kind.IsCode(), Source: SourcePrivate, Proof: syms.proof, Identity: syms.identity,
 	}
 	if sym.Kind == KindPublic {
+		sym.Name = string(appendName(nil, p))
 		sym.Code, sym.Source = p.Flags&(pdb.PublicCode|pdb.PublicFunction) != 0, SourcePublic
 	}
 	if p.HasRVA {

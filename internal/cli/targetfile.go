@@ -155,8 +155,9 @@ func (s onePDB) has(q sympath.Query) bool {
 	return kind == sympath.IDPDB70 || kind == sympath.IDPDB20 || strings.EqualFold(filepath.Ext(q.File), ".pdb")
 }
 
+// open maps the PDB: it is a file the user named.
 func (s onePDB) open(context.Context) (sympath.File, error) {
-	f, err := fsx.Open(string(s))
+	f, err := fsx.Map(string(s))
 	if err != nil {
 		return nil, err
 	}
