@@ -157,7 +157,7 @@ func (a *app) root() *cobra.Command {
 	root.AddCommand(
 		a.lookupCommand(), a.nearestCommand(), a.modulesCommand(), a.reloadCommand(), a.identifyCommand(),
 		a.vpnCommand(), a.pathCommand(), a.dumpCommand(), a.checkCommand(), a.demoCommand(),
-		a.typeCommand(),
+		a.typeCommand(), a.lineCommand(),
 	)
 	return root
 }
