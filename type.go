@@ -26,16 +26,24 @@ type Type struct {
 func (t Type) FullName() string { return cmp.Or(t.Typedef, t.Name()) }
 
 // Type returns a type by its name, `module!name`, or `name` for the first
-// module that has it. Case counts first and is ignored where nothing has the
+// module that defines it, or else declares it. Case counts first and is ignored where nothing has the
 // exact name; a typedef is followed. The type is good until the session is
 // closed. The error wraps [ErrNoModule], [ErrNoSymbols] or [ErrNotFound].
 func (s *Session) Type(ctx context.Context, name string) (Type, error) {
+	var declared Type
 	var failed error
 	for t, err := range s.types(ctx, name, (*typeFinder).named) {
-		if err == nil {
+		switch {
+		case err != nil:
+			failed = cmp.Or(failed, err)
+		case !t.IsForward():
 			return t, nil
+		case declared.Module == "":
+			declared = t
 		}
-		failed = cmp.Or(failed, err)
+	}
+	if declared.Module != "" {
+		return declared, nil
 	}
 	return Type{}, failed
 }

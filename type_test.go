@@ -2,12 +2,15 @@ package symres_test
 
 import (
 	"errors"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/symres/symres"
 	"github.com/symres/symres/internal/fixture"
+	"github.com/symres/symres/sympath"
 )
 
 func privateSession(t *testing.T) (*symres.Session, symres.Module) {
@@ -92,5 +95,25 @@ func TestTypes_modules(t *testing.T) {
 	}
 	if typ, err := s.Type(t.Context(), "EVT"); err != nil || typ.Module != "image" {
 		t.Errorf("Type(EVT) = %v, %v", typ, err)
+	}
+}
+
+// A driver that only declares a structure of the kernel does not hide its
+// definition, wherever the two lie.
+func TestType_declared(t *testing.T) {
+	dir := filepath.Join(fixture.Shared(t), "winsiderss+systeminformer", "KSystemInformer", "bin-signed", "amd64")
+	driver, kernel := filepath.Join(dir, "systeminformer.pdb"), fixture.Path(t, "nt/x64/ntkrnlmp.pdb")
+	s, m := pdbSession(t, driver)
+	if typ, err := s.Type(t.Context(), "_EPROCESS"); err != nil || !typ.IsForward() || typ.Module != "image" {
+		t.Fatalf("the driver alone: %v in %s, forward %v, %v", typ, typ.Module, typ.IsForward(), err)
+	}
+	_, nt := pdbSession(t, kernel)
+	nt.Image, nt.Base = "ntoskrnl.exe", m.Base+0x10000000
+	dirs := []string{filepath.Dir(driver), filepath.Dir(kernel)}
+	both := session(t, symres.Config{Symbols: sympath.Chain(
+		sympath.Dir("driver", os.DirFS(dirs[0])), sympath.Dir("kernel", os.DirFS(dirs[1])))}, m, nt)
+	typ, err := both.Type(t.Context(), "_EPROCESS")
+	if err != nil || typ.IsForward() || typ.Module != "nt" {
+		t.Errorf("with the kernel: %v in %s, forward %v, %v", typ, typ.Module, typ.IsForward(), err)
 	}
 }

@@ -72,9 +72,10 @@ func (s *typeShow) status() error {
 	return nil
 }
 
-// name shows the first type of a name, or lists those that match. Its error
-// ends the command.
+// name shows the first definition of a name or else a declaration, or lists
+// the names that match. Its error ends the command.
 func (s *typeShow) name(ctx context.Context, name string) error {
+	var declared symres.Type
 	for t, err := range s.target.session.Types(ctx, name) {
 		switch {
 		case ctx.Err() != nil:
@@ -89,17 +90,23 @@ func (s *typeShow) name(ctx context.Context, name string) error {
 			continue
 		}
 		s.module(t.Module)
-		if isNamed(t, name) {
+		switch named := isNamed(t, name); {
+		case named && !t.IsForward():
 			return s.show(t)
-		}
-		if s.field != "" {
+		case named && declared.Module == "":
+			declared = t
+		case named:
+		case s.field != "":
 			return usage(fmt.Errorf("--field is of one type, and %s matches %s!%s and perhaps others", name, t.Module, t.FullName()))
+		default:
+			s.list(t)
 		}
-		s.found++
-		s.list(t)
 		if s.console.failed != nil {
 			return s.console.failed
 		}
+	}
+	if declared.Module != "" {
+		return s.show(declared)
 	}
 	return nil
 }
@@ -136,6 +143,7 @@ func isNamed(t symres.Type, name string) bool {
 
 // list prints one line of a list of types.
 func (s *typeShow) list(t symres.Type) {
+	s.found++
 	if s.console.json {
 		s.begin(t)
 		s.close(t)

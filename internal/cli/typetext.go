@@ -138,6 +138,7 @@ func (s *typeShow) object(t symres.Type, rows []typeField) {
 		r.openList("fields")
 		for _, row := range rows {
 			row.object(r)
+			s.spill()
 		}
 		r.closeList()
 	}
@@ -152,6 +153,16 @@ func (s *typeShow) begin(t symres.Type) {
 	r.str("kind", t.Kind().String())
 	if size, err := t.Size(); err == nil {
 		r.num("size", size)
+	}
+}
+
+// spill writes what there is of a long line: the spelling of one type can be
+// long, and a line has many. The last byte stays, which says what may follow.
+func (s *typeShow) spill() {
+	const enough = 64 << 10
+	if n := len(s.json.b) - 1; n >= enough {
+		s.console.write(s.json.b[:n])
+		s.json.b = append(s.json.b[:0], s.json.b[n])
 	}
 }
 
