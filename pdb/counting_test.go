@@ -106,7 +106,7 @@ func checkPointQueries(tb testing.TB, r io.ReaderAt, size int64, n int) {
 			tb.Errorf("%s: %d pages, want at most 40 + %d records", want.Name(), cost.pages, records)
 		}
 		// The block numbers of the pages touched are kept.
-		if limit := 64<<10 + uint64(size)>>14; cost.alloc >= limit {
+		if limit := 64<<10 + uint64(size)>>13; cost.alloc >= limit {
 			tb.Errorf("%s: %d bytes allocated, want less than %d", want.Name(), cost.alloc, limit)
 		}
 		worst.pages, worst.alloc = max(worst.pages, cost.pages), max(worst.alloc, cost.alloc)
