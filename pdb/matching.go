@@ -41,6 +41,7 @@ type matching struct {
 	yield  func(Symbol, error) bool
 	live   *offsetSet // of globals and publics
 	w      walker     // over their records
+	done   uint32     // records before this were looked at
 	stop   bool
 }
 
@@ -88,7 +89,6 @@ func (m *matching) each() error {
 // and then at the records it is in.
 func (m *matching) search() error {
 	s, piece := m.w.s, m.pieces[0]
-	runs := walker{s: s}
 	for off := uint32(0); off < s.size && !m.stop; {
 		if err := m.f.check(); err != nil {
 			return err
@@ -97,7 +97,6 @@ func (m *matching) search() error {
 		if err != nil {
 			return err
 		}
-		runs.off, runs.buf = off, b
 		m.w.off, m.w.buf = off, b
 		piece.reset(b)
 		end := off + uint32(len(b))
@@ -123,6 +122,9 @@ func (m *matching) hit(at, end uint32) (next uint32, err error) {
 	if !ok {
 		return at + 1, nil
 	}
+	if at < m.done {
+		return m.done, nil
+	}
 	b, err := m.w.record(rec)
 	if fatal(err) {
 		return 0, err
@@ -134,7 +136,8 @@ func (m *matching) hit(at, end uint32) (next uint32, err error) {
 	if size > end-rec {
 		return end, nil
 	}
-	return rec + size, m.record(rec)
+	m.done = rec + size
+	return m.done, m.record(rec)
 }
 
 // straddling looks at the record that lies across the end of a run.
@@ -150,6 +153,7 @@ func (m *matching) straddling(end uint32) error {
 	if err != nil || uint32(len(b)) <= end-rec {
 		return nil
 	}
+	m.done = rec + uint32(len(b))
 	return m.record(rec)
 }
 
