@@ -2,7 +2,6 @@ package pdb_test
 
 import (
 	"fmt"
-	"os/exec"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -16,16 +15,11 @@ import (
 // pdbutil runs llvm-pdbutil dump and returns the lines it prints.
 func pdbutil(t *testing.T, path string, args ...string) []string {
 	t.Helper()
-	const tool = "llvm-pdbutil-19"
-	exe, err := exec.LookPath(tool)
-	if err != nil {
-		t.Skipf("SKIPPED, NOT PASSED: %v; install LLVM 19", err)
-	}
-	out, err := exec.Command(exe, append([]string{"dump", path}, args...)...).Output()
-	if err != nil {
-		t.Fatalf("%s: %v", tool, err)
-	}
-	return strings.Split(string(out), "\n")
+	return slices.Collect(toolLines(t, func(err error) {
+		if err != nil {
+			t.Fatal(err)
+		}
+	}, "llvm-pdbutil-19", append([]string{"dump", path}, args...)...))
 }
 
 var (
