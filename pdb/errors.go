@@ -51,8 +51,11 @@ func damage(section string, off int64, format string, args ...any) error {
 // fatal reports whether err leaves a question without an answer: it is about
 // reading, or about bytes the file has lost, not about bytes that are wrong.
 func fatal(err error) bool {
+	if err == nil {
+		return false // without room for e: this is asked all the time
+	}
 	var e *FormatError
-	return err != nil && (!errors.As(err, &e) || e.lost)
+	return !errors.As(err, &e) || e.lost
 }
 
 // cursorErr turns the failure of a cursor into a FormatError.
