@@ -15,6 +15,9 @@ var (
 	// ErrUnsupported means that the file is of a kind that holds symbols but
 	// that this package does not read yet.
 	ErrUnsupported = errors.New("not supported yet")
+	// ErrNotFound means that a sound PDB does not have what was asked for, such
+	// as a type of a name, or the size of a type that is only declared.
+	ErrNotFound = errors.New("not found")
 	// ErrClosed means that the File was used after Close. It is [fs.ErrClosed].
 	ErrClosed = fs.ErrClosed
 )

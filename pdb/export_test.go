@@ -33,6 +33,9 @@ func (f *File) ModuleRecordsOf(i int) (m ModuleRecords, err error) {
 	return m, ms.bad
 }
 
+// IDName is the name of an id of the id stream, as inlined frames show it.
+func (f *File) IDName(id uint32) (string, error) { return f.idName(id) }
+
 // Bytes returns how much memory the index takes.
 func (x *Index) Bytes() int {
 	return 4*cap(x.addrs) + 4*cap(x.recs) + 2*cap(x.mods) + 4*cap(x.pages)
@@ -50,4 +53,18 @@ func FindFold(b []byte, text string) (list []int) {
 		list = append(list, at)
 	}
 	return list
+}
+
+// TypeBucket returns how many types share the bucket of a name.
+func (f *File) TypeBucket(name string) (int, error) {
+	t, err := f.loadTypes()
+	if err != nil {
+		return 0, err
+	}
+	h, err := t.hash.get(t.loadHash)
+	if err != nil || h.bad != nil {
+		return 0, err
+	}
+	types, err := h.bucket(hashName(name))
+	return len(types), err
 }

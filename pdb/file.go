@@ -38,8 +38,17 @@ type File struct {
 	contribs lazy[contribs]
 	mods     lazy[modules]
 	pubs     lazy[publics]
-	global   lazy[globals]
-	index    lazy[Index]
+	strs     lazy[stringTable]
+	code     lazy[moduleCodes]
+	modNames lazy[map[string]int]
+	idNames  stringCache
+	codeMap  lazy[codeMap]
+	lookups  atomic.Uint32 // addresses looked up before codeMap was made
+	types    lazy[typeTable]
+	ids      lazy[typeTable]
+
+	global lazy[globals]
+	index  lazy[Index]
 }
 
 // Open opens the PDB at path. The file must be a regular file; it is read as
@@ -106,6 +115,7 @@ func newFile(src source, size int64) (*File, error) {
 	if f.msf, err = openMSF(&guard{src: src, closed: &f.closed}, size); err != nil {
 		return nil, err
 	}
+	_, f.msf.copies = src.(*pread)
 	if f.info, err = loadInfo(f.msf); err != nil {
 		return nil, err
 	}

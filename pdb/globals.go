@@ -79,16 +79,7 @@ func (f *File) Globals() iter.Seq2[Symbol, error] {
 // sequence is a sequence of symbols that ends with the error each returns, if
 // it returns one. The file stays open while it is walked.
 func (f *File) sequence(each func(yield func(Symbol, error) bool) error) iter.Seq2[Symbol, error] {
-	return func(yield func(Symbol, error) bool) {
-		err := f.enter()
-		if err == nil {
-			defer f.leave()
-			err = each(yield)
-		}
-		if err != nil {
-			yield(Symbol{}, err)
-		}
-	}
+	return within(f, each)
 }
 
 // eachOf yields all symbols of a table, and damage in its place. It returns an
