@@ -53,42 +53,67 @@ func formOf(k Kind) (form, bool) {
 // or a global name and for records too short for their kind. The RVA is left
 // open.
 func parseSymbol(rec []byte) (sym Symbol, ok bool) {
+	ok = sym.parse(rec)
+	return sym, ok
+}
+
+// parse is parseSymbol in place. The kinds there are most of have their own way.
+func (s *Symbol) parse(rec []byte) bool {
 	if len(rec) < recordHead {
-		return Symbol{}, false
+		return false
 	}
-	kind := Kind(u16(rec, 2))
+	switch kind := Kind(u16(rec, 2)); kind {
+	case KindPub32:
+		if len(rec) < pubHead {
+			return false
+		}
+		*s = Symbol{Kind: kind, Segment: u16(rec, 12), Offset: u32(rec, 8), Flags: u32(rec, 4), name: untilNUL(rec[pubHead:])}
+		return true
+	case KindGProc32, KindLProc32, KindGProc32ID, KindLProc32ID:
+		const head = 39
+		if len(rec) < head {
+			return false
+		}
+		*s = Symbol{Kind: kind, Segment: u16(rec, 36), Offset: u32(rec, 32), Flags: uint32(rec[38]), Size: u32(rec, 16),
+			Type: u32(rec, 28), name: untilNUL(rec[head:])}
+		return true
+	default:
+		return s.parseOther(kind, rec)
+	}
+}
+
+func (s *Symbol) parseOther(kind Kind, rec []byte) (ok bool) {
 	f, ok := formOf(kind)
 	if !ok || len(rec) < int(f.length) {
-		return Symbol{}, false
+		return false
 	}
-	sym = Symbol{Kind: kind, Size: field(rec, f.size, f.sizeBytes), Flags: field(rec, f.flags, f.flagBytes)}
+	*s = Symbol{Kind: kind, Size: field(rec, f.size, f.sizeBytes), Flags: field(rec, f.flags, f.flagBytes)}
 	if f.off != 0 {
-		sym.Offset = u32(rec, int(f.off))
+		s.Offset = u32(rec, int(f.off))
 	}
 	if f.seg != 0 {
-		sym.Segment = u16(rec, int(f.seg))
+		s.Segment = u16(rec, int(f.seg))
 	}
 	if f.typ != 0 {
-		sym.Type = u32(rec, int(f.typ))
+		s.Type = u32(rec, int(f.typ))
 	}
 	at := int(f.name)
 	switch {
 	case kind.IsConstant():
-		n, ok := 0, false
-		if sym.Value, n, ok = numeric(rec[at:]); !ok {
-			return Symbol{}, false
+		r := leafReader{b: rec, off: at}
+		if s.Value = r.number(); r.short {
+			return false
 		}
-		at += n
+		at = r.off
 	case kind.isRef():
-		sym.Module, sym.ref = u16(rec, 12), u32(rec, 8)
+		s.Module, s.ref = u16(rec, 12), u32(rec, 8)
 	case kind == KindExport:
-		sym.Value = int64(u16(rec, 4))
+		s.Value = Number{lo: uint64(u16(rec, 4))}
 	}
-	if f.name == 0 {
-		return sym, true
+	if f.name != 0 {
+		s.name, ok = nameAt(kind, rec, at)
 	}
-	sym.name, ok = nameAt(kind, rec, at)
-	return sym, ok
+	return ok
 }
 
 // field reads an unsigned field of n bytes.
@@ -138,58 +163,7 @@ func nameStart(rec []byte) (at int, ok bool) {
 	if !kind.IsConstant() {
 		return int(f.name), true
 	}
-	_, n, ok := numeric(rec[f.name:])
-	return int(f.name) + n, ok
-}
-
-// Numeric leaves (cvinfo.h): a u16 below 0x8000 is the value itself.
-const (
-	leafChar      = 0x8000
-	leafShort     = 0x8001
-	leafUShort    = 0x8002
-	leafLong      = 0x8003
-	leafULong     = 0x8004
-	leafQuadword  = 0x8009
-	leafUQuadword = 0x800A
-)
-
-// numeric reads the integer at the start of b and returns how many bytes it
-// takes. A 64-bit unsigned value keeps its bits.
-func numeric(b []byte) (v int64, n int, ok bool) {
-	if len(b) < 2 {
-		return 0, 0, false
-	}
-	leaf := u16(b, 0)
-	if leaf < leafChar {
-		return int64(leaf), 2, true
-	}
-	b = b[2:]
-	switch leaf {
-	case leafChar:
-		n = 1
-	case leafShort, leafUShort:
-		n = 2
-	case leafLong, leafULong:
-		n = 4
-	case leafQuadword, leafUQuadword:
-		n = 8
-	}
-	if n == 0 || len(b) < n {
-		return 0, 0, false
-	}
-	switch leaf {
-	case leafChar:
-		v = int64(int8(b[0]))
-	case leafShort:
-		v = int64(int16(u16(b, 0)))
-	case leafUShort:
-		v = int64(u16(b, 0))
-	case leafLong:
-		v = int64(int32(u32(b, 0)))
-	case leafULong:
-		v = int64(u32(b, 0))
-	default:
-		v = int64(u64(b, 0))
-	}
-	return v, n + 2, true
+	r := leafReader{b: rec, off: int(f.name)}
+	r.number()
+	return r.off, !r.short
 }
