@@ -144,3 +144,12 @@ func (f *File) LineBlocksAt(rva uint32) (n int, err error) {
 	}
 	return n, nil
 }
+
+// ModuleBytesAt returns how many bytes the stream of the module at an RVA has.
+func (f *File) ModuleBytesAt(rva uint32) (uint32, error) {
+	c, _, _, err := f.codeAt(rva)
+	if err != nil || c == nil || c.ms.s == nil {
+		return 0, err
+	}
+	return c.ms.s.size, nil
+}

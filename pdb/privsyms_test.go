@@ -136,12 +136,12 @@ func TestGlobals(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		got = append(got, fmt.Sprintf("%s %s %d", strings.TrimPrefix(s.Kind.String(), "S_"), s.Name(), s.Value))
+		got = append(got, fmt.Sprintf("%s %s %v", strings.TrimPrefix(s.Kind.String(), "S_"), s.Name(), s.Value))
 	}
 	wantLines(t, "Globals", got,
 		"PROCREF main 0", "PROCREF ns::f 0", "PROCREF ns::helper 0", "PROCREF nowhere 0", "PROCREF inside 0", "GDATA32 data 0", "LDATA32 quiet 0", "GTHREAD32 per_thread 0", "UDT struct_t 0",
 		"CONSTANT seven 7", "CONSTANT minus -2", "CONSTANT big 4294967295", "CONSTANT char -128", "CONSTANT ushort 65535", "CONSTANT long -1",
-		"CONSTANT quad -1", "CONSTANT uquad -9223372036854775807", "GDATA32 Data 0")
+		"CONSTANT quad -1", "CONSTANT uquad 9223372036854775809", "CONSTANT float 1.5", "CONSTANT text ?", "GDATA32 Data 0")
 }
 
 func TestGlobalsByName(t *testing.T) {
@@ -149,7 +149,7 @@ func TestGlobalsByName(t *testing.T) {
 	for name, want := range map[string]string{
 		"main": "S_GPROC32 0001:00000010 main", "ns::f": "S_GPROC32 0001:00000100 ns::f", "nowhere": "S_PROCREF 0000:00000000 nowhere",
 		"inside": "S_PROCREF 0000:00000000 inside", "data": "S_GDATA32 0002:00000020 data", "per_thread": "S_GTHREAD32 0002:00000008 per_thread",
-		"struct_t": "S_UDT 0000:00000000 struct_t", "minus": "S_CONSTANT 0000:00000000 minus", "buried": "", "Main": "", "_main": "", "": "",
+		"struct_t": "S_UDT 0000:00000000 struct_t", "text": "S_CONSTANT 0000:00000000 text", "float": "S_CONSTANT 0000:00000000 float", "minus": "S_CONSTANT 0000:00000000 minus", "buried": "", "Main": "", "_main": "", "": "",
 	} {
 		syms, err := f.GlobalsByName(name)
 		if err != nil {
@@ -169,7 +169,7 @@ func TestGlobalsByName(t *testing.T) {
 	if syms, err := f.ByNameFold("_MAIN"); err != nil || len(syms) != 2 {
 		t.Errorf("ByNameFold(_MAIN) = %v, %v", syms, err)
 	}
-	if syms, err := f.GlobalsByName("minus"); err != nil || syms[0].Value != -2 {
+	if syms, err := f.GlobalsByName("minus"); err != nil || syms[0].Value.String() != "-2" {
 		t.Errorf("minus: %+v, %v", syms, err)
 	}
 }

@@ -46,7 +46,7 @@ type Symbol struct {
 	HasRVA       bool   // false for what has no address and for absolute symbols
 	Inferred     bool   // Size is not in the record but what the symbol can reach at most
 	InFunction   bool   // the record lies in that of a function: a static variable, a block, a label
-	Value        int64  // of a constant; one beyond 63 bits keeps its bits. The ordinal of an export
+	Value        Number // of a constant; the ordinal of an export
 	name         []byte
 }
 
