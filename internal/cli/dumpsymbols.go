@@ -70,7 +70,7 @@ func (d *dump) symbolObject(s pdb.Symbol) {
 	r := &d.json
 	r.begin()
 	r.str("kind", s.Kind.String())
-	r.raw(s.NameBytes())
+	r.rawView(s.NameBytes())
 	if hasPlace(s.Kind) {
 		r.num("segment", uint64(s.Segment))
 		r.hex("offset", uint64(s.Offset))

@@ -195,7 +195,7 @@ func (l *lookup) object(s symres.Symbol) {
 	}
 	r.str("module", s.Module)
 	r.str("name", s.Name)
-	r.raw([]byte(s.Raw))
+	r.raw(s.Raw)
 	r.str("kind", s.Kind.String())
 	r.knownNum("size", uint64(s.Size))
 	if s.Kind == symres.KindConstant {
