@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/spf13/cobra"
@@ -105,15 +106,17 @@ func (o *targetOptions) versionCheck() (symres.VersionCheck, error) {
 
 // errNoTarget is what every command that needs a target says without one.
 func errNoTarget(cmd *cobra.Command) error {
-	return usage(fmt.Errorf("no target: give --dump FILE, --image FILE, --pdb FILE or --module NAME=BASE,SIZE; "+
-		"to try it without: %s", demoLine(cmd)))
+	text := "no target: give --dump FILE, --image FILE, --pdb FILE or --module NAME=BASE,SIZE"
+	if line := demoLine(cmd); line != "" {
+		text += "; to try it without: symres " + line
+	}
+	return usage(errors.New(text))
 }
 
 // demoLine is the command to try, in the spelling that shells need.
 func demoLine(cmd *cobra.Command) string {
-	example := map[string]string{
+	return map[string]string{
 		"lookup": "lookup --demo 'fs_rec!*'", "nearest": "nearest --demo fe0c8310", "modules": "modules --demo",
 		"reload": "reload --demo",
 	}[cmd.Name()]
-	return "symres " + example
 }
