@@ -87,7 +87,7 @@ func (m *module) named(syms *symbols, near []pdb.Symbol) Location {
 
 // Type returns a type by its name, `module!name`, or `name` for the first
 // module that has it. Case counts first and is ignored where nothing has the
-// exact name. A typedef of that name is followed where no type has it. The type is good until the session is closed. The error wraps
+// exact name. The type is good until the session is closed. The error wraps
 // [ErrNoModule], [ErrNoSymbols] or [ErrNotFound].
 func (s *Session) Type(ctx context.Context, name string) (pdb.Type, error) {
 	modText, typeName, qualified := strings.Cut(name, "!")
@@ -118,9 +118,6 @@ func (s *Session) typeIn(ctx context.Context, m *module, name string) (pdb.Type,
 	if errors.Is(err, pdb.ErrNotFound) {
 		t, err = syms.pdb.TypeByNameFold(name)
 	}
-	if errors.Is(err, pdb.ErrNotFound) {
-		t, err = typedef(syms.pdb, name)
-	}
 	switch {
 	case errors.Is(err, pdb.ErrNotFound):
 		err = fmt.Errorf("type %s!%s: %w", m.Name, name, ErrNotFound)
@@ -128,25 +125,4 @@ func (s *Session) typeIn(ctx context.Context, m *module, name string) (pdb.Type,
 		err = fmt.Errorf("%s: %w", m.Name, err)
 	}
 	return t, err
-}
-
-// typedef returns what a typedef stands for.
-func typedef(f *pdb.File, name string) (pdb.Type, error) {
-	for _, find := range []func(string) ([]pdb.Symbol, error){f.GlobalsByName, f.GlobalsByNameFold} {
-		found, err := find(name)
-		if err != nil {
-			return pdb.Type{}, err
-		}
-		for _, sym := range found {
-			if kindOf(sym.Kind) != KindUDT {
-				continue
-			}
-			t, err := f.Type(sym.Type)
-			if err != nil {
-				return pdb.Type{}, err
-			}
-			return t.Resolve()
-		}
-	}
-	return pdb.Type{}, pdb.ErrNotFound
 }

@@ -40,15 +40,6 @@ func (t *teller) module(name string) {
 	}
 }
 
-// loaded tells about every module that is loaded by now.
-func (t *teller) loaded() {
-	for _, r := range t.target.session.Modules() {
-		if loaded(r) {
-			t.report(r, nil)
-		}
-	}
-}
-
 // failure tells why a module could not be loaded, or whatever else err is.
 func (t *teller) failure(err error) {
 	var load *symres.LoadError

@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"errors"
 	"fmt"
 
 	"github.com/spf13/cobra"
@@ -106,17 +105,15 @@ func (o *targetOptions) versionCheck() (symres.VersionCheck, error) {
 
 // errNoTarget is what every command that needs a target says without one.
 func errNoTarget(cmd *cobra.Command) error {
-	text := "no target: give --dump FILE, --image FILE, --pdb FILE or --module NAME=BASE,SIZE"
-	if line := demoLine(cmd); line != "" {
-		text += "; to try it without: symres " + line
-	}
-	return usage(errors.New(text))
+	return usage(fmt.Errorf("no target: give --dump FILE, --image FILE, --pdb FILE or --module NAME=BASE,SIZE; "+
+		"to try it without: %s", demoLine(cmd)))
 }
 
 // demoLine is the command to try, in the spelling that shells need.
 func demoLine(cmd *cobra.Command) string {
-	return map[string]string{
+	example := map[string]string{
 		"lookup": "lookup --demo 'fs_rec!*'", "nearest": "nearest --demo fe0c8310", "modules": "modules --demo",
 		"reload": "reload --demo",
 	}[cmd.Name()]
+	return "symres " + example
 }

@@ -155,7 +155,7 @@ func (a *app) root() *cobra.Command {
 	flags.BoolVarP(&a.noisy, "noisy", "v", false, "say what is tried, as !sym noisy does")
 	flags.BoolVar(&a.json, "json", false, "print one JSON object a line")
 	root.AddCommand(
-		a.lookupCommand(), a.nearestCommand(), a.typeCommand(), a.modulesCommand(), a.reloadCommand(), a.identifyCommand(),
+		a.lookupCommand(), a.nearestCommand(), a.modulesCommand(), a.reloadCommand(), a.identifyCommand(),
 		a.vpnCommand(), a.pathCommand(), a.dumpCommand(), a.checkCommand(), a.demoCommand(),
 	)
 	return root
