@@ -110,12 +110,22 @@ func (s *Session) lookupIn(ctx context.Context, m *module, p *Pattern, kinds []K
 	if err != nil {
 		return nil, err
 	}
-	var found []Symbol
-	for _, part := range partsFor(syms.pdb, kinds) {
+	literals := p.literals()
+	found, err := m.search(ctx, syms, literals, p, kinds)
+	if len(found) == 0 && err == nil && len(literals) > 0 {
+		// A name may be spelled in a way that has not even its identifiers.
+		found, err = m.search(ctx, syms, nil, p, kinds)
+	}
+	slices.SortStableFunc(found, bySymbol)
+	return found, err
+}
+
+// search looks at the symbols whose names contain the literals.
+func (m *module) search(ctx context.Context, syms *symbols, literals []string, p *Pattern, kinds []Kind) (found []Symbol, err error) {
+	for _, part := range partsFor(syms.pdb, literals, kinds) {
 		more, failed := m.collect(ctx, syms, part.all, p, part.kinds)
 		found, err = append(found, more...), cmp.Or(err, failed)
 	}
-	slices.SortStableFunc(found, bySymbol)
 	return found, err
 }
 
@@ -126,13 +136,15 @@ type part struct {
 }
 
 // partsFor returns the walks that find the symbols of these kinds.
-func partsFor(f *pdb.File, kinds []Kind) []part {
+func partsFor(f *pdb.File, literals []string, kinds []Kind) []part {
 	placed := slices.DeleteFunc(slices.Clone(kinds), func(k Kind) bool { return !k.hasAddress() })
 	named := slices.DeleteFunc(slices.Clone(kinds), Kind.hasAddress)
 	var parts []part
 	switch {
 	case len(placed) == 1 && placed[0] == KindPublic:
 		parts = append(parts, part{f.Publics(), placed})
+	case len(placed) > 0 && len(literals) > 0:
+		parts = append(parts, part{f.Matching(literals, nil), placed})
 	case len(placed) > 0:
 		parts = append(parts, part{f.Symbols(), placed})
 	}

@@ -42,7 +42,8 @@ func (f *File) symbolsAt(t *names, offs []uint32) ([]Symbol, error) {
 		if err != nil {
 			return nil, err
 		}
-		if sym, ok := t.symbol(rec, sec); ok {
+		var sym Symbol
+		if t.symbol(&sym, rec, sec) {
 			syms = append(syms, sym)
 		}
 	}
@@ -58,21 +59,20 @@ func (f *File) symbolAt(t *names, off uint32, sec *sections) (Symbol, error) {
 	if err != nil {
 		return Symbol{}, err
 	}
-	sym, ok := t.symbol(rec, sec)
-	if !ok {
+	var sym Symbol
+	if !t.symbol(&sym, rec, sec) {
 		return Symbol{}, damage(t.gss.name, int64(off), "no symbol of its table")
 	}
 	return sym, nil
 }
 
 // symbol reads a record of the table; ok is false when it is none.
-func (t *names) symbol(rec []byte, sec *sections) (Symbol, bool) {
-	sym, ok := parseSymbol(rec)
-	if !ok || !t.holds(sym.Kind) {
-		return Symbol{}, false
+func (t *names) symbol(sym *Symbol, rec []byte, sec *sections) bool {
+	if !sym.parse(rec) || t.public != sym.Kind.IsPublic() {
+		return false
 	}
-	sec.placeSymbol(&sym)
-	return sym, true
+	sec.placeSymbol(sym)
+	return true
 }
 
 // GlobalsByName returns the symbols other than publics with exactly this name,

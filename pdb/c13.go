@@ -117,18 +117,14 @@ type lineRuns struct {
 	columns []byte // of the rows, or none
 }
 
-// runs starts a walk over the lines of a block; w is a walker of the stream.
-func (c *moduleCode) runs(w *walker, b lineBlock) (lineRuns, error) {
+// runs starts a walk over the lines of a block.
+func (c *moduleCode) runs(b lineBlock) (lineRuns, error) {
 	if b.old {
 		return lineRuns{rest: c.old[b.at:][:b.n]}, nil
 	}
-	rest, err := w.span(b.at, b.n)
+	rest, err := c.ms.s.view(b.at, b.n)
 	return lineRuns{rest: rest, wide: b.columns}, err
 }
-
-// walker returns a walker over the stream of the module for a look at one
-// function.
-func (c *moduleCode) walker() walker { return walker{s: c.ms.s, ahead: 1} }
 
 func (r *lineRuns) step() bool {
 	p := r.rest

@@ -79,11 +79,12 @@ func (t *contribs) len() uint32 { return t.n }
 
 // at reads item i where it lies in the file.
 func (t *contribs) at(i uint32) (contrib, error) {
-	var b [18]byte
-	if err := t.s.read(b[:], t.off+i*t.item); err != nil {
+	const need = 18
+	b, err := t.s.view(t.off+i*t.item, need)
+	if err != nil {
 		return contrib{}, err
 	}
-	return parseContrib(b[:]), nil
+	return parseContrib(b), nil
 }
 
 // contribCopy is a table that was sorted in memory.

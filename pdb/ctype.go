@@ -163,6 +163,9 @@ func (t Type) skipQuals() Type {
 // dimension returns the dimension of an array; it is left open where the size
 // of the element is not known.
 func (d *declarator) dimension(t Type) string {
+	if elem, err := t.Elem(); err == nil && elem.skipQuals().IsForward() {
+		d.nodes -= nodesLookup
+	}
 	n, err := t.Len()
 	if err != nil {
 		return "[]"
@@ -203,9 +206,6 @@ func (s *shape) convention(t Type) {
 	if rest, ok := strings.CutPrefix(s.left, "("); ok {
 		s.left = "(" + name + " " + rest
 		return
-	}
-	if s.name != "" || s.left != "" {
-		name += " "
 	}
 	s.left = name + s.left
 }

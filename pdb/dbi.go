@@ -281,10 +281,14 @@ func (s Section) extent() uint32 {
 	return s.SizeOfRawData
 }
 
+// has reports whether a segment is a section; the offset of a symbol in any
+// other is a value, no address.
+func (s *sections) has(seg uint16) bool { return seg != 0 && int(seg) <= len(s.orig) }
+
 // place returns the RVA of segment:offset; ok is false for absolute symbols,
 // whose segment is no section, and for what rearranging removed.
 func (s *sections) place(seg uint16, off uint32) (rva uint32, ok bool) {
-	if seg == 0 || int(seg) > len(s.orig) {
+	if !s.has(seg) {
 		return 0, false
 	}
 	va := s.orig[seg-1].VirtualAddress

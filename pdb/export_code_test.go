@@ -43,8 +43,8 @@ func (f *File) HasLengthOffset(rva uint32) ([]bool, error) {
 		return nil, nil
 	}
 	var list []bool
-	r := c.body(&c.funcs[i])
-	for r.step() {
+	r, err := c.body(&c.funcs[i])
+	for err == nil && r.step() {
 		if k := r.kind(); k != kindInlineSite && k != kindInlineSite2 {
 			continue
 		}
@@ -77,7 +77,10 @@ func hasOp(b []byte, want uint32) bool {
 func (f *File) CheckSites() (n int, err error) {
 	err = f.eachCode(func(c *moduleCode) error {
 		for i := range c.funcs {
-			r := c.body(&c.funcs[i])
+			r, err := c.body(&c.funcs[i])
+			if err != nil {
+				return err
+			}
 			r.step()
 			name, _ := nameOf(r.rec)
 			if err := checkSites(&r, []InlineRange{{End: c.funcAt[i].size}}, &n); err != nil {

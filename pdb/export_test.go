@@ -44,6 +44,17 @@ func (x *Index) Bytes() int {
 // Addresses returns the sorted addresses of the index.
 func (x *Index) Addresses() []uint32 { return x.addrs }
 
+// FindFold returns all places of text in b without regard to case, as the
+// search for names finds them.
+func FindFold(b []byte, text string) (list []int) {
+	f := newFinder(text)
+	f.reset(b)
+	for at := f.next(0); at >= 0; at = f.next(at + 1) {
+		list = append(list, at)
+	}
+	return list
+}
+
 // TypeBucket returns how many types share the bucket of a name.
 func (f *File) TypeBucket(name string) (int, error) {
 	t, err := f.loadTypes()

@@ -63,7 +63,7 @@ func (w *fieldWalk) walk(t Type, base uint64, depth int) error {
 			return err
 		}
 		if w.nodes--; w.nodes < 0 {
-			return damage("types", 0, "type %#x has more than %d members", t.index, maxTypeNodes)
+			return damage("types", 0, "type %#x has members without end", t.index)
 		}
 		if err := w.member(m, base, depth); err != nil {
 			return err
@@ -81,6 +81,9 @@ func (w *fieldWalk) member(m Member, base uint64, depth int) error {
 		inner, err := m.Type()
 		if err != nil {
 			return err
+		}
+		if w.nodes -= nodesInner; inner.skipQuals().IsForward() {
+			w.nodes -= nodesLookup
 		}
 		if inner, err = inner.Resolve(); err != nil {
 			return err

@@ -22,11 +22,15 @@ func (f *File) Frames(rva uint32) ([]Frame, error) { return f.AppendFrames(nil, 
 
 // AppendFrames is [File.Frames] that appends to dst, for bulk work.
 func (f *File) AppendFrames(dst []Frame, rva uint32) ([]Frame, error) {
+	if err := f.enter(); err != nil {
+		return dst, err
+	}
+	defer f.leave()
 	c, seg, off, err := f.codeAt(rva)
 	if err != nil || c == nil {
 		return dst, err
 	}
-	l := look{f: f, c: c, dst: dst, w: c.walker()}
+	l := look{f: f, c: c, dst: dst}
 	return l.at(seg, off)
 }
 

@@ -60,7 +60,7 @@ func answers(f *pdb.File, err error) string {
 	}
 	say(f.ByName("_main"))
 	say(f.GlobalsByNameFold("MAIN"))
-	for _, seq := range []iter.Seq2[pdb.Symbol, error]{f.Symbols(), f.Globals(), f.Procs(), f.ModuleSymbols(1)} {
+	for _, seq := range []iter.Seq2[pdb.Symbol, error]{f.Symbols(), f.Globals(), f.Procs(), f.ModuleSymbols(1), f.Matching([]string{"MA"}, nil)} {
 		n := 0
 		for s, err := range seq {
 			if n++; n > 3000 {

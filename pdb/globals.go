@@ -79,16 +79,7 @@ func (f *File) Globals() iter.Seq2[Symbol, error] {
 // sequence is a sequence of symbols that ends with the error each returns, if
 // it returns one. The file stays open while it is walked.
 func (f *File) sequence(each func(yield func(Symbol, error) bool) error) iter.Seq2[Symbol, error] {
-	return func(yield func(Symbol, error) bool) {
-		err := f.enter()
-		if err == nil {
-			defer f.leave()
-			err = each(yield)
-		}
-		if err != nil {
-			yield(Symbol{}, err)
-		}
-	}
+	return within(f, each)
 }
 
 // eachOf yields all symbols of a table, and damage in its place. It returns an
@@ -106,36 +97,33 @@ func (f *File) eachOf(t *names, yield func(Symbol, error) bool) (bool, error) {
 		return false, err
 	}
 	w := walker{s: t.gss}
+	var sym Symbol
 	for off := range set.all() {
-		sym, ok, err := f.tableSymbol(t, &w, off, sec)
-		if err != nil && !errors.Is(err, ErrFormat) {
+		if err := f.check(); err != nil {
 			return false, err
 		}
-		if (ok || err != nil) && !yield(sym, err) {
+		rec, err := w.record(off)
+		if err != nil {
+			if !errors.Is(err, ErrFormat) {
+				return false, err
+			}
+			if !yield(Symbol{}, err) {
+				return false, nil
+			}
+			continue
+		}
+		// Some writers index records that do not belong to the table as well.
+		if t.symbol(&sym, rec, sec) && !yield(sym, nil) {
 			return false, nil
 		}
 	}
 	return true, nil
 }
 
-// tableSymbol reads the symbol at off; ok is false for a record that does not
-// belong to the table, which some writers index as well.
-func (f *File) tableSymbol(t *names, w *walker, off uint32, sec *sections) (Symbol, bool, error) {
-	if err := f.check(); err != nil {
-		return Symbol{}, false, err
-	}
-	rec, err := w.record(off)
-	if err != nil {
-		return Symbol{}, false, err
-	}
-	sym, ok := t.symbol(rec, sec)
-	return sym, ok, nil
-}
-
 // placeSymbol fills in the RVA of a symbol that has an address. Where a
 // thread-local variable lies is only the place of its first value.
 func (s *sections) placeSymbol(sym *Symbol) {
-	if form, ok := formOf(sym.Kind); ok && form.seg != 0 && !sym.Kind.IsThreadLocal() {
+	if sym.Segment != 0 && !sym.Kind.IsThreadLocal() {
 		sym.RVA, sym.HasRVA = s.place(sym.Segment, sym.Offset)
 	}
 }
@@ -184,7 +172,8 @@ func (f *File) moduleSymbol(ms *modStream, off uint32, sec *sections) (Symbol, e
 		return Symbol{}, err
 	}
 	w := scopeWalk{recordWalk: recordWalk{off: off, rec: rec}, ms: ms}
-	sym, ok, err := f.symbolHere(&w, sec)
+	var sym Symbol
+	ok, err := f.symbolHere(&w, sec, &sym)
 	if err == nil && !ok {
 		err = damage(ms.s.name, int64(off), "%v is no symbol to refer to", w.kind())
 	}

@@ -39,7 +39,7 @@ func (f *File) Index() (*Index, error) {
 	defer f.leave()
 	return f.index.get(func() (*Index, error) {
 		b := indexer{f: f}
-		for _, part := range []func() error{b.measure, b.modules, b.variables, b.thunks, b.publics} {
+		for _, part := range []func() error{b.measure, b.prepare, b.modules, b.variables, b.thunks, b.publics} {
 			if err := part(); err != nil {
 				return nil, err
 			}
@@ -86,6 +86,27 @@ func (b *indexer) add(key addrKey, rec uint32, mod uint16) {
 		return
 	}
 	b.items = append(b.items, indexItem{addr: b.sec.orig[seg-1].VirtualAddress + key.off(), rec: rec, mod: mod})
+}
+
+// prepare makes room: most symbols of modules have a record in one of the
+// tables as well. How many those have is bounded by the file.
+func (b *indexer) prepare() error {
+	p, err := b.f.loadPublics()
+	if err != nil {
+		return err
+	}
+	g, err := b.f.loadGlobals()
+	if err != nil {
+		return err
+	}
+	n := p.ilt.n
+	for _, t := range []*names{&p.names, &g.names} {
+		if t.gss != nil {
+			n += t.table.n
+		}
+	}
+	b.items = make([]indexItem, 0, n)
+	return nil
 }
 
 // modules adds the symbols of all modules.

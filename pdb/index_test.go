@@ -159,7 +159,7 @@ func BenchmarkIndexBuild(b *testing.B) {
 	r, _ := openGenerated(b)
 	n := 0
 	for b.Loop() {
-		f, err := pdb.Open(r.Name())
+		f, err := pdb.OpenMapped(r.Name())
 		if err != nil {
 			b.Fatal(err)
 		}

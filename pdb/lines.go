@@ -31,6 +31,10 @@ type Line struct {
 //
 // Errors satisfy errors.Is(err, [ErrFormat]) or come from reading.
 func (f *File) LineAt(rva uint32) (line Line, ok bool, err error) {
+	if err := f.enter(); err != nil {
+		return Line{}, false, err
+	}
+	defer f.leave()
 	sec, err := f.placer()
 	if err != nil || f.dbi == nil {
 		return Line{}, false, err
@@ -43,8 +47,7 @@ func (f *File) LineAt(rva uint32) (line Line, ok bool, err error) {
 	if i < 0 {
 		return Line{}, false, nil
 	}
-	w := c.walker()
-	runs, err := c.runs(&w, c.blocks[i])
+	runs, err := c.runs(c.blocks[i])
 	if err != nil {
 		return Line{}, false, ignoreDamage(err)
 	}
@@ -63,35 +66,46 @@ func (f *File) LineAt(rva uint32) (line Line, ok bool, err error) {
 // A damaged module gives an error, satisfying errors.Is(err, [ErrFormat]), in
 // the end; an error of reading ends the sequence.
 func (f *File) Lines(module int) iter.Seq2[Line, error] {
-	return func(yield func(Line, error) bool) {
+	return within(f, func(yield func(Line, error) bool) error {
 		sec, err := f.placer()
 		if err != nil {
-			yield(Line{}, err)
-			return
+			return err
 		}
 		c, err := f.moduleCode(module - 1)
 		if err != nil {
-			yield(Line{}, err)
-			return
+			return err
 		}
 		done, err := f.eachLine(sec, c, func(line Line) bool { return yield(line, nil) })
-		if err == nil {
-			err = c.bad
+		if done || err != nil {
+			return err
 		}
-		if err != nil && !done {
-			yield(Line{}, err)
+		return c.bad
+	})
+}
+
+// within makes a sequence of what each yields, and behind that of the error it
+// returns, if any. The file stays open while it is walked.
+func within[T any](f *File, each func(yield func(T, error) bool) error) iter.Seq2[T, error] {
+	return func(yield func(T, error) bool) {
+		err := f.enter()
+		if err == nil {
+			defer f.leave()
+			err = each(yield)
+		}
+		if err != nil {
+			var none T
+			yield(none, err)
 		}
 	}
 }
 
 // eachLine visits the lines of a module. done says that visit wants no more.
 func (f *File) eachLine(sec *sections, c *moduleCode, visit func(Line) bool) (done bool, err error) {
-	w := walker{s: c.ms.s, ahead: readAhead}
 	for i, b := range c.blocks {
 		if err := f.check(); err != nil {
 			return false, err
 		}
-		runs, err := c.runs(&w, b)
+		runs, err := c.runs(b)
 		if err != nil {
 			return false, err
 		}
@@ -154,6 +168,10 @@ func (f *File) makeLine(sec *sections, c *moduleCode, row lineRow, at place, siz
 // Errors satisfy errors.Is(err, [ErrFormat]) or come from reading; damaged
 // modules have the lines before the damage.
 func (f *File) LineAddresses(file string, line uint32) ([]Line, error) {
+	if err := f.enter(); err != nil {
+		return nil, err
+	}
+	defer f.leave()
 	sec, err := f.placer()
 	if err != nil {
 		return nil, err
@@ -238,8 +256,8 @@ func (s *lineSearch) concerns(c *moduleCode) (bool, error) {
 // inlined takes the code of inlined functions.
 func (s *lineSearch) inlined(c *moduleCode) error {
 	for i := range c.funcs {
-		r := c.body(&c.funcs[i])
-		for r.step() {
+		r, err := c.body(&c.funcs[i])
+		for err == nil && r.step() {
 			if kind := r.kind(); kind != kindInlineSite && kind != kindInlineSite2 {
 				continue
 			}
@@ -247,8 +265,8 @@ func (s *lineSearch) inlined(c *moduleCode) error {
 				return err
 			}
 		}
-		if r.err != nil {
-			return r.err
+		if err := cmp.Or(err, r.err); err != nil {
+			return err
 		}
 	}
 	return nil

@@ -1,11 +1,5 @@
 package pdb
 
-import (
-	"cmp"
-	"slices"
-	"sync/atomic"
-)
-
 // readLines13 finds the parts of the C13 line information. Lines stay where
 // they are; what lines refer to is read.
 func (c *moduleCode) readLines13() error {
@@ -61,16 +55,4 @@ func (c *moduleCode) addLines(p *partWalk) error {
 		at: p.data.off + blockHead, n: p.data.len() - blockHead, columns: u16(b, 6)&haveColumn != 0,
 	})
 	return nil
-}
-
-// finish sorts what was found and gives back memory that was taken in advance.
-func (c *moduleCode) finish() {
-	sortPlaces(c.funcAt, c.funcs)
-	sortPlaces(c.blockAt, c.blocks)
-	slices.SortStableFunc(c.inlinees, func(a, b inlinee) int { return cmp.Compare(a.id, b.id) })
-	slices.SortStableFunc(c.exports, func(a, b exportedID) int { return cmp.Compare(a.local, b.local) })
-	c.funcs, c.funcAt = slices.Clone(c.funcs), slices.Clone(c.funcAt)
-	c.blocks, c.blockAt = slices.Clone(c.blocks), slices.Clone(c.blockAt)
-	c.fileNames = make([]atomic.Uint32, len(c.files))
-	c.inlineeNames = make([]atomic.Uint32, len(c.inlinees))
 }

@@ -1,12 +1,14 @@
 package pdb
 
-import "slices"
+import (
+	"cmp"
+	"slices"
+)
 
 // look is a look at one address of a module. It belongs to one goroutine.
 type look struct {
 	f   *File
 	c   *moduleCode
-	w   walker // over the stream of the module
 	dst []Frame
 }
 
@@ -39,7 +41,7 @@ func (l *look) line(seg uint16, off uint32) (sourcePos, bool, error) {
 	if i < 0 {
 		return sourcePos{}, false, nil
 	}
-	runs, err := l.c.runs(&l.w, l.c.blocks[i])
+	runs, err := l.c.runs(l.c.blocks[i])
 	if err != nil {
 		return sourcePos{}, false, ignoreDamage(err)
 	}
@@ -73,9 +75,9 @@ func (l *look) function(seg uint16, off uint32, hasLine bool) (codeOffset, error
 // the name of the function. Sites lie inside each other: where one has no code
 // there, neither has what is inside.
 func (l *look) inlined(at codeOffset) (name string, err error) {
-	r := l.c.body(at.function)
-	if !r.step() {
-		return "", ignoreDamage(r.err)
+	r, err := l.c.body(at.function)
+	if err != nil || !r.step() {
+		return "", ignoreDamage(cmp.Or(err, r.err))
 	}
 	if b, ok := nameOf(r.rec); ok {
 		name = string(b)

@@ -28,7 +28,10 @@ const (
 func (k MemberKind) String() string {
 	names := [...]string{"unknown", "data", "static", "method", "type", "enumerator", "base", "virtual base",
 		"indirect virtual base", "vftable", "friend", "visibility"}
-	return names[min(int(k), len(names))%len(names)]
+	if int(k) < len(names) {
+		return names[k]
+	}
+	return names[0]
 }
 
 // Member is an entry of the field list of a type. It is a small value whose
@@ -254,7 +257,7 @@ func (m *Member) parse(leaf Leaf, w *memberWalk) bool {
 		m.name = r.name()
 	case leafOneMethod:
 		m.Kind = MemberMethod
-		m.Attr, m.Index = r.attrTI()
+		m.Attr, m.Index = r.u16(), r.ti() // in this order in all forms
 		m.virtualOffset(r)
 		m.name = r.name()
 	case leafNestType:

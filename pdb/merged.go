@@ -37,10 +37,16 @@ func (f *File) Symbols() iter.Seq2[Symbol, error] {
 		if err != nil {
 			return err
 		}
+		sec, err := f.placer()
+		if err != nil {
+			return err
+		}
 		slices.Sort(taken)
 		_, err = f.eachOf(&p.names, func(s Symbol, err error) bool {
-			if _, private := slices.BinarySearch(taken, makeKey(s.Segment, s.Offset)); private && err == nil {
-				return true
+			if err == nil && sec.has(s.Segment) {
+				if _, private := slices.BinarySearch(taken, makeKey(s.Segment, s.Offset)); private {
+					return true
+				}
 			}
 			return yield(s, err)
 		})

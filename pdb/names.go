@@ -178,7 +178,9 @@ func (m *matcher) match(off uint32) (bool, error) {
 		return false, gss.short(off, recordHead)
 	}
 	rec := m.buf[:min(uint32(len(m.buf)), gss.size-off)]
-	if err := gss.read(rec, off); err != nil {
+	// What follows in another page is read only if it can matter.
+	first := rec[:min(uint32(len(rec)), max(recordHead, readPage-off%readPage))]
+	if err := gss.read(first, off); err != nil {
 		return false, err
 	}
 	size := uint32(u16(rec, 0)) + lenField
@@ -186,6 +188,14 @@ func (m *matcher) match(off uint32) (bool, error) {
 		return false, gss.short(off, size)
 	}
 	rec = rec[:min(uint32(len(rec)), size)]
+	if len(first) < len(rec) {
+		if !m.mayMatch(first) {
+			return false, nil
+		}
+		if err := gss.read(rec[len(first):], off+uint32(len(first))); err != nil {
+			return false, err
+		}
+	}
 	at, ok := nameStart(rec)
 	if !ok || !m.t.holds(Kind(u16(rec, 2))) {
 		return false, nil
@@ -194,6 +204,22 @@ func (m *matcher) match(off uint32) (bool, error) {
 		return m.equalOld(rec[at:]), nil
 	}
 	return m.equal(rec[at:]), nil
+}
+
+// readPage is what systems read at least.
+const readPage = 4096
+
+// mayMatch reports whether a record that begins like rec can have the name.
+func (m *matcher) mayMatch(rec []byte) bool {
+	at, ok := nameStart(rec)
+	if !ok || at > len(rec) {
+		return true
+	}
+	if _, old := Kind(u16(rec, 2)).current(); old {
+		return true
+	}
+	n := min(len(rec)-at, len(m.name))
+	return (&matcher{name: m.name[:n], fold: m.fold}).same(rec[at : at+n])
 }
 
 // equal compares with the name that begins b, up to a NUL or the end of the

@@ -26,20 +26,20 @@ type diskMap struct {
 func (m diskMap) len() uint32 { return m.n }
 
 func (m diskMap) at(i uint32) (addrKey, uint32, error) {
-	var raw [4]byte
-	if err := m.psi.read(raw[:], m.off+i*4); err != nil {
+	raw, err := m.psi.view(m.off+i*4, 4)
+	if err != nil {
 		return 0, 0, err
 	}
-	off := u32(raw[:], 0)
-	var h [pubHead]byte
-	if err := m.gss.read(h[:], off); err != nil {
+	off := u32(raw, 0)
+	h, err := m.gss.view(off, pubHead)
+	if err != nil {
 		return 0, 0, err
 	}
-	size, kind := uint32(u16(h[:], 0))+lenField, Kind(u16(h[:], 2))
+	size, kind := uint32(u16(h, 0))+lenField, Kind(u16(h, 2))
 	if kind != KindPub32 && kind != KindPub32ST || size < pubHead || !m.gss.holds(off, size) {
 		return 0, 0, damage(m.gss.name, int64(off), "entry %d of the address map is a %v of %d bytes", i, kind, size)
 	}
-	return makeKey(u16(h[:], 12), u32(h[:], 8)), off, nil
+	return makeKey(u16(h, 12), u32(h, 8)), off, nil
 }
 
 // memoryMap stands in for an address map that is out of order. It holds no
@@ -329,7 +329,7 @@ func (f *File) SizeOf(sym Symbol) (uint32, error) {
 // reach returns the distance from a.key to the nearest of its bounds.
 func (f *File) reach(sec *sections, a around) (uint32, error) {
 	seg, off := a.key.seg(), a.key.off()
-	if seg == 0 || int(seg) > len(sec.orig) {
+	if !sec.has(seg) {
 		return 0, nil
 	}
 	end := sec.orig[seg-1].extent()

@@ -139,7 +139,7 @@ func TestGlobals(t *testing.T) {
 		got = append(got, fmt.Sprintf("%s %s %d", strings.TrimPrefix(s.Kind.String(), "S_"), s.Name(), s.Value))
 	}
 	wantLines(t, "Globals", got,
-		"PROCREF main 0", "PROCREF ns::f 0", "PROCREF nowhere 0", "PROCREF inside 0", "GDATA32 data 0", "LDATA32 quiet 0", "GTHREAD32 per_thread 0", "UDT struct_t 0",
+		"PROCREF main 0", "PROCREF ns::f 0", "PROCREF ns::helper 0", "PROCREF nowhere 0", "PROCREF inside 0", "GDATA32 data 0", "LDATA32 quiet 0", "GTHREAD32 per_thread 0", "UDT struct_t 0",
 		"CONSTANT seven 7", "CONSTANT minus -2", "CONSTANT big 4294967295", "CONSTANT char -128", "CONSTANT ushort 65535", "CONSTANT long -1",
 		"CONSTANT quad -1", "CONSTANT uquad -9223372036854775807", "GDATA32 Data 0")
 }

@@ -127,14 +127,14 @@ func privatePDB() *testPDB {
 	a.thunk("[thunk]:main", 1, 0x50, 6)
 	a.cold(1, 0x60, 0x10, 0x10)
 	folded := b.leaf(pdb.KindGProc32, "ns::f", 1, 0x100, 0x30)
-	b.leaf(pdb.KindLProc32, "ns::helper", 1, 0x100, 0x30)
+	helper := b.leaf(pdb.KindLProc32, "ns::helper", 1, 0x100, 0x30)
 	b.leaf(pdb.KindGProc32ST, "oldstyle", 1, 0x130, 4)
 	b.leaf(pdb.KindLProc32ID, "withid", 1, 0x138, 4)
 	l.data(pdb.KindLData32, "tail_table", 1, 0x880)
 	p.symbols = [][]byte{a.b, b.b, l.b}
 	p.contribMods = []uint16{0, 1, 2, 0}
 	p.globals = []testGlobal{
-		procRef("main", 1, mainAt), procRef("ns::f", 2, folded), procRef("nowhere", 9, 4), procRef("inside", 1, mainAt+4),
+		procRef("main", 1, mainAt), procRef("ns::f", 2, folded), procRef("ns::helper", 2, helper), procRef("nowhere", 9, 4), procRef("inside", 1, mainAt+4),
 		globalData(pdb.KindGData32, "data", 2, 0x20), globalData(pdb.KindLData32, "quiet", 2, 0x28),
 		globalData(pdb.KindGThread32, "per_thread", 2, 8),
 		global(pdb.KindUDT, "struct_t", name(le32(nil, 0x1003), "struct_t", false)),

@@ -32,7 +32,7 @@ func (f *File) eachProc(yield func(Symbol, error) bool) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	pick := func(w *scopeWalk) (Symbol, bool, error) { return f.procHere(w, sec) }
+	pick := func(w *scopeWalk, sym *Symbol) (bool, error) { return f.procHere(w, sec, sym) }
 	for i := range list.len() {
 		if on, err := f.walkModule(i, pick, yield); !on || err != nil {
 			return on, err
@@ -43,15 +43,15 @@ func (f *File) eachProc(yield func(Symbol, error) bool) (bool, error) {
 
 // procHere reads the current record if it is code, and passes over what
 // belongs to it.
-func (f *File) procHere(w *scopeWalk, sec *sections) (Symbol, bool, error) {
+func (f *File) procHere(w *scopeWalk, sec *sections, sym *Symbol) (bool, error) {
 	if !w.kind().IsCode() {
-		return Symbol{}, false, nil
+		return false, nil
 	}
-	sym, ok, err := f.symbolHere(w, sec)
+	ok, err := f.symbolHere(w, sec, sym)
 	if err == nil {
 		err = w.skipBody()
 	}
-	return sym, ok, err
+	return ok, err
 }
 
 // coldName returns the name of the procedure an S_SEPCODE record belongs to:

@@ -53,42 +53,67 @@ func formOf(k Kind) (form, bool) {
 // or a global name and for records too short for their kind. The RVA is left
 // open.
 func parseSymbol(rec []byte) (sym Symbol, ok bool) {
+	ok = sym.parse(rec)
+	return sym, ok
+}
+
+// parse is parseSymbol in place. The kinds there are most of have their own way.
+func (s *Symbol) parse(rec []byte) bool {
 	if len(rec) < recordHead {
-		return Symbol{}, false
+		return false
 	}
-	kind := Kind(u16(rec, 2))
+	switch kind := Kind(u16(rec, 2)); kind {
+	case KindPub32:
+		if len(rec) < pubHead {
+			return false
+		}
+		*s = Symbol{Kind: kind, Segment: u16(rec, 12), Offset: u32(rec, 8), Flags: u32(rec, 4), name: untilNUL(rec[pubHead:])}
+		return true
+	case KindGProc32, KindLProc32, KindGProc32ID, KindLProc32ID:
+		const head = 39
+		if len(rec) < head {
+			return false
+		}
+		*s = Symbol{Kind: kind, Segment: u16(rec, 36), Offset: u32(rec, 32), Flags: uint32(rec[38]), Size: u32(rec, 16),
+			Type: u32(rec, 28), name: untilNUL(rec[head:])}
+		return true
+	default:
+		return s.parseOther(kind, rec)
+	}
+}
+
+func (s *Symbol) parseOther(kind Kind, rec []byte) (ok bool) {
 	f, ok := formOf(kind)
 	if !ok || len(rec) < int(f.length) {
-		return Symbol{}, false
+		return false
 	}
-	sym = Symbol{Kind: kind, Size: field(rec, f.size, f.sizeBytes), Flags: field(rec, f.flags, f.flagBytes)}
+	*s = Symbol{Kind: kind, Size: field(rec, f.size, f.sizeBytes), Flags: field(rec, f.flags, f.flagBytes)}
 	if f.off != 0 {
-		sym.Offset = u32(rec, int(f.off))
+		s.Offset = u32(rec, int(f.off))
 	}
 	if f.seg != 0 {
-		sym.Segment = u16(rec, int(f.seg))
+		s.Segment = u16(rec, int(f.seg))
 	}
 	if f.typ != 0 {
-		sym.Type = u32(rec, int(f.typ))
+		s.Type = u32(rec, int(f.typ))
 	}
 	at := int(f.name)
 	switch {
 	case kind.IsConstant():
-		n, ok := 0, false
-		if sym.Value, n, ok = numeric(rec[at:]); !ok {
-			return Symbol{}, false
+		n := 0
+		if s.Value, n, ok = numeric(rec[at:]); !ok {
+			return false
 		}
 		at += n
 	case kind.isRef():
-		sym.Module, sym.ref = u16(rec, 12), u32(rec, 8)
+		s.Module, s.ref = u16(rec, 12), u32(rec, 8)
 	case kind == KindExport:
-		sym.Value = int64(u16(rec, 4))
+		s.Value = int64(u16(rec, 4))
 	}
-	if f.name == 0 {
-		return sym, true
+	if f.name != 0 {
+		s.name, ok = nameAt(kind, rec, at)
 	}
-	sym.name, ok = nameAt(kind, rec, at)
-	return sym, ok
+	return ok
 }
 
 // field reads an unsigned field of n bytes.

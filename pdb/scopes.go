@@ -89,10 +89,10 @@ func (f *File) ModuleSymbols(module int) iter.Seq2[Symbol, error] {
 		if err != nil {
 			return err
 		}
-		_, err = f.walkModule(module-1, func(w *scopeWalk) (Symbol, bool, error) {
-			sym, ok, err := f.symbolHere(w, sec)
+		_, err = f.walkModule(module-1, func(w *scopeWalk, sym *Symbol) (bool, error) {
+			ok, err := f.symbolHere(w, sec, sym)
 			_, sym.InFunction = w.proc()
-			return sym, ok, err
+			return ok, err
 		}, yield)
 		return err
 	})
@@ -101,7 +101,7 @@ func (f *File) ModuleSymbols(module int) iter.Seq2[Symbol, error] {
 // walkModule yields what pick takes from the records of module i, counted from
 // 0. Damage is yielded too; what it returns is an error of reading, and
 // whether to go on.
-func (f *File) walkModule(i int, pick func(*scopeWalk) (Symbol, bool, error), yield func(Symbol, error) bool) (bool, error) {
+func (f *File) walkModule(i int, pick func(*scopeWalk, *Symbol) (bool, error), yield func(Symbol, error) bool) (bool, error) {
 	ms, err := f.openModule(i)
 	if fatal(err) || err == nil && ms.s == nil {
 		return true, err
@@ -110,15 +110,19 @@ func (f *File) walkModule(i int, pick func(*scopeWalk) (Symbol, bool, error), yi
 		return yield(Symbol{}, err), nil
 	}
 	w := ms.scopes()
+	var sym Symbol
 	for w.step() {
-		if err := f.check(); err != nil {
-			return false, err
-		}
-		sym, ok, err := pick(&w)
+		ok, err := pick(&w, &sym)
 		if fatal(err) {
 			return false, err
 		}
-		if (ok || err != nil) && !yield(sym, err) {
+		if !ok && err == nil {
+			continue
+		}
+		if err := f.check(); err != nil {
+			return false, err
+		}
+		if !yield(sym, err) {
 			return false, nil
 		}
 	}
@@ -131,25 +135,27 @@ func (f *File) walkModule(i int, pick func(*scopeWalk) (Symbol, bool, error), yi
 	return w.err == nil || yield(Symbol{}, w.err), nil
 }
 
-// symbolHere reads the symbol of the current record.
-func (f *File) symbolHere(w *scopeWalk, sec *sections) (Symbol, bool, error) {
-	kind := w.kind()
-	_, ok := formOf(kind)
-	if !ok || kind.isRef() || kind.IsPublic() {
-		return Symbol{}, false, nil
+// symbolHere reads the symbol of the current record; ok is false when it is
+// none.
+func (f *File) symbolHere(w *scopeWalk, sec *sections, sym *Symbol) (ok bool, err error) {
+	if !sym.parse(w.rec) {
+		kind := w.kind()
+		*sym = Symbol{}
+		if _, known := formOf(kind); known {
+			err = damage(w.ms.s.name, int64(w.off), "%v of %d bytes is cut off", kind, len(w.rec))
+		}
+		return false, err
 	}
-	sym, ok := parseSymbol(w.rec)
-	if !ok {
-		return Symbol{}, false, damage(w.ms.s.name, int64(w.off), "%v of %d bytes is cut off", kind, len(w.rec))
+	if sym.Kind.isRef() || sym.Kind.IsPublic() {
+		return false, nil
 	}
 	sym.Module = uint16(w.ms.num + 1)
-	sec.placeSymbol(&sym)
-	var err error
-	switch kind {
+	sec.placeSymbol(sym)
+	switch sym.Kind {
 	case KindTrampoline:
 		sym.name, err = f.trampolineName(w.rec)
 	case KindSepCode:
 		sym.name, err = f.coldName(w)
 	}
-	return sym, true, err
+	return true, err
 }

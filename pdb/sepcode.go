@@ -37,15 +37,13 @@ func (c *moduleCode) findPieces() (*[]piece, error) {
 		if r.kind() != KindSepCode {
 			continue
 		}
-		sym, ok := parseSymbol(r.rec)
+		at, ok := placeOf(r.rec)
 		if !ok {
 			continue
 		}
 		fn := int32(c.funcAt.exact(makeKey(u16(r.rec, 30), u32(r.rec, 24))))
 		numbers[fn]++
-		list = append(list, piece{
-			place: place{off: sym.Offset, size: sym.Size, seg: sym.Segment}, fn: fn, chunk: numbers[fn],
-		})
+		list = append(list, piece{place: at, fn: fn, chunk: numbers[fn]})
 	}
 	if fatal(r.err) {
 		return nil, r.err

@@ -1,6 +1,9 @@
 package pdb
 
-import "fmt"
+import (
+	"fmt"
+	"iter"
+)
 
 // ChecksumKind is how the checksum of a source file was made (cvinfo.h,
 // CV_SourceChksum_t).
@@ -36,27 +39,34 @@ type SourceFile struct {
 	Checksum string // the bytes of the checksum, none where there is none
 }
 
-// SourceFiles returns the source files that the code of a module comes from,
-// in the order the module lists them. The module is its number in the order of
-// [File.Modules], counted from 1. Files of which no code is left are among them.
+// SourceFiles enumerates the source files that the code of a module comes
+// from, in the order the module lists them; some may have no code left. The
+// module is its number in the order of [File.Modules], counted from 1.
 //
-// Errors satisfy errors.Is(err, [ErrFormat]) or come from reading.
-func (f *File) SourceFiles(module int) ([]SourceFile, error) {
-	c, err := f.moduleCode(module - 1)
-	if err != nil {
-		return nil, err
-	}
-	list := make([]SourceFile, 0, len(c.files))
-	for _, s := range c.files {
-		name, err := f.fileName(c, s.at)
+// A damaged module gives an error, satisfying errors.Is(err, [ErrFormat]), in
+// the end; an error of reading ends the sequence.
+func (f *File) SourceFiles(module int) iter.Seq2[SourceFile, error] {
+	return within(f, func(yield func(SourceFile, error) bool) error {
+		c, err := f.moduleCode(module - 1)
 		if err != nil {
-			return nil, err
+			return err
 		}
-		sum, err := c.ms.s.bytes(s.sum, uint32(s.size))
-		if err != nil {
-			return nil, err
+		for _, s := range c.files {
+			file := SourceFile{Kind: s.kind}
+			if file.Name, err = f.fileName(c, s.at); err != nil {
+				return err
+			}
+			if s.own == 0 {
+				sum, err := c.ms.s.bytes(s.sum, uint32(s.size))
+				if err != nil {
+					return err
+				}
+				file.Checksum = string(sum)
+			}
+			if !yield(file, nil) {
+				return nil
+			}
 		}
-		list = append(list, SourceFile{Name: name, Kind: s.kind, Checksum: string(sum)})
-	}
-	return list, c.bad
+		return c.bad
+	})
 }

@@ -128,6 +128,9 @@ func (s *stream) bytes(off, n uint32) ([]byte, error) {
 // there, a copy otherwise.
 func (s *stream) view(off, n uint32) ([]byte, error) {
 	if n > 0 && s.holds(off, n) {
+		if b := s.whole.Load(); b != nil {
+			return (*b)[off:][:n:n], nil
+		}
 		pos, have, err := s.extent(off, n)
 		if err != nil {
 			return nil, err

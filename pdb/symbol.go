@@ -101,11 +101,11 @@ func (w *walker) record(off uint32) ([]byte, error) {
 
 // record returns the symbol record at off, for a question about one.
 func (s *stream) record(off uint32) ([]byte, error) {
-	var h [recordHead]byte
-	if err := s.read(h[:], off); err != nil {
+	head, err := s.view(off, recordHead)
+	if err != nil {
 		return nil, err
 	}
-	n := uint32(u16(h[:], 0)) + lenField
+	n := uint32(u16(head, 0)) + lenField
 	if n < recordHead {
 		return nil, damage(s.name, int64(off), "symbol record of %d bytes", n)
 	}

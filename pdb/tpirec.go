@@ -219,6 +219,21 @@ func (t *typeTable) records(from typeEntry) typeWalk {
 // step moves to the next record. It reports false after the last one and
 // after damage, which is in err.
 func (w *typeWalk) step() bool {
+	off := w.t.recs + w.next.off
+	if d := off - w.w.off; w.next.ti < w.t.end && off >= w.w.off && uint64(d)+typeHead <= uint64(len(w.w.buf)) {
+		b := w.w.buf[d:]
+		n := uint32(u16(b, 0)) + lenField
+		if n >= typeHead && n <= uint32(len(b)) && off <= w.t.stop && n <= w.t.stop-off {
+			w.rec, w.ti, w.off = b[:n:n], w.next.ti, off
+			w.next = typeEntry{ti: w.ti + 1, off: w.next.off + n}
+			return true
+		}
+	}
+	return w.stepSlow()
+}
+
+// stepSlow is step across the end of a run and over damage.
+func (w *typeWalk) stepSlow() bool {
 	t := w.t
 	if w.err != nil || w.next.ti >= t.end {
 		return false

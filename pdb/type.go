@@ -3,13 +3,8 @@ package pdb
 import (
 	"bytes"
 	"fmt"
-	"io/fs"
 	"iter"
 )
-
-// ErrNotFound means that a PDB has nothing of the name that was asked for.
-// It is [fs.ErrNotExist].
-var ErrNotFound = fs.ErrNotExist
 
 // TypeKind says what a [Type] is.
 type TypeKind uint8

@@ -15,8 +15,8 @@ const (
 	hashScans      = 4        // lookups answered by a scan before an index is made
 	hashScanBuffer = 64 << 10
 	// maxProbes bounds the records one lookup reads. Real buckets hold some
-	// ten types; a forged one can hold all.
-	maxProbes = 4096
+	// ten types, 140 at most in a PDB of 2 million; a forged one can hold all.
+	maxProbes = 1024
 )
 
 // typeHash finds tags by name: the hash stream has the bucket of every type,
@@ -93,9 +93,18 @@ func readHeads(s *stream, p typePart) ([]uint32, error) {
 	return heads, cursorErr(c.Err())
 }
 
+// bucketOf returns the bucket of a hash, as far as the key holds it.
+func (h *typeHash) bucketOf(hash uint32) uint32 {
+	b := hash % h.buckets
+	if h.key == 2 {
+		b &= 0xFFFF
+	}
+	return b
+}
+
 // bucket returns the types in the bucket of a hash, from the last to the first.
 func (h *typeHash) bucket(hash uint32) ([]uint32, error) {
-	b := hash % h.buckets
+	b := h.bucketOf(hash)
 	if h.n <= hashFew || h.lookups.Load() < hashScans && h.lookups.Add(1) <= hashScans {
 		types, err := h.scan(b)
 		slices.Reverse(types)
@@ -302,8 +311,8 @@ func (t *typeTable) findNamed(name string, equal func(a, b []byte) bool) (ti uin
 // findDefinition returns the definition a forward reference stands for.
 func (t *typeTable) findDefinition(fwd *tag) (ti uint32, ok bool, err error) {
 	q := tagQuery{name: fwd.name, key: fwd.name, hashed: !fwd.scoped() && !fwd.anonymous()}
-	if fwd.scoped() && len(fwd.unique) > 0 && !fwd.anonymous() {
-		q.key, q.hashed = fwd.unique, true
+	if fwd.scoped() && len(fwd.unique) > 0 {
+		q.key = fwd.unique // with linkers after that of VS 2010
 	}
 	q.match = func(g *tag) bool {
 		if len(fwd.unique) > 0 && len(g.unique) > 0 {

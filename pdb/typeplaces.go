@@ -1,9 +1,11 @@
 package pdb
 
 const (
-	// recordsPerLookup is how many records a walk takes in the time of a lookup,
-	// about: a lookup reads up to 8 KiB and walks through half of it.
-	recordsPerLookup = 1000
+	// How many records a walk over all takes in the time of a lookup, about: a
+	// lookup walks through half of 8 KiB, which it has to read first where
+	// views cost something.
+	recordsPerLookup = 100
+	recordsPerRead   = 1000
 	// firstRead is how much of a record is read at first: most are shorter.
 	firstRead = 192
 )
@@ -18,7 +20,11 @@ type typePlaces []uint32
 func (t *typeTable) place(ti uint32) (off uint32, ok bool, err error) {
 	p := t.places.done.Load()
 	if p == nil {
-		if t.asked.Add(1) <= 64+(t.end-t.begin)/recordsPerLookup {
+		per := uint32(recordsPerLookup)
+		if t.s.m.copies {
+			per = recordsPerRead
+		}
+		if t.asked.Add(1) <= 64+(t.end-t.begin)/per {
 			return 0, false, nil
 		}
 		if p, err = t.places.get(t.findPlaces); err != nil {

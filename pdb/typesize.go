@@ -4,7 +4,9 @@ import "fmt"
 
 const (
 	maxTypeDepth = 64      // how deep types may nest before a rendering stops
-	maxTypeNodes = 100_000 // how many types one answer may take
+	maxTypeNodes = 100_000 // how many types or members one answer may visit
+	nodesInner   = 16      // what a type inside counts as: its record is far away
+	nodesLookup  = 500     // what a type counts as that is found by name
 )
 
 // Size returns how many bytes a value of the type takes. A tag that is only

@@ -11,8 +11,6 @@ import (
 const (
 	chunkSize   = 64 << 10
 	chunksAhead = 16 // chunks read before they are wanted
-
-	maxInputLine = 1 << 20
 )
 
 // chunk is a piece of input, or how it ends.

@@ -1,8 +1,10 @@
 package cli
 
 import (
+	"bufio"
 	"context"
 	"io"
+	"iter"
 )
 
 // interruptible is a reader that fails with the error of ctx as soon as ctx
@@ -26,4 +28,25 @@ type closer struct {
 func (c closer) Close() error {
 	c.stop()
 	return c.PipeReader.Close()
+}
+
+// maxInputLine bounds a line of standard input.
+const maxInputLine = 1 << 20
+
+// lines yields the lines of r as they come, until ctx ends.
+func lines(ctx context.Context, r io.Reader) iter.Seq2[string, error] {
+	return func(yield func(string, error) bool) {
+		in := interruptible(ctx, r)
+		defer in.Close()
+		s := bufio.NewScanner(in)
+		s.Buffer(nil, maxInputLine)
+		for s.Scan() {
+			if !yield(s.Text(), nil) {
+				return
+			}
+		}
+		if err := s.Err(); err != nil {
+			yield("", err)
+		}
+	}
 }
