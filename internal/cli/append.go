@@ -1,10 +1,6 @@
 package cli
 
-import (
-	"encoding/base64"
-	"strconv"
-	"unicode/utf8"
-)
+import "strconv"
 
 // text is a name as commands have it: a view of a file or a string.
 type text interface{ ~string | ~[]byte }
@@ -67,9 +63,15 @@ func isBare[T text](s T) bool {
 // are the same.
 type jsonRow struct{ b []byte }
 
-func (r *jsonRow) begin() { r.b = append(r.b[:0], '{') }
+func (r *jsonRow) begin() {
+	r.b = r.b[:0]
+	r.more()
+}
 
-// end returns the line, which is good until the next one begins.
+// more begins another line behind those that are there.
+func (r *jsonRow) more() { r.b = append(r.b, '{') }
+
+// end returns the lines, which are good until begin.
 func (r *jsonRow) end() []byte {
 	r.b = append(r.b, '}', '\n')
 	return r.b
@@ -102,12 +104,21 @@ func (r *jsonRow) known(key, value string) {
 }
 
 // raw writes a name, once more in base64 where JSON text cannot hold it.
-func (r *jsonRow) raw(name []byte) {
+func (r *jsonRow) raw(name string) {
+	r.str("raw", name)
+	if !isBare(name) {
+		r.known("name_raw", rawBytes(name))
+	}
+}
+
+// rawView is raw for a view of a file.
+func (r *jsonRow) rawView(name []byte) {
+	if !isBare(name) {
+		r.raw(string(name))
+		return
+	}
 	r.key("raw")
 	r.b = appendQuoted(r.b, name)
-	if !isBare(name) && !utf8.Valid(name) {
-		r.str("name_raw", base64.StdEncoding.EncodeToString(name))
-	}
 }
 
 func (r *jsonRow) num(key string, n uint64) {
@@ -164,13 +175,23 @@ func (r *jsonRow) element(value string) {
 
 // appendQuoted appends a JSON string.
 func appendQuoted[T text](b []byte, s T) []byte {
-	if isBare(s) {
+	switch {
+	case isBare(s):
 		b = append(b, '"')
 		b = append(b, s...)
-		return append(b, '"')
+	case isPrintable(s): // paths have backslashes
+		b = append(b, '"')
+		for i := range len(s) {
+			if s[i] == '"' || s[i] == '\\' {
+				b = append(b, '\\')
+			}
+			b = append(b, s[i])
+		}
+	default:
+		quoted := encode(string(s))
+		return append(b, quoted[:len(quoted)-1]...)
 	}
-	quoted := encode(string(s))
-	return append(b, quoted[:len(quoted)-1]...)
+	return append(b, '"')
 }
 
 // appendHex appends n in hex with at least width digits.

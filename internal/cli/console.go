@@ -48,14 +48,18 @@ func (c *console) line(format string, args ...any) {
 }
 
 // row writes one line of results that was put together by hand. It is changed.
-func (c *console) row(b []byte) {
-	for len(b) > 0 && b[len(b)-1] == ' ' {
+func (c *console) row(b []byte) { c.write(finishRow(b, 0)) }
+
+// finishRow makes one line safe to print that begins at start and goes to the
+// end of b.
+func finishRow(b []byte, start int) []byte {
+	for len(b) > start && b[len(b)-1] == ' ' {
 		b = b[:len(b)-1]
 	}
-	if !isPlain(b) {
-		b = []byte(escapeLine(string(b)))
+	if line := b[start:]; !isPlain(line) {
+		b = append(b[:start], escapeLine(string(line))...)
 	}
-	c.write(append(b, '\n'))
+	return append(b, '\n')
 }
 
 // object writes one line of JSON results.

@@ -41,7 +41,7 @@ func Row(v ReferenceRow, n uint64) []byte {
 	r.begin()
 	r.str("str", v.Str)
 	r.known("known", v.Known)
-	r.raw([]byte(v.Raw))
+	r.raw(v.Raw)
 	r.num("num", v.Num)
 	r.knownNum("known_num", v.KnownNum)
 	r.int("int", v.Int)
@@ -67,7 +67,7 @@ func Row(v ReferenceRow, n uint64) []byte {
 func FillRow(r *jsonRow, name []byte) {
 	r.begin()
 	r.str("kind", "S_GPROC32")
-	r.raw(name)
+	r.rawView(name)
 	r.hex("rva", 0x1234)
 	r.num("size", 99)
 }

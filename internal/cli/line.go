@@ -128,7 +128,7 @@ func (l *lineShow) object(at symres.SourceLine) {
 	r.flag("inlined", at.Inlined)
 	if at.Location.Name != "" {
 		r.str("name", at.Location.Name)
-		r.raw([]byte(at.Location.Raw))
+		r.raw(at.Location.Raw)
 		r.num("displacement", at.Location.Displacement)
 		r.str("source", at.Location.Source.String())
 		r.str("proof", at.Location.Proof.String())
