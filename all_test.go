@@ -21,12 +21,12 @@ var layers = [][]string{
 	{"."},
 	{"nt"},
 	{"internal/pedisk"},
-	{"pdb", "internal/peimage"},
+	{"pdb", "internal/peimage", "sympath/http"},
 	{"sympath", "memsource/crashdump"},
 	{"memsource/paging"},
 	{"memsource/memtest"},
 	{"memsource", "vadmath", "pdb/undname"},
-	{"internal/wire", "internal/guid", "internal/fsx", "internal/hexaddr", "internal/wtext", "internal/demo"},
+	{"internal/wire", "internal/guid", "internal/fsx", "internal/flock", "internal/hexaddr", "internal/wtext", "internal/demo"},
 }
 
 // testOnly packages may import anything below the root and are imported by
@@ -38,12 +38,13 @@ var reserved = map[string][]string{
 	"log":                       {},
 	"unsafe":                    {},
 	"os/exec":                   {},
-	"net/http":                  {},
+	"net/http":                  {"sympath/http"},
 	"github.com/saferwall/pe":   {"internal/pedisk"},
 	"golang.org/x/exp/mmap":     {"internal/fsx", "memsource"},
 	"github.com/spf13/cobra":    {"internal/cli"},
 	"golang.org/x/term":         {"internal/cli"},
 	"github.com/go-delve/delve": {},
+	"github.com/jdx/go-netrc":   {"sympath/http"},
 }
 
 // source is one parsed non-test file.
