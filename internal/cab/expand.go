@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-
 )
 
 // Format is a kind of container, told by its first bytes.
@@ -144,9 +143,9 @@ func expandGzip(r io.ReaderAt, size int64, l Limits) (*File, error) {
 }
 
 // zipDirectory is the most of a zip archive that is read to find its members,
-// in bytes: enough for the longest archive comment and one entry of the
-// longest name.
-const zipDirectory = 1 << 20
+// in bytes: enough for the longest archive comment and the longest entry, each
+// of whose three variable parts has at most 64 KiB.
+const zipDirectory = 512 << 10
 
 func expandZip(r io.ReaderAt, size int64, l Limits) (*File, error) {
 	metered := &meter{r: r, left: zipDirectory}
@@ -232,7 +231,8 @@ func (s *limited) Read(p []byte) (int, error) {
 	return n, s.err
 }
 
-// meter is a reader that stops after so many bytes, until it is off.
+// meter is a reader that stops after so many bytes, until it is off, and in
+// front of the first byte, where a damaged zip directory can lead.
 type meter struct {
 	r    io.ReaderAt
 	left int64
@@ -241,6 +241,9 @@ type meter struct {
 
 // ReadAt implements [io.ReaderAt].
 func (m *meter) ReadAt(p []byte, at int64) (int, error) {
+	if at < 0 {
+		return 0, io.ErrUnexpectedEOF
+	}
 	if !m.off {
 		if m.left -= int64(len(p)); m.left < 0 {
 			return 0, io.ErrUnexpectedEOF

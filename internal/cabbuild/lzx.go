@@ -37,8 +37,8 @@ type LZX struct {
 // Type implements [Method].
 func (l LZX) Type() uint16 { return uint16(l.Window)<<8 | 3 }
 
-// Pack implements [Method]. Windows and block sizes outside of the format are
-// [ErrInvalid].
+// Pack implements [Method]. Windows and block sizes outside of the format, and
+// so many small blocks that a frame overflows, are [ErrInvalid].
 func (l LZX) Pack(data []byte) ([]Frame, error) {
 	if l.Window < 15 || l.Window > 21 {
 		return nil, fmt.Errorf("%w: LZX window 2^%d", ErrInvalid, l.Window)
@@ -58,6 +58,9 @@ func (l LZX) Pack(data []byte) ([]Frame, error) {
 			return nil, fmt.Errorf("%w: LZX block of %d bytes", ErrInvalid, b.Size)
 		}
 		e.block(b.Kind, min(len(data), e.pos+b.Size))
+		if len(e.out.out) > 0xFFFF {
+			return nil, fmt.Errorf("%w: frame at %#x overflows, its blocks are too small", ErrInvalid, e.frame)
+		}
 	}
 	e.cut()
 	return e.frames, nil
