@@ -25,13 +25,13 @@ var layers = [][]string{
 	{"sympath", "memsource/crashdump"},
 	{"memsource/paging"},
 	{"memsource/memtest"},
-	{"memsource", "vadmath", "pdb/undname"},
+	{"memsource", "vadmath", "pdb/undname", "internal/cab"},
 	{"internal/wire", "internal/guid", "internal/fsx", "internal/flock", "internal/hexaddr", "internal/wtext", "internal/demo"},
 }
 
 // testOnly packages may import anything below the root and are imported by
 // tests and generators alone.
-var testOnly = []string{"internal/dumpbuild", "internal/fixture", "memsource/memtest"}
+var testOnly = []string{"internal/cabbuild", "internal/dumpbuild", "internal/fixture", "memsource/memtest"}
 
 // reserved imports, and the folders that may have them.
 var reserved = map[string][]string{

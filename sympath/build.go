@@ -60,7 +60,7 @@ func (b *builder) element(e Element) {
 			b.kept = with(b.kept, b.keyed(store, OriginCache, b.kept))
 		}
 	case ElementDir:
-		b.add(lazyDir{element: e, origin: OriginDir, open: b.options.dir()}, b.kept)
+		b.add(lazyDir{element: e, origin: OriginDir, open: b.options.dir(), limits: b.options.Limits}, b.kept)
 	default:
 		b.remote(e, b.kept)
 	}
@@ -121,7 +121,7 @@ func (b *builder) keyed(e Element, origin Origin, tiers []*Cache) *Cache {
 	}
 	if !slices.Contains(b.seen, e.Text) {
 		b.seen = append(b.seen, e.Text)
-		b.add(lazyDir{element: e, origin: origin, open: b.options.dir(), cache: c}, tiers)
+		b.add(lazyDir{element: e, origin: origin, open: b.options.dir(), cache: c, limits: b.options.Limits}, tiers)
 	}
 	return c
 }
@@ -216,6 +216,7 @@ type lazyDir struct {
 	origin  Origin // of a keyed element
 	open    func(string) (fs.FS, error)
 	cache   *Cache // the directory is a cache to be read with care
+	limits  Limits
 }
 
 func (l lazyDir) search(s *search) bool {
@@ -225,6 +226,7 @@ func (l lazyDir) search(s *search) bool {
 	if l.cache != nil && err == nil {
 		p = l.cache.place()
 	}
+	p.limits = l.limits
 	if err != nil {
 		u := unusable{element: l.element, origin: l.origin}
 		u.status, u.err = p.classify(err)

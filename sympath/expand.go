@@ -1,92 +1,62 @@
 package sympath
 
 import (
-	"archive/zip"
-	"bytes"
-	"compress/gzip"
+	"context"
 	"errors"
 	"fmt"
 	"io"
 	"path"
 	"strings"
+
+	"github.com/symres/symres/internal/cab"
+	"github.com/symres/symres/internal/wtext"
 )
 
-// expander writes the one file in a compressed one.
-type expander func(r io.ReaderAt, size int64, w io.Writer) error
-
-// compression tells compressed files by their first bytes. A file whose name
-// says that it is an archive is what it should be and is left alone.
-func compression(file string, first []byte) expander {
-	for _, k := range []struct {
-		magic, ext string
-		expand     expander
-	}{
-		{"\x1f\x8b\x08", ".gz", expandGzip},
-		{"PK\x03\x04", ".zip", expandZip},
-		{"MSCF", ".cab", unsupportedFormat("CAB")},
-		{"SZDD\x88\xf0\x27\x33", "", unsupportedFormat("SZDD")},
-		{"KWAJ\x88\xf0\x27\xd1", "", unsupportedFormat("KWAJ")},
-	} {
-		if bytes.HasPrefix(first, []byte(k.magic)) && !strings.EqualFold(path.Ext(file), k.ext) {
-			return k.expand
-		}
+// compressed tells a container by its first bytes. A file whose name says that
+// it is one is what it should be and is left alone.
+func compressed(file string, r io.ReaderAt) bool {
+	switch strings.ToLower(path.Ext(file)) {
+	case ".cab", ".zip", ".gz":
+		return false
 	}
-	return nil
+	first := make([]byte, cab.SniffLen)
+	n, _ := r.ReadAt(first, 0)
+	return cab.Sniff(first[:n]) != cab.Unknown
 }
 
-func unsupportedFormat(name string) expander {
-	return func(io.ReaderAt, int64, io.Writer) error {
-		return fmt.Errorf("%s: %w", name, errCompressed)
-	}
-}
+var errExpandsToNothing = errors.New("it expands to nothing")
 
-func expandGzip(r io.ReaderAt, size int64, w io.Writer) error {
-	z, err := gzip.NewReader(io.NewSectionReader(r, 0, size))
+// expand writes the one file in a container, whatever it is called there.
+func expand(r io.ReaderAt, size int64, w io.Writer, l Limits) (int64, error) {
+	f, err := cab.Expand(r, size, cab.Limits{MaxSize: l.Expanded, MaxRatio: l.Ratio})
 	if err != nil {
-		return err
+		return 0, err
 	}
-	_, err = io.Copy(w, z)
-	return err
+	defer f.Close()
+	n, err := io.Copy(w, f)
+	switch {
+	case errors.Is(err, cab.ErrTooLarge):
+		err = fmt.Errorf("%w: %w", ErrTooLarge, err)
+	case err == nil && n == 0:
+		err = errExpandsToNothing
+	}
+	return n, err
 }
 
-var errMembers = errors.New("want an archive of exactly one file")
-
-// expandZip takes the single member, whatever it is called.
-func expandZip(r io.ReaderAt, size int64, w io.Writer) error {
-	z, err := zip.NewReader(r, size)
+// openExpanded opens a compressed file of a store on disk. What is in it lives
+// in memory, or in a temporary file, until it is closed.
+func (p place) openExpanded(ctx context.Context, name, location string) (File, error) {
+	f, err := openFile(p.fsys, name, location)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	if len(z.File) != 1 {
-		return fmt.Errorf("%w: it has %d", errMembers, len(z.File))
-	}
-	m, err := z.File[0].Open()
+	defer f.Close()
+	l := &landed{refs: 1, held: &scratch{}}
+	defer l.release()
+	l.size, err = expand(f, f.Size(), l.held, p.limits.orDefault())
 	if err != nil {
-		return err
+		return nil, fmt.Errorf("open %s: %w", wtext.Printable(location), err)
 	}
-	defer m.Close()
-	_, err = io.Copy(w, m)
-	return err
-}
-
-// ratioSlack is how much a file may expand to whatever its compressed size.
-const ratioSlack = 16 << 20
-
-// bounded stops a decompression bomb.
-type bounded struct {
-	w      io.Writer
-	stored int64
-	limits Limits
-	n      int64
-}
-
-func (b *bounded) Write(p []byte) (int, error) {
-	b.n += int64(len(p))
-	if b.n > b.limits.Expanded {
-		return 0, fmt.Errorf("%w: expands to over %d bytes", ErrTooLarge, b.limits.Expanded)
-	}
-	if b.n > ratioSlack && b.n/b.limits.Ratio > b.stored {
-		return 0, fmt.Errorf("%w: expands to over %d times its size", ErrTooLarge, b.limits.Ratio)
-	}
-	return b.w.Write(p)
+	file, _ := l.open()
+	return file, ctx.Err()
 }

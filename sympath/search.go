@@ -128,6 +128,7 @@ type place struct {
 	fsys   fs.FS
 	origin Origin
 	cache  *Cache // not nil when what it holds is to be verified first
+	limits Limits // for what is expanded; zero means the defaults
 }
 
 // location returns the full name of a file in the place, in the place's own style.

@@ -88,19 +88,12 @@ func (s *Sink) renew() {
 }
 
 func (s *Sink) expand() error {
-	first := make([]byte, 16)
-	n, _ := s.land.content().ReadAt(first, 0)
-	expand := compression(s.query.File, first[:n])
-	if expand == nil {
+	if !compressed(s.query.File, s.land.content()) {
 		return nil
 	}
 	limits := s.remote.opts.Limits
 	out := newLanding(s.remote.writable(), limits.Expanded, s.warn)
-	err := expand(s.land.content(), s.land.n, &bounded{w: out, stored: s.land.n, limits: limits})
-	if err == nil && out.n == 0 {
-		err = errors.New("it expands to nothing")
-	}
-	if err != nil {
+	if _, err := expand(s.land.content(), s.land.n, out, limits); err != nil {
 		out.discard()
 		return err
 	}
