@@ -20,10 +20,11 @@ import (
 	"github.com/symres/symres/sympath"
 )
 
-// The content of the files in these tests says what it is: the length of the
-// whole, the key, and filling. verify reads all of it.
+// The content of the files in these tests says what it is: a PDB to whoever
+// looks at its beginning only, then the length of the whole, the key, and
+// filling. verify reads all of it.
 func symbolFile(id sympath.ID, size int) []byte {
-	head := fmt.Sprintf("SYM %08d %s\n", size, id.Key())
+	head := fmt.Sprintf("Microsoft C/C++ MSF 7.00 %08d %s\n", size, id.Key())
 	return append([]byte(head), bytes.Repeat([]byte{'.'}, size-len(head))...)
 }
 
@@ -34,7 +35,7 @@ func verify(q sympath.Query, r io.ReaderAt, size int64) (sympath.ID, error) {
 	}
 	var length int
 	var key string
-	if _, err := fmt.Sscanf(string(data), "SYM %d %s\n", &length, &key); err != nil {
+	if _, err := fmt.Sscanf(string(data), "Microsoft C/C++ MSF 7.00 %d %s\n", &length, &key); err != nil {
 		return sympath.ID{}, fmt.Errorf("no symbol file: %w", err)
 	}
 	if length != len(data) || strings.Trim(string(data[strings.IndexByte(string(data), '\n')+1:]), ".") != "" {
