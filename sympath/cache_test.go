@@ -486,3 +486,5 @@ func TestFetch_tooLarge(t *testing.T) {
 		t.Errorf("left behind: %v", names)
 	}
 }
+
+func defaults() sympath.Options { return sympath.Options{} }

@@ -36,7 +36,7 @@ func (c *Cache) begin() (*incoming, error) {
 		root.Close()
 		return nil, err
 	}
-	c.swept.Do(func() { sweep(root) })
+	c.tidy()
 	return in, nil
 }
 
@@ -61,6 +61,19 @@ func (in *incoming) create() error {
 
 // staleAge is when a temporary file is old where locks cannot tell.
 const staleAge = 24 * time.Hour
+
+// tidy sweeps once.
+func (c *Cache) tidy() {
+	if c.opts.ReadOnly {
+		return
+	}
+	c.swept.Do(func() {
+		if root, err := os.OpenRoot(c.dir); err == nil {
+			sweep(root)
+			root.Close()
+		}
+	})
+}
 
 // sweep removes the temporary files of processes that are gone.
 func sweep(root *os.Root) {

@@ -204,6 +204,7 @@ func (p place) check(s *search, name string) error {
 		return err
 	}
 	p.cache.touch(name)
+	p.cache.tidy()
 	return nil
 }
 
