@@ -5,12 +5,11 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"io/fs"
 	"os"
 	"path"
 	"strings"
 	"time"
-
-	"github.com/symres/symres/internal/fsx"
 )
 
 // record is what the side folder of a cache holds about an entry, a refused
@@ -140,9 +139,7 @@ func (c *Cache) missed(server string, q Query) (record, bool) {
 // touch marks an entry as used, once a day at most, for [Cache.Trim].
 func (c *Cache) touch(name string) {
 	meta := metaName(name)
-	fi, err := fsx.Confined(c.dir).(interface {
-		Stat(string) (os.FileInfo, error)
-	}).Stat(meta)
+	fi, err := fs.Stat(c.fs(), meta)
 	now := time.Now()
 	if c.opts.ReadOnly || err != nil || now.Sub(fi.ModTime()) < 24*time.Hour {
 		return

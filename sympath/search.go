@@ -203,8 +203,10 @@ func (p place) check(s *search, name string) error {
 		}
 		return err
 	}
-	p.cache.touch(name)
-	p.cache.tidy()
+	if p.cache.opts.Verify != nil {
+		p.cache.touch(name)
+		p.cache.tidy()
+	}
 	return nil
 }
 
