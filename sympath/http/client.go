@@ -67,6 +67,7 @@ func (c *Client) transport() *http.Transport {
 		DialContext:            c.dial,
 		TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: c.cfg.RootCAs},
 		TLSHandshakeTimeout:    10 * time.Second,
+		MaxConnsPerHost:        c.cfg.Conns,
 		MaxIdleConnsPerHost:    c.cfg.Conns,
 		IdleConnTimeout:        time.Minute,
 		MaxResponseHeaderBytes: 1 << 20,

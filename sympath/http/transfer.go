@@ -200,7 +200,7 @@ func (t *transfer) take(a *answer) error {
 	if err != nil {
 		return err
 	}
-	buf := make([]byte, 256<<10)
+	buf := make([]byte, t.bufferSize())
 	n := 0
 	if t.got == 0 {
 		n, err = io.ReadFull(body, buf[:sniffLen])
@@ -228,6 +228,15 @@ func (t *transfer) take(a *answer) error {
 		}
 		n, err = body.Read(buf)
 	}
+}
+
+// bufferSize spares small files a large buffer.
+func (t *transfer) bufferSize() int64 {
+	const most = 256 << 10
+	if t.total < 0 {
+		return most
+	}
+	return max(sniffLen, min(most, t.total-t.got))
 }
 
 func (t *transfer) write(p []byte) error {
