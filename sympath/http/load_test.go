@@ -40,7 +40,10 @@ func watchHeap() (stop func() uint64) {
 }
 
 func TestLoad_tenThousandFiles(t *testing.T) {
-	const files = 10000
+	files := 10000
+	if raceDetector {
+		files = 1000 // it takes several times the memory, and a minute
+	}
 	s := symbol(t)
 	var open8, most atomic.Int32
 	srv := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -22,7 +22,16 @@ type answer struct {
 	body *watched
 }
 
-func (a *answer) close() { a.body.Close() }
+// close reads the little that says why a file is not there, so that the
+// connection can be used again.
+func (a *answer) close() {
+	if a.StatusCode != http.StatusOK && a.StatusCode != http.StatusPartialContent {
+		io.CopyN(io.Discard, a.body, maxDrain)
+	}
+	a.body.Close()
+}
+
+const maxDrain = 4 << 10
 
 // get makes one request and follows its redirects. The caller closes the
 // answer.
@@ -61,7 +70,7 @@ func (s *server) follow(ctx context.Context, u *url.URL, header http.Header, tim
 		if !redirects(resp.StatusCode) {
 			return resp, nil
 		}
-		io.CopyN(io.Discard, resp.Body, 4<<10) // so that the connection can be used again
+		io.CopyN(io.Discard, resp.Body, maxDrain)
 		resp.Body.Close()
 		next, err := s.redirect(u, resp.Header.Get("Location"))
 		if err != nil {
