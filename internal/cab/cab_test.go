@@ -185,26 +185,51 @@ func TestCorruptBlocks(t *testing.T) {
 	ck := func(s string) []byte { return append([]byte("CK"), s...) }
 	lzx := uint16(15<<8 | 3)
 	for name, m := range map[string]cabbuild.Raw{
-		"no_blocks":             {Code: 0},
-		"stored_size_differs":   {Code: 0, Frames: []cabbuild.Frame{{Packed: []byte("ab"), Size: 1}}},
-		"stored_too_large":      {Code: 0, Frames: []cabbuild.Frame{{Packed: make([]byte, 40000), Size: 40000}}},
-		"mszip_empty":           {Code: 1, Frames: []cabbuild.Frame{{Size: 1}}},
-		"mszip_signature":       {Code: 1, Frames: []cabbuild.Frame{{Packed: []byte("KC\x01\x01\x00\xfe\xffx"), Size: 1}}},
-		"mszip_short":           {Code: 1, Frames: []cabbuild.Frame{{Packed: ck("\x01\x01\x00\xfe\xffx"), Size: 2}}},
-		"mszip_long":            {Code: 1, Frames: []cabbuild.Frame{{Packed: ck("\x01\x02\x00\xfd\xffxy"), Size: 1}}},
-		"mszip_not_final":       {Code: 1, Frames: []cabbuild.Frame{{Packed: ck("\x00\x01\x00\xfe\xffx"), Size: 1}}},
-		"mszip_reserved_type":   {Code: 1, Frames: []cabbuild.Frame{{Packed: ck("\x07"), Size: 1}}},
-		"lzx_empty":             {Code: lzx, Frames: []cabbuild.Frame{{Size: 1}}},
-		"lzx_zeros":             {Code: lzx, Frames: []cabbuild.Frame{{Packed: make([]byte, 0xFFFF), Size: 1}}},
-		"lzx_block_type_7":      {Code: lzx, Frames: []cabbuild.Frame{{Packed: bytes.Repeat([]byte{0xFF}, 64), Size: 1}}},
-		"lzx_raw_of_no_bytes":   {Code: lzx, Frames: []cabbuild.Frame{{Packed: append([]byte{0, 0x30, 0, 0}, make([]byte, 60)...), Size: 1}}},
-		"lzx_raw_header_cut":    {Code: lzx, Frames: []cabbuild.Frame{{Packed: []byte{0, 0x30, 0x30, 0, 1, 0}, Size: 3}}},
-		"lzx_raw_cut":           {Code: lzx, Frames: []cabbuild.Frame{{Packed: append([]byte{0, 0x30, 0x30, 0}, make([]byte, 13)...), Size: 3}}},
-		"lzx_short_inner_frame": {Code: lzx, Frames: []cabbuild.Frame{{Packed: make([]byte, 20), Size: 3}, {Packed: make([]byte, 20), Size: 3}}},
+		"no_blocks":           {Code: 0},
+		"stored_size_differs": {Code: 0, Frames: []cabbuild.Frame{{Packed: []byte("ab"), Size: 1}}},
+		"stored_too_large":    {Code: 0, Frames: []cabbuild.Frame{{Packed: make([]byte, 40000), Size: 40000}}},
+		"mszip_empty":         {Code: 1, Frames: []cabbuild.Frame{{Size: 1}}},
+		"mszip_signature":     {Code: 1, Frames: []cabbuild.Frame{{Packed: []byte("KC\x01\x01\x00\xfe\xffx"), Size: 1}}},
+		"mszip_short":         {Code: 1, Frames: []cabbuild.Frame{{Packed: ck("\x01\x01\x00\xfe\xffx"), Size: 2}}},
+		"mszip_long":          {Code: 1, Frames: []cabbuild.Frame{{Packed: ck("\x01\x02\x00\xfd\xffxy"), Size: 1}}},
+		"mszip_not_final":     {Code: 1, Frames: []cabbuild.Frame{{Packed: ck("\x00\x01\x00\xfe\xffx"), Size: 1}}},
+		"mszip_reserved_type": {Code: 1, Frames: []cabbuild.Frame{{Packed: ck("\x07"), Size: 1}}},
+		"lzx_empty":           {Code: lzx, Frames: []cabbuild.Frame{{Size: 1}}},
+		"lzx_zeros":           {Code: lzx, Frames: []cabbuild.Frame{{Packed: make([]byte, 0xFFFF), Size: 1}}},
+		"lzx_block_type_7":    {Code: lzx, Frames: []cabbuild.Frame{{Packed: bytes.Repeat([]byte{0xFF}, 64), Size: 1}}},
+		"lzx_raw_of_no_bytes": {Code: lzx, Frames: []cabbuild.Frame{{Packed: append([]byte{0, 0x30, 0, 0}, make([]byte, 60)...), Size: 1}}},
+		"lzx_raw_header_cut":  {Code: lzx, Frames: []cabbuild.Frame{{Packed: []byte{0, 0x30, 0x30, 0, 1, 0}, Size: 3}}},
+		"lzx_raw_cut":         {Code: lzx, Frames: []cabbuild.Frame{{Packed: append([]byte{0, 0x30, 0x30, 0}, make([]byte, 13)...), Size: 3}}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if got, err := expand(single(t, m, []byte("x")), cab.Limits{}); !errors.Is(err, cab.ErrCorrupt) {
 				t.Errorf("%d bytes, %v; want ErrCorrupt", len(got), err)
+			}
+		})
+	}
+}
+
+// TestShortBlocks cuts the last data block of a folder, and nothing else, at
+// every length.
+func TestShortBlocks(t *testing.T) {
+	data := sample(rand.New(rand.NewPCG(2, 2)), 33_500)
+	for name, m := range map[string]cabbuild.Method{
+		"stored": cabbuild.Stored{},
+		"mszip":  cabbuild.MSZIP{},
+		"lzx":    cabbuild.LZX{Window: 15},
+		"lzx_on": cabbuild.LZX{Window: 17, Blocks: []cabbuild.Block{{Kind: cabbuild.Aligned, Size: 1 << 17}}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			frames, err := m.Pack(data)
+			if err != nil {
+				t.Fatal(err)
+			}
+			last := &frames[len(frames)-1]
+			for n := range last.Packed {
+				cut := append(slices.Clone(frames[:len(frames)-1]), cabbuild.Frame{Packed: last.Packed[:n], Size: last.Size})
+				if _, err := expand(single(t, cabbuild.Raw{Code: m.Type(), Frames: cut}, data), cab.Limits{}); !errors.Is(err, cab.ErrCorrupt) {
+					t.Errorf("%d of %d bytes: %v, want ErrCorrupt", n, len(last.Packed), err)
+				}
 			}
 		})
 	}
@@ -220,27 +245,28 @@ func TestCorruptHeaders(t *testing.T) {
 		change func([]byte) []byte
 		want   error
 	}{
-		"signature":      {put(0, 0), cab.ErrFormat},
-		"empty":          {func([]byte) []byte { return nil }, cab.ErrFormat},
-		"cut_in_header":  {func(b []byte) []byte { return b[:20] }, io.ErrUnexpectedEOF},
-		"cut_by_one":     {func(b []byte) []byte { return b[:len(b)-1] }, io.ErrUnexpectedEOF},
-		"size_too_small": {put(8, 60), cab.ErrCorrupt},
-		"file_table":     {put(18, 0x7FFF), cab.ErrCorrupt},
-		"version":        {put(24, 0x0203), cab.ErrCorrupt},
-		"folders":        {put(26, 0xFFFF), cab.ErrCorrupt},
-		"no_folders":     {put(26, 0), cab.ErrCorrupt},
-		"no_files":       {put(28, 0), cab.ErrMembers},
-		"files":          {put(28, 0xFFFF), cab.ErrCorrupt},
-		"data_offset":    {put(38, 0x7FFF), cab.ErrCorrupt},
-		"blocks_missing": {put(40, 0), cab.ErrCorrupt},
-		"blocks_extra":   {put(40, 2), cab.ErrCorrupt},
-		"file_size_less": {put(44, 4), cab.ErrCorrupt},
-		"file_size_more": {put(44, 6), cab.ErrCorrupt},
-		"file_offset":    {put(48, 1), cab.ErrCorrupt},
-		"folder_index":   {put(52, 1), cab.ErrCorrupt},
-		"checksum":       {put(66, 0x1234), cab.ErrCorrupt},
-		"payload":        {put(len(good)-2, 0x1234), cab.ErrCorrupt},
-		"bytes_behind":   {func(b []byte) []byte { return append(b, "signature"...) }, nil},
+		"signature":        {put(0, 0), cab.ErrFormat},
+		"empty":            {func([]byte) []byte { return nil }, cab.ErrFormat},
+		"cut_in_header":    {func(b []byte) []byte { return b[:20] }, io.ErrUnexpectedEOF},
+		"cut_by_one":       {func(b []byte) []byte { return b[:len(b)-1] }, io.ErrUnexpectedEOF},
+		"size_too_small":   {put(8, 60), cab.ErrCorrupt},
+		"file_table":       {put(18, 0x7FFF), cab.ErrCorrupt},
+		"version":          {put(24, 0x0203), cab.ErrCorrupt},
+		"folders":          {put(26, 0xFFFF), cab.ErrCorrupt},
+		"no_folders":       {put(26, 0), cab.ErrCorrupt},
+		"no_files":         {put(28, 0), cab.ErrMembers},
+		"files":            {put(28, 0xFFFF), cab.ErrCorrupt},
+		"data_offset":      {put(38, 0x7FFF), cab.ErrCorrupt},
+		"blocks_missing":   {put(40, 0), cab.ErrCorrupt},
+		"blocks_extra":     {put(40, 2), cab.ErrCorrupt},
+		"file_size_less":   {put(44, 4), cab.ErrCorrupt},
+		"file_size_more":   {put(44, 6), cab.ErrCorrupt},
+		"file_offset":      {put(48, 1), cab.ErrCorrupt},
+		"middle_of_folder": {func(b []byte) []byte { return put(48, 1)(put(44, 4)(b)) }, cab.ErrCorrupt},
+		"folder_index":     {put(52, 1), cab.ErrCorrupt},
+		"checksum":         {put(66, 0x1234), cab.ErrCorrupt},
+		"payload":          {put(len(good)-2, 0x1234), cab.ErrCorrupt},
+		"bytes_behind":     {func(b []byte) []byte { return append(b, "signature"...) }, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			b := c.change(bytes.Clone(good))

@@ -253,7 +253,7 @@ func copyMatch(window []byte, pos, offset, n int) {
 // converted bytes, neither in the last ten bytes of a frame nor beyond the
 // first 32,768 frames.
 func (z *lzx) translate(frame []byte) []byte {
-	if z.e8Size == 0 || len(frame) <= 10 || z.total >= 1<<30 {
+	if z.e8Size == 0 || z.total >= 1<<30 {
 		return frame
 	}
 	z.e8 = append(z.e8[:0], frame...)

@@ -74,9 +74,6 @@ func (t *lzxTrees) update(in *bitReader, lengths []uint8) error {
 			i++
 		}
 	}
-	if in.overrun() {
-		return corrupt("LZX data end inside a code")
-	}
 	return nil
 }
 
