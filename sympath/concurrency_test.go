@@ -121,7 +121,10 @@ func server(t testing.TB, data []byte, slow time.Duration) (url string, count fu
 		w.Header().Set("Content-Length", fmt.Sprint(len(data)))
 		w.Write(data[:len(data)/2])
 		w.(http.Flusher).Flush()
-		time.Sleep(slow)
+		select {
+		case <-time.After(slow):
+		case <-r.Context().Done():
+		}
 		w.Write(data[len(data)/2:])
 	}))
 	t.Cleanup(srv.Close)

@@ -8,7 +8,11 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"syscall"
 	"testing"
+	"time"
+
+	"github.com/symres/symres/sympath"
 )
 
 // needProgram skips a test loudly when a program is missing.
@@ -188,4 +192,62 @@ func descriptors(t *testing.T) int {
 		t.Skipf("open files cannot be counted (%v); mount /proc", err)
 	}
 	return len(names)
+}
+
+// A FIFO where an entry belongs is refused, and reading it does not hang.
+func TestCache_fifoInTheWay(t *testing.T) {
+	dir := t.TempDir()
+	name := filepath.Join(dir, "f.pdb/A00000011/f.pdb")
+	if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := syscall.Mkfifo(name, 0o600); err != nil {
+		t.Skipf("no FIFO can be made in %s (%v); set TMPDIR to a local file system", dir, err)
+	}
+	o := serving(1)
+	got := mustFind(t, o.store(t, "srv*"+dir+"*https://symbols.test", defaults()), query(1))
+	if got.attempts[0].Status != sympath.StatusError || o.fetches.Load() != 1 {
+		t.Errorf("%v, %d fetches", got.attempts[0], o.fetches.Load())
+	}
+	if fi, err := os.Lstat(name); err != nil || !fi.Mode().IsRegular() {
+		t.Errorf("the entry is %v, %v", fi.Mode(), err)
+	}
+}
+
+// A process that holds the lock and is killed leaves nothing that is stale;
+// one that is stopped is waited for only so long.
+func TestProcesses_holderKilledOrStopped(t *testing.T) {
+	for _, signal := range []syscall.Signal{syscall.SIGKILL, syscall.SIGSTOP} {
+		t.Run(signal.String(), func(t *testing.T) {
+			dir := t.TempDir()
+			url, _ := server(t, symbolFile(idOf(1), 100<<10), 20*time.Second)
+			holder := startChild(t, "srv*"+dir+"*"+url)
+			if err := holder.Start(); err != nil {
+				t.Fatal(err)
+			}
+			defer func() { holder.Process.Kill(); holder.Wait() }()
+			temp := filepath.Join(dir, ".symres/tmp")
+			for len(names(temp)) == 0 {
+				time.Sleep(5 * time.Millisecond)
+			}
+			holder.Process.Signal(signal)
+			if signal == syscall.SIGKILL {
+				holder.Wait()
+			}
+			o := serving(1)
+			start := time.Now()
+			mustFind(t, o.store(t, "srv*"+dir+"*https://symbols.test", sympath.Options{LockWait: 300 * time.Millisecond}), query(1))
+			if took := time.Since(start); took > 10*time.Second || (signal == syscall.SIGSTOP) != (took > 300*time.Millisecond) {
+				t.Errorf("took %v", took)
+			}
+			if n := len(names(temp)); signal == syscall.SIGKILL && n != 0 {
+				t.Errorf("%d files of the killed process are left", n)
+			}
+		})
+	}
+}
+
+func names(dir string) []os.DirEntry {
+	entries, _ := os.ReadDir(dir)
+	return entries
 }
