@@ -47,7 +47,8 @@ func (g *flights) join(ctx context.Context, key string, run func(context.Context
 		f.waiters++
 		return f
 	}
-	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	// The trace of who began it must not be called from another goroutine.
+	ctx, cancel := context.WithCancel(WithTrace(context.WithoutCancel(ctx), nil))
 	f := &flight{group: g, key: key, cancel: cancel, waiters: 1, changed: make(chan struct{})}
 	if g.m == nil {
 		g.m = map[string]*flight{}
