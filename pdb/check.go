@@ -20,9 +20,13 @@ var ErrMoreProblems = errors.New("pdb: more problems follow")
 // ends the walk and is the last entry. Most entries satisfy
 // errors.Is(err, [ErrFormat]).
 func (f *File) Check() []error {
+	if err := f.enter(); err != nil {
+		return []error{err}
+	}
+	defer f.leave()
 	c := &checker{f: f}
 	for _, part := range []func() error{
-		f.check, c.container, c.info, c.header, c.sections, c.modules, c.contribs, c.publics,
+		f.check, c.container, c.info, c.header, c.sections, c.modules, c.symbols, c.contribs, c.publics, c.globals, c.types,
 	} {
 		if err := part(); err != nil {
 			c.add(err)

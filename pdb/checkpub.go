@@ -20,8 +20,7 @@ func (c *checker) publics() error {
 	if err != nil {
 		return err
 	}
-	slices.SortFunc(refs, func(a, b hashRef) int { return cmp.Compare(a.off, b.off) })
-	if err := c.records(p, refs); err != nil {
+	if err := c.records(&p.names, refs); err != nil {
 		return err
 	}
 	return c.addresses(p, refs)
@@ -66,9 +65,10 @@ func (c *checker) buckets(t *nameTable) ([]hashRef, error) {
 	return refs, nil
 }
 
-// records checks that each reference leads to a public of its bucket.
-func (c *checker) records(p *publics, refs []hashRef) error {
-	w := walker{s: p.gss}
+// records checks that each reference leads to a symbol of its table and bucket.
+func (c *checker) records(t *names, refs []hashRef) error {
+	slices.SortFunc(refs, func(a, b hashRef) int { return cmp.Compare(a.off, b.off) })
+	w := walker{s: t.gss}
 	for _, ref := range refs {
 		if c.stop {
 			return nil
@@ -81,16 +81,24 @@ func (c *checker) records(p *publics, refs []hashRef) error {
 			c.add(err)
 			continue
 		}
-		sym, ok := parsePublic(rec)
-		if !ok {
-			c.damage(p.gss.name, int64(ref.off), "indexed as a public but is a %v of %d bytes", Kind(u16(rec, 2)), len(rec))
+		kind := Kind(u16(rec, 2))
+		name, ok := nameOf(rec)
+		if !ok || !t.holds(kind) {
+			c.damage(t.gss.name, int64(ref.off), "indexed as a %s but is a %v of %d bytes", t.what(), kind, len(rec))
 			continue
 		}
-		if probes, n := p.table.probes(hashName(sym.name)); !slices.Contains(probes[:n], ref.bucket) {
-			c.damage(p.gss.name, int64(ref.off), "%q is in bucket %#x, its hash leads to %#x", sym.name, ref.bucket, probes[:n])
+		if probes, n := t.table.probes(hashName(name)); !slices.Contains(probes[:n], ref.bucket) {
+			c.damage(t.gss.name, int64(ref.off), "%q is in bucket %#x, its hash leads to %#x", name, ref.bucket, probes[:n])
 		}
 	}
 	return nil
+}
+
+func (t *names) what() string {
+	if t.public {
+		return "public"
+	}
+	return "global"
 }
 
 // addresses checks that the address map is in order and refers to the same

@@ -28,7 +28,7 @@ type contribs struct {
 	s        *stream // nil: there is no table
 	off, n   uint32  // first item, number of items
 	item     uint32  // bytes of one
-	inMemory lazy[[]contrib]
+	inMemory lazy[contribCopy]
 }
 
 func (f *File) loadContribs() (*contribs, error) {
@@ -69,67 +69,92 @@ func parseContrib(b []byte) contrib {
 	return contrib{sect: u16(b, 0), off: u32(b, 4), size: u32(b, 8), mod: u16(b, 16)}
 }
 
-func (t *contribs) at(i uint32) (contrib, error) {
-	var b [18]byte
-	if err := t.s.read(b[:], t.off+i*t.item); err != nil {
-		return contrib{}, err
-	}
-	return parseContrib(b[:]), nil
+// contribList is a list of contributions in the order of their addresses.
+type contribList interface {
+	len() uint32
+	at(i uint32) (contrib, error)
 }
 
-// find returns the contribution that covers sect:off. It checks the order of
-// the items it passes.
+func (t *contribs) len() uint32 { return t.n }
+
+// at reads item i where it lies in the file.
+func (t *contribs) at(i uint32) (contrib, error) {
+	const need = 18
+	b, err := t.s.view(t.off+i*t.item, need)
+	if err != nil {
+		return contrib{}, err
+	}
+	return parseContrib(b), nil
+}
+
+// contribCopy is a table that was sorted in memory.
+type contribCopy []contrib
+
+func (m contribCopy) len() uint32                  { return uint32(len(m)) }
+func (m contribCopy) at(i uint32) (contrib, error) { return m[i], nil }
+
+func (c contrib) key() addrKey { return makeKey(c.sect, c.off) }
+
+// find returns the contribution that covers sect:off.
 func (t *contribs) find(sect uint16, off uint32) (contrib, bool, error) {
-	if t.s == nil {
-		return contrib{}, false, nil
+	list, n, err := t.floor(makeKey(sect, off))
+	if err != nil || n == 0 {
+		return contrib{}, false, err
 	}
-	var below, above *contrib // bounds of what is left, once known
-	var best contrib
-	lo, hi := uint32(0), t.n
-	for lo < hi {
-		mid := lo + (hi-lo)/2
-		c, err := t.at(mid)
-		if err != nil {
-			return contrib{}, false, err
-		}
-		if below != nil && c.compare(below.sect, below.off) < 0 || above != nil && c.compare(above.sect, above.off) > 0 {
-			return t.findUnsorted(sect, off)
-		}
-		if c.compare(sect, off) <= 0 {
-			lo, best, below = mid+1, c, &c
-		} else {
-			hi, above = mid, &c
-		}
-	}
-	return best, best.covers(sect, off), nil
+	c, err := list.at(n - 1)
+	return c, err == nil && c.covers(sect, off), err
 }
 
 func (c contrib) covers(sect uint16, off uint32) bool {
 	return c.sect == sect && c.off <= off && off-c.off < c.size
 }
 
-// findUnsorted answers from a sorted copy of the table.
-func (t *contribs) findUnsorted(sect uint16, off uint32) (contrib, bool, error) {
+// floor returns how many contributions begin at or below an address, and the
+// list that is to be counted in.
+func (t *contribs) floor(want addrKey) (contribList, uint32, error) {
+	if t.s == nil {
+		return t, 0, nil
+	}
+	n, ok, err := contribsBelow(t, want)
+	if ok || err != nil {
+		return t, n, err
+	}
 	list, err := t.inMemory.get(t.sortedCopy)
 	if err != nil {
-		return contrib{}, false, err
+		return nil, 0, err
 	}
-	i, exact := slices.BinarySearchFunc(*list, off, func(c contrib, off uint32) int { return c.compare(sect, off) })
-	if !exact {
-		i--
-	}
-	if i < 0 {
-		return contrib{}, false, nil
-	}
-	c := (*list)[i]
-	return c, c.covers(sect, off), nil
+	n, _, err = contribsBelow(*list, want)
+	return *list, n, err
 }
 
-func (t *contribs) sortedCopy() (*[]contrib, error) {
+// contribsBelow is a binary search that checks the order of the items it
+// passes; ok is false when they are out of order.
+func contribsBelow(list contribList, want addrKey) (n uint32, ok bool, err error) {
+	least, most := addrKey(0), ^addrKey(0)
+	lo, hi := uint32(0), list.len()
+	for lo < hi {
+		mid := lo + (hi-lo)/2
+		c, err := list.at(mid)
+		if err != nil {
+			return 0, false, err
+		}
+		switch k := c.key(); {
+		case k < least || k > most:
+			return 0, false, nil
+		case k <= want:
+			lo, least = mid+1, k
+		default:
+			hi, most = mid, k
+		}
+	}
+	return lo, true, nil
+}
+
+func (t *contribs) sortedCopy() (*contribCopy, error) {
 	if t.n > maxAlloc/16 {
 		return nil, damage(t.s.name, int64(t.off), "%d contributions are too many to sort", t.n)
 	}
-	list := make([]contrib, 0, t.n)
+	list := make(contribCopy, 0, t.n)
 	w := walker{s: t.s}
 	for i := range t.n {
 		b, err := w.span(t.off+i*t.item, t.item)

@@ -131,16 +131,6 @@ func corpusPDBs(t *testing.T) [][3]string {
 	return list
 }
 
-func open(t testing.TB, path string) *pdb.File {
-	t.Helper()
-	f, err := pdb.Open(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { f.Close() })
-	return f
-}
-
 func TestCorpusPublics(t *testing.T) {
 	skipped := maps.Clone(publicsNotCompared)
 	for _, c := range corpusPDBs(t) {

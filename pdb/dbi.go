@@ -176,6 +176,10 @@ type sections struct {
 // section headers gives none. Errors satisfy errors.Is(err, [ErrFormat]) or
 // come from reading.
 func (f *File) Sections() ([]Section, error) {
+	if err := f.enter(); err != nil {
+		return nil, err
+	}
+	defer f.leave()
 	s, err := f.loadSections()
 	if err != nil {
 		return nil, err
@@ -187,6 +191,10 @@ func (f *File) Sections() ([]Section, error) {
 // They are those of [File.Sections] unless the image was rearranged after
 // linking. Errors are those of Sections.
 func (f *File) OriginalSections() ([]Section, error) {
+	if err := f.enter(); err != nil {
+		return nil, err
+	}
+	defer f.leave()
 	s, err := f.loadSections()
 	if err != nil {
 		return nil, err
@@ -273,10 +281,14 @@ func (s Section) extent() uint32 {
 	return s.SizeOfRawData
 }
 
+// has reports whether a segment is a section; the offset of a symbol in any
+// other is a value, no address.
+func (s *sections) has(seg uint16) bool { return seg != 0 && int(seg) <= len(s.orig) }
+
 // place returns the RVA of segment:offset; ok is false for absolute symbols,
 // whose segment is no section, and for what rearranging removed.
 func (s *sections) place(seg uint16, off uint32) (rva uint32, ok bool) {
-	if seg == 0 || int(seg) > len(s.orig) {
+	if !s.has(seg) {
 		return 0, false
 	}
 	va := s.orig[seg-1].VirtualAddress
@@ -292,11 +304,23 @@ func (s *sections) place(seg uint16, off uint32) (rva uint32, ok bool) {
 // locate returns the segment:offset of an RVA: the section with the highest
 // address at or below it, and not beyond its last page.
 func (s *sections) locate(rva uint32) (seg uint16, off uint32, ok bool) {
-	if s.omap != nil {
-		if rva, ok = s.omap.to.apply(rva); !ok {
-			return 0, 0, false
-		}
+	if rva, ok = s.linked(rva); !ok {
+		return 0, 0, false
 	}
+	return s.locateLinked(rva)
+}
+
+// linked returns where an RVA was when the image was linked; ok is false for
+// what came later.
+func (s *sections) linked(rva uint32) (uint32, bool) {
+	if s.omap == nil {
+		return rva, true
+	}
+	return s.omap.to.apply(rva)
+}
+
+// locateLinked is locate for an RVA of the image as it was linked.
+func (s *sections) locateLinked(rva uint32) (seg uint16, off uint32, ok bool) {
 	best := -1
 	for i := range s.orig {
 		va := s.orig[i].VirtualAddress

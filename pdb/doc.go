@@ -9,6 +9,8 @@
 //   - [File.Nearest] finds the public symbols at or below an address through
 //     the address map of the file.
 //   - [File.Publics] enumerates them.
+//   - [File.TypeByName] finds a structure through the hash table of the types,
+//     [Type.Field] the offset of a field in it; [File.Types] enumerates them.
 //
 // A PDB is untrusted input: no length in it is believed before it was compared
 // with what the file holds, memory stays proportional to the file, and damage

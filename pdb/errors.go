@@ -15,6 +15,9 @@ var (
 	// ErrUnsupported means that the file is of a kind that holds symbols but
 	// that this package does not read yet.
 	ErrUnsupported = errors.New("not supported yet")
+	// ErrNotFound means that a sound PDB does not have what was asked for, such
+	// as a type of a name, or the size of a type that is only declared.
+	ErrNotFound = errors.New("not found")
 	// ErrClosed means that the File was used after Close. It is [fs.ErrClosed].
 	ErrClosed = fs.ErrClosed
 )
@@ -48,8 +51,11 @@ func damage(section string, off int64, format string, args ...any) error {
 // fatal reports whether err leaves a question without an answer: it is about
 // reading, or about bytes the file has lost, not about bytes that are wrong.
 func fatal(err error) bool {
+	if err == nil {
+		return false
+	}
 	var e *FormatError
-	return err != nil && (!errors.As(err, &e) || e.lost)
+	return !errors.As(err, &e) || e.lost
 }
 
 // cursorErr turns the failure of a cursor into a FormatError.

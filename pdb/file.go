@@ -24,7 +24,8 @@ const (
 // File is an open PDB. It is safe for concurrent use.
 type File struct {
 	closed atomic.Bool
-	closer io.Closer // nil when the caller owns the reader
+	users  atomic.Int64 // questions being answered, and 1 until Close
+	closer io.Closer    // nil when the caller owns the reader
 
 	// immutable after open
 	msf  *msf
@@ -35,7 +36,18 @@ type File struct {
 	named    lazy[infoTail]
 	sections lazy[sections]
 	contribs lazy[contribs]
+	mods     lazy[modules]
 	pubs     lazy[publics]
+	global   lazy[globals]
+	index    lazy[Index]
+	types    lazy[typeTable]
+	ids      lazy[typeTable]
+	strs     lazy[stringTable]
+	code     lazy[moduleCodes]
+	modNames lazy[map[string]int]
+	idNames  stringCache
+	codeMap  lazy[codeMap]
+	lookups  atomic.Uint32 // addresses looked up before codeMap was made
 }
 
 // Open opens the PDB at path. The file must be a regular file; it is read as
@@ -43,8 +55,17 @@ type File struct {
 //
 // A file that is not a PDB 7 gives a [*KindError], a damaged one a
 // [*FormatError]; both satisfy errors.Is with [ErrFormat] or [ErrUnsupported].
-func Open(path string) (*File, error) {
-	r, err := fsx.Open(path)
+func Open(path string) (*File, error) { return openWith(fsx.Open, path) }
+
+// OpenMapped is [Open] for a file that belongs to the caller: it is mapped into
+// memory, which makes bulk work several times faster and point questions
+// cheaper. If somebody cuts a mapped file short, reading it crashes the process;
+// so does touching the name of a Symbol after Close. Where the file cannot be
+// mapped it is read.
+func OpenMapped(path string) (*File, error) { return openWith(fsx.Map, path) }
+
+func openWith(open func(string) (*fsx.File, error), path string) (*File, error) {
+	r, err := open(path)
 	if err != nil {
 		return nil, err
 	}
@@ -58,6 +79,13 @@ func Open(path string) (*File, error) {
 
 // New reads a PDB of size bytes from r, which must stay usable until the File
 // is closed and is not closed by it. Errors are those of [Open].
+//
+// A reader that holds the file in memory may have the methods
+//
+//	Mapped() []byte          // the whole file, never written to
+//	WillNeed(off, n int64)   // fetches bytes that are about to be read
+//
+// If Mapped returns size bytes the File uses them instead of reading.
 func New(r io.ReaderAt, size int64) (*File, error) {
 	first := make([]byte, max(0, min(size, SniffLen)))
 	if err := readFull(r, first, 0); err != nil {
@@ -66,16 +94,27 @@ func New(r io.ReaderAt, size int64) (*File, error) {
 	if kind := Sniff(first); kind != FormatPDB7 {
 		return nil, &KindError{Format: kind}
 	}
+	if m, ok := r.(mapping); ok && size > 0 && int64(len(m.Mapped())) == size {
+		return newFile(mapped{b: m.Mapped(), need: m.WillNeed}, size)
+	}
 	return newFile(newPread(r, size), size)
+}
+
+// mapping is a reader that holds its file in memory.
+type mapping interface {
+	Mapped() []byte
+	WillNeed(off, n int64)
 }
 
 // newFile opens a PDB 7 over any source.
 func newFile(src source, size int64) (*File, error) {
 	f := new(File)
+	f.users.Store(1)
 	var err error
 	if f.msf, err = openMSF(&guard{src: src, closed: &f.closed}, size); err != nil {
 		return nil, err
 	}
+	_, f.msf.copies = src.(*pread)
 	if f.info, err = loadInfo(f.msf); err != nil {
 		return nil, err
 	}
@@ -87,12 +126,33 @@ func newFile(src source, size int64) (*File, error) {
 
 // Close ends the use of the File: later calls, and sequences that are still
 // being walked, fail with [ErrClosed]; names of symbols must not be used any
-// more. Closing twice gives ErrClosed.
+// more. Questions being answered in other goroutines, and the sequence Close is
+// called from, end before the file itself is closed. Closing twice gives
+// ErrClosed.
 func (f *File) Close() error {
 	if f.closed.Swap(true) {
 		return ErrClosed
 	}
-	if f.closer != nil {
+	return f.leave()
+}
+
+// enter begins the answer to a question: until leave the file stays open. It
+// is called by every exported method that looks into the file.
+func (f *File) enter() error {
+	for {
+		n := f.users.Load()
+		if n == 0 || f.closed.Load() {
+			return ErrClosed
+		}
+		if f.users.CompareAndSwap(n, n+1) {
+			return nil
+		}
+	}
+}
+
+// leave ends the answer to a question. The last to leave closes the file.
+func (f *File) leave() error {
+	if f.users.Add(-1) == 0 && f.closer != nil {
 		return f.closer.Close()
 	}
 	return nil
@@ -109,6 +169,19 @@ func (g *guard) frame(off int64) ([]byte, error) {
 		return nil, ErrClosed
 	}
 	return g.src.frame(off)
+}
+
+func (g *guard) view(off int64, n int) []byte {
+	if g.closed.Load() {
+		return nil
+	}
+	return g.src.view(off, n)
+}
+
+func (g *guard) ahead(off, n int64) {
+	if !g.closed.Load() {
+		g.src.ahead(off, n)
+	}
 }
 
 func (g *guard) readAt(p []byte, off int64) error {

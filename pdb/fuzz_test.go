@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"iter"
 	"maps"
 	"math/rand/v2"
 	"os"
@@ -48,10 +49,26 @@ func answers(f *pdb.File, err error) string {
 		}
 		say(s, s.RVA, s.HasRVA, err)
 	}
+	x, err := f.Index()
+	say(err)
 	for rva := uint32(0); rva < 0x5000; rva += 0x155 {
 		say(f.Nearest(rva))
+		say(f.NearestPublics(rva))
+		if x != nil {
+			say(x.Nearest(rva))
+		}
 	}
 	say(f.ByName("_main"))
+	say(f.GlobalsByNameFold("MAIN"))
+	for _, seq := range []iter.Seq2[pdb.Symbol, error]{f.Symbols(), f.Globals(), f.Procs(), f.ModuleSymbols(1), f.Matching([]string{"MA"}, nil)} {
+		n := 0
+		for s, err := range seq {
+			if n++; n > 3000 {
+				break
+			}
+			say(s.Kind, s, s.RVA, s.HasRVA, s.Size, s.Type, s.Module, s.Value, err)
+		}
+	}
 	say(f.Check())
 	return b.String()
 }
@@ -65,8 +82,12 @@ func checkProperties(t *testing.T, data []byte) {
 	if err == nil {
 		f.ByName("_main")
 		f.Nearest(0x1010)
+		f.GlobalsByName("main")
 		for range f.Publics() {
 		}
+		for range f.Symbols() {
+		}
+		f.Index()
 	}
 	runtime.ReadMemStats(&after)
 	if n := after.TotalAlloc - before.TotalAlloc; n > 16<<20+4*uint64(len(data)) {
@@ -78,6 +99,7 @@ func checkProperties(t *testing.T, data []byte) {
 		}
 	} else {
 		checkRoundTrip(t, f)
+		checkPrivateRoundTrip(t, f)
 	}
 	one, two := answers(pdb.New(bytes.NewReader(data), int64(len(data)))), answers(pdb.NewMemory(data))
 	if one != two {
@@ -111,9 +133,9 @@ func checkRoundTrip(t *testing.T, f *pdb.File) {
 		if moved, _ := f.Rearranged(); !want.HasRVA || moved || !inSection(f, want) {
 			continue
 		}
-		near, err := f.Nearest(want.RVA)
+		near, err := f.NearestPublics(want.RVA)
 		if (err != nil || !slices.ContainsFunc(near, same)) && len(problems) == 0 {
-			t.Fatalf("Nearest(%#x) = %v, %v; want %v", want.RVA, near, err, want)
+			t.Fatalf("NearestPublics(%#x) = %v, %v; want %v", want.RVA, near, err, want)
 		}
 	}
 }
@@ -147,6 +169,7 @@ func smallPDBs() [][]byte {
 	var list [][]byte
 	for _, change := range []func(*testPDB){
 		func(*testPDB) {},
+		func(p *testPDB) { *p = *privatePDB(); p.blockSize = 512 },
 		func(p *testPDB) { p.scatter = true },
 		func(p *testPDB) { p.contribV2 = true },
 		func(p *testPDB) { p.edit = reverseMap },

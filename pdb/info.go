@@ -62,6 +62,10 @@ type infoTail struct {
 // "sourcelink", ordered by name. Errors satisfy errors.Is(err, [ErrFormat])
 // or come from reading.
 func (f *File) NamedStreams() ([]NamedStream, error) {
+	if err := f.enter(); err != nil {
+		return nil, err
+	}
+	defer f.leave()
 	t, err := f.tail()
 	if err != nil {
 		return nil, err
@@ -72,6 +76,10 @@ func (f *File) NamedStreams() ([]NamedStream, error) {
 // Features returns the feature codes of the PDB, such as [FeatureVC140].
 // Errors are those of [File.NamedStreams].
 func (f *File) Features() ([]uint32, error) {
+	if err := f.enter(); err != nil {
+		return nil, err
+	}
+	defer f.leave()
 	t, err := f.tail()
 	if err != nil {
 		return nil, err
@@ -82,6 +90,10 @@ func (f *File) Features() ([]uint32, error) {
 // Stream returns the bytes of a named stream. A name the PDB does not have
 // gives nil and no error.
 func (f *File) Stream(name string) (*io.SectionReader, error) {
+	if err := f.enter(); err != nil {
+		return nil, err
+	}
+	defer f.leave()
 	t, err := f.tail()
 	if err != nil {
 		return nil, err
@@ -94,7 +106,21 @@ func (f *File) Stream(name string) (*io.SectionReader, error) {
 	if err != nil {
 		return nil, err
 	}
-	return io.NewSectionReader(s, 0, int64(s.size)), nil
+	return io.NewSectionReader(openStream{f, s}, 0, int64(s.size)), nil
+}
+
+// openStream reads a stream as long as its file is open.
+type openStream struct {
+	f *File
+	s *stream
+}
+
+func (o openStream) ReadAt(p []byte, off int64) (int, error) {
+	if err := o.f.enter(); err != nil {
+		return 0, err
+	}
+	defer o.f.leave()
+	return o.s.ReadAt(p, off)
 }
 
 func (f *File) tail() (*infoTail, error) {

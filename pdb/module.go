@@ -1,10 +1,6 @@
 package pdb
 
-import (
-	"iter"
-
-	"github.com/symres/symres/internal/wire"
-)
+import "iter"
 
 // Module is what one object file, import library member or the linker itself
 // contributed to the image.
@@ -15,22 +11,27 @@ type Module struct {
 	HasStream bool   // false: nothing private is known of it
 }
 
-const (
-	moduleHead    = 64
-	moduleHeadV50 = 56 // first contribution without its two checksums
-	versionV60    = 19970606
-)
-
 // Modules enumerates the modules in the order of their numbers. An error ends
 // the sequence; it satisfies errors.Is(err, [ErrFormat]) or comes from reading.
 func (f *File) Modules() iter.Seq2[Module, error] {
 	return func(yield func(Module, error) bool) {
-		c, err := f.moduleCursor()
-		for err == nil && c != nil && c.Len() > 0 {
-			var m Module
-			if m, err = readModule(c, f.dbi.Version); err == nil && !yield(m, nil) {
+		if err := f.enter(); err != nil {
+			yield(Module{}, err)
+			return
+		}
+		defer f.leave()
+		list, err := f.loadModules()
+		for i := 0; err == nil && i < list.len(); i++ {
+			if err = f.check(); err != nil {
+				break
+			}
+			var m modInfo
+			if m, err = f.moduleAt(list, i); err == nil && !yield(m.module(), nil) {
 				return
 			}
+		}
+		if err == nil {
+			err = list.bad
 		}
 		if err != nil {
 			yield(Module{}, err)
@@ -38,39 +39,11 @@ func (f *File) Modules() iter.Seq2[Module, error] {
 	}
 }
 
-func (f *File) moduleCursor() (*wire.Cursor, error) {
-	if err := f.check(); err != nil || f.dbi == nil {
-		return nil, err
+// module returns the public form of a record.
+func (m modInfo) module() Module {
+	out := Module{Name: string(m.name), Object: string(m.objectLib)}
+	if m.stream != noStream {
+		out.Stream, out.HasStream = m.stream, true
 	}
-	off, n, err := f.dbi.sub(subModules, "module list")
-	if err != nil {
-		return nil, err
-	}
-	b, err := f.dbi.s.bytes(off, n)
-	if err != nil {
-		return nil, err
-	}
-	return wire.At(f.dbi.s.name, int64(off), b), nil
-}
-
-// readModule reads one module record (MODI in microsoft-pdb dbi.h).
-func readModule(c *wire.Cursor, version uint32) (Module, error) {
-	head := moduleHead
-	if version < versionV60 {
-		head = moduleHeadV50
-	}
-	start := c.Offset()
-	b := c.Bytes(head)
-	m := Module{Name: string(c.CStr()), Object: string(c.CStr())}
-	if c.Err() != nil {
-		return Module{}, cursorErr(c.Err())
-	}
-	// u32 unused, the first contribution, u16 flags, u16 stream
-	if num := uint32(u16(b, 34-(moduleHead-head))); num != noStream {
-		m.Stream, m.HasStream = num, true
-	}
-	if odd := int((c.Offset() - start) & 3); odd != 0 {
-		c.Skip(min(4-odd, c.Len()))
-	}
-	return m, nil
+	return out
 }

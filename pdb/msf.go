@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"math/bits"
+	"sync/atomic"
 )
 
 // MSF 7 (microsoft-pdb msf.cpp). The superblock holds an array of block numbers;
@@ -24,12 +25,14 @@ const (
 	secDir    = "stream directory"
 )
 
-// msf is the container: it maps streams to bytes of the file. It is immutable
-// after openMSF and safe for concurrent use.
+// msf is the container: it maps streams to bytes of the file. But for the
+// count of resident bytes it is immutable after openMSF. It is safe for concurrent use.
 type msf struct {
 	src       source
-	size      int64 // of the file
-	shift     uint8 // block size is 1<<shift
+	copies    bool         // a view costs a copy of more than is asked for
+	resident  atomic.Int64 // bytes of streams held as a whole
+	size      int64        // of the file
+	shift     uint8        // block size is 1<<shift
 	blocks    uint32
 	dirBytes  uint32
 	dirBlocks []uint32

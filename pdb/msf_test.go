@@ -15,7 +15,7 @@ import (
 // openImage opens what was written and expects it to be sound.
 func openImage(t testing.TB, m *msfImage) *pdb.File {
 	t.Helper()
-	f, err := pdb.New(m, m.Size())
+	f, err := openBytes(m)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,9 +1,6 @@
 package pdb
 
-import (
-	"cmp"
-	"slices"
-)
+import "slices"
 
 // addrKey orders symbols by segment and offset.
 type addrKey uint64
@@ -29,20 +26,20 @@ type diskMap struct {
 func (m diskMap) len() uint32 { return m.n }
 
 func (m diskMap) at(i uint32) (addrKey, uint32, error) {
-	var raw [4]byte
-	if err := m.psi.read(raw[:], m.off+i*4); err != nil {
+	raw, err := m.psi.view(m.off+i*4, 4)
+	if err != nil {
 		return 0, 0, err
 	}
-	off := u32(raw[:], 0)
-	var h [pubHead]byte
-	if err := m.gss.read(h[:], off); err != nil {
+	off := u32(raw, 0)
+	h, err := m.gss.view(off, pubHead)
+	if err != nil {
 		return 0, 0, err
 	}
-	size, kind := uint32(u16(h[:], 0))+lenField, Kind(u16(h[:], 2))
+	size, kind := uint32(u16(h, 0))+lenField, Kind(u16(h, 2))
 	if kind != KindPub32 && kind != KindPub32ST || size < pubHead || !m.gss.holds(off, size) {
 		return 0, 0, damage(m.gss.name, int64(off), "entry %d of the address map is a %v of %d bytes", i, kind, size)
 	}
-	return makeKey(u16(h[:], 12), u32(h[:], 8)), off, nil
+	return makeKey(u16(h, 12), u32(h, 8)), off, nil
 }
 
 // memoryMap stands in for an address map that is out of order. It holds no
@@ -87,6 +84,7 @@ func floor(m addrMap, want addrKey) (uint32, error) {
 type around struct {
 	key     addrKey  // of the nearest publics at or below it
 	records []uint32 // their records, ascending; empty where there is none
+	first   uint32   // the record that comes first in the map
 	next    addrKey  // of the public above, if hasNext
 	hasNext bool
 }
@@ -97,16 +95,10 @@ const maxRun = 4096
 
 // aroundIn looks want up in m, staying in the segment of want. More than limit
 // entries at one address are a FormatError.
-func aroundIn(m addrMap, want addrKey, limit int) (a around, err error) {
-	n, err := floor(m, want)
+func aroundIn(m addrMap, want addrKey, limit int) (around, error) {
+	a, n, err := aboveIn(m, want)
 	if err != nil {
 		return around{}, err
-	}
-	if n < m.len() {
-		if a.next, _, err = m.at(n); err != nil {
-			return around{}, err
-		}
-		a.hasNext = a.next.seg() == want.seg()
 	}
 	for i := n; i > 0; i-- {
 		k, rec, err := m.at(i - 1)
@@ -119,20 +111,44 @@ func aroundIn(m addrMap, want addrKey, limit int) (a around, err error) {
 		if len(a.records) == limit {
 			return around{}, damage("address map", int64(i)*4, "more than %d entries at one address", limit)
 		}
-		a.key, a.records = k, append(a.records, rec)
+		a.key, a.records, a.first = k, append(a.records, rec), rec
 	}
 	slices.Sort(a.records)
 	a.records = slices.Compact(a.records)
 	return a, nil
 }
 
+// aboveIn looks up what is above want alone, in time that does not depend on
+// how many names one address has. n is the number of entries at or below it.
+func aboveIn(m addrMap, want addrKey) (a around, n uint32, err error) {
+	if n, err = floor(m, want); err != nil || n == m.len() {
+		return around{}, n, err
+	}
+	a.next, _, err = m.at(n)
+	a.hasNext = a.next.seg() == want.seg()
+	return a, n, err
+}
+
 // around answers from the address map of the file, or from a sorted copy when
 // that map is damaged.
 func (p *publics) around(want addrKey) (around, error) {
+	return p.ask(func(m addrMap, limit int) (around, error) { return aroundIn(m, want, limit) })
+}
+
+// above is around without the records below.
+func (p *publics) above(want addrKey) (around, error) {
+	return p.ask(func(m addrMap, _ int) (around, error) {
+		a, _, err := aboveIn(m, want)
+		a.key = want
+		return a, err
+	})
+}
+
+func (p *publics) ask(question func(m addrMap, limit int) (around, error)) (around, error) {
 	err := p.mapErr
 	if err == nil {
 		var a around
-		if a, err = aroundIn(p.addrs, want, maxRun); err == nil {
+		if a, err = question(p.addrs, maxRun); err == nil {
 			return a, nil
 		}
 	}
@@ -143,62 +159,158 @@ func (p *publics) around(want addrKey) (around, error) {
 	if err != nil {
 		return around{}, err
 	}
-	return aroundIn(*m, want, len(*m))
+	return question(*m, len(*m))
 }
 
 // sortByAddr reads all publics once.
 func (p *publics) sortByAddr() (*memoryMap, error) {
 	var m memoryMap
-	err := p.live(func(off uint32, sym Symbol) {
-		m = append(m, memoryEntry{off: sym.Offset, rec: off, seg: sym.Segment})
+	err := p.live(func(off uint32, rec []byte) {
+		if sym, ok := parseSymbol(rec); ok {
+			m = append(m, memoryEntry{off: sym.Offset, rec: off, seg: sym.Segment})
+		}
 	})
 	if err != nil {
 		return nil, err
 	}
-	slices.SortFunc(m, func(a, b memoryEntry) int {
-		return cmp.Or(cmp.Compare(a.seg, b.seg), cmp.Compare(a.off, b.off), cmp.Compare(a.rec, b.rec))
-	})
+	m.sort()
 	return &m, nil
 }
 
-// Nearest returns the public symbols nearest to an RVA from below: all names
-// at the highest address that is at or below it and in the same section. None
-// is not an error. Size tells how far the symbol can reach at most: to the
-// next public, the end of what its object file contributed, or the end of the
-// section. The RVA may lie behind it: compare with Displacement.
+// Nearest returns the symbols nearest to an RVA from below: all names at the
+// highest address that is at or below it and in the same section, as
+// Microsoft's debuggers see them. Private symbols are functions, thunks and
+// variables, those of functions too; a public yields to a private symbol at its
+// address. None is not an error. An address in an incremental-link table is
+// answered with the thunk, named @ILT+N(target).
+//
+// Size is that of the record, or else how far the symbol can reach at most: to
+// the next public, the end of what its object file contributed, or the end of
+// the section. The RVA may lie behind it: compare with Displacement.
+//
+// The first answer needs no index: it costs a search in the address map, one in
+// the section contributions, and reading one module, rarely more. What was
+// learned of a module is kept. For very many addresses see [File.Index].
 //
 // Errors satisfy errors.Is(err, [ErrFormat]) or come from reading.
 func (f *File) Nearest(rva uint32) ([]Symbol, error) {
-	p, err := f.loadPublics()
-	if err != nil || p.psi == nil {
+	if err := f.enter(); err != nil {
 		return nil, err
 	}
-	sec, err := f.placer()
+	defer f.leave()
+	sec, want, ok, err := f.locate(rva)
+	if !ok || err != nil {
+		return nil, err
+	}
+	pubs, a, err := f.publicsBelow(want)
 	if err != nil {
 		return nil, err
+	}
+	syms, err := f.privatesBelow(sec, want, pubs)
+	if err != nil {
+		return nil, err
+	}
+	if len(syms) == 0 {
+		syms = pubs
+	}
+	return syms, f.finish(sec, want, a, syms)
+}
+
+// NearestPublics is [File.Nearest] among the public symbols alone.
+func (f *File) NearestPublics(rva uint32) ([]Symbol, error) {
+	if err := f.enter(); err != nil {
+		return nil, err
+	}
+	defer f.leave()
+	sec, want, ok, err := f.locate(rva)
+	if !ok || err != nil {
+		return nil, err
+	}
+	syms, a, err := f.publicsBelow(want)
+	if err != nil {
+		return nil, err
+	}
+	return syms, f.finish(sec, want, a, syms)
+}
+
+// locate returns the segment:offset of an RVA; ok is false when it is in no
+// section.
+func (f *File) locate(rva uint32) (sec *sections, want addrKey, ok bool, err error) {
+	if sec, err = f.placer(); err != nil {
+		return nil, 0, false, err
 	}
 	seg, off, ok := sec.locate(rva)
-	if !ok {
-		return nil, nil
+	return sec, makeKey(seg, off), ok, nil
+}
+
+func (f *File) publicsBelow(want addrKey) ([]Symbol, around, error) {
+	p, err := f.loadPublics()
+	if err != nil || p.psi == nil {
+		return nil, around{}, err
 	}
-	a, err := p.around(makeKey(seg, off))
+	a, err := p.around(want)
 	if err != nil || len(a.records) == 0 {
-		return nil, err
+		return nil, a, err
 	}
-	syms, err := f.symbolsAt(p, a.records)
+	syms, err := f.symbolsAt(&p.names, a.records)
+	return syms, a, err
+}
+
+// privatesBelow returns the private symbols nearest to an address that are not
+// below the publics nearest to it.
+func (f *File) privatesBelow(sec *sections, want addrKey, pubs []Symbol) ([]Symbol, error) {
+	least := addrKey(0)
+	if len(pubs) > 0 {
+		least = makeKey(pubs[0].Segment, pubs[0].Offset)
+	}
+	best, err := f.privateBelow(want, least)
 	if err != nil {
 		return nil, err
 	}
-	size, err := f.reach(sec, a)
-	for i := range syms {
-		syms[i].Size, syms[i].Displacement = size, off-syms[i].Offset
+	thunk, ok, err := f.thunkBelow(sec, want)
+	if err != nil || ok && makeKey(thunk.Segment, thunk.Offset) > best.key {
+		return []Symbol{thunk}, err
 	}
-	return syms, err
+	syms, err := f.hitSymbols(best, sec)
+	if err != nil || len(syms) > 0 && syms[0].Kind.IsCode() && want.off()-syms[0].Offset < syms[0].Size {
+		return syms, err // inside a function there is nothing nearer
+	}
+	data, err := f.globalBelow(want)
+	if err != nil || len(data.records) == 0 || data.key < best.key {
+		return syms, err
+	}
+	more, err := f.hitSymbols(data, sec)
+	if data.key > best.key {
+		return more, err
+	}
+	return compactNames(append(syms, more...)), err
+}
+
+// finish fills in what depends on the address asked for.
+func (f *File) finish(sec *sections, want addrKey, a around, syms []Symbol) error {
+	for i := range syms {
+		s := &syms[i]
+		s.Displacement = want.off() - s.Offset
+		if s.Size != 0 || s.Kind.IsCode() {
+			continue
+		}
+		a.key = makeKey(s.Segment, s.Offset)
+		size, err := f.reach(sec, a)
+		if err != nil {
+			return err
+		}
+		s.Size, s.Inferred = size, true
+	}
+	return nil
 }
 
 // SizeOf infers the size of a public symbol as [File.Nearest] does, in bytes.
 // It is 0 where nothing bounds the symbol and for absolute symbols.
 func (f *File) SizeOf(sym Symbol) (uint32, error) {
+	if err := f.enter(); err != nil {
+		return 0, err
+	}
+	defer f.leave()
 	p, err := f.loadPublics()
 	if err != nil || p.psi == nil {
 		return 0, err
@@ -207,18 +319,17 @@ func (f *File) SizeOf(sym Symbol) (uint32, error) {
 	if err != nil {
 		return 0, err
 	}
-	a, err := p.around(makeKey(sym.Segment, sym.Offset))
+	a, err := p.above(makeKey(sym.Segment, sym.Offset))
 	if err != nil {
 		return 0, err
 	}
-	a.key = makeKey(sym.Segment, sym.Offset)
 	return f.reach(sec, a)
 }
 
 // reach returns the distance from a.key to the nearest of its bounds.
 func (f *File) reach(sec *sections, a around) (uint32, error) {
 	seg, off := a.key.seg(), a.key.off()
-	if seg == 0 || int(seg) > len(sec.orig) {
+	if !sec.has(seg) {
 		return 0, nil
 	}
 	end := sec.orig[seg-1].extent()

@@ -35,6 +35,10 @@ const omapNone = 0x80000000
 // that RVAs of symbols are translated ones. Errors are those of
 // [File.Sections].
 func (f *File) Rearranged() (bool, error) {
+	if err := f.enter(); err != nil {
+		return false, err
+	}
+	defer f.leave()
 	s, err := f.loadSections()
 	if err != nil {
 		return false, err

@@ -6,16 +6,16 @@ package pdb
 //
 // Errors satisfy errors.Is(err, [ErrFormat]) or come from reading.
 func (f *File) HasPrivate() (bool, error) {
-	if err := f.check(); err != nil || f.dbi == nil || f.dbi.gsi == noStream || f.dbi.Flags&DBIStripped != 0 {
+	if err := f.enter(); err != nil {
 		return false, err
 	}
-	gsi, err := f.msf.stream(f.dbi.gsi, "global symbol index")
-	if err != nil {
+	defer f.leave()
+	if f.dbi == nil || f.dbi.gsi == noStream || f.dbi.Flags&DBIStripped != 0 {
+		return false, nil
+	}
+	g, err := f.loadGlobals()
+	if err != nil || g.gss == nil {
 		return false, err
 	}
-	t, err := loadTable(gsi, 0, gsi.size)
-	if err != nil {
-		return false, err
-	}
-	return t.n > 0, nil
+	return g.table.n > 0, nil
 }

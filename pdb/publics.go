@@ -1,7 +1,6 @@
 package pdb
 
 import (
-	"errors"
 	"iter"
 	"math/bits"
 	"slices"
@@ -9,12 +8,12 @@ import (
 
 // publics is what is kept of the PSI stream: where its parts lie.
 type publics struct {
-	psi, gss *stream // nil: the PDB has no publics
-	table    *nameTable
-	addrs    diskMap         // the address map
-	mapErr   error           // why the address map cannot be used
-	byHash   lazy[[]uint64]  // hash<<32 | offset, sorted: when table is bad
-	byAddr   lazy[memoryMap] // when addrs is bad
+	names
+	psi    *stream         // nil: the PDB has no publics
+	addrs  diskMap         // the address map
+	mapErr error           // why the address map cannot be used
+	ilt    ilt             // the incremental-link table
+	byAddr lazy[memoryMap] // when addrs is bad
 }
 
 const psiHead = 28
@@ -28,7 +27,7 @@ func (f *File) loadPublics() (*publics, error) {
 }
 
 func readPublics(m *msf, d *dbi) (*publics, error) {
-	p := new(publics)
+	p := &publics{names: names{public: true}}
 	if d == nil || d.psi == noStream || d.gss == noStream {
 		return p, nil
 	}
@@ -51,8 +50,9 @@ func readPublics(m *msf, d *dbi) (*publics, error) {
 	if p.table, err = loadTable(psi, psiHead, tableBytes); err != nil {
 		return nil, err
 	}
-	p.psi, p.gss = psi, gss
+	p.psi, p.gss, p.rest = psi, gss, p.listed
 	p.layMap(tableBytes, mapBytes)
+	p.ilt = p.loadILT(h[:])
 	return p, nil
 }
 
@@ -77,66 +77,21 @@ func (p *publics) layMap(tableBytes, mapBytes uint32) {
 // its place and the sequence goes on; an error of reading ends it. Size is not
 // filled in; see [File.SizeOf].
 func (f *File) Publics() iter.Seq2[Symbol, error] {
-	return func(yield func(Symbol, error) bool) {
+	return f.sequence(func(yield func(Symbol, error) bool) error {
 		p, err := f.loadPublics()
-		if err == nil && p.psi == nil {
-			return
-		}
-		var set *offsetSet
-		if err == nil {
-			set, err = p.offsets()
-		}
-		var sec *sections
-		if err == nil {
-			sec, err = f.placer()
-		}
 		if err != nil {
-			yield(Symbol{}, err)
-			return
+			return err
 		}
-		w := walker{s: p.gss}
-		for off := range set.all() {
-			sym, ok, err := f.publicAt(&w, off, sec)
-			if (ok || err != nil) && !yield(sym, err) || err != nil && !errors.Is(err, ErrFormat) {
-				return
-			}
-		}
-	}
+		_, err = f.eachOf(&p.names, yield)
+		return err
+	})
 }
 
-// publicAt reads the symbol at off; ok is false for a record that is no
-// public, which some writers index as well.
-func (f *File) publicAt(w *walker, off uint32, sec *sections) (Symbol, bool, error) {
-	if err := f.check(); err != nil {
-		return Symbol{}, false, err
-	}
-	rec, err := w.record(off)
-	if err != nil {
-		return Symbol{}, false, err
-	}
-	sym, ok := parsePublic(rec)
-	if ok {
-		sym.RVA, sym.HasRVA = sec.place(sym.Segment, sym.Offset)
-	}
-	return sym, ok, nil
-}
-
-// offsets returns where the records of all publics lie: what the hash records
-// say, or the address map where there are none. Both refer to live records only.
-func (p *publics) offsets() (*offsetSet, error) {
+// listed returns the records the address map lists. Like the hash records it
+// refers to live ones only.
+func (p *publics) listed() (*offsetSet, error) {
 	set := newOffsetSet(p.gss.size)
 	w := walker{s: p.psi}
-	t := p.table
-	for i := range t.n {
-		b, err := w.span(t.recs+i*hashRecord, hashRecord)
-		if err != nil {
-			return nil, err
-		}
-		set.add(u32(b, 0) - 1)
-	}
-	if t.n > 0 {
-		return set, nil
-	}
 	for i := range p.addrs.n {
 		b, err := w.span(p.addrs.off+i*4, 4)
 		if err != nil {
@@ -148,34 +103,6 @@ func (p *publics) offsets() (*offsetSet, error) {
 		return set, p.table.bad // nil for a table that is just empty
 	}
 	return set, nil
-}
-
-// live calls visit for every public there is to be found. It is an error when
-// all of them are damaged.
-func (p *publics) live(visit func(off uint32, sym Symbol)) error {
-	set, err := p.offsets()
-	if err != nil {
-		return err
-	}
-	var first error
-	found := false
-	w := walker{s: p.gss}
-	for off := range set.all() {
-		rec, err := w.record(off)
-		if fatal(err) {
-			return err
-		}
-		if sym, ok := parsePublic(rec); ok && err == nil {
-			found = true
-			visit(off, sym)
-		} else if first == nil {
-			first = err
-		}
-	}
-	if found {
-		return nil
-	}
-	return first
 }
 
 // offsetSet is a set of record offsets, given back in ascending order without

@@ -45,7 +45,7 @@ var stillAnswered = map[string]damaged{
 	"record_length_one":           {edit: func(s *testStreams) { shortRecord(s, 1) }, problem: "symbol record of 3 bytes", lost: []string{"_main"}},
 	"record_too_short":            {edit: func(s *testStreams) { shortRecord(s, 6) }, problem: "indexed as a public", lost: []string{"_main"}},
 	"record_past_the_end":         {edit: func(s *testStreams) { shortRecord(s, 0xFFFF) }, problem: "run over the end", lost: []string{"_main"}},
-	"record_of_another_kind":      {edit: func(s *testStreams) { binary.LittleEndian.PutUint16(s.list[numGSS][2:], 0x1107) }, problem: "0x1107", lost: []string{"_main"}},
+	"record_of_another_kind":      {edit: func(s *testStreams) { binary.LittleEndian.PutUint16(s.list[numGSS][2:], 0x1107) }, problem: "is a S_CONSTANT of", lost: []string{"_main"}},
 }
 
 // firstUsed returns the number of the first bucket in use.

@@ -8,16 +8,19 @@ import (
 )
 
 // source hands out the bytes of a file. It is the seam between the parsers and
-// the way the file is held: read through an [io.ReaderAt] today, a mapping
-// whose only frame is the whole file fits behind it.
+// the way the file is held: read through an [io.ReaderAt], or mapped.
 type source interface {
 	// frame returns the bytes from off to the end of the frame that holds
 	// off. The view stays valid until the file is closed and is never
 	// written to. The caller keeps off inside the file.
 	frame(off int64) ([]byte, error)
+	// view is frame for n bytes, if they are in memory already; nil otherwise.
+	view(off int64, n int) []byte
 	// readAt fills p from off and leaves no frame behind: a question that
 	// needs 16 bytes of a page must not cost 64 KiB.
 	readAt(p []byte, off int64) error
+	// ahead says that n bytes at off will all be read.
+	ahead(off, n int64)
 }
 
 const (
@@ -56,14 +59,23 @@ func (s *pread) frame(off int64) ([]byte, error) {
 	return data[off-start:], nil
 }
 
-func (s *pread) readAt(p []byte, off int64) error {
+func (s *pread) view(off int64, n int) []byte {
 	start := off &^ (frameSize - 1)
-	if data := s.cached(start); data != nil && int64(len(p)) <= int64(len(data))-(off-start) {
-		copy(p, data[off-start:])
+	if data := s.cached(start); data != nil && int64(n) <= int64(len(data))-(off-start) {
+		return data[off-start:][:n:n]
+	}
+	return nil
+}
+
+func (s *pread) readAt(p []byte, off int64) error {
+	if b := s.view(off, len(p)); b != nil {
+		copy(p, b)
 		return nil
 	}
 	return readFull(s.r, p, off)
 }
+
+func (s *pread) ahead(int64, int64) {} // systems see for themselves that a file is read through
 
 // cached returns the frame at start when it is held, nil otherwise.
 func (s *pread) cached(start int64) []byte {
@@ -96,6 +108,27 @@ func (s *pread) keep(start int64, data []byte) {
 		}
 	}
 	s.slots[oldest] = slot
+}
+
+// mapped is a source over a file in memory: one frame.
+type mapped struct {
+	b    []byte
+	need func(off, n int64) // fetches pages; nil: nothing to do
+}
+
+func (m mapped) frame(off int64) ([]byte, error) { return m.b[off:], nil }
+
+func (m mapped) view(off int64, n int) []byte { return m.b[off:][:n:n] }
+
+func (m mapped) readAt(p []byte, off int64) error {
+	copy(p, m.b[off:off+int64(len(p))])
+	return nil
+}
+
+func (m mapped) ahead(off, n int64) {
+	if m.need != nil {
+		m.need(off, n)
+	}
 }
 
 // readFull reads len(p) bytes at off or fails.

@@ -20,6 +20,7 @@ type stream struct {
 	size   uint32
 	start  uint32                  // index of its first block number in the directory
 	chunks []atomic.Pointer[chunk] // its block list, as far as it was needed
+	whole  atomic.Pointer[[]byte]  // all of it, once load has read it
 }
 
 func newStream(m *msf, num uint32, name string, size, start uint32) *stream {
@@ -94,6 +95,10 @@ func (s *stream) read(p []byte, off uint32) error {
 	if uint64(len(p)) > uint64(s.size) || !s.holds(off, uint32(len(p))) {
 		return s.short(off, uint32(min(uint64(len(p)), nilStream)))
 	}
+	if b := s.whole.Load(); b != nil {
+		copy(p, (*b)[off:])
+		return nil
+	}
 	for len(p) > 0 {
 		pos, n, err := s.extent(off, uint32(len(p)))
 		if err != nil {
@@ -119,11 +124,49 @@ func (s *stream) bytes(off, n uint32) ([]byte, error) {
 	return p, s.read(p, off)
 }
 
+// view returns n bytes at off: as they lie in memory, where they lie together
+// there, a copy otherwise.
+func (s *stream) view(off, n uint32) ([]byte, error) {
+	if n > 0 && s.holds(off, n) {
+		if b := s.whole.Load(); b != nil {
+			return (*b)[off:][:n:n], nil
+		}
+		pos, have, err := s.extent(off, n)
+		if err != nil {
+			return nil, err
+		}
+		if have == n {
+			if b := s.m.src.view(pos, int(n)); b != nil {
+				return b, nil
+			}
+		}
+	}
+	return s.bytes(off, n)
+}
+
+// ahead says that n bytes at off will all be read.
+func (s *stream) ahead(off, n uint32) {
+	if !s.holds(off, n) {
+		return
+	}
+	for n > 0 {
+		pos, have, err := s.extent(off, n)
+		if err != nil || have == 0 {
+			return // whoever reads there will see why
+		}
+		s.m.src.ahead(pos, int64(have))
+		off, n = off+have, n-have
+	}
+}
+
 // run returns the longest view that starts at off: to the next break in the
 // stream's blocks, the end of the frame or the end of the stream.
 func (s *stream) run(off uint32) ([]byte, error) {
 	if off >= s.size {
 		return nil, s.short(off, 1)
+	}
+	if b := s.whole.Load(); b != nil {
+		return (*b)[off:], nil
 	}
 	pos, n, err := s.extent(off, frameSize)
 	if err != nil {
@@ -136,6 +179,32 @@ func (s *stream) run(off uint32) ([]byte, error) {
 	return frame[:min(int(n), len(frame))], nil
 }
 
+const (
+	maxWhole    = 16 << 20  // bytes of one stream that is held as a whole
+	maxResident = 128 << 20 // bytes of all of them
+)
+
+// load reads the whole stream at once and keeps it, for questions that come
+// back to it all the time. Where the source has views that cost nothing, and
+// where it would be too much, it does nothing: so it does after an error, which
+// whoever reads next will find.
+func (s *stream) load() {
+	m := s.m
+	if !m.copies || s.size == 0 || s.size > maxWhole || s.whole.Load() != nil {
+		return
+	}
+	if m.resident.Add(int64(s.size)) > min(maxResident, m.size) {
+		m.resident.Add(-int64(s.size))
+		return
+	}
+	b, err := s.bytes(0, s.size)
+	if err != nil {
+		m.resident.Add(-int64(s.size))
+		return
+	}
+	s.whole.Store(&b)
+}
+
 // walker gives the bytes of a stream to a walk that mostly goes forward. It
 // keeps the run it is in, so that most steps cost one comparison. It belongs
 // to one goroutine.
@@ -143,6 +212,11 @@ type walker struct {
 	s   *stream
 	off uint32 // of buf in the stream
 	buf []byte
+	// ahead asks for bytes to be read so many at a time into memory of the
+	// walker's own where the source has no views to give for nothing. The
+	// bytes of a span are then good until the next one only.
+	ahead uint32
+	own   []byte
 }
 
 // span returns n bytes at off: a view where they lie together, a copy where a
@@ -157,6 +231,9 @@ func (w *walker) span(off, n uint32) ([]byte, error) {
 	if n == 0 {
 		return nil, nil
 	}
+	if w.ahead != 0 && w.s.m.copies && w.s.whole.Load() == nil {
+		return w.fill(off, n)
+	}
 	run, err := w.s.run(off)
 	if err != nil {
 		return nil, err
@@ -166,6 +243,26 @@ func (w *walker) span(off, n uint32) ([]byte, error) {
 		return run[:n:n], nil
 	}
 	return w.s.bytes(off, n)
+}
+
+// readAhead is how much a walk over a large part of the file reads at a time.
+const readAhead = 256 << 10
+
+// fill reads the bytes at off, and those behind them, into the walker's memory.
+func (w *walker) fill(off, n uint32) ([]byte, error) {
+	if n > maxAlloc {
+		return nil, damage(w.s.name, int64(off), "%d bytes in one piece are too many", n)
+	}
+	size := max(n, min(w.ahead, w.s.size-off))
+	if uint32(cap(w.own)) < size {
+		w.own = make([]byte, size)
+	}
+	w.buf = nil
+	if err := w.s.read(w.own[:size], off); err != nil {
+		return nil, err
+	}
+	w.off, w.buf = off, w.own[:size]
+	return w.buf[:n:n], nil
 }
 
 // ReadAt implements [io.ReaderAt] over the stream.

@@ -5,32 +5,24 @@ import (
 	"fmt"
 )
 
-// Kind is the kind of a symbol record (cvinfo.h).
-type Kind uint16
-
-// Kinds of symbol records a [Symbol] can come from.
-const (
-	KindPub32   Kind = 0x110E // S_PUB32
-	KindPub32ST Kind = 0x1009 // S_PUB32_ST, with a length byte before the name
-)
-
-// String returns the name the kind has in Microsoft's headers.
-func (k Kind) String() string {
-	switch k {
-	case KindPub32:
-		return "S_PUB32"
-	case KindPub32ST:
-		return "S_PUB32_ST"
-	}
-	return fmt.Sprintf("0x%04x", uint16(k))
-}
-
 // Flags of a public symbol. Linkers other than Microsoft's set few of them.
 const (
 	PublicCode     = 1
 	PublicFunction = 2
 	PublicManaged  = 4
 	PublicMSIL     = 8
+)
+
+// Flags of a procedure (CV_PROCFLAGS in cvinfo.h).
+const (
+	ProcNoFPO        = 0x01
+	ProcInterrupt    = 0x02
+	ProcFarReturn    = 0x04
+	ProcNoReturn     = 0x08
+	ProcUnreachable  = 0x10
+	ProcCustomCall   = 0x20
+	ProcNoInline     = 0x40
+	ProcOptDebugInfo = 0x80
 )
 
 // Symbol is a symbol record. It is a small value whose name is a view of the
@@ -40,14 +32,21 @@ type Symbol struct {
 	Kind    Kind
 	Segment uint16 // 1-based section number; 0 or past the last section: absolute
 	Offset  uint32 // in the segment; the value of an absolute symbol
-	Flags   uint32 // PublicCode and so on
+	Flags   uint32 // of a public PublicCode and so on, of a procedure ProcNoReturn and so on, of sections and COFF groups their characteristics, of a thunk its kind
 	RVA     uint32 // valid if HasRVA
-	HasRVA  bool   // false for absolute symbols
-	Size    uint32 // bytes, inferred from what follows; 0 where not asked for or not known
+	Size    uint32 // bytes; 0 where it is not known or, for a public, not asked for
+	Type    uint32 // type index, 0 where there is none; of the kinds named ID the index of a function id
 	// Displacement is how far behind the start of the symbol the address is
-	// that was asked for. Only [File.Nearest] fills it in. It is RVA asked for
-	// minus RVA, except in an image that was rearranged after linking.
+	// that was asked for. Only [File.Nearest] and its kind fill it in. It is
+	// RVA asked for minus RVA, except in an image that was rearranged after
+	// linking.
 	Displacement uint32
+	ref          uint32 // of a reference: offset of the record in the stream of the module
+	Module       uint16 // number of the module in the order of File.Modules, counted from 1; 0: none
+	HasRVA       bool   // false for what has no address and for absolute symbols
+	Inferred     bool   // Size is not in the record but what the symbol can reach at most
+	InFunction   bool   // the record lies in that of a function: a static variable, a block, a label
+	Value        int64  // of a constant; one beyond 63 bits keeps its bits. The ordinal of an export
 	name         []byte
 }
 
@@ -81,21 +80,10 @@ const (
 // parsePublic reads a whole record; ok is false when it is no public or too
 // short for one. The RVA is left open.
 func parsePublic(rec []byte) (sym Symbol, ok bool) {
-	if len(rec) < pubHead {
+	if len(rec) < pubHead || !Kind(u16(rec, 2)).IsPublic() {
 		return Symbol{}, false
 	}
-	sym = Symbol{Kind: Kind(u16(rec, 2)), Flags: u32(rec, 4), Offset: u32(rec, 8), Segment: u16(rec, 12)}
-	switch sym.Kind {
-	case KindPub32:
-		sym.name = untilNUL(rec[pubHead:])
-		return sym, true
-	case KindPub32ST:
-		if len(rec) > pubHead && int(rec[pubHead]) < len(rec)-pubHead {
-			sym.name = rec[pubHead+1:][:rec[pubHead]:rec[pubHead]]
-			return sym, true
-		}
-	}
-	return Symbol{}, false
+	return parseSymbol(rec)
 }
 
 // record returns the symbol record at off.
@@ -109,4 +97,17 @@ func (w *walker) record(off uint32) ([]byte, error) {
 		return nil, damage(w.s.name, int64(off), "symbol record of %d bytes", n)
 	}
 	return w.span(off, n)
+}
+
+// record returns the symbol record at off, for a question about one.
+func (s *stream) record(off uint32) ([]byte, error) {
+	head, err := s.view(off, recordHead)
+	if err != nil {
+		return nil, err
+	}
+	n := uint32(u16(head, 0)) + lenField
+	if n < recordHead {
+		return nil, damage(s.name, int64(off), "symbol record of %d bytes", n)
+	}
+	return s.view(off, n)
 }

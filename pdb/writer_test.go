@@ -35,13 +35,25 @@ type testPDB struct {
 	named        map[string][]byte // named streams
 	sections     []pdb.Section
 	contribs     []testContrib
+	contribMods  []uint16 // module of each; nil: the first is of the first module and so on
 	contribV2    bool
 	modules      []string
 	opt          []uint16 // optional debug header; nil: 11 entries with the sections at 5
 	buckets      uint32   // 4096
 	pubs         []testPublic
-	extra        [][]byte           // further streams, from number firstExtra on
+	extra        [][]byte // further streams, from number firstExtra on
+	symbols      [][]byte // by module: its symbol records with the signature in front; see [moduleRecords]
+	c13          [][]byte // by module: its lines
+	globals      []testGlobal
+	thunks       []uint32           // RVAs the incremental-link table at 1:5 leads to
 	edit         func(*testStreams) // changes the streams before they are laid out
+}
+
+// testGlobal is a record of the table of globals to be written.
+type testGlobal struct {
+	name string
+	rec  []byte // with its length
+	dead bool   // in the record stream, but in no table
 }
 
 // Stream numbers of a written PDB.
@@ -150,6 +162,10 @@ func (p *testPDB) psi(st *testStreams, list []live) []byte {
 		addrs = le32(addrs, l.rec)
 	}
 	head := le32(nil, uint32(len(table)), uint32(len(addrs)), 0, 0, 0, 0, 0)
+	if len(p.thunks) > 0 {
+		head = le32(nil, uint32(len(table)), uint32(len(addrs)), uint32(len(p.thunks)), 5, 1, 5, 1)
+		addrs = le32(le32(le32(addrs, p.thunks...), 0x1000), 1)
+	}
 	st.records = len(head) + 16
 	st.bitmap = st.records + st.nRecords*8
 	st.starts = st.bitmap + int(buckets+32)/32*4
@@ -157,12 +173,40 @@ func (p *testPDB) psi(st *testStreams, list []live) []byte {
 	return slices.Concat(head, table, addrs)
 }
 
+// moduleParts returns the symbols and lines of module i, nil if it has none.
+func (p *testPDB) moduleParts(i int) (syms, lines []byte) {
+	if i < len(p.symbols) {
+		syms = p.symbols[i]
+	}
+	if i < len(p.c13) {
+		lines = p.c13[i]
+	}
+	return syms, lines
+}
+
+// moduleStreams builds the streams of the modules that have symbols.
+func (p *testPDB) moduleStreams() (list [][]byte) {
+	for i := range p.modules {
+		if syms, lines := p.moduleParts(i); syms != nil {
+			list = append(list, slices.Concat(syms, lines, le32(nil, 0)))
+		}
+	}
+	return list
+}
+
 // dbi builds the DBI stream.
 func (p *testPDB) dbi(st *testStreams) []byte {
 	var mods, contribs, opt []byte
-	for _, name := range p.modules {
+	next := uint16(firstExtra + len(p.extra))
+	for i, name := range p.modules {
 		m := append(make([]byte, 64), name+"\x00"+name+".obj\x00"...)
 		binary.LittleEndian.PutUint16(m[34:], 0xFFFF)
+		if syms, lines := p.moduleParts(i); syms != nil {
+			binary.LittleEndian.PutUint16(m[34:], next)
+			put32(m, 36, uint32(len(syms)))
+			put32(m, 44, uint32(len(lines)))
+			next++
+		}
 		mods = append(mods, append(m, make([]byte, -len(m)&3)...)...)
 	}
 	if p.contribs != nil {
@@ -174,7 +218,11 @@ func (p *testPDB) dbi(st *testStreams) []byte {
 	for i, c := range p.contribs {
 		contribs = le16(contribs, c.seg, 0)
 		contribs = le32(contribs, c.off, c.size, 0x60000020)
-		contribs = le32(le16(contribs, uint16(i), 0), 0, 0)
+		mod := uint16(i)
+		if p.contribMods != nil {
+			mod = p.contribMods[i]
+		}
+		contribs = le32(le16(contribs, mod, 0), 0, 0)
 		if p.contribV2 {
 			contribs = le32(contribs, 1)
 		}
@@ -262,10 +310,18 @@ func (p *testPDB) write() *msfImage {
 			list = append(list, live{pub, rec})
 		}
 	}
-	info, named := p.info(firstExtra + uint32(len(p.extra)))
-	gsi := nameTable(new(testStreams), nil, 4096)
+	var globals []live
+	for _, g := range p.globals {
+		if !g.dead {
+			globals = append(globals, live{testPublic{name: g.name}, uint32(len(gss))})
+		}
+		gss = append(gss, g.rec...)
+	}
+	extra := slices.Concat(p.extra, p.moduleStreams())
+	info, named := p.info(firstExtra + uint32(len(extra)))
+	gsi := nameTable(new(testStreams), globals, 4096)
 	st.list = [][]byte{nil, info, noTypes(), p.dbi(st), noTypes(), gsi, p.psi(st, list), gss, sectionHeaders(p.sections)}
-	st.list = append(append(st.list, p.extra...), named...)
+	st.list = append(append(st.list, extra...), named...)
 	if p.edit != nil {
 		p.edit(st)
 	}

@@ -47,6 +47,17 @@ func (c *console) line(format string, args ...any) {
 	c.write(append([]byte(escapeLine(strings.TrimRight(fmt.Sprintf(format, args...), " "))), '\n'))
 }
 
+// row writes one line of results that was put together by hand. It is changed.
+func (c *console) row(b []byte) {
+	for len(b) > 0 && b[len(b)-1] == ' ' {
+		b = b[:len(b)-1]
+	}
+	if !isPlain(b) {
+		b = []byte(escapeLine(string(b)))
+	}
+	c.write(append(b, '\n'))
+}
+
 // object writes one line of JSON results.
 func (c *console) object(v any) { c.write(encode(v)) }
 

@@ -185,7 +185,7 @@ func checkTruth(t *testing.T, want truth, pdb string) {
 
 // checkLookup wants the same names, undecorated, at the same places.
 func checkLookup(t *testing.T, dumped []publicRow, pdb string) {
-	args := []string{"lookup", "--pdb", pdb, "*"}
+	args := []string{"lookup", "--pdb", pdb, "*", "--only", "publics"}
 	if image := imageOf(pdb); image != "" {
 		args = append(args, "--image", image)
 	}

@@ -60,7 +60,7 @@ func newVADObject(e vadmath.Entry, r vadmath.Reload) vadObject {
 		StartVPN: hexString(uint64(e.Pages.Start)), EndVPN: hexString(uint64(e.Pages.End)), Base: hexString(r.Base),
 		Size: hexString(r.Size), Type: e.Type, Protection: e.Protection, File: e.File,
 	}
-	if e.Type == vadmath.TypeImage || e.Type == "" {
+	if r.Image != "" && (e.Type == vadmath.TypeImage || e.Type == "") {
 		o.Reload = r.String()
 	}
 	return o

@@ -15,8 +15,6 @@ import (
 	"io/fs"
 	"os"
 	"sync"
-
-	"golang.org/x/exp/mmap"
 )
 
 var (
@@ -35,6 +33,7 @@ type File struct {
 	closer io.Closer
 	name   string
 	size   int64
+	mapped []byte // what [File.Mapped] returns
 	closed bool
 }
 
@@ -51,22 +50,6 @@ func Open(path string) (*File, error) {
 		return nil, err
 	}
 	return &File{r: f, closer: f, name: path, size: fi.Size()}, nil
-}
-
-// Map opens a file like [Open] and maps it into memory. It is for files that
-// belong to the caller: if somebody cuts a mapped file short, reading it
-// crashes the process. Where the file cannot be mapped it is read instead.
-func Map(path string) (*File, error) {
-	f, err := Open(path)
-	if err != nil {
-		return nil, err
-	}
-	m, err := mmap.Open(path)
-	if err != nil {
-		return f, nil
-	}
-	f.Close()
-	return &File{r: m, closer: m, name: path, size: int64(m.Len())}, nil
 }
 
 // openRegular checks after opening, so that the file cannot be swapped in between.

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime"
 	"sync"
 	"testing"
 	"testing/fstest"
@@ -69,6 +70,38 @@ func TestMap_emptyFile(t *testing.T) {
 	}
 	if err := f.Close(); err != nil {
 		t.Error(err)
+	}
+}
+
+func TestMap_bytes(t *testing.T) {
+	path := writeFile(t, filepath.Join(t.TempDir(), "f"), "0123456789")
+	f, err := fsx.Map(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	switch runtime.GOOS {
+	case "linux", "darwin", "windows", "freebsd", "netbsd", "openbsd":
+		if string(f.Mapped()) != "0123456789" {
+			t.Errorf("mapped %q", f.Mapped())
+		}
+	}
+	f.WillNeed(3, 100)
+	f.WillNeed(-1, 1)
+	f.WillNeed(10, 1)
+	if got := readAll(t, f); got != "0123456789" {
+		t.Errorf("read %q", got)
+	}
+	if err := f.Close(); err != nil {
+		t.Error(err)
+	}
+	f.WillNeed(0, 1)
+	r, err := fsx.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	if r.Mapped() != nil {
+		t.Error("a file that was not mapped has mapped bytes")
 	}
 }
 

@@ -1,0 +1,145 @@
+package pdb
+
+import (
+	"bytes"
+	"slices"
+)
+
+// place in the records of a PDB: what an address is answered with.
+type hit struct {
+	key     addrKey
+	ms      *modStream // nil: in the stream of global symbols
+	records []uint32
+}
+
+// maxBack is how many contributions below an address are asked one by one
+// before all modules are read for the answer.
+const maxBack = 64
+
+// privateBelow returns the private symbols nearest to an address from below,
+// as the modules know them, if they are not below least. The module that
+// contributed the address is asked first, then those before it.
+func (f *File) privateBelow(want, least addrKey) (hit, error) {
+	best := hit{key: max(least, makeKey(want.seg(), 0))}
+	t, err := f.loadContribs()
+	if err != nil {
+		return best, err
+	}
+	list, n, err := t.floor(want)
+	if err != nil {
+		return best, err
+	}
+	last := -1
+	for back := 0; n > 0; n-- {
+		c, err := list.at(n - 1)
+		if err != nil || c.sect != want.seg() {
+			return best, err
+		}
+		if m := int(c.mod); m != last {
+			if back++; back > maxBack {
+				return f.anyPrivateBelow(want, best)
+			}
+			last = m
+			if best, err = f.inModule(m, want, best); err != nil {
+				return best, err
+			}
+		}
+		if best.key >= c.key() {
+			return best, nil
+		}
+	}
+	return best, nil
+}
+
+// inModule returns what a module has between best and an address, or best.
+func (f *File) inModule(i int, want addrKey, best hit) (hit, error) {
+	ms, err := f.openModule(i)
+	if err == nil {
+		var m *memoryMap
+		if m, err = f.moduleMap(ms); err == nil {
+			var a around
+			if a, err = aroundIn(*m, want, len(*m)); err == nil && len(a.records) > 0 && a.key >= best.key {
+				best = hit{key: a.key, ms: ms, records: a.records}
+			}
+		}
+	}
+	if fatal(err) {
+		return best, err
+	}
+	return best, nil // a damaged module is one that knows nothing
+}
+
+// anyPrivateBelow asks all modules.
+func (f *File) anyPrivateBelow(want addrKey, best hit) (hit, error) {
+	list, err := f.loadModules()
+	for i := 0; err == nil && i < list.len(); i++ {
+		best, err = f.inModule(i, want, best)
+	}
+	return best, err
+}
+
+// dataMap returns the addresses of the variables the table of globals has.
+func (f *File) dataMap() (*memoryMap, error) {
+	g, err := f.loadGlobals()
+	if err != nil || g.gss == nil {
+		return new(memoryMap), err
+	}
+	return g.data.get(func() (*memoryMap, error) {
+		var m memoryMap
+		err := g.live(func(off uint32, rec []byte) {
+			if key, ok := addressOf(rec); ok {
+				m = append(m, memoryEntry{off: key.off(), rec: off, seg: key.seg()})
+			}
+		})
+		if fatal(err) {
+			return nil, err
+		}
+		m.sort()
+		return &m, nil
+	})
+}
+
+// globalBelow returns the variables of the table of globals nearest to an
+// address from below. Many of them no module knows. The table has no order of
+// addresses, so it is read once.
+func (f *File) globalBelow(want addrKey) (hit, error) {
+	m, err := f.dataMap()
+	if err != nil {
+		return hit{}, err
+	}
+	a, err := aroundIn(*m, want, len(*m))
+	return hit{key: a.key, records: a.records}, err
+}
+
+// hitSymbols reads the symbols of a hit, each name once.
+func (f *File) hitSymbols(h hit, sec *sections) ([]Symbol, error) {
+	if h.ms == nil {
+		g, err := f.loadGlobals()
+		if err != nil || g.gss == nil {
+			return nil, err
+		}
+		syms, err := f.symbolsAt(&g.names, h.records)
+		return compactNames(syms), err
+	}
+	var syms []Symbol
+	for _, off := range h.records {
+		sym, err := f.moduleSymbol(h.ms, off, sec)
+		if err != nil {
+			return nil, err
+		}
+		syms = append(syms, sym)
+	}
+	return compactNames(syms), nil
+}
+
+// compactNames drops symbols with a name that came before: a variable can be
+// recorded twice.
+func compactNames(syms []Symbol) []Symbol {
+	out := syms[:0]
+	for _, s := range syms {
+		if !slices.ContainsFunc(out, func(o Symbol) bool { return bytes.Equal(o.name, s.name) }) {
+			out = append(out, s)
+		}
+	}
+	return out
+}

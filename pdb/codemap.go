@@ -1,0 +1,84 @@
+package pdb
+
+import (
+	"cmp"
+	"slices"
+)
+
+// codeRun is a piece of a section that one module put all contents of. What
+// lies between its contributions is padding.
+type codeRun struct {
+	start, end uint32
+	seg, mod   uint16
+}
+
+// codeMap tells which module an address belongs to, sorted by address. It is a
+// small part of the table of contributions, as modules lie together.
+type codeMap []codeRun
+
+// directLookups is how many addresses are looked up in the table of
+// contributions where it lies, before the map is made: that takes reading the
+// whole table, which a few questions are not worth.
+const directLookups = 64
+
+// moduleOf returns the number of the module at an address, counted from 0; ok
+// is false where there is none.
+func (f *File) moduleOf(seg uint16, off uint32) (mod int, ok bool, err error) {
+	if f.lookups.Load() < directLookups {
+		f.lookups.Add(1)
+		c, ok, err := f.contribAt(seg, off)
+		return int(c.mod), ok, err
+	}
+	m, err := f.codeMap.get(f.readCodeMap)
+	if err != nil {
+		return 0, false, err
+	}
+	want := makeKey(seg, off)
+	i, found := slices.BinarySearchFunc(*m, want, func(r codeRun, k addrKey) int { return cmp.Compare(makeKey(r.seg, r.start), k) })
+	if !found {
+		i--
+	}
+	if i < 0 || (*m)[i].seg != seg || off >= (*m)[i].end {
+		return 0, false, nil
+	}
+	return int((*m)[i].mod), true, nil
+}
+
+// readCodeMap reads the table of contributions once.
+func (f *File) readCodeMap() (*codeMap, error) {
+	t, err := f.loadContribs()
+	if err != nil || t.s == nil {
+		return new(codeMap), err
+	}
+	var m codeMap
+	w := walker{s: t.s, ahead: readAhead}
+	for i := range t.n {
+		b, err := w.span(t.off+i*t.item, t.item)
+		if err != nil {
+			return nil, err
+		}
+		m = m.add(parseContrib(b))
+	}
+	if !slices.IsSortedFunc(m, codeRun.compare) {
+		slices.SortStableFunc(m, codeRun.compare)
+	}
+	m = slices.Clone(m)
+	return &m, nil
+}
+
+func (r codeRun) compare(o codeRun) int {
+	return cmp.Compare(makeKey(r.seg, r.start), makeKey(o.seg, o.start))
+}
+
+// add appends a contribution, to the last run if it goes on there.
+func (m codeMap) add(c contrib) codeMap {
+	end := c.off + c.size
+	if end <= c.off { // empty, or over the end of everything
+		return m
+	}
+	if n := len(m) - 1; n >= 0 && m[n].mod == c.mod && m[n].seg == c.sect && m[n].end <= c.off {
+		m[n].end = end
+		return m
+	}
+	return append(m, codeRun{start: c.off, end: end, seg: c.sect, mod: c.mod})
+}

@@ -1,0 +1,235 @@
+package pdb
+
+import (
+	"strconv"
+	"strings"
+)
+
+// maxTypeText bounds the text of one type.
+const maxTypeText = 64 << 10
+
+// String returns the type as C spells it without a name: "_PEB*",
+// "unsigned char[15]", "int (__stdcall *)(void*, ...)". Types that cannot be
+// read, or are nested too deep, show as "?".
+func (t Type) String() string { return t.Declare("") }
+
+// Declare returns the declaration of a variable, member or function of the
+// type: "_PEB* Peb", "unsigned char ImageFileName[15]", "int (*f)(int)". Of a
+// bit field it has the width: "unsigned long Flags : 3".
+func (t Type) Declare(name string) string {
+	d := declarator{nodes: maxTypeNodes}
+	return d.declare(t, name, 0)
+}
+
+// declarator renders types. It belongs to one goroutine.
+type declarator struct {
+	nodes int // types it may still visit
+	text  int // bytes written so far, at least
+}
+
+// shape is what stands around a name in a declaration.
+type shape struct {
+	left, right string
+	quals       string // const and so on, of the type to come
+	name        string
+}
+
+func (s *shape) String() string {
+	left := s.left
+	if s.name != "" && left != "" && !strings.Contains(left, "(") {
+		left += " "
+	}
+	return left + s.name + s.right
+}
+
+// declare puts types around a name from the outside in.
+func (d *declarator) declare(t Type, name string, depth int) string {
+	s := &shape{name: name}
+	var err error
+	for ; ; depth++ {
+		d.nodes--
+		if err != nil || depth > maxTypeDepth || d.nodes < 0 || d.text > maxTypeText {
+			return s.join("?")
+		}
+		d.text += len(t.name) + 8
+		switch t.kind {
+		case TypePointer:
+			t, err = d.pointer(s, t)
+		case TypeArray:
+			s.right += d.dimension(t)
+			t, err = t.Elem()
+		case TypeModifier:
+			s.quals = t.qualifiers() + s.quals
+			t, err = t.Elem()
+		case TypeBitField:
+			s.right += " : " + strconv.Itoa(int(t.bits))
+			t, err = t.Elem()
+		case TypeFunction, TypeMethod:
+			s.right += "(" + d.params(t, depth) + ")"
+			s.convention(t)
+			t, err = t.Elem()
+		default:
+			return s.join(t.base())
+		}
+	}
+}
+
+// join puts the innermost type before the rest.
+func (s *shape) join(base string) string {
+	rest := s.String()
+	if rest != "" && !strings.ContainsAny(rest[:1], "*&[ ") {
+		rest = " " + rest
+	}
+	return s.quals + base + rest
+}
+
+// base returns the name of a type that is not made of others.
+func (t Type) base() string {
+	switch {
+	case t.kind == TypeOther:
+		return "<" + t.leaf.String() + ">"
+	case t.IsTag() && len(t.name) == 0:
+		return "<unnamed-tag>"
+	}
+	return t.Name()
+}
+
+func (t Type) qualifiers() string {
+	var q string
+	if t.Const() {
+		q += "const "
+	}
+	if t.Volatile() {
+		q += "volatile "
+	}
+	if t.Unaligned() {
+		q += "__unaligned "
+	}
+	return q
+}
+
+// pointer adds a pointer and returns what it points to.
+func (d *declarator) pointer(s *shape, t Type) (Type, error) {
+	star := "*"
+	switch t.ptrMode() {
+	case ptrModeLRef:
+		star = "&"
+	case ptrModeRRef:
+		star = "&&"
+	case ptrModeMember, ptrModeMethod:
+		class := "?"
+		if c, err := t.Class(); err == nil {
+			class = c.base()
+			d.text += len(class)
+		}
+		star = class + "::*"
+	}
+	quals := t.qualifiers() + s.quals
+	if t.attr&ptrRestrict != 0 {
+		quals += "__restrict "
+	}
+	s.quals = ""
+	if quals != "" {
+		star += " " + strings.TrimSuffix(quals, " ")
+	}
+	s.left = star + s.left
+	elem, err := t.Elem()
+	if err != nil {
+		return t, err
+	}
+	if k := elem.skipQuals().kind; k == TypeArray || k == TypeFunction || k == TypeMethod {
+		s.left, s.right = "("+s.left, s.right+")"
+	} else if t.ptrMode() >= ptrModeMember && t.ptrMode() <= ptrModeMethod {
+		s.left = " " + s.left
+	}
+	return elem, nil
+}
+
+// skipQuals returns the type behind const and volatile.
+func (t Type) skipQuals() Type {
+	for range maxTypeDepth {
+		if t.kind != TypeModifier {
+			break
+		}
+		next, err := t.Elem()
+		if err != nil {
+			break
+		}
+		t = next
+	}
+	return t
+}
+
+// dimension returns the dimension of an array; it is left open where the size
+// of the element is not known.
+func (d *declarator) dimension(t Type) string {
+	if elem, err := t.Elem(); err == nil && elem.skipQuals().IsForward() {
+		d.nodes -= nodesLookup
+	}
+	n, err := t.Len()
+	if err != nil {
+		return "[]"
+	}
+	return "[" + strconv.FormatUint(n, 10) + "]"
+}
+
+// params returns the parameters of a function, each rendered by itself.
+func (d *declarator) params(t Type, depth int) string {
+	var b strings.Builder
+	sep := ""
+	for p, err := range t.Params() {
+		b.WriteString(sep)
+		sep = ", "
+		if err != nil {
+			b.WriteString("?")
+			break
+		}
+		if d.nodes < 0 || d.text > maxTypeText {
+			b.WriteString("...")
+			break
+		}
+		b.WriteString(d.declare(p, "", depth+1))
+	}
+	if b.Len() == 0 {
+		return "void"
+	}
+	return b.String()
+}
+
+// convention adds the calling convention of a function, unless it is the usual
+// one: __cdecl, and __thiscall of a member function.
+func (s *shape) convention(t Type) {
+	name := callingConvention(t.conv)
+	if name == "" || t.conv == convThis && t.kind == TypeMethod {
+		return
+	}
+	if rest, ok := strings.CutPrefix(s.left, "("); ok {
+		s.left = "(" + name + " " + rest
+		return
+	}
+	s.left = name + s.left
+}
+
+const convThis = 0x0B
+
+// callingConvention names a calling convention (CV_call_e), "" for the usual
+// ones of C and for those compilers do not spell.
+func callingConvention(conv uint8) string {
+	switch conv {
+	case 0x02, 0x03:
+		return "__pascal"
+	case 0x04, 0x05:
+		return "__fastcall"
+	case 0x07, 0x08:
+		return "__stdcall"
+	case 0x09, 0x0A:
+		return "__syscall"
+	case convThis:
+		return "__thiscall"
+	case 0x16:
+		return "__clrcall"
+	case 0x18:
+		return "__vectorcall"
+	}
+	return ""
+}

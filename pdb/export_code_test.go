@@ -1,0 +1,146 @@
+package pdb
+
+import "fmt"
+
+// CodeRanges returns RVA and size of every function of the modules.
+func (f *File) CodeRanges() ([][2]uint32, error) {
+	sec, err := f.placer()
+	if err != nil {
+		return nil, err
+	}
+	var list [][2]uint32
+	err = f.eachCode(func(c *moduleCode) error {
+		for _, fn := range c.funcAt {
+			if rva, ok := sec.place(fn.seg, fn.off); ok && fn.size > 0 {
+				list = append(list, [2]uint32{rva, fn.size})
+			}
+		}
+		return nil
+	})
+	return list, err
+}
+
+func (f *File) eachCode(visit func(c *moduleCode) error) error {
+	m, err := f.loadModules()
+	for i := 0; err == nil && i < m.len(); i++ {
+		var c *moduleCode
+		if c, err = f.moduleCode(i); err == nil {
+			err = visit(c)
+		}
+	}
+	return err
+}
+
+// HasLengthOffset tells for every inlined frame at an RVA, innermost first,
+// whether its annotations have the operation that llvm-symbolizer 19 gets wrong.
+func (f *File) HasLengthOffset(rva uint32) ([]bool, error) {
+	c, seg, off, err := f.codeAt(rva)
+	if err != nil || c == nil {
+		return nil, err
+	}
+	i := c.funcAt.find(seg, off)
+	if i < 0 {
+		return nil, nil
+	}
+	var list []bool
+	r, err := c.body(&c.funcs[i])
+	for err == nil && r.step() {
+		if k := r.kind(); k != kindInlineSite && k != kindInlineSite2 {
+			continue
+		}
+		b := r.rec[siteHead(r.rec):]
+		if _, ok := positionAt(b, 0, off-c.funcAt[i].off); ok {
+			list = append([]bool{hasOp(b, opChangeLengthOffset)}, list...)
+		}
+	}
+	return list, r.err
+}
+
+func hasOp(b []byte, want uint32) bool {
+	for a := runAnnotations(b); len(a.b) > 0; {
+		op, _ := a.operand()
+		x, ok := a.operand()
+		if !ok {
+			return false
+		}
+		if op == want {
+			return true
+		}
+		a.apply(op, x)
+	}
+	return false
+}
+
+// CheckSites returns how many inline sites there are and an error for the
+// first whose code is not inside the code of the one around it, or of its
+// function.
+func (f *File) CheckSites() (n int, err error) {
+	err = f.eachCode(func(c *moduleCode) error {
+		for i := range c.funcs {
+			r, err := c.body(&c.funcs[i])
+			if err != nil {
+				return err
+			}
+			r.step()
+			name, _ := nameOf(r.rec)
+			if err := checkSites(&r, []InlineRange{{End: c.funcAt[i].size}}, &n); err != nil {
+				return fmt.Errorf("%s: %w", name, err)
+			}
+		}
+		return nil
+	})
+	return n, err
+}
+
+// checkSites walks to the end of the scope the current record has opened.
+func checkSites(r *recordWalk, parent []InlineRange, n *int) error {
+	for r.step() {
+		kind := r.kind()
+		ranges := parent
+		if kind.closes() {
+			return nil
+		}
+		if !kind.opens() {
+			continue
+		}
+		if kind == kindInlineSite || kind == kindInlineSite2 {
+			*n++
+			ranges = RunAnnotations(string(r.rec[siteHead(r.rec):]))
+			for _, in := range ranges {
+				for off := in.Start; off < in.End; off++ {
+					if !inside(parent, off) {
+						return fmt.Errorf("site at %#x: %#x..%#x is not inside %x", r.off, in.Start, in.End, parent)
+					}
+				}
+			}
+		}
+		if err := checkSites(r, ranges, n); err != nil {
+			return err
+		}
+	}
+	return r.err
+}
+
+func inside(list []InlineRange, off uint32) bool {
+	for _, r := range list {
+		if off >= r.Start && off < r.End {
+			return true
+		}
+	}
+	return false
+}
+
+// LineBlocksAt returns how many line blocks of its module cover an RVA: more
+// than one where the linker folded functions of a module.
+func (f *File) LineBlocksAt(rva uint32) (n int, err error) {
+	c, seg, off, err := f.codeAt(rva)
+	if err != nil || c == nil {
+		return 0, err
+	}
+	for _, b := range c.blockAt {
+		if b.seg == seg && b.covers(off) {
+			n++
+		}
+	}
+	return n, nil
+}

@@ -1,0 +1,181 @@
+package pdb
+
+import (
+	"errors"
+	"iter"
+)
+
+// globals is the table of the symbols that are not public: variables,
+// constants, types by name, and references to the functions of the modules.
+type globals struct {
+	names
+	data lazy[memoryMap] // the variables by address
+}
+
+func (f *File) loadGlobals() (*globals, error) {
+	if err := f.check(); err != nil {
+		return nil, err
+	}
+	return f.global.get(func() (*globals, error) { return readGlobals(f.msf, f.dbi) })
+}
+
+func readGlobals(m *msf, d *dbi) (*globals, error) {
+	g := new(globals)
+	if d == nil || d.gsi == noStream || d.gss == noStream {
+		return g, nil
+	}
+	gsi, err := m.stream(d.gsi, "global symbol index")
+	if err != nil {
+		return nil, err
+	}
+	gss, err := m.stream(d.gss, "symbol records")
+	if err != nil {
+		return nil, err
+	}
+	if g.table, err = loadTable(gsi, 0, gsi.size); err != nil {
+		return nil, err
+	}
+	g.gss, g.rest = gss, g.walk
+	return g, nil
+}
+
+// walk finds the records of globals without the table, dead ones too, when the
+// table is damaged.
+func (g *globals) walk() (*offsetSet, error) {
+	set := newOffsetSet(g.gss.size)
+	if g.table.bad == nil {
+		return set, nil // the table is just empty
+	}
+	r := area{s: g.gss, end: g.gss.size}.records()
+	for r.step() {
+		if g.holds(r.kind()) {
+			set.add(r.off)
+		}
+	}
+	if fatal(r.err) {
+		return nil, r.err
+	}
+	return set, nil
+}
+
+// Globals enumerates what the table of globals refers to, in the order of the
+// records: variables, constants, types by name, and a reference for each
+// function, which [File.Resolve] follows. Each record comes once. Variables of
+// functions are not among them; see [File.ModuleSymbols].
+//
+// A damaged record gives an error, satisfying errors.Is(err, [ErrFormat]), in
+// its place and the sequence goes on; an error of reading ends it.
+func (f *File) Globals() iter.Seq2[Symbol, error] {
+	return f.sequence(func(yield func(Symbol, error) bool) error {
+		g, err := f.loadGlobals()
+		if err != nil {
+			return err
+		}
+		_, err = f.eachOf(&g.names, yield)
+		return err
+	})
+}
+
+// sequence is a sequence of symbols that ends with the error each returns, if
+// it returns one. The file stays open while it is walked.
+func (f *File) sequence(each func(yield func(Symbol, error) bool) error) iter.Seq2[Symbol, error] {
+	return within(f, each)
+}
+
+// eachOf yields all symbols of a table, and damage in its place. It returns an
+// error that ends the sequence, and whether to go on.
+func (f *File) eachOf(t *names, yield func(Symbol, error) bool) (bool, error) {
+	if t.gss == nil {
+		return true, nil
+	}
+	set, err := t.offsets()
+	if err != nil {
+		return false, err
+	}
+	sec, err := f.placer()
+	if err != nil {
+		return false, err
+	}
+	w := walker{s: t.gss}
+	var sym Symbol
+	for off := range set.all() {
+		if err := f.check(); err != nil {
+			return false, err
+		}
+		rec, err := w.record(off)
+		if err != nil {
+			if !errors.Is(err, ErrFormat) {
+				return false, err
+			}
+			if !yield(Symbol{}, err) {
+				return false, nil
+			}
+			continue
+		}
+		// Some writers index records that do not belong to the table as well.
+		if t.symbol(&sym, rec, sec) && !yield(sym, nil) {
+			return false, nil
+		}
+	}
+	return true, nil
+}
+
+// placeSymbol fills in the RVA of a symbol that has an address. Where a
+// thread-local variable lies is only the place of its first value.
+func (s *sections) placeSymbol(sym *Symbol) {
+	if sym.Segment != 0 && !sym.Kind.IsThreadLocal() {
+		sym.RVA, sym.HasRVA = s.place(sym.Segment, sym.Offset)
+	}
+}
+
+// Resolve follows a reference to a function into its module and returns the
+// symbol there. Any other symbol is returned as it is. A reference that leads
+// nowhere is returned together with an error that satisfies
+// errors.Is(err, [ErrFormat]); other errors come from reading.
+func (f *File) Resolve(sym Symbol) (Symbol, error) {
+	if err := f.enter(); err != nil {
+		return sym, err
+	}
+	defer f.leave()
+	return f.resolve(sym)
+}
+
+func (f *File) resolve(sym Symbol) (Symbol, error) {
+	if !sym.Kind.isRef() {
+		return sym, f.check()
+	}
+	sec, err := f.placer()
+	if err != nil {
+		return sym, err
+	}
+	ms, err := f.openModule(int(sym.Module) - 1)
+	if err != nil {
+		return sym, err
+	}
+	target, err := f.moduleSymbol(ms, sym.ref, sec)
+	if err == nil && !sym.Kind.refersTo(target.Kind) {
+		err = damage(ms.s.name, int64(sym.ref), "%v leads to a %v", sym.Kind, target.Kind)
+	}
+	if err != nil {
+		return sym, err
+	}
+	return target, nil
+}
+
+// moduleSymbol reads the symbol at off of the stream of a module.
+func (f *File) moduleSymbol(ms *modStream, off uint32, sec *sections) (Symbol, error) {
+	if ms.s == nil || off < ms.symbols.off || off >= ms.symbols.end {
+		return Symbol{}, damage("references to modules", int64(off), "module %d has no record there", ms.num+1)
+	}
+	rec, err := ms.s.record(off)
+	if err != nil {
+		return Symbol{}, err
+	}
+	w := scopeWalk{recordWalk: recordWalk{off: off, rec: rec}, ms: ms}
+	var sym Symbol
+	ok, err := f.symbolHere(&w, sec, &sym)
+	if err == nil && !ok {
+		err = damage(ms.s.name, int64(off), "%v is no symbol to refer to", w.kind())
+	}
+	return sym, err
+}

@@ -1,0 +1,410 @@
+package pdb
+
+import (
+	"errors"
+	"iter"
+	"sort"
+)
+
+// Index is an index of the addresses of a PDB, for asking about very many of
+// them. It holds no pointers, only where the records of the symbols lie: 10
+// bytes a symbol and at most 4 more for its table of pages. It is immutable,
+// safe for concurrent use, and good until the File is closed.
+type Index struct {
+	f     *File
+	sec   *sections
+	addrs []uint32 // RVAs in the image as linked, ascending
+	recs  []uint32 // where the record of each symbol lies in its stream
+	mods  []uint16 // which stream that is
+	shift uint8    // a page has 1<<shift bytes
+	pages []uint32 // number of the first symbol at or above each page, and how many there are
+}
+
+// What Index.mods says about a symbol; anything else is the number of a
+// module, counted from 0.
+const (
+	inThunks  = 0xFFFD // its record is a number in the incremental-link table
+	inGlobals = 0xFFFE
+	inPublics = 0xFFFF
+)
+
+// Index reads the addresses of all symbols. It takes one pass over the symbol
+// records of the file; the result is kept for the next call. Errors satisfy
+// errors.Is(err, [ErrFormat]) or come from reading; a module that is damaged
+// has no part in the index from where the damage is.
+func (f *File) Index() (*Index, error) {
+	if err := f.enter(); err != nil {
+		return nil, err
+	}
+	defer f.leave()
+	return f.index.get(func() (*Index, error) {
+		b := indexer{f: f}
+		for _, part := range []func() error{b.measure, b.prepare, b.modules, b.variables, b.thunks, b.publics} {
+			if err := part(); err != nil {
+				return nil, err
+			}
+		}
+		return b.build(), nil
+	})
+}
+
+// indexItem is a symbol on its way into an index.
+type indexItem struct {
+	addr, rec uint32
+	mod       uint16
+}
+
+// indexer collects the symbols of an index.
+type indexer struct {
+	f     *File
+	sec   *sections
+	room  []uint32 // by section: how many bytes belong to it alone
+	items []indexItem
+}
+
+// measure finds what of each section an address can lie in, and only in it.
+func (b *indexer) measure() (err error) {
+	if b.sec, err = b.f.placer(); err != nil {
+		return err
+	}
+	for i, s := range b.sec.orig {
+		end := (uint64(s.VirtualAddress) + uint64(s.extent()) + pageMask) &^ pageMask
+		for j, o := range b.sec.orig {
+			if o.VirtualAddress > s.VirtualAddress || o.VirtualAddress == s.VirtualAddress && j < i {
+				end = min(end, uint64(o.VirtualAddress))
+			}
+		}
+		b.room = append(b.room, uint32(min(end-uint64(s.VirtualAddress), 1<<32-1)))
+	}
+	return nil
+}
+
+// add takes a symbol if an address can be answered with it.
+func (b *indexer) add(key addrKey, rec uint32, mod uint16) {
+	seg := int(key.seg())
+	if seg == 0 || seg > len(b.room) || key.off() >= b.room[seg-1] {
+		return
+	}
+	b.items = append(b.items, indexItem{addr: b.sec.orig[seg-1].VirtualAddress + key.off(), rec: rec, mod: mod})
+}
+
+// prepare makes room: most symbols of modules have a record in one of the
+// tables as well. How many those have is bounded by the file.
+func (b *indexer) prepare() error {
+	p, err := b.f.loadPublics()
+	if err != nil {
+		return err
+	}
+	g, err := b.f.loadGlobals()
+	if err != nil {
+		return err
+	}
+	n := p.ilt.n
+	for _, t := range []*names{&p.names, &g.names} {
+		if t.gss != nil {
+			n += t.table.n
+		}
+	}
+	b.items = make([]indexItem, 0, n)
+	return nil
+}
+
+// modules adds the symbols of all modules.
+func (b *indexer) modules() error {
+	list, err := b.f.loadModules()
+	for i := 0; err == nil && i < list.len(); i++ {
+		if err = b.module(i); !fatal(err) {
+			err = nil
+		}
+	}
+	return err
+}
+
+func (b *indexer) module(i int) error {
+	if err := b.f.check(); err != nil {
+		return err
+	}
+	ms, err := b.f.openModule(i)
+	if err != nil || ms.s == nil {
+		return err
+	}
+	r := ms.symbols.records()
+	for r.step() {
+		if key, ok := addressOf(r.rec); ok {
+			b.add(key, r.off, uint16(i))
+		}
+	}
+	return r.err
+}
+
+// variables adds those of the table of globals.
+func (b *indexer) variables() error {
+	g, err := b.f.loadGlobals()
+	if err != nil {
+		return err
+	}
+	return b.table(&g.names, inGlobals, addressOf)
+}
+
+func (b *indexer) publics() error {
+	p, err := b.f.loadPublics()
+	if err != nil {
+		return err
+	}
+	return b.table(&p.names, inPublics, publicAddress)
+}
+
+func (b *indexer) table(t *names, mod uint16, address func(rec []byte) (addrKey, bool)) error {
+	if t.gss == nil {
+		return nil
+	}
+	err := t.live(func(off uint32, rec []byte) {
+		if key, ok := address(rec); ok {
+			b.add(key, off, mod)
+		}
+	})
+	if fatal(err) {
+		return err
+	}
+	return nil
+}
+
+func publicAddress(rec []byte) (addrKey, bool) {
+	if len(rec) < pubHead {
+		return 0, false
+	}
+	return makeKey(u16(rec, 12), u32(rec, 8)), true
+}
+
+// thunks adds the incremental-link table, whose records in the linker's module
+// may have been stripped.
+func (b *indexer) thunks() error {
+	p, err := b.f.loadPublics()
+	if err != nil {
+		return err
+	}
+	for i := range p.ilt.n {
+		b.add(p.ilt.start+addrKey(i*p.ilt.size), i, inThunks)
+	}
+	return nil
+}
+
+// build sorts what was collected, drops publics at the address of a private
+// symbol, and lays the pages.
+func (b *indexer) build() *Index {
+	items := sortItems(b.items)
+	b.items = nil
+	n := 0
+	for _, it := range items {
+		// Publics were added last, and the sort kept that.
+		if it.mod == inPublics && n > 0 && items[n-1].addr == it.addr && items[n-1].mod != inPublics {
+			continue
+		}
+		items[n] = it
+		n++
+	}
+	x := &Index{f: b.f, sec: b.sec, addrs: make([]uint32, n), recs: make([]uint32, n), mods: make([]uint16, n)}
+	for i, it := range items[:n] {
+		x.addrs[i], x.recs[i], x.mods[i] = it.addr, it.rec, it.mod
+	}
+	x.layPages()
+	return x
+}
+
+// sortItems sorts by address and keeps the order of items at one address: three
+// rounds of counting, 11 bits each.
+func sortItems(items []indexItem) []indexItem {
+	const digit = 1<<11 - 1
+	other := make([]indexItem, len(items))
+	for shift := 0; shift < 32; shift += 11 {
+		var starts [digit + 2]int
+		for _, it := range items {
+			starts[it.addr>>shift&digit+1]++
+		}
+		for d := range digit {
+			starts[d+1] += starts[d]
+		}
+		for _, it := range items {
+			d := it.addr >> shift & digit
+			other[starts[d]] = it
+			starts[d]++
+		}
+		items, other = other, items
+	}
+	return items
+}
+
+const minShift = 4
+
+// layPages chooses pages so small that there is about one symbol in each.
+func (x *Index) layPages() {
+	n := len(x.addrs)
+	if n == 0 {
+		return
+	}
+	last := x.addrs[n-1]
+	for x.shift = minShift; int64(last>>x.shift)+2 > int64(n); x.shift++ {
+		if x.shift == 31 {
+			break
+		}
+	}
+	x.pages = make([]uint32, last>>x.shift+2)
+	page := 0
+	for i, a := range x.addrs {
+		for ; page <= int(a>>x.shift); page++ {
+			x.pages[page] = uint32(i)
+		}
+	}
+	x.pages[page] = uint32(n)
+}
+
+// Len returns how many symbols the index has.
+func (x *Index) Len() int { return len(x.addrs) }
+
+// Run is the answer to an address: symbols First to First+Count-1 of an index
+// begin at the same address, Displacement bytes below the one asked for.
+type Run struct {
+	First, Count int
+	Displacement uint32
+}
+
+// Find returns the symbols nearest to an RVA from below and in its section; ok
+// is false when there is none. It allocates nothing and reads nothing.
+func (x *Index) Find(rva uint32) (run Run, ok bool) {
+	linked, ok := x.sec.linked(rva)
+	if !ok {
+		return Run{}, false
+	}
+	_, off, ok := x.sec.locateLinked(linked)
+	if !ok {
+		return Run{}, false
+	}
+	last := x.floor(linked)
+	if last < 0 || linked-x.addrs[last] > off {
+		return Run{}, false
+	}
+	first := last
+	if addr := x.addrs[last]; last > 0 && x.addrs[last-1] == addr {
+		first = sort.Search(last, func(i int) bool { return x.addrs[i] == addr })
+	}
+	return Run{First: first, Count: last - first + 1, Displacement: linked - x.addrs[last]}, true
+}
+
+// floor returns the number of the last symbol at or below an address, -1 if
+// there is none.
+func (x *Index) floor(addr uint32) int {
+	page := int(addr >> x.shift)
+	if page+1 >= len(x.pages) {
+		return len(x.addrs) - 1
+	}
+	lo, hi := int(x.pages[page]), int(x.pages[page+1])
+	for lo < hi {
+		if mid := int(uint(lo+hi) >> 1); x.addrs[mid] <= addr {
+			lo = mid + 1
+		} else {
+			hi = mid
+		}
+	}
+	return lo - 1
+}
+
+// Symbol reads symbol i, which must be in 0 to Len()-1. Its Size, where the
+// record has none, is how far the symbol can reach at most. Errors are those
+// of [File.Nearest].
+func (x *Index) Symbol(i int) (Symbol, error) {
+	if err := x.f.enter(); err != nil {
+		return Symbol{}, err
+	}
+	defer x.f.leave()
+	sym, err := x.read(i)
+	if err != nil || sym.Kind.IsCode() {
+		return sym, err
+	}
+	sym.Size, err = x.reach(sym, i)
+	sym.Inferred = true
+	return sym, err
+}
+
+func (x *Index) read(i int) (Symbol, error) {
+	f, rec := x.f, x.recs[i]
+	switch mod := x.mods[i]; mod {
+	case inThunks:
+		p, err := f.loadPublics()
+		if err != nil {
+			return Symbol{}, err
+		}
+		return f.thunk(x.sec, p, rec)
+	case inGlobals:
+		g, err := f.loadGlobals()
+		if err != nil {
+			return Symbol{}, err
+		}
+		return f.symbolAt(&g.names, rec, x.sec)
+	case inPublics:
+		p, err := f.loadPublics()
+		if err != nil {
+			return Symbol{}, err
+		}
+		return f.symbolAt(&p.names, rec, x.sec)
+	default:
+		ms, err := f.openModule(int(mod))
+		if err != nil {
+			return Symbol{}, err
+		}
+		return f.moduleSymbol(ms, rec, x.sec)
+	}
+}
+
+// reach bounds a symbol by the next one, its contribution and its section.
+func (x *Index) reach(sym Symbol, i int) (uint32, error) {
+	a := around{key: makeKey(sym.Segment, sym.Offset)}
+	for n := i + 1; n < len(x.addrs); n++ {
+		if d := x.addrs[n] - x.addrs[i]; d > 0 {
+			a.next, a.hasNext = a.key+addrKey(d), uint64(sym.Offset)+uint64(d) < 1<<32
+			break
+		}
+	}
+	return x.f.reach(x.sec, a)
+}
+
+// Nearest is [File.Nearest] through the index. It also knows the names of
+// functions of other modules that were folded together, which may have no
+// public.
+func (x *Index) Nearest(rva uint32) ([]Symbol, error) {
+	if err := x.f.enter(); err != nil {
+		return nil, err
+	}
+	defer x.f.leave()
+	run, ok := x.Find(rva)
+	if !ok {
+		return nil, nil
+	}
+	syms := make([]Symbol, 0, run.Count)
+	for i := run.First; i < run.First+run.Count; i++ {
+		sym, err := x.Symbol(i)
+		if err != nil {
+			return nil, err
+		}
+		sym.Displacement = run.Displacement
+		syms = append(syms, sym)
+	}
+	return compactNames(syms), nil
+}
+
+// All enumerates the symbols in the order of their addresses in the image as
+// it was linked. A record that cannot be read any more gives an error in its
+// place.
+func (x *Index) All() iter.Seq2[Symbol, error] {
+	return x.f.sequence(func(yield func(Symbol, error) bool) error {
+		for i := range x.addrs {
+			sym, err := x.Symbol(i)
+			if errors.Is(err, ErrClosed) {
+				return err
+			}
+			if !yield(sym, err) {
+				break
+			}
+		}
+		return nil
+	})
+}

@@ -1,0 +1,123 @@
+package pdb
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+)
+
+// inlinee returns the number of an id in the list of inlined functions, -1 for
+// one that is not there.
+func (c *moduleCode) inlinee(id uint32) int {
+	i, ok := slices.BinarySearchFunc(c.inlinees, id, func(i inlinee, id uint32) int { return cmp.Compare(i.id, id) })
+	if !ok {
+		return -1
+	}
+	return i
+}
+
+// inlineeName returns the name of an inlined function, number i of its module's
+// list, if it is there. Where damage hides it the name is empty: the frame is
+// worth having without.
+func (f *File) inlineeName(c *moduleCode, i int, id uint32) (string, error) {
+	if i >= 0 {
+		if h := c.inlineeNames[i].Load(); h != 0 {
+			return f.idNames.at(h), nil
+		}
+	}
+	id, ok, err := f.globalID(c, id)
+	if !ok || err != nil {
+		return "", ignoreDamage(err)
+	}
+	name, h, err := f.idNames.get(id, f.idName)
+	if i >= 0 {
+		c.inlineeNames[i].Store(h)
+	}
+	return name, ignoreDamage(err)
+}
+
+// An id with bit 31 set is one of another module (cvinfo.h): 11 bits say which
+// of the modules listed in the imports, 20 bits which of the numbers listed for
+// it. That module exports the number under its number in the id stream.
+const (
+	foreignID    = 1 << 31
+	foreignShift = 20
+	foreignMask  = 0x7FF
+	numberMask   = 1<<foreignShift - 1
+)
+
+// globalID translates an id of a module to one of the id stream.
+func (f *File) globalID(c *moduleCode, id uint32) (uint32, bool, error) {
+	if id&foreignID == 0 {
+		return id, true, nil
+	}
+	m, n := id>>foreignShift&foreignMask, id&numberMask
+	if m >= uint32(len(c.imports)) || n >= c.imports[m].n {
+		return 0, false, nil
+	}
+	name, err := f.stringAt(c.imports[m].module)
+	if err != nil {
+		return 0, false, err
+	}
+	i, err := f.moduleNamed(name)
+	if err != nil || i < 0 {
+		return 0, false, err
+	}
+	other, err := f.moduleCode(i)
+	if err != nil {
+		return 0, false, err
+	}
+	local := c.ids[c.imports[m].first+n]
+	at, ok := slices.BinarySearchFunc(other.exports, local, func(e exportedID, id uint32) int { return cmp.Compare(e.local, id) })
+	if !ok {
+		return 0, false, nil
+	}
+	return other.exports[at].global, true, nil
+}
+
+// moduleNamed returns the number of the module with a name, -1 for none.
+func (f *File) moduleNamed(name string) (int, error) {
+	names, err := f.modNames.get(func() (*map[string]int, error) {
+		names := map[string]int{}
+		i := 0
+		for m, err := range f.Modules() {
+			if fatal(err) {
+				return nil, err
+			}
+			if _, ok := names[strings.ToLower(m.Name)]; !ok && err == nil {
+				names[strings.ToLower(m.Name)] = i
+			}
+			i++
+		}
+		return &names, nil
+	})
+	if err != nil {
+		return -1, err
+	}
+	if i, ok := (*names)[strings.ToLower(name)]; ok {
+		return i, nil
+	}
+	return -1, nil
+}
+
+// fileName returns the name of a source file of a module, empty where damage
+// hides it.
+func (f *File) fileName(c *moduleCode, at uint32) (string, error) {
+	i, ok := slices.BinarySearchFunc(c.files, at, func(s sourceFile, at uint32) int { return cmp.Compare(s.at, at) })
+	if !ok {
+		return "", nil
+	}
+	if own := c.files[i].own; own != 0 {
+		return string(c.old[c.files[i].name:][:own]), nil
+	}
+	t, err := f.strings()
+	if err != nil {
+		return "", ignoreDamage(err)
+	}
+	if h := c.fileNames[i].Load(); h != 0 {
+		return t.known.at(h), nil
+	}
+	name, h, err := t.known.get(c.files[i].name, t.read)
+	c.fileNames[i].Store(h)
+	return name, ignoreDamage(err)
+}

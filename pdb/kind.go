@@ -1,0 +1,263 @@
+package pdb
+
+import "fmt"
+
+// Kind is the kind of a symbol record (cvinfo.h).
+type Kind uint16
+
+// Kinds of symbol records a [Symbol] can come from. The names are those of
+// cvinfo.h without their S_; ST marks the old form of a record, whose name has
+// a length byte in front.
+const (
+	KindPub32        Kind = 0x110E
+	KindPub32ST      Kind = 0x1009
+	KindGProc32      Kind = 0x1110
+	KindLProc32      Kind = 0x110F
+	KindGProc32ID    Kind = 0x1147
+	KindLProc32ID    Kind = 0x1146
+	KindLProc32DPC   Kind = 0x1155
+	KindLProc32DPCID Kind = 0x1156
+	KindGManProc     Kind = 0x112A
+	KindLManProc     Kind = 0x112B
+	KindGProc32ST    Kind = 0x100B
+	KindLProc32ST    Kind = 0x100A
+	KindThunk32      Kind = 0x1102
+	KindThunk32ST    Kind = 0x0206
+	KindTrampoline   Kind = 0x112C
+	KindSepCode      Kind = 0x1132
+	KindBlock32      Kind = 0x1103
+	KindBlock32ST    Kind = 0x0207
+	KindLabel32      Kind = 0x1105
+	KindLabel32ST    Kind = 0x0209
+	KindGData32      Kind = 0x110D
+	KindLData32      Kind = 0x110C
+	KindGManData     Kind = 0x111D
+	KindLManData     Kind = 0x111C
+	KindGData32ST    Kind = 0x1008
+	KindLData32ST    Kind = 0x1007
+	KindGThread32    Kind = 0x1113
+	KindLThread32    Kind = 0x1112
+	KindGThread32ST  Kind = 0x100F
+	KindLThread32ST  Kind = 0x100E
+	KindConstant     Kind = 0x1107
+	KindConstantST   Kind = 0x1002
+	KindManConstant  Kind = 0x112D
+	KindUDT          Kind = 0x1108
+	KindUDTST        Kind = 0x1003
+	KindProcRef      Kind = 0x1125
+	KindLProcRef     Kind = 0x1127
+	KindDataRef      Kind = 0x1126
+	KindAnnotRef     Kind = 0x1128
+	KindTokenRef     Kind = 0x1129
+	KindSection      Kind = 0x1136
+	KindCoffGroup    Kind = 0x1137
+	KindExport       Kind = 0x1138
+	KindFastlink     Kind = 0x1167
+	KindObjName      Kind = 0x1101
+	KindCompile2     Kind = 0x1116
+	KindCompile3     Kind = 0x113C
+
+	kindEnd           Kind = 0x0006
+	kindProcIDEnd     Kind = 0x114F
+	kindInlineSite    Kind = 0x114D
+	kindInlineSite2   Kind = 0x115D
+	kindInlineSiteEnd Kind = 0x114E
+)
+
+// String returns the name the kind has in Microsoft's headers.
+func (k Kind) String() string {
+	switch k {
+	case KindPub32:
+		return "S_PUB32"
+	case KindGProc32:
+		return "S_GPROC32"
+	case KindLProc32:
+		return "S_LPROC32"
+	case KindGProc32ID:
+		return "S_GPROC32_ID"
+	case KindLProc32ID:
+		return "S_LPROC32_ID"
+	case KindLProc32DPC:
+		return "S_LPROC32_DPC"
+	case KindLProc32DPCID:
+		return "S_LPROC32_DPC_ID"
+	case KindGManProc:
+		return "S_GMANPROC"
+	case KindLManProc:
+		return "S_LMANPROC"
+	case KindThunk32:
+		return "S_THUNK32"
+	case KindTrampoline:
+		return "S_TRAMPOLINE"
+	case KindSepCode:
+		return "S_SEPCODE"
+	case KindBlock32:
+		return "S_BLOCK32"
+	case KindLabel32:
+		return "S_LABEL32"
+	}
+	if base, ok := k.current(); ok {
+		return base.String() + "_ST"
+	}
+	return k.dataString()
+}
+
+// dataString is String for what is not code.
+func (k Kind) dataString() string {
+	switch k {
+	case KindGData32:
+		return "S_GDATA32"
+	case KindLData32:
+		return "S_LDATA32"
+	case KindGManData:
+		return "S_GMANDATA"
+	case KindLManData:
+		return "S_LMANDATA"
+	case KindGThread32:
+		return "S_GTHREAD32"
+	case KindLThread32:
+		return "S_LTHREAD32"
+	case KindConstant:
+		return "S_CONSTANT"
+	case KindManConstant:
+		return "S_MANCONSTANT"
+	case KindUDT:
+		return "S_UDT"
+	case KindProcRef:
+		return "S_PROCREF"
+	case KindLProcRef:
+		return "S_LPROCREF"
+	case KindDataRef:
+		return "S_DATAREF"
+	case KindAnnotRef:
+		return "S_ANNOTATIONREF"
+	case KindTokenRef:
+		return "S_TOKENREF"
+	case KindSection:
+		return "S_SECTION"
+	case KindCoffGroup:
+		return "S_COFFGROUP"
+	case KindExport:
+		return "S_EXPORT"
+	case KindFastlink:
+		return "S_FASTLINK"
+	case KindObjName:
+		return "S_OBJNAME"
+	case KindCompile2:
+		return "S_COMPILE2"
+	case KindCompile3:
+		return "S_COMPILE3"
+	}
+	return fmt.Sprintf("0x%04x", uint16(k))
+}
+
+// current returns the kind that replaced an old form; ok is false for kinds
+// that are no old form.
+func (k Kind) current() (now Kind, ok bool) {
+	switch k {
+	case KindPub32ST:
+		return KindPub32, true
+	case KindGProc32ST:
+		return KindGProc32, true
+	case KindLProc32ST:
+		return KindLProc32, true
+	case KindThunk32ST:
+		return KindThunk32, true
+	case KindBlock32ST:
+		return KindBlock32, true
+	case KindLabel32ST:
+		return KindLabel32, true
+	case KindGData32ST:
+		return KindGData32, true
+	case KindLData32ST:
+		return KindLData32, true
+	case KindGThread32ST:
+		return KindGThread32, true
+	case KindLThread32ST:
+		return KindLThread32, true
+	case KindConstantST:
+		return KindConstant, true
+	case KindUDTST:
+		return KindUDT, true
+	}
+	return k, false
+}
+
+// IsPublic reports whether the kind is that of a public symbol.
+func (k Kind) IsPublic() bool { return k == KindPub32 || k == KindPub32ST }
+
+// IsProc reports whether the kind is that of a procedure: not of a thunk or of
+// a cold part of one.
+func (k Kind) IsProc() bool {
+	switch k {
+	case KindGProc32, KindLProc32, KindGProc32ID, KindLProc32ID, KindLProc32DPC, KindLProc32DPCID,
+		KindGManProc, KindLManProc, KindGProc32ST, KindLProc32ST:
+		return true
+	}
+	return false
+}
+
+// IsCode reports whether the kind is that of code with a size: procedures,
+// thunks, trampolines and cold parts of procedures.
+func (k Kind) IsCode() bool {
+	switch k {
+	case KindThunk32, KindThunk32ST, KindTrampoline, KindSepCode:
+		return true
+	}
+	return k.IsProc()
+}
+
+// IsData reports whether the kind is that of a variable with an address.
+func (k Kind) IsData() bool {
+	switch k {
+	case KindGData32, KindLData32, KindGManData, KindLManData, KindGData32ST, KindLData32ST:
+		return true
+	}
+	return false
+}
+
+// IsThreadLocal reports whether the kind is that of a thread-local variable.
+// Segment and Offset of one lie in the template of the thread-local storage.
+func (k Kind) IsThreadLocal() bool {
+	switch k {
+	case KindGThread32, KindLThread32, KindGThread32ST, KindLThread32ST:
+		return true
+	}
+	return false
+}
+
+// IsConstant reports whether the kind is that of a constant.
+func (k Kind) IsConstant() bool {
+	return k == KindConstant || k == KindConstantST || k == KindManConstant
+}
+
+// isRef reports whether the kind refers to a record of a module.
+func (k Kind) isRef() bool {
+	switch k {
+	case KindProcRef, KindLProcRef, KindDataRef, KindAnnotRef, KindTokenRef:
+		return true
+	}
+	return false
+}
+
+// refersTo reports whether a reference of the kind can lead to a record of
+// another.
+func (k Kind) refersTo(target Kind) bool {
+	if k == KindDataRef {
+		return target.IsData() || target.IsThreadLocal()
+	}
+	return target.IsProc()
+}
+
+// opens reports whether records up to an end record belong to the record.
+func (k Kind) opens() bool {
+	switch k {
+	case KindBlock32, KindBlock32ST, KindThunk32, KindThunk32ST, KindSepCode, kindInlineSite, kindInlineSite2:
+		return true
+	}
+	return k.IsProc()
+}
+
+func (k Kind) closes() bool {
+	return k == kindEnd || k == kindProcIDEnd || k == kindInlineSiteEnd
+}

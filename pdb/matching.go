@@ -1,0 +1,258 @@
+package pdb
+
+import (
+	"iter"
+	"math/bits"
+	"slices"
+)
+
+// Matching enumerates the symbols of [File.Symbols] whose name contains all of
+// the literals, in any order and case of ASCII letters, and for which match
+// returns true; a nil match takes them all. It is made for patterns: the
+// literals are pieces of text every matching name has in its raw form, which
+// are searched for in the records as they lie in the file, and match, which is
+// shown names only that contain them, decides. With no literals every name is
+// shown. match must not keep the name.
+//
+// Private symbols are found through the table of globals, so a function it does
+// not refer to is missed. The order is that of the records. Damage is reported
+// as by [File.Publics], except that what is not touched is not reported.
+func (f *File) Matching(literals []string, match func(name []byte) bool) iter.Seq2[Symbol, error] {
+	return f.sequence(func(yield func(Symbol, error) bool) error {
+		m := matching{f: f, match: match, yield: yield}
+		for _, text := range literals {
+			if text != "" {
+				m.pieces = append(m.pieces, newFinder(text))
+			}
+		}
+		slices.SortStableFunc(m.pieces, func(a, b *finder) int { return len(b.text) - len(a.text) })
+		return m.run()
+	})
+}
+
+// matching is a search for names.
+type matching struct {
+	f      *File
+	g      *globals
+	p      *publics
+	sec    *sections
+	pieces []*finder // the longest first: that one is searched for
+	match  func(name []byte) bool
+	yield  func(Symbol, error) bool
+	live   *offsetSet // of globals and publics
+	w      walker     // over their records
+	done   uint32     // records before this were looked at
+	stop   bool
+}
+
+func (m *matching) run() (err error) {
+	if m.p, err = m.f.loadPublics(); err != nil {
+		return err
+	}
+	if m.g, err = m.f.loadGlobals(); err != nil {
+		return err
+	}
+	if m.sec, err = m.f.placer(); err != nil {
+		return err
+	}
+	for _, t := range []*names{&m.g.names, &m.p.names} {
+		if t.gss == nil {
+			continue
+		}
+		set, err := t.offsets()
+		if err != nil {
+			return err
+		}
+		m.w.s = t.gss
+		m.live = m.live.with(set)
+	}
+	if m.live == nil {
+		return nil
+	}
+	if len(m.pieces) == 0 || len(m.live.odd) > 0 {
+		return m.each()
+	}
+	return m.search()
+}
+
+// each looks at every record.
+func (m *matching) each() error {
+	for off := range m.live.all() {
+		if err := m.record(off); err != nil || m.stop {
+			return err
+		}
+	}
+	return nil
+}
+
+// search looks for the longest piece in the bytes of the records, run by run,
+// and then at the records it is in.
+func (m *matching) search() error {
+	s, piece := m.w.s, m.pieces[0]
+	for off := uint32(0); off < s.size && !m.stop; {
+		if err := m.f.check(); err != nil {
+			return err
+		}
+		b, err := s.run(off)
+		if err != nil {
+			return err
+		}
+		m.w.off, m.w.buf = off, b
+		piece.reset(b)
+		end := off + uint32(len(b))
+		for at := piece.next(0); at >= 0 && !m.stop; {
+			next, err := m.hit(off+uint32(at), end)
+			if err != nil {
+				return err
+			}
+			at = piece.next(int(next - off))
+		}
+		if err := m.straddling(end); err != nil {
+			return err
+		}
+		off = end
+	}
+	return nil
+}
+
+// hit looks at the record around a place the piece was found at, and returns
+// where to go on. A record that goes on behind end is left to straddling.
+func (m *matching) hit(at, end uint32) (next uint32, err error) {
+	rec, ok := m.live.below(at)
+	if !ok {
+		return at + 1, nil
+	}
+	if at < m.done {
+		return m.done, nil
+	}
+	b, err := m.w.record(rec)
+	if fatal(err) {
+		return 0, err
+	}
+	size := uint32(len(b))
+	if err != nil || at-rec >= size { // in a record no table refers to
+		return at + 1, nil
+	}
+	if size > end-rec {
+		return end, nil
+	}
+	m.done = rec + size
+	return m.done, m.record(rec)
+}
+
+// straddling looks at the record that lies across the end of a run.
+func (m *matching) straddling(end uint32) error {
+	rec, ok := m.live.below(end - 1)
+	if !ok || m.stop || end >= m.w.s.size {
+		return nil
+	}
+	b, err := m.w.record(rec)
+	if fatal(err) {
+		return err
+	}
+	if err != nil || uint32(len(b)) <= end-rec {
+		return nil
+	}
+	m.done = rec + uint32(len(b))
+	return m.record(rec)
+}
+
+// record yields the symbol of a record if its name matches.
+func (m *matching) record(off uint32) error {
+	rec, err := m.w.record(off)
+	if fatal(err) {
+		return err
+	}
+	if err != nil {
+		m.stop = !m.yield(Symbol{}, err)
+		return nil
+	}
+	kind := Kind(u16(rec, 2))
+	if !kind.IsPublic() && !kind.IsData() && !kind.IsThreadLocal() && kind != KindProcRef && kind != KindLProcRef {
+		return nil
+	}
+	name, ok := nameOf(rec)
+	if !ok || !m.matches(name) {
+		return nil
+	}
+	sym, _ := parseSymbol(rec)
+	m.sec.placeSymbol(&sym)
+	if kind.IsPublic() {
+		if hidden, err := m.f.hidden(m.sec, makeKey(sym.Segment, sym.Offset)); hidden || err != nil {
+			return err
+		}
+	}
+	sym, err = m.f.resolve(sym)
+	if fatal(err) {
+		return err
+	}
+	m.stop = !m.yield(sym, err)
+	return nil
+}
+
+func (m *matching) matches(name []byte) bool {
+	for i, piece := range m.pieces {
+		if i > 0 && !piece.in(name) {
+			return false
+		}
+	}
+	if len(m.pieces) > 0 && !m.pieces[0].inOther(name) {
+		return false
+	}
+	return m.match == nil || m.match(name)
+}
+
+// inOther is in without forgetting what is searched.
+func (f *finder) inOther(b []byte) bool {
+	other := finder{text: f.text, anchor: f.anchor, lo: f.lo, hi: f.hi}
+	return other.in(b)
+}
+
+// hidden reports whether a public at an address yields to a private symbol.
+func (f *File) hidden(sec *sections, key addrKey) (bool, error) {
+	if !sec.has(key.seg()) {
+		return false, nil
+	}
+	best, err := f.privateBelow(key, key)
+	if err != nil {
+		return false, err
+	}
+	for _, off := range best.records {
+		rec, err := best.ms.s.record(off)
+		if err != nil || Kind(u16(rec, 2)).IsProc() {
+			return err == nil, err
+		}
+	}
+	data, err := f.globalBelow(key)
+	return err == nil && len(data.records) > 0 && data.key == key, err
+}
+
+// with returns the union of two sets; the receiver may be nil.
+func (s *offsetSet) with(other *offsetSet) *offsetSet {
+	if s == nil {
+		return other
+	}
+	for i, w := range other.words {
+		s.words[i] |= w
+	}
+	s.odd = append(s.odd, other.odd...)
+	return s
+}
+
+// below returns the highest offset of the set that is at or below off. Offsets
+// kept aside do not count.
+func (s *offsetSet) below(off uint32) (uint32, bool) {
+	i := min(off/128, uint32(len(s.words))-1)
+	w := s.words[i]
+	if i == off/128 {
+		w &= 1<<(off/4%32)<<1 - 1
+	}
+	for w == 0 {
+		if i == 0 {
+			return 0, false
+		}
+		i--
+		w = s.words[i]
+	}
+	return i*128 + uint32(31-bits.LeadingZeros32(w))*4, true
+}

@@ -1,0 +1,348 @@
+package pdb
+
+import (
+	"errors"
+	"iter"
+	"slices"
+)
+
+// MemberKind says what a [Member] is.
+type MemberKind uint8
+
+// Kinds of members.
+const (
+	MemberData         MemberKind = iota + 1 // a data member, bit fields included
+	MemberStatic                             // a static data member
+	MemberMethod                             // a member function, one of each overload
+	MemberNested                             // a type defined inside; its name may be empty
+	MemberEnumerator                         // a constant of an enumeration
+	MemberBase                               // a base class
+	MemberVirtualBase                        // a virtual base class
+	MemberIndirectBase                       // a virtual base class of a base class
+	MemberVFTable                            // pointer to a table of virtual functions
+	MemberFriend                             // a friend class or function
+	MemberVisibility                         // an inherited member made visible
+)
+
+// String returns the kind in a word.
+func (k MemberKind) String() string {
+	names := [...]string{"unknown", "data", "static", "method", "type", "enumerator", "base", "virtual base",
+		"indirect virtual base", "vftable", "friend", "visibility"}
+	if int(k) < len(names) {
+		return names[k]
+	}
+	return names[0]
+}
+
+// Member is an entry of the field list of a type. It is a small value whose
+// name is a view of the file: it is of use until the File is closed. It is
+// safe for concurrent use.
+type Member struct {
+	Kind MemberKind
+	// Bits is the number of bits of a bit field, 0 for other members; Bit is
+	// the position of its lowest bit in the integer at Offset.
+	Bit, Bits uint8
+	// Attr holds the attributes as they stand (CV_fldattr_t): bits 0 and 1 are
+	// 1 private, 2 protected, 3 public; see also [Member.Virtual].
+	Attr uint16
+	// Offset is where a data member or base class lies, in bytes from the
+	// start of the type; for virtual bases, where the pointer to the table of
+	// virtual bases lies; for a member function that introduces a virtual
+	// function, its offset in the table of virtual functions.
+	Offset uint64
+	// Index is the type index; of a bit field, that of its integer type.
+	Index uint32
+	// Value is the value of an enumerator; of a virtual base, its index in the
+	// table of virtual bases.
+	Value Number
+
+	f    *File
+	name []byte
+}
+
+// Name returns the name, "" for what has none, such as bases.
+func (m Member) Name() string { return string(m.name) }
+
+// NameBytes returns the name as a view that must not be changed and is valid
+// until the File is closed.
+func (m Member) NameBytes() []byte { return m.name }
+
+// Type returns the type of the member: of a bit field, its integer type.
+// Errors are those of [File.Type].
+func (m Member) Type() (Type, error) {
+	if m.f == nil {
+		return Type{}, nil
+	}
+	return m.f.Type(m.Index)
+}
+
+// Virtual reports whether the member is a virtual function, and whether it
+// introduces one rather than overriding it.
+func (m Member) Virtual() (virtual, introduces bool) {
+	prop := m.Attr >> 2 & 7
+	intro := introducing(m.Attr)
+	return m.Kind == MemberMethod && (prop == 1 || prop == 5 || intro), m.Kind == MemberMethod && intro
+}
+
+// introducing reports whether the attributes are those of an introducing
+// virtual function, plain or pure: its record has one more field.
+func introducing(attr uint16) bool {
+	prop := attr >> 2 & 7
+	return prop == 4 || prop == 6
+}
+
+// Members enumerates the field list of a tag, in the order of the record:
+// the members of a structure, the enumerators of an enumeration. A tag that is
+// only declared here is looked up first; one that is not defined gives an
+// error that satisfies errors.Is(err, [ErrNotFound]). Other types have none.
+// Members of an unnamed union or structure inside stand in the list themselves
+// with most compilers; see [Type.Fields].
+//
+// Damage gives an error that satisfies errors.Is(err, [ErrFormat]) and ends
+// the sequence.
+func (t Type) Members() iter.Seq2[Member, error] {
+	return func(yield func(Member, error) bool) {
+		if !t.IsTag() {
+			return
+		}
+		def, err := t.Definition()
+		if err != nil {
+			yield(Member{}, err)
+			return
+		}
+		if def.list == 0 {
+			return
+		}
+		if err := def.f.eachMember(def.list, def.signed(yield)); err != nil && err != errStop {
+			yield(Member{}, err)
+		}
+	}
+}
+
+// signed gives enumerators of a signed type their sign back: some compilers
+// write the bits of the value without it.
+func (t Type) signed(yield func(Member, error) bool) func(Member, error) bool {
+	if t.kind != TypeEnum {
+		return yield
+	}
+	elem, err := t.Elem()
+	if b := elem.Basic(); err != nil || b != BasicInt && b != BasicChar || elem.size == 0 || elem.size > 8 {
+		return yield
+	}
+	shift := 64 - 8*elem.size
+	return func(m Member, err error) bool {
+		if v, ok := m.Value.Uint64(); ok && (shift == 0 || v>>(64-shift) == 0) {
+			m.Value = signed(int64(v<<shift) >> shift)
+		}
+		return yield(m, err)
+	}
+}
+
+// errStop ends a walk whose caller has seen enough.
+var errStop = errors.New("stop")
+
+// maxContinued bounds how many records a field list may go on in: each holds
+// up to 64 KiB.
+const maxContinued = 1024
+
+// eachMember walks a field list and the records it goes on in.
+func (f *File) eachMember(list uint32, yield func(Member, error) bool) error {
+	t, err := f.loadTypes()
+	if err != nil {
+		return err
+	}
+	var seen []uint32
+	for next := list; next != 0; {
+		if len(seen) == maxContinued || slices.Contains(seen, next) {
+			return t.bad(next, "field list goes on in a circle or in more than %d records", maxContinued)
+		}
+		seen = append(seen, next)
+		rec, err := t.record(next)
+		if err != nil {
+			return err
+		}
+		w := memberWalk{f: f, t: t, ti: next, r: leafReader{b: rec, off: lenField}, yield: yield}
+		if next, err = w.walk(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// memberWalk walks one record of a field list.
+type memberWalk struct {
+	f     *File
+	t     *typeTable
+	ti    uint32
+	r     leafReader
+	next  uint32 // record the list goes on in
+	yield func(Member, error) bool
+}
+
+// walk yields the entries and returns the record the list goes on in.
+func (w *memberWalk) walk() (next uint32, err error) {
+	if leaf := w.r.begin(); leaf != leafFieldList {
+		return 0, w.t.bad(w.ti, "%v is no field list", leaf)
+	}
+	for w.r.skipPad(); w.r.off < len(w.r.b); w.r.skipPad() {
+		if err := w.entry(); err != nil {
+			return 0, err
+		}
+	}
+	return w.next, nil
+}
+
+// entry reads one entry and yields what is in it.
+func (w *memberWalk) entry() error {
+	at := w.r.off
+	leaf := w.r.begin()
+	m := Member{f: w.f}
+	methods := uint32(0)
+	switch {
+	case leaf == leafMethod:
+		w.r.u16() // number of overloads
+		methods, m.name = w.r.ti(), w.r.name()
+	case !m.parse(leaf, w):
+		return w.t.bad(w.ti, "unknown entry %v at %#x of a field list", leaf, at)
+	}
+	switch {
+	case w.r.short:
+		return w.t.bad(w.ti, "%v at %#x of a field list ends early", leaf, at)
+	case methods != 0:
+		return w.overloads(methods, m)
+	case m.Kind == MemberData:
+		if err := m.splitBits(); err != nil {
+			return err
+		}
+	}
+	if m.Kind != 0 && !w.yield(m, nil) {
+		return errStop
+	}
+	return nil
+}
+
+// splitBits replaces the type of a bit field by position, size and integer.
+func (m *Member) splitBits() error {
+	if m.Index < firstType {
+		return nil
+	}
+	t, err := m.Type()
+	if err != nil {
+		return ignoreDamage(err) // whoever asks for the type will see
+	}
+	if bit, bits, ok := t.BitField(); ok {
+		m.Bit, m.Bits, m.Index = bit, bits, t.elem
+	}
+	return nil
+}
+
+// parse reads an entry other than that of overloaded functions; false for an
+// unknown one, behind which nothing can be read.
+func (m *Member) parse(leaf Leaf, w *memberWalk) bool {
+	r := &w.r
+	switch leaf {
+	case leafMember:
+		m.Kind = MemberData
+		m.Attr, m.Index = r.attrTI()
+		m.Offset, m.name = r.size(), r.name()
+	case leafEnumerate:
+		m.Kind, m.Attr, m.Value, m.name = MemberEnumerator, r.u16(), r.number(), r.name()
+	case leafStMember:
+		m.Kind = MemberStatic
+		m.Attr, m.Index = r.attrTI()
+		m.name = r.name()
+	case leafMemberModify:
+		m.Kind = MemberVisibility
+		m.Attr, m.Index = r.attrTI()
+		m.name = r.name()
+	case leafOneMethod:
+		m.Kind = MemberMethod
+		m.Attr, m.Index = r.u16(), r.ti() // in this order in all forms
+		m.virtualOffset(r)
+		m.name = r.name()
+	case leafNestType:
+		m.Kind, m.Index, m.name = MemberNested, r.paddedTI(), r.name()
+	case leafNestTypeEx:
+		m.Kind = MemberNested
+		m.Attr, m.Index = r.attrTI()
+		m.name = r.name()
+	case leafIndex:
+		w.next = r.paddedTI()
+	default:
+		return m.parseBase(leaf, r)
+	}
+	return true
+}
+
+func (m *Member) parseBase(leaf Leaf, r *leafReader) bool {
+	switch leaf {
+	case leafBClass, leafBInterface:
+		m.Kind = MemberBase
+		m.Attr, m.Index = r.attrTI()
+		m.Offset = r.size()
+	case leafVBClass, leafIVBClass:
+		m.Kind = MemberVirtualBase
+		if leaf == leafIVBClass {
+			m.Kind = MemberIndirectBase
+		}
+		m.parseVirtualBase(r)
+	case leafVFuncTab:
+		m.Kind, m.Index = MemberVFTable, r.paddedTI()
+	case leafVFuncOff:
+		m.Kind, m.Index, m.Offset = MemberVFTable, r.paddedTI(), uint64(r.u32())
+	case leafFriendCls:
+		m.Kind, m.Index = MemberFriend, r.paddedTI()
+	case leafFriendFcn:
+		m.Kind, m.Index, m.name = MemberFriend, r.paddedTI(), r.name()
+	default:
+		return false
+	}
+	return true
+}
+
+func (m *Member) parseVirtualBase(r *leafReader) {
+	if r.narrow {
+		m.Index = r.ti()
+		r.ti() // of the pointer
+		m.Attr = r.u16()
+	} else {
+		m.Attr, m.Index = r.attrTI()
+		r.ti()
+	}
+	m.Offset, m.Value = r.size(), r.number()
+}
+
+// virtualOffset reads the field only introducing virtual functions have.
+func (m *Member) virtualOffset(r *leafReader) {
+	if introducing(m.Attr) {
+		m.Offset = uint64(r.u32())
+	}
+}
+
+// overloads yields each function of an overloaded name.
+func (w *memberWalk) overloads(list uint32, m Member) error {
+	rec, err := w.t.record(list)
+	if err != nil {
+		return err
+	}
+	r := leafReader{b: rec, off: lenField}
+	if leaf := r.begin(); leaf != leafMethodList {
+		return w.t.bad(list, "%v is no method list", leaf)
+	}
+	m.Kind = MemberMethod
+	for len(r.b)-r.off >= 4 { // less than an entry of any form is padding
+		m.Offset = 0
+		if m.Attr = r.u16(); !r.narrow {
+			r.u16() // padding
+		}
+		m.Index = r.ti()
+		m.virtualOffset(&r)
+		if r.short {
+			return w.t.bad(list, "method list ends early")
+		}
+		if !w.yield(m, nil) {
+			return errStop
+		}
+	}
+	return nil
+}

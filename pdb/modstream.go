@@ -1,0 +1,304 @@
+package pdb
+
+import (
+	"bytes"
+	"fmt"
+)
+
+// area is a range of a stream. Offsets inside it count from the start of the
+// stream, as the references of the format do.
+type area struct {
+	s        *stream // nil: the area is empty
+	off, end uint32
+}
+
+func (a area) len() uint32 { return a.end - a.off }
+
+// bytes copies the area.
+func (a area) bytes() ([]byte, error) {
+	if a.len() == 0 {
+		return nil, nil
+	}
+	return a.s.bytes(a.off, a.len())
+}
+
+// walker gives the bytes of the area to a walk that goes forward.
+func (a area) walker() walker { return walker{s: a.s} }
+
+// modInfo is a record of the module list (MODI in microsoft-pdb dbi.h).
+type modInfo struct {
+	num             int // counted from 0
+	first           contrib
+	stream          uint32 // noStream where the module has none
+	syms, c11, c13  uint32 // bytes of the parts of the stream; syms counts its signature
+	files           uint16 // wraps, so a hint only
+	name, objectLib []byte
+}
+
+// modStream is the stream of a module: u32 signature, symbol records, lines in
+// the old form, lines in the new form, references to globals. It is safe for concurrent use.
+type modStream struct {
+	modInfo
+	s          *stream // nil: the module has no stream
+	sign       uint32  // 4: current (C13), 2: C11, 1: C7
+	symbols    area    // begins behind the signature
+	lines11    area
+	lines13    area
+	globalRefs area            // u32 offsets of records in the stream of global symbols
+	bad        error           // a part that runs over the end, if any; the others are usable
+	addrs      lazy[memoryMap] // built when first asked for
+
+}
+
+// modules is the module list: where its records lie, and the streams opened so far.
+type modules struct {
+	recs   []uint32 // offset of each record in the DBI stream, and of the end of the last
+	opened []lazy[modStream]
+	bad    error // why the list ends early
+}
+
+func (m *modules) len() int { return len(m.opened) }
+
+const (
+	moduleHead    = 64
+	moduleHeadV50 = 48 // without the checksums of the contribution and the source of the module
+	versionV60    = 19970606
+	maxModules    = inThunks // a module number has 16 bits
+)
+
+// loadModules finds the records of the module list. A list that is damaged
+// somewhere is good up to there.
+func (f *File) loadModules() (*modules, error) {
+	if err := f.check(); err != nil {
+		return nil, err
+	}
+	return f.mods.get(func() (*modules, error) {
+		if f.dbi == nil {
+			return new(modules), nil
+		}
+		return readModules(f.dbi)
+	})
+}
+
+func readModules(d *dbi) (*modules, error) {
+	off, n, err := d.sub(subModules, "module list")
+	if err != nil {
+		return nil, err
+	}
+	m := &modules{recs: []uint32{off}}
+	w := walker{s: d.s}
+	for end := off + n; off < end; {
+		if off, err = skipModule(&w, d.moduleHead(), off, end); err != nil {
+			break
+		}
+		if len(m.recs) > maxModules {
+			err = damage(d.s.name, int64(off), "more than %d modules", maxModules)
+			break
+		}
+		m.recs = append(m.recs, off)
+	}
+	if fatal(err) {
+		return nil, err
+	}
+	m.bad, m.opened = err, make([]lazy[modStream], len(m.recs)-1)
+	return m, nil
+}
+
+// moduleHead returns how long a module record is before its names.
+func (d *dbi) moduleHead() uint32 {
+	if d.Version < versionV60 {
+		return moduleHeadV50
+	}
+	return moduleHead
+}
+
+// skipModule returns where the record behind the one at off begins.
+func skipModule(w *walker, head, off, end uint32) (uint32, error) {
+	at := off
+	if head > end-at {
+		return 0, damage(w.s.name, int64(off), "module record of %d bytes, need %d", end-off, head)
+	}
+	at += head
+	for range 2 {
+		n, err := w.strlen(at, end)
+		if err != nil {
+			return 0, err
+		}
+		at += n + 1
+	}
+	return off + min((at-off+3)&^3, end-off), nil
+}
+
+// strlen returns the length of the NUL-terminated string at off.
+func (w *walker) strlen(off, end uint32) (uint32, error) {
+	const step = 256
+	for at := off; at < end; {
+		b, err := w.span(at, min(step, end-at))
+		if err != nil {
+			return 0, err
+		}
+		if i := bytes.IndexByte(b, 0); i >= 0 {
+			return at - off + uint32(i), nil
+		}
+		at += uint32(len(b))
+	}
+	return 0, damage(w.s.name, int64(off), "string without NUL")
+}
+
+// moduleAt reads module record i. The caller keeps i inside the list.
+func (f *File) moduleAt(m *modules, i int) (modInfo, error) {
+	b, err := f.dbi.s.bytes(m.recs[i], m.recs[i+1]-m.recs[i])
+	if err != nil {
+		return modInfo{}, err
+	}
+	info := modInfo{num: i, first: parseContrib(b[4:])}
+	head := int(f.dbi.moduleHead())
+	tail := b[32:] // behind the contribution
+	if head == moduleHeadV50 {
+		tail = b[24:]
+	}
+	info.stream = uint32(u16(tail, 2))
+	info.syms, info.c11 = u32(tail, 4), u32(tail, 8)
+	if head == moduleHead {
+		info.c13 = u32(tail, 12)
+	}
+	info.files = u16(tail, 16)
+	info.name = untilNUL(b[head:])
+	info.objectLib = untilNUL(b[head+len(info.name)+1:])
+	return info, nil
+}
+
+// openModule returns the stream of module i, counted from 0. Damage that
+// leaves some of its parts usable is kept in bad.
+func (f *File) openModule(i int) (*modStream, error) {
+	m, err := f.loadModules()
+	if err != nil {
+		return nil, err
+	}
+	if i < 0 || i >= m.len() {
+		return nil, damage("module list", 0, "no module %d among %d", i, m.len())
+	}
+	return m.opened[i].get(func() (*modStream, error) {
+		info, err := f.moduleAt(m, i)
+		if err != nil {
+			return nil, err
+		}
+		return readModStream(f.msf, info)
+	})
+}
+
+func readModStream(m *msf, info modInfo) (*modStream, error) {
+	ms := &modStream{modInfo: info}
+	if info.stream == noStream {
+		return ms, nil
+	}
+	s, err := m.stream(info.stream, fmt.Sprintf("symbols of module %d", info.num))
+	if err != nil || s.size < 4 {
+		return ms, err
+	}
+	var sign [4]byte
+	if err := s.read(sign[:], 0); err != nil {
+		return nil, err
+	}
+	ms.s, ms.sign = s, u32(sign[:], 0)
+	ms.layOut()
+	return ms, nil
+}
+
+// layOut finds the parts of the stream behind each other.
+func (ms *modStream) layOut() {
+	at := uint32(0)
+	for _, part := range []struct {
+		area *area
+		size uint32
+		what string
+	}{{&ms.symbols, ms.syms, "symbols"}, {&ms.lines11, ms.c11, "C11 lines"}, {&ms.lines13, ms.c13, "C13 lines"}} {
+		size := part.size
+		if size > ms.s.size-at {
+			if ms.bad == nil {
+				ms.bad = damage(ms.s.name, int64(at), "%s of %d bytes run over the end at %#x", part.what, size, ms.s.size)
+			}
+			size = ms.s.size - at
+		}
+		*part.area = area{s: ms.s, off: at, end: at + size}
+		at += size
+	}
+	ms.symbols.off = min(4, ms.symbols.end)
+	if ms.s.size-at < 4 {
+		return
+	}
+	var n [4]byte
+	if err := ms.s.read(n[:], at); err != nil {
+		return // whoever needs the references will see why
+	}
+	if size := u32(n[:], 0); size <= ms.s.size-at-4 {
+		ms.globalRefs = area{s: ms.s, off: at + 4, end: at + 4 + size}
+	}
+}
+
+// recordWalk walks the symbol records of an area. It belongs to one goroutine.
+//
+//	for r := a.records(); r.step(); {
+//		use r.kind(), r.rec, r.off
+//	}
+//	if r.err != nil ...
+type recordWalk struct {
+	w    walker
+	off  uint32 // of the record in the stream
+	next uint32 // where the next one begins
+	end  uint32
+	rec  []byte // the whole record: u16 length, u16 kind, data
+	err  error  // why the walk ended early
+}
+
+// records starts a walk over the records of the area, most or all of which
+// will be read.
+func (a area) records() recordWalk {
+	if a.s != nil {
+		a.s.ahead(a.off, a.len())
+	}
+	return recordWalk{w: a.walker(), off: a.off, next: a.off, end: a.end}
+}
+
+// kind returns the kind of the record.
+func (r *recordWalk) kind() Kind { return Kind(u16(r.rec, 2)) }
+
+// step moves to the next record. It reports false at the end and after damage,
+// which is in err.
+func (r *recordWalk) step() bool {
+	off := r.next
+	if d := off - r.w.off; off < r.end && off >= r.w.off && uint64(d)+recordHead <= uint64(len(r.w.buf)) {
+		b := r.w.buf[d:]
+		n := uint32(u16(b, 0)) + lenField
+		if n >= recordHead && n <= r.end-off && n <= uint32(len(b)) {
+			r.rec, r.off, r.next = b[:n:n], off, off+n
+			return true
+		}
+	}
+	return r.stepSlow()
+}
+
+// stepSlow is step across the end of a run and over damage.
+func (r *recordWalk) stepSlow() bool {
+	off := r.next
+	if off >= r.end || r.err != nil {
+		return false
+	}
+	n := uint32(recordHead)
+	if n <= r.end-off {
+		var head []byte
+		if head, r.err = r.w.span(off, recordHead); r.err != nil {
+			return false
+		}
+		n = uint32(u16(head, 0)) + lenField
+	}
+	if n < recordHead || n > r.end-off {
+		r.err = damage(r.w.s.name, int64(off), "symbol record of %d bytes before %#x", n, r.end)
+		return false
+	}
+	if r.rec, r.err = r.w.span(off, n); r.err != nil {
+		return false
+	}
+	r.off, r.next = off, off+n
+	return true
+}

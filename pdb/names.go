@@ -1,0 +1,294 @@
+package pdb
+
+import (
+	"cmp"
+	"errors"
+	"slices"
+	"strings"
+)
+
+// names is a hash table of the file together with the symbol records it leads
+// to. It is safe for concurrent use.
+type names struct {
+	gss    *stream // nil: the PDB has none
+	table  *nameTable
+	public bool                       // the records are publics; otherwise anything else
+	rest   func() (*offsetSet, error) // where records lie when the table names none
+	byHash lazy[[]uint64]             // hash<<32 | offset, sorted: when table is bad
+}
+
+// holds reports whether records of a kind belong to the table.
+func (t *names) holds(k Kind) bool {
+	if t.public {
+		return k.IsPublic()
+	}
+	_, ok := formOf(k)
+	return ok && !k.IsPublic()
+}
+
+// offsets returns where the records of all symbols lie: what the hash records
+// say, which refer to live records only.
+func (t *names) offsets() (*offsetSet, error) {
+	if t.table.n == 0 {
+		return t.rest()
+	}
+	t.gss.ahead(0, t.gss.size)
+	t.table.s.ahead(t.table.recs, t.table.n*hashRecord)
+	set := newOffsetSet(t.gss.size)
+	w := walker{s: t.table.s}
+	for i := range t.table.n {
+		b, err := w.span(t.table.recs+i*hashRecord, hashRecord)
+		if err != nil {
+			return nil, err
+		}
+		set.add(u32(b, 0) - 1)
+	}
+	return set, nil
+}
+
+// live calls visit for every record there is to be found. It is an error when
+// all of them are damaged.
+func (t *names) live(visit func(off uint32, rec []byte)) error {
+	set, err := t.offsets()
+	if err != nil {
+		return err
+	}
+	var first error
+	found := false
+	w := walker{s: t.gss}
+	for off := range set.all() {
+		rec, err := w.record(off)
+		if fatal(err) {
+			return err
+		}
+		if err == nil && t.holds(Kind(u16(rec, 2))) {
+			found = true
+			visit(off, rec)
+		} else if first == nil {
+			first = err
+		}
+	}
+	if found {
+		return nil
+	}
+	return first
+}
+
+// find returns the offsets of the records with a name, ascending. Only the
+// bucket of the name is read unless the table is bad.
+func (t *names) find(name string, fold bool) ([]uint32, error) {
+	if t.gss == nil || len(name) > maxRecord {
+		return nil, nil
+	}
+	offs, err := t.findHashed(name, fold)
+	if err != nil && !fatal(err) {
+		offs, err = t.findScanned(name, fold)
+	}
+	if err != nil {
+		return nil, err
+	}
+	slices.Sort(offs)
+	return slices.Compact(offs), nil
+}
+
+// recordAt returns the record at off. It reads no more than the record: the
+// point of a point query.
+func (t *names) recordAt(off uint32) ([]byte, error) { return t.gss.record(off) }
+
+// findHashed returns the offsets of the records with this name in the buckets
+// its hash leads to. A FormatError says that the table is bad.
+func (t *names) findHashed(name string, fold bool) ([]uint32, error) {
+	if t.table.bad != nil || t.table.n == 0 {
+		return nil, cmp.Or(t.table.bad, errNoTable)
+	}
+	var offs []uint32
+	m := newMatcher(t, name, fold)
+	probes, n := t.table.probes(hashName(name))
+	for _, b := range probes[:n] {
+		first, last, err := t.table.bucket(b)
+		if err != nil {
+			return nil, err
+		}
+		w := recordReader{t: t.table}
+		for i := first; i < last; i++ {
+			off, err := w.offset(i)
+			if err != nil {
+				return nil, err
+			}
+			ok, err := m.match(off)
+			if err != nil {
+				return nil, err
+			}
+			if ok {
+				offs = append(offs, off)
+			}
+		}
+	}
+	return offs, nil
+}
+
+var errNoTable error = &FormatError{Section: "symbol index", Err: errors.New("no hash records")}
+
+// recordReader reads the symbol offsets of consecutive hash records, 32 at a
+// time.
+type recordReader struct {
+	t    *nameTable
+	at   uint32 // number of the first record in buf
+	have uint32
+	buf  [32 * hashRecord]byte
+}
+
+func (r *recordReader) offset(i uint32) (uint32, error) {
+	if i < r.at || i >= r.at+r.have {
+		n := min(r.t.n-i, uint32(len(r.buf)/hashRecord))
+		if err := r.t.s.read(r.buf[:n*hashRecord], r.t.recs+i*hashRecord); err != nil {
+			return 0, err
+		}
+		r.at, r.have = i, n
+	}
+	return u32(r.buf[:], int(i-r.at)*hashRecord) - 1, nil
+}
+
+// matcher compares the names of records with one name, reading of each record
+// no more than that takes.
+type matcher struct {
+	t    *names
+	name string
+	fold bool // ASCII letters of either case are equal
+	nul  bool // the name has a NUL, which only an old form can hold
+	buf  []byte
+}
+
+const maxNumeric = 10 // bytes of the value before the name of a constant
+
+func newMatcher(t *names, name string, fold bool) *matcher {
+	head := pubHead
+	if !t.public {
+		head = max(pubHead, 8+maxNumeric)
+	}
+	// One byte more than the name: its NUL, or the length byte of an old form.
+	return &matcher{t: t, name: name, fold: fold, nul: strings.IndexByte(name, 0) >= 0, buf: make([]byte, head+len(name)+1)}
+}
+
+// match reports whether the record at off has the name. An offset outside the
+// records is a FormatError: such a table is not to be trusted.
+func (m *matcher) match(off uint32) (bool, error) {
+	gss := m.t.gss
+	if !gss.holds(off, recordHead) {
+		return false, gss.short(off, recordHead)
+	}
+	rec := m.buf[:min(uint32(len(m.buf)), gss.size-off)]
+	// What follows in another page is read only if it can matter.
+	first := rec[:min(uint32(len(rec)), max(recordHead, readPage-off%readPage))]
+	if err := gss.read(first, off); err != nil {
+		return false, err
+	}
+	size := uint32(u16(rec, 0)) + lenField
+	if !gss.holds(off, size) {
+		return false, gss.short(off, size)
+	}
+	rec = rec[:min(uint32(len(rec)), size)]
+	if len(first) < len(rec) {
+		if !m.mayMatch(first) {
+			return false, nil
+		}
+		if err := gss.read(rec[len(first):], off+uint32(len(first))); err != nil {
+			return false, err
+		}
+	}
+	at, ok := nameStart(rec)
+	if !ok || !m.t.holds(Kind(u16(rec, 2))) {
+		return false, nil
+	}
+	if _, old := Kind(u16(rec, 2)).current(); old {
+		return m.equalOld(rec[at:]), nil
+	}
+	return m.equal(rec[at:]), nil
+}
+
+// readPage is what systems read at least.
+const readPage = 4096
+
+// mayMatch reports whether a record that begins like rec can have the name.
+func (m *matcher) mayMatch(rec []byte) bool {
+	at, ok := nameStart(rec)
+	if !ok || at > len(rec) {
+		return true
+	}
+	if _, old := Kind(u16(rec, 2)).current(); old {
+		return true
+	}
+	n := min(len(rec)-at, len(m.name))
+	return (&matcher{name: m.name[:n], fold: m.fold}).same(rec[at : at+n])
+}
+
+// equal compares with the name that begins b, up to a NUL or the end of the
+// record. b ends with the record, or at least one byte behind the name looked
+// for.
+func (m *matcher) equal(b []byte) bool {
+	n := len(m.name)
+	return !m.nul && len(b) >= n && m.same(b[:n]) && (len(b) == n || b[n] == 0)
+}
+
+// equalOld compares with the name behind its length.
+func (m *matcher) equalOld(b []byte) bool {
+	n := len(m.name)
+	return len(b) > n && int(b[0]) == n && m.same(b[1:n+1])
+}
+
+func (m *matcher) same(b []byte) bool {
+	if !m.fold {
+		return string(b) == m.name
+	}
+	for i := range b {
+		if lower(b[i]) != lower(m.name[i]) {
+			return false
+		}
+	}
+	return true
+}
+
+// lower folds ASCII letters. Names are compared without regard to case this
+// way only: the hash of the format sees no further.
+func lower(c byte) byte {
+	if 'A' <= c && c <= 'Z' {
+		return c | 0x20
+	}
+	return c
+}
+
+// findScanned answers when the hash table is bad, from an index over all
+// records that is built once.
+func (t *names) findScanned(name string, fold bool) ([]uint32, error) {
+	index, err := t.byHash.get(t.scan)
+	if err != nil {
+		return nil, err
+	}
+	hash := uint64(hashName(name))
+	i, _ := slices.BinarySearch(*index, hash<<32)
+	var offs []uint32
+	for m := newMatcher(t, name, fold); i < len(*index) && (*index)[i]>>32 == hash; i++ {
+		off := uint32((*index)[i])
+		if ok, err := m.match(off); err != nil {
+			return nil, err
+		} else if ok {
+			offs = append(offs, off)
+		}
+	}
+	return offs, nil
+}
+
+// scan reads all records once and returns their hashes and offsets, sorted.
+func (t *names) scan() (*[]uint64, error) {
+	var index []uint64
+	err := t.live(func(off uint32, rec []byte) {
+		if name, ok := nameOf(rec); ok {
+			index = append(index, uint64(hashName(name))<<32|uint64(off))
+		}
+	})
+	if err != nil {
+		return nil, err
+	}
+	slices.Sort(index)
+	return &index, nil
+}

@@ -1,0 +1,62 @@
+package pdb_test
+
+import (
+	"flag"
+	"os"
+	"testing"
+
+	"github.com/symres/symres/pdb"
+)
+
+// provider is how the tests hold the files they open. All of them run once
+// with each.
+type provider struct {
+	name string
+	open func(path string) (*pdb.File, error)
+}
+
+func providers() []provider {
+	return []provider{{"read", pdb.Open}, {"mapped", pdb.OpenMapped}}
+}
+
+// current is the provider of this round.
+var current = providers()[0]
+
+func TestMain(m *testing.M) {
+	flag.Parse()
+	code := m.Run()
+	if code == 0 && !runsOnce() {
+		current = providers()[1]
+		code = m.Run()
+	}
+	os.Exit(code)
+}
+
+// runsOnce reports whether the run is about a single round.
+func runsOnce() bool {
+	for _, name := range []string{"test.fuzz", "test.bench", "test.list", "test.fuzzworker"} {
+		if f := flag.Lookup(name); f != nil && f.Value.String() != f.DefValue {
+			return true
+		}
+	}
+	return false
+}
+
+// openBytes opens a PDB in memory with the provider of this round. A large
+// image is mostly a hole that only reading copes with.
+func openBytes(m *msfImage) (*pdb.File, error) {
+	if current.name == "mapped" && m.Size() < 64<<20 {
+		return pdb.NewMemory(m.Bytes())
+	}
+	return pdb.New(m, m.Size())
+}
+
+func open(t testing.TB, path string) *pdb.File {
+	t.Helper()
+	f, err := current.open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { f.Close() })
+	return f
+}

@@ -1,0 +1,161 @@
+package pdb
+
+import "iter"
+
+// scopeWalk walks the records of a module and keeps track of the scopes they
+// open. It belongs to one goroutine.
+type scopeWalk struct {
+	recordWalk
+	ms   *modStream
+	open []scope
+}
+
+// scope is a record whose end has not come yet.
+type scope struct {
+	kind Kind
+	at   uint32 // where the record lies
+}
+
+func (ms *modStream) scopes() scopeWalk { return scopeWalk{recordWalk: ms.symbols.records(), ms: ms} }
+
+// step moves to the next record. The scope it opens or closes counts from the
+// record behind it.
+func (w *scopeWalk) step() bool {
+	if w.rec != nil {
+		w.track()
+	}
+	return w.recordWalk.step()
+}
+
+// track enters or leaves the scope of the current record. Ends without a
+// beginning are passed over: some tools leave them behind.
+func (w *scopeWalk) track() {
+	switch k := w.kind(); {
+	case k.opens():
+		w.open = append(w.open, scope{kind: k, at: w.off})
+	case k.closes() && len(w.open) > 0:
+		w.open = w.open[:len(w.open)-1]
+	}
+}
+
+// proc returns where the record of the innermost open procedure lies.
+func (w *scopeWalk) proc() (at uint32, ok bool) {
+	for i := len(w.open) - 1; i >= 0; i-- {
+		if w.open[i].kind.IsProc() {
+			return w.open[i].at, true
+		}
+	}
+	return 0, false
+}
+
+const endField = 8 // of a record that opens a scope: offset of its end record
+
+// skipBody goes on behind the end of the scope the current record opens, when
+// the record says rightly where that is. It need not: the walk then just takes
+// one record after the other.
+func (w *recordWalk) skipBody() error {
+	if len(w.rec) < endField+4 || !w.kind().opens() {
+		return nil
+	}
+	end := u32(w.rec, endField)
+	if end < w.next || end%4 != 0 || end >= w.end || recordHead > w.end-end {
+		return nil
+	}
+	rec, err := w.w.span(end, recordHead)
+	if err != nil {
+		return err
+	}
+	n := uint32(u16(rec, 0)) + lenField
+	if n < recordHead || !Kind(u16(rec, 2)).closes() || n > w.end-end {
+		return nil
+	}
+	w.rec, w.next = nil, end+n // nothing was opened for it
+	return nil
+}
+
+// ModuleSymbols enumerates the symbols of one module in the order of their
+// records, as far as they have an address or are known by name outside a
+// function: procedures, thunks, trampolines, cold parts, blocks, labels,
+// variables, constants, types by name, and of the linker's module sections
+// and COFF groups. InFunction marks those that belong to a function.
+// Parameters and local variables are not among them. The module is its number
+// in the order of [File.Modules], counted from 1.
+//
+// A damaged record gives an error, satisfying errors.Is(err, [ErrFormat]) and
+// saying where, in its place; an error of reading ends the sequence.
+func (f *File) ModuleSymbols(module int) iter.Seq2[Symbol, error] {
+	return f.sequence(func(yield func(Symbol, error) bool) error {
+		sec, err := f.placer()
+		if err != nil {
+			return err
+		}
+		_, err = f.walkModule(module-1, func(w *scopeWalk, sym *Symbol) (bool, error) {
+			ok, err := f.symbolHere(w, sec, sym)
+			_, sym.InFunction = w.proc()
+			return ok, err
+		}, yield)
+		return err
+	})
+}
+
+// walkModule yields what pick takes from the records of module i, counted from
+// 0. Damage is yielded too; what it returns is an error of reading, and
+// whether to go on.
+func (f *File) walkModule(i int, pick func(*scopeWalk, *Symbol) (bool, error), yield func(Symbol, error) bool) (bool, error) {
+	ms, err := f.openModule(i)
+	if fatal(err) || err == nil && ms.s == nil {
+		return true, err
+	}
+	if err != nil {
+		return yield(Symbol{}, err), nil
+	}
+	w := ms.scopes()
+	var sym Symbol
+	for w.step() {
+		ok, err := pick(&w, &sym)
+		if fatal(err) {
+			return false, err
+		}
+		if !ok && err == nil {
+			continue
+		}
+		if err := f.check(); err != nil {
+			return false, err
+		}
+		if !yield(sym, err) {
+			return false, nil
+		}
+	}
+	if ms.bad != nil && !fatal(w.err) {
+		w.err = ms.bad // records that make no sense follow from it
+	}
+	if fatal(w.err) {
+		return false, w.err
+	}
+	return w.err == nil || yield(Symbol{}, w.err), nil
+}
+
+// symbolHere reads the symbol of the current record; ok is false when it is
+// none.
+func (f *File) symbolHere(w *scopeWalk, sec *sections, sym *Symbol) (ok bool, err error) {
+	if !sym.parse(w.rec) {
+		kind := w.kind()
+		*sym = Symbol{}
+		if _, known := formOf(kind); known {
+			err = damage(w.ms.s.name, int64(w.off), "%v of %d bytes is cut off", kind, len(w.rec))
+		}
+		return false, err
+	}
+	if sym.Kind.isRef() || sym.Kind.IsPublic() {
+		return false, nil
+	}
+	sym.Module = uint16(w.ms.num + 1)
+	sec.placeSymbol(sym)
+	switch sym.Kind {
+	case KindTrampoline:
+		sym.name, err = f.trampolineName(w.rec)
+	case KindSepCode:
+		sym.name, err = f.coldName(w)
+	}
+	return true, err
+}

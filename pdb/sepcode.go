@@ -1,0 +1,52 @@
+package pdb
+
+// piece is a part of a function that the linker put elsewhere (S_SEPCODE).
+type piece struct {
+	place
+	fn    int32  // number of its function, -1 if it has none
+	chunk uint16 // which piece of it, from 1
+}
+
+// pieceAt returns the separated piece at an address. Few modules have any:
+// they are looked for in those whose lines know code no function has.
+func (c *moduleCode) pieceAt(seg uint16, off uint32) (piece, bool, error) {
+	list, err := c.pieces.get(c.findPieces)
+	if err != nil {
+		return piece{}, false, err
+	}
+	for _, p := range *list {
+		if p.seg == seg && p.covers(off) {
+			return p, true, nil
+		}
+	}
+	return piece{}, false, nil
+}
+
+// maxPieces bounds the separated pieces of a module, which are searched one by
+// one.
+const maxPieces = 4096
+
+// findPieces walks all records of the module. A piece names the address of its
+// function; pieces of a function are numbered as they come.
+func (c *moduleCode) findPieces() (*[]piece, error) {
+	var list []piece
+	numbers := map[int32]uint16{}
+	r := c.ms.symbols.records()
+	r.w.ahead = readAhead
+	for r.step() && len(list) < maxPieces {
+		if r.kind() != KindSepCode {
+			continue
+		}
+		at, ok := placeOf(r.rec)
+		if !ok {
+			continue
+		}
+		fn := int32(c.funcAt.exact(makeKey(u16(r.rec, 30), u32(r.rec, 24))))
+		numbers[fn]++
+		list = append(list, piece{place: at, fn: fn, chunk: numbers[fn]})
+	}
+	if fatal(r.err) {
+		return nil, r.err
+	}
+	return &list, nil
+}

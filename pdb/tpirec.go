@@ -1,0 +1,260 @@
+package pdb
+
+import (
+	"cmp"
+	"errors"
+	"slices"
+)
+
+const (
+	typeHead = 4 // u16 length of what follows the field, u16 leaf
+	// typeStep is how far apart the entries of an index of records are;
+	// Microsoft's writer starts a new entry after as many bytes.
+	typeStep = 8 << 10
+	// maxTypeStep is how far apart they can be when the last record is large.
+	// An index with a wider gap would make a lookup walk too far.
+	maxTypeStep = typeStep + maxRecord
+)
+
+// typeEntry says where the record of a type lies: off counts from the first
+// record.
+type typeEntry struct{ ti, off uint32 }
+
+// typeIndex finds records: every few KiB the place of one, in ascending order.
+// It is immutable.
+type typeIndex struct {
+	at  []typeEntry
+	bad error // why the records behind the last entry cannot be reached
+}
+
+// record returns the whole record of a type: u16 length, u16 leaf, data. It
+// is a view of the file, or a copy where the file has a break.
+func (t *typeTable) record(ti uint32) ([]byte, error) {
+	if ti < t.begin || ti >= t.end {
+		return nil, t.bad(ti, "not in %#x..%#x", t.begin, t.end)
+	}
+	if off, ok, err := t.place(ti); ok || err != nil {
+		if err != nil {
+			return nil, err
+		}
+		return t.recordAt(off)
+	}
+	index, err := t.index.get(t.readIndex)
+	if err != nil {
+		return nil, err
+	}
+	rec, err := t.seek(index, ti)
+	if err == nil || fatal(err) {
+		return rec, err
+	}
+	// The index of the file leads astray: walk all records, once.
+	if index, err = t.walked.get(t.walk); err != nil {
+		return nil, err
+	}
+	return t.seek(index, ti)
+}
+
+// seek walks from the entry at or below ti.
+func (t *typeTable) seek(index *typeIndex, ti uint32) ([]byte, error) {
+	i := index.find(ti)
+	if i < 0 {
+		return nil, cmp.Or(index.bad, t.bad(ti, "has no record"))
+	}
+	w := t.records(index.at[i])
+	w.w.ahead = typeStep
+	return t.walkTo(ti, index, w)
+}
+
+// find returns the number of the entry at or below ti, -1 if there is none.
+func (x *typeIndex) find(ti uint32) int {
+	i, found := slices.BinarySearchFunc(x.at, ti, func(e typeEntry, ti uint32) int { return cmp.Compare(e.ti, ti) })
+	if !found {
+		i--
+	}
+	return i
+}
+
+func (t *typeTable) walkTo(ti uint32, index *typeIndex, w typeWalk) ([]byte, error) {
+	for w.step() {
+		if w.ti == ti {
+			return w.rec, nil
+		}
+	}
+	return nil, cmp.Or(w.err, index.bad, t.bad(ti, "has no record"))
+}
+
+// peek is record for a question that looks at many records far apart, each
+// once: it reads what lies between two entries of the index into buf, where
+// the record stays until the next peek, and leaves no frames behind.
+func (t *typeTable) peek(ti uint32, buf *[]byte) ([]byte, error) {
+	index, err := t.index.get(t.readIndex)
+	if err != nil {
+		return nil, err
+	}
+	i := index.find(ti)
+	if i < 0 || ti >= t.end {
+		return nil, cmp.Or(index.bad, t.bad(ti, "has no record"))
+	}
+	w := t.records(index.at[i])
+	end := t.stop
+	if i+1 < len(index.at) {
+		end = t.recs + index.at[i+1].off
+	}
+	off := t.recs + index.at[i].off
+	n := min(end-off, maxTypeStep)
+	*buf = slices.Grow((*buf)[:0], int(n))[:n]
+	if err := t.s.read(*buf, off); err != nil {
+		return nil, err
+	}
+	w.w.off, w.w.buf = off, *buf
+	rec, err := t.walkTo(ti, index, w)
+	if err != nil && !fatal(err) {
+		return t.record(ti) // which knows what to do about a bad index
+	}
+	return rec, err
+}
+
+// readIndex reads the index of the file, or walks all records when it has
+// none that can be used.
+func (t *typeTable) readIndex() (*typeIndex, error) {
+	index, err := t.fileIndex()
+	if err != nil && !fatal(err) {
+		return t.walked.get(t.walk)
+	}
+	return index, err
+}
+
+// fileIndex reads the index in the hash stream and checks that lookups in it
+// end: ascending, without wide gaps.
+func (t *typeTable) fileIndex() (*typeIndex, error) {
+	if t.begin == t.end {
+		return new(typeIndex), nil
+	}
+	s, err := t.hashStream()
+	if err != nil {
+		return nil, err
+	}
+	if !t.pairs.in(s) || t.pairs.size%8 != 0 {
+		return nil, damage(s.name, int64(t.pairs.off), "index of %d bytes in %d", t.pairs.size, s.size)
+	}
+	b, err := s.bytes(t.pairs.off, t.pairs.size)
+	if err != nil {
+		return nil, err
+	}
+	index := &typeIndex{at: make([]typeEntry, 0, len(b)/8)}
+	last := typeEntry{ti: t.begin}
+	for i := 0; i < len(b); i += 8 {
+		e := typeEntry{ti: u32(b, i), off: u32(b, i+4)}
+		if t.version <= tpiV41 {
+			e.ti &= 0xFFFF // the rest is padding
+		}
+		if !t.follows(last, e, i == 0) {
+			return nil, damage(s.name, int64(t.pairs.off)+int64(i), "index entry %#x at %#x after %#x at %#x", e.ti, e.off, last.ti, last.off)
+		}
+		index.at = append(index.at, e)
+		last = e
+	}
+	if !t.follows(last, typeEntry{ti: t.end, off: t.stop - t.recs}, len(b) == 0) {
+		return nil, damage(s.name, int64(t.pairs.off), "index ends with %#x at %#x", last.ti, last.off)
+	}
+	return index, nil
+}
+
+// follows reports whether e can come after last in an index.
+func (t *typeTable) follows(last, e typeEntry, first bool) bool {
+	if first {
+		return e == last
+	}
+	return e.ti > last.ti && e.ti <= t.end && e.off > last.off && e.off-last.off <= maxTypeStep && e.off <= t.stop-t.recs
+}
+
+// hashStream opens the stream beside the records.
+func (t *typeTable) hashStream() (*stream, error) {
+	if t.s == nil {
+		return nil, errNoTypes
+	}
+	return t.s.m.stream(t.hashNum, "hash of "+t.s.name)
+}
+
+var errNoTypes error = &FormatError{Section: "types", Err: errors.New("no such stream")}
+
+// walk makes an index from the records themselves.
+func (t *typeTable) walk() (*typeIndex, error) {
+	index := new(typeIndex)
+	w := t.records(typeEntry{ti: t.begin})
+	for last := uint32(0); w.step(); {
+		if off := w.off - t.recs; len(index.at) == 0 || off-last >= typeStep {
+			index.at = append(index.at, typeEntry{ti: w.ti, off: off})
+			last = off
+		}
+	}
+	if fatal(w.err) {
+		return nil, w.err
+	}
+	index.bad = w.err
+	return index, nil
+}
+
+// typeWalk walks type records. It belongs to one goroutine.
+//
+//	for w := t.records(from); w.step(); {
+//		use w.ti, w.off, w.rec
+//	}
+//	if w.err != nil ...
+type typeWalk struct {
+	t    *typeTable
+	w    walker
+	ti   uint32
+	off  uint32 // of the record in the stream
+	next typeEntry
+	rec  []byte
+	err  error // why the walk ended early
+}
+
+// records starts a walk at an entry of an index.
+func (t *typeTable) records(from typeEntry) typeWalk {
+	return typeWalk{t: t, w: walker{s: t.s}, next: from}
+}
+
+// step moves to the next record. It reports false after the last one and
+// after damage, which is in err.
+func (w *typeWalk) step() bool {
+	off := w.t.recs + w.next.off
+	if d := off - w.w.off; w.next.ti < w.t.end && off >= w.w.off && uint64(d)+typeHead <= uint64(len(w.w.buf)) {
+		b := w.w.buf[d:]
+		n := uint32(u16(b, 0)) + lenField
+		if n >= typeHead && n <= uint32(len(b)) && off <= w.t.stop && n <= w.t.stop-off {
+			w.rec, w.ti, w.off = b[:n:n], w.next.ti, off
+			w.next = typeEntry{ti: w.ti + 1, off: w.next.off + n}
+			return true
+		}
+	}
+	return w.stepSlow()
+}
+
+// stepSlow is step across the end of a run and over damage.
+func (w *typeWalk) stepSlow() bool {
+	t := w.t
+	if w.err != nil || w.next.ti >= t.end {
+		return false
+	}
+	off := t.recs + w.next.off
+	n := uint32(typeHead)
+	if off <= t.stop && n <= t.stop-off {
+		var head []byte
+		if head, w.err = w.w.span(off, typeHead); w.err != nil {
+			return false
+		}
+		n = uint32(u16(head, 0)) + lenField
+	}
+	if n < typeHead || off > t.stop || n > t.stop-off {
+		w.err = cmp.Or(t.short, damage(t.s.name, int64(off), "type record %#x of %d bytes before %#x", w.next.ti, n, t.stop))
+		return false
+	}
+	if w.rec, w.err = w.w.span(off, n); w.err != nil {
+		return false
+	}
+	w.ti, w.off = w.next.ti, off
+	w.next = typeEntry{ti: w.ti + 1, off: w.next.off + n}
+	return true
+}

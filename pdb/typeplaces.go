@@ -1,0 +1,59 @@
+package pdb
+
+const (
+	// How many records a walk over all takes in the time of a lookup, about: a
+	// lookup walks through half of 8 KiB, which it has to read first where
+	// views cost something.
+	recordsPerLookup = 100
+	recordsPerRead   = 1000
+	// firstRead is how much of a record is read at first: most are shorter.
+	firstRead = 192
+)
+
+// typePlaces is where each record of a stream lies, by its number. What could
+// not be reached has none, which is 0.
+type typePlaces []uint32
+
+// place returns where a record lies when so many were asked for that one walk
+// over all of them has cost less; ok is false before, and for records that
+// have no place.
+func (t *typeTable) place(ti uint32) (off uint32, ok bool, err error) {
+	p := t.places.done.Load()
+	if p == nil {
+		per := uint32(recordsPerLookup)
+		if t.s.m.copies {
+			per = recordsPerRead
+		}
+		if t.asked.Add(1) <= 64+(t.end-t.begin)/per {
+			return 0, false, nil
+		}
+		if p, err = t.places.get(t.findPlaces); err != nil {
+			return 0, false, err
+		}
+	}
+	if i := ti - t.begin; i < uint32(len(*p)) {
+		off = (*p)[i]
+	}
+	return off, off != 0, nil
+}
+
+func (t *typeTable) findPlaces() (*typePlaces, error) {
+	// A record has 4 bytes at least, whatever the header says about their number.
+	list := make(typePlaces, 0, min(t.end-t.begin, (t.stop-t.recs)/typeHead))
+	t.s.load()
+	w := t.records(typeEntry{ti: t.begin})
+	w.w.ahead = readAhead
+	for w.step() {
+		list = append(list, w.off)
+	}
+	if fatal(w.err) {
+		return nil, w.err
+	}
+	return &list, nil
+}
+
+// recordAt returns the record that lies at off.
+func (t *typeTable) recordAt(off uint32) ([]byte, error) {
+	w := walker{s: t.s, ahead: firstRead}
+	return w.record(off)
+}
