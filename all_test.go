@@ -41,7 +41,7 @@ var reserved = map[string][]string{
 	"net/http":                  {"sympath/http"},
 	"github.com/saferwall/pe":   {"internal/pedisk"},
 	"golang.org/x/exp/mmap":     {"internal/fsx", "memsource"},
-	"golang.org/x/sys":          {"internal/fsx"},
+	"golang.org/x/sys":          {"internal/flock", "internal/fsx"},
 	"github.com/spf13/cobra":    {"internal/cli"},
 	"golang.org/x/term":         {"internal/cli"},
 	"github.com/go-delve/delve": {},
