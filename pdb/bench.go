@@ -95,8 +95,13 @@ func printAll(part func(i, n int) iter.Seq2[pdb.Symbol, error]) error {
 	next := make(chan int)
 	for range workers {
 		go func() {
-			for i := range next {
-				b, err := appendAll((<-free)[:0], part(i, parts))
+			for { // memory first: the part to be printed next must have some
+				b := <-free
+				i, ok := <-next
+				if !ok {
+					return
+				}
+				b, err := appendAll(b[:0], part(i, parts))
 				done[i] <- text{b, err}
 			}
 		}()
