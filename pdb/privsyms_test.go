@@ -6,6 +6,7 @@ import (
 	"iter"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/symres/symres/pdb"
@@ -289,6 +290,33 @@ func TestThunks(t *testing.T) {
 					t.Errorf("stripped %v: %#x is %q, want %q", stripped, rva, name, want)
 				}
 			}
+		}
+	}
+}
+
+// TestParts: the parts of a list one after the other are the list.
+func TestParts(t *testing.T) {
+	p := privatePDB()
+	for i := range 100 {
+		p.pubs = append(p.pubs, testPublic{name: fmt.Sprint("_many", i), seg: 1, off: 0x500 + uint32(i)})
+	}
+	f := openImage(t, p.write())
+	for what, list := range map[string]struct {
+		whole iter.Seq2[pdb.Symbol, error]
+		part  func(i, n int) iter.Seq2[pdb.Symbol, error]
+	}{"Publics": {f.Publics(), f.PublicsPart}, "Procs": {f.Procs(), f.ProcsPart}} {
+		want := lines(list.whole)
+		for _, n := range []int{1, 2, 3, 7, 1000} {
+			got := make([][]string, n)
+			var wg sync.WaitGroup
+			for i := range n {
+				wg.Go(func() { got[i] = lines(list.part(i, n)) })
+			}
+			wg.Wait()
+			wantLines(t, fmt.Sprint(what, " in ", n, " parts"), slices.Concat(got...), want...)
+		}
+		if got := lines(list.part(3, 3)); len(got) != 0 {
+			t.Errorf("%s: part 3 of 3 has %q", what, got)
 		}
 	}
 }
