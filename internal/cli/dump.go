@@ -23,6 +23,7 @@ func faces() []face {
 		{"publics", "the public symbols", (*dump).publics},
 		{"procs", "the functions of all modules", (*dump).procs},
 		{"globals", "variables, constants, names of types and references to functions", (*dump).globals},
+		{"lines", "the lines of all modules, without inlined code", (*dump).lines},
 		{"types", "the types, by their indices", (*dump).types},
 		{"modules", "the object files, by their numbers", (*dump).modules},
 	}
@@ -30,12 +31,13 @@ func faces() []face {
 
 func (a *app) dumpCommand() *cobra.Command {
 	cmd := &cobra.Command{
-		Use:   "dump FILE --publics|--procs|--globals|--types|--modules",
+		Use:   "dump FILE --publics|--procs|--globals|--lines|--types|--modules",
 		Short: "print the records of one PDB as they stand",
 		Long: "dump prints the records of a PDB in the order of the file: nothing is merged or undecorated.\n" +
 			"Offsets, RVAs and sizes are hex. A symbol whose segment is no section of the image has no RVA.\n\n" +
 			"  --publics  segment:offset, RVA, flags, name\n" +
 			"  --procs    segment:offset, RVA, size, kind of record, name; --globals likewise\n" +
+			"  --lines    segment:offset, RVA, size, file(line) or file(line,column)\n" +
 			"  --types    type index, kind of record, size, type\n" +
 			"  --modules  number, stream, name, the library it was taken from",
 		Example: "  symres dump null.pdb --publics --json",
@@ -54,7 +56,7 @@ func (a *app) dumpCommand() *cobra.Command {
 				return a.dump(cmd.Context(), args[0], f)
 			}
 		}
-		return usage(errors.New("dump: say what to print: --publics, --procs, --globals, --types or --modules"))
+		return usage(errors.New("dump: say what to print: --publics, --procs, --globals, --lines, --types or --modules"))
 	}
 	return cmd
 }

@@ -9,7 +9,7 @@ import (
 func (d *dump) publics() error {
 	return dumpAll(d, d.pdb.Publics(), func(s pdb.Symbol) {
 		if !d.console.json {
-			d.place(s)
+			d.text = d.place(s.Segment, s.Offset, s.RVA, s.HasRVA)
 			d.text = append(appendHex(d.text, uint64(s.Flags), 1), ' ', ' ')
 			d.text = append(d.text, s.NameBytes()...)
 			d.write()
@@ -33,7 +33,7 @@ func (d *dump) symbol(s pdb.Symbol) {
 		return
 	}
 	if hasPlace(s.Kind) {
-		d.place(s)
+		d.text = d.place(s.Segment, s.Offset, s.RVA, s.HasRVA)
 		d.text = appendHex(d.text, uint64(s.Size), 1)
 	} else {
 		d.text = append(d.text[:0], "                         -"...)
@@ -54,15 +54,15 @@ func (d *dump) symbol(s pdb.Symbol) {
 }
 
 // place begins a line of text with segment:offset and RVA.
-func (d *dump) place(s pdb.Symbol) {
-	b := append(appendHex(d.text[:0], uint64(s.Segment), 4), ':')
-	b = append(appendHex(b, uint64(s.Offset), 8), ' ', ' ')
-	if s.HasRVA {
-		b = appendHex(b, uint64(s.RVA), 8)
+func (d *dump) place(segment uint16, offset, rva uint32, hasRVA bool) []byte {
+	b := append(appendHex(d.text[:0], uint64(segment), 4), ':')
+	b = append(appendHex(b, uint64(offset), 8), ' ', ' ')
+	if hasRVA {
+		b = appendHex(b, uint64(rva), 8)
 	} else {
 		b = append(b, "        "...)
 	}
-	d.text = append(b, ' ', ' ')
+	return append(b, ' ', ' ')
 }
 
 // symbolObject prints a symbol as JSON.

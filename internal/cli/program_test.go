@@ -44,7 +44,7 @@ func TestInterrupted(t *testing.T) {
 	pdb := filepath.Join(dir, "symbols", "fs_rec.pdb")
 	for _, args := range [][]string{
 		{"lookup", "--demo", "*"}, {"nearest", "--demo", "fe0c8310"}, {"nearest", "--demo"}, {"modules", "--demo", "-v"},
-		{"reload", "--demo"}, {"dump", pdb, "--publics"}, {"vpn", "-", "--machine", "x64"},
+		{"reload", "--demo"}, {"dump", pdb, "--publics"}, {"dump", pdb, "--lines"}, {"check", pdb}, {"vpn", "-", "--machine", "x64"},
 	} {
 		t.Run(strings.Join(args[:2], " "), func(t *testing.T) {
 			t.Parallel()
