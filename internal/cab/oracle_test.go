@@ -85,7 +85,7 @@ func TestLZXAgainstCabextract(t *testing.T) {
 
 func rounds(t *testing.T) int {
 	if testing.Short() {
-		return 12
+		return 15
 	}
-	return 150
+	return 90
 }
