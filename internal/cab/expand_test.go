@@ -137,7 +137,7 @@ func TestZipMethods(t *testing.T) {
 func TestSniff(t *testing.T) {
 	for first, want := range map[string]cab.Format{
 		"":                                  cab.Unknown,
-		"MSCF":                              cab.Unknown,
+		"MSC":                               cab.Unknown,
 		"MSCF\x00\x00\x00\x00":              cab.MSCF,
 		"PK\x03\x04":                        cab.Zip,
 		"PK\x05\x06\x00\x00\x00\x00":        cab.Unknown,
