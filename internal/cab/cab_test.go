@@ -212,7 +212,7 @@ func TestCorruptBlocks(t *testing.T) {
 // TestShortBlocks cuts the last data block of a folder, and nothing else, at
 // every length.
 func TestShortBlocks(t *testing.T) {
-	data := sample(rand.New(rand.NewPCG(2, 2)), 33_500)
+	data := sample(rand.New(rand.NewPCG(2, 2)), 33_100)
 	for name, m := range map[string]cabbuild.Method{
 		"stored": cabbuild.Stored{},
 		"mszip":  cabbuild.MSZIP{},

@@ -48,7 +48,7 @@ func Sniff(first []byte) Format {
 		magic  string
 		format Format
 	}{
-		{"MSCF\x00\x00\x00\x00", MSCF},
+		{"MSCF", MSCF},
 		{"PK\x03\x04", Zip},
 		{"\x1f\x8b\x08", Gzip},
 		{"SZDD\x88\xf0\x27\x33", SZDD},

@@ -18,7 +18,7 @@ import (
 
 // smallCabinets are cabinets short enough to damage in every possible place.
 func smallCabinets(t *testing.T) map[string][]byte {
-	data := sample(rand.New(rand.NewPCG(11, 11)), 700)
+	data := sample(rand.New(rand.NewPCG(11, 11)), 400)
 	all := map[string][]byte{}
 	for name, m := range everyMethod() {
 		all[name] = single(t, m, data)
@@ -112,7 +112,7 @@ func flipEveryBit(t *testing.T, good []byte) {
 // TestEveryBitFlipUnchecked damages cabinets without checksums: what comes out
 // may be wrong, but is what fits the claims, and cheap.
 func TestEveryBitFlipUnchecked(t *testing.T) {
-	data := sample(rand.New(rand.NewPCG(12, 12)), 700)
+	data := sample(rand.New(rand.NewPCG(12, 12)), 400)
 	for name, m := range everyMethod() {
 		t.Run(name, func(t *testing.T) {
 			b := build(t, cabbuild.Cabinet{NoChecksums: true, Folders: []cabbuild.Folder{{
@@ -152,41 +152,63 @@ func TestHavoc(t *testing.T) {
 	}
 }
 
+// bombSize is what the bombs expand to: more than any ratio may, unless told.
+const bombSize = 17 << 20
+
+// repeated packs zeros without compressing all of them: from the third on all
+// frames of zeros are the same.
+func repeated(t *testing.T, m cabbuild.Method) cabbuild.Method {
+	t.Helper()
+	frames, err := m.Pack(make([]byte, 4*cabbuild.FrameSize))
+	if err != nil || !bytes.Equal(frames[2].Packed, frames[3].Packed) {
+		t.Fatalf("frames of zeros differ, %v", err)
+	}
+	for len(frames) < bombSize/cabbuild.FrameSize {
+		frames = append(frames, frames[2])
+	}
+	return cabbuild.Raw{Code: m.Type(), Frames: frames}
+}
+
 // TestBombs reads containers that expand to far more than they hold.
 func TestBombs(t *testing.T) {
-	zeros := make([]byte, 24<<20)
+	zeros := make([]byte, bombSize)
 	for name, b := range map[string][]byte{
-		"mszip": single(t, cabbuild.MSZIP{}, zeros),
-		"lzx":   single(t, cabbuild.LZX{Window: 21, Blocks: []cabbuild.Block{{Kind: cabbuild.Verbatim, Size: 8 << 20}}}, zeros),
+		"mszip": single(t, repeated(t, cabbuild.MSZIP{}), zeros),
+		"lzx":   single(t, repeated(t, cabbuild.LZX{Window: 21}), zeros),
 		"gzip":  gzipped(t, "", zeros),
 		"zip":   zipped(t, map[string][]byte{"f": zeros}),
 	} {
 		t.Run(name, func(t *testing.T) {
-			if got, err := expand(b, cab.Limits{MaxRatio: -1}); err != nil || len(got) != len(zeros) {
-				t.Errorf("no ratio: %d bytes, %v; want all", len(got), err)
+			if n, err := count(b, cab.Limits{MaxRatio: -1}); err != nil || n != bombSize {
+				t.Errorf("no ratio: %d bytes, %v; want all", n, err)
 			}
-			limited(t, b, cab.Limits{}, "MaxRatio", max(16<<20, 200*int64(len(b))))
-			limited(t, b, cab.Limits{MaxRatio: 1, RatioFrom: 1 << 20}, "MaxRatio", max(1<<20, int64(len(b))))
-			limited(t, b, cab.Limits{MaxSize: 12345}, "MaxSize", 12345)
-			limited(t, b, cab.Limits{MaxRatio: -1, MaxSize: 24<<20 - 1}, "MaxSize", 24<<20-1)
+			stops(t, b, cab.Limits{}, "MaxRatio", 16<<20)
+			stops(t, b, cab.Limits{MaxRatio: 1, RatioFrom: 1 << 20}, "MaxRatio", 1<<20)
+			stops(t, b, cab.Limits{MaxRatio: 90, RatioFrom: 1}, "MaxRatio", 90*int64(len(b)))
+			stops(t, b, cab.Limits{MaxSize: 12345}, "MaxSize", 12345)
+			stops(t, b, cab.Limits{MaxRatio: -1, MaxSize: bombSize - 1}, "MaxSize", bombSize-1)
 		})
 	}
 }
 
-// limited expands b, which must hit the named limit and give no more than it
-// allows. A container that stays below is not a bomb and passes.
-func limited(t *testing.T, b []byte, l cab.Limits, name string, most int64) {
-	t.Helper()
-	got, err := expand(b, l)
-	if most >= 24<<20 {
-		if err != nil {
-			t.Errorf("%+v: %v", l, err)
-		}
-		return
+// count expands b and returns how many bytes came out.
+func count(b []byte, l cab.Limits) (int64, error) {
+	f, err := cab.Expand(bytes.NewReader(b), int64(len(b)), l)
+	if err != nil {
+		return 0, err
 	}
+	defer f.Close()
+	return io.Copy(io.Discard, f)
+}
+
+// stops expands b, which must hit the named limit and give no more than that
+// allows.
+func stops(t *testing.T, b []byte, l cab.Limits, name string, most int64) {
+	t.Helper()
+	n, err := count(b, l)
 	var limit *cab.LimitError
-	if !errors.As(err, &limit) || !errors.Is(err, cab.ErrTooLarge) || limit.Limit != name || limit.Max != most || int64(len(got)) > most {
-		t.Errorf("%+v: %d bytes, %v; want %s at %d", l, len(got), err, name, most)
+	if !errors.As(err, &limit) || !errors.Is(err, cab.ErrTooLarge) || limit.Limit != name || limit.Max != most || n > most {
+		t.Errorf("%+v: %d bytes, %v; want %s at %d", l, n, err, name, most)
 	}
 }
 
@@ -215,26 +237,22 @@ func TestWorkBeforeMember(t *testing.T) {
 
 // TestMemoryFollowsData: a stream costs a window and a frame, not the file.
 func TestMemoryFollowsData(t *testing.T) {
-	data := sample(rand.New(rand.NewPCG(14, 14)), 4<<20)
+	zeros := make([]byte, bombSize)
 	for name, c := range map[string]struct {
 		m    cabbuild.Method
 		size int
 		most uint64
 	}{
-		"stored":      {cabbuild.Stored{}, len(data), 512 << 10},
-		"lzx15":       {cabbuild.LZX{Window: 15}, len(data), 512 << 10},
-		"lzx21":       {cabbuild.LZX{Window: 21}, len(data), 2<<20 + 512<<10},
+		"stored":      {cabbuild.Stored{}, bombSize, 512 << 10},
+		"lzx15":       {repeated(t, cabbuild.LZX{Window: 15}), bombSize, 512 << 10},
+		"lzx21":       {repeated(t, cabbuild.LZX{Window: 21}), bombSize, 2<<20 + 512<<10},
 		"lzx21_small": {cabbuild.LZX{Window: 21}, 40_000, 512 << 10},
 	} {
 		t.Run(name, func(t *testing.T) {
-			b := single(t, c.m, data[:c.size])
+			b := single(t, c.m, zeros[:c.size])
 			var before, after runtime.MemStats
 			runtime.ReadMemStats(&before)
-			f, err := cab.Expand(bytes.NewReader(b), int64(len(b)), cab.Limits{})
-			if err != nil {
-				t.Fatal(err)
-			}
-			n, err := io.Copy(io.Discard, f)
+			n, err := count(b, cab.Limits{MaxRatio: -1})
 			runtime.ReadMemStats(&after)
 			if cost := after.TotalAlloc - before.TotalAlloc; err != nil || n != int64(c.size) || cost > c.most {
 				t.Errorf("%d bytes, %v, %d allocated; want %d, at most %d", n, err, cost, c.size, c.most)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"testing"
 
@@ -39,6 +40,36 @@ func TestCorpus(t *testing.T) {
 				t.Fatal(err)
 			}
 			diff(t, "cabextract", got, theirs)
+		})
+	}
+}
+
+// TestGcab reads what another maker of cabinets writes.
+func TestGcab(t *testing.T) {
+	tool, err := exec.LookPath("gcab")
+	if err != nil {
+		t.Skip("SKIPPED, NOT PASSED: no gcab to make cabinets; apt-get install gcab")
+	}
+	data := sample(rand.New(rand.NewPCG(51, 51)), 300_000)
+	for name, flags := range map[string][]string{"stored": {"-c", "-n"}, "mszip": {"-c", "-n", "-z"}} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			file, packed := filepath.Join(dir, "fs_rec.pdb"), filepath.Join(dir, "fs_rec.pd_")
+			if err := os.WriteFile(file, data, 0o600); err != nil {
+				t.Fatal(err)
+			}
+			if out, err := exec.Command(tool, append(flags, packed, file)...).CombinedOutput(); err != nil {
+				t.Fatalf("%v: %s", err, out)
+			}
+			b, err := os.ReadFile(packed)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got, err := expand(b, cab.Limits{})
+			if err != nil {
+				t.Error(err)
+			}
+			diff(t, "contents", got, data)
 		})
 	}
 }
@@ -85,7 +116,7 @@ func TestLZXAgainstCabextract(t *testing.T) {
 
 func rounds(t *testing.T) int {
 	if testing.Short() {
-		return 12
+		return 15
 	}
-	return 150
+	return 90
 }
