@@ -272,6 +272,9 @@ func (f *File) privatesBelow(sec *sections, want addrKey, pubs []Symbol) ([]Symb
 		return []Symbol{thunk}, err
 	}
 	syms, err := f.hitSymbols(best, sec)
+	if err == nil {
+		syms, err = f.folded(pubs, syms)
+	}
 	if err != nil || len(syms) > 0 && syms[0].Kind.IsCode() && want.off()-syms[0].Offset < syms[0].Size {
 		return syms, err // inside a function there is nothing nearer
 	}

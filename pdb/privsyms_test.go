@@ -246,6 +246,9 @@ func TestNearestPrivate(t *testing.T) {
 			t.Errorf("Nearest(%#x) = %v, want %q", c.rva, got, c.want)
 		}
 		for _, s := range got {
+			if s.InFunction != (s.Name() == "counter") {
+				t.Errorf("%v: in a function: %v", s, s.InFunction)
+			}
 			if s.Size != c.size || s.Inferred != c.inferred || s.RVA+s.Displacement != c.rva {
 				t.Errorf("Nearest(%#x): %+v, want size %#x, inferred %v", c.rva, s, c.size, c.inferred)
 			}
@@ -317,6 +320,29 @@ func TestParts(t *testing.T) {
 		}
 		if got := lines(list.part(3, 3)); len(got) != 0 {
 			t.Errorf("%s: part 3 of 3 has %q", what, got)
+		}
+	}
+}
+
+// TestNearestFolded: of code that was the same in two modules each knows its
+// own name; the publics lead to both.
+func TestNearestFolded(t *testing.T) {
+	p := samplePDB()
+	a, b := newModule(), newModule()
+	alpha := a.leaf(pdb.KindGProc32, "alpha", 1, 0x30, 8)
+	beta := b.leaf(pdb.KindGProc32, "beta", 1, 0x30, 8)
+	p.symbols = [][]byte{a.b, b.b}
+	p.globals = []testGlobal{procRef("alpha", 1, alpha), procRef("beta", 2, beta)}
+	for _, name := range []string{"_alpha", "_beta", "_no_function"} {
+		p.pubs = append(p.pubs, testPublic{name: name, seg: 1, off: 0x30, flags: pdb.PublicFunction})
+	}
+	f := openImage(t, p.write())
+	if got := names(nearest(t, f, 0x1034)); !slices.Equal(got, []string{"alpha", "beta"}) {
+		t.Errorf("folded functions: %q", got)
+	}
+	for _, s := range nearest(t, f, 0x1034) {
+		if s.Displacement != 4 || s.Size != 8 {
+			t.Errorf("%+v", s)
 		}
 	}
 }

@@ -42,7 +42,7 @@ type Symbol struct {
 	Module       uint16 // number of the module in the order of File.Modules, counted from 1; 0: none
 	HasRVA       bool   // false for what has no address and for absolute symbols
 	Inferred     bool   // Size is not in the record but what the symbol can reach at most
-	InFunction   bool   // the record lies in that of a function: a static variable, a block, a label
+	InFunction   bool   // the record lies in that of a function: a static variable, a block, a label. File.ModuleSymbols and File.Nearest fill it in
 	Value        Number // of a constant; the ordinal of an export
 	name         []byte
 }
