@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"github.com/symres/symres/pdb"
 	"github.com/symres/symres/sympath"
@@ -18,11 +19,13 @@ import (
 type module struct {
 	Module                // immutable
 	loading chan struct{} // holds one token: who has it loads
+	asked   atomic.Uint64 // addresses a Resolver was asked about
 
-	mu   sync.Mutex // guards the fields below
-	rep  *Report    // immutable once stored
-	syms *symbols
-	err  error
+	mu     sync.Mutex // guards the fields below
+	rep    *Report    // immutable once stored
+	syms   *symbols
+	err    error
+	closed bool
 }
 
 func newModule(m Module) *module {
@@ -35,23 +38,34 @@ func (m *module) report() *Report {
 	return m.rep
 }
 
+// state returns what a load came to; neither when there was none yet.
 func (m *module) state() (*symbols, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	if m.closed {
+		return nil, ErrClosed
+	}
 	return m.syms, m.err
 }
 
-func (m *module) store(rep *Report, syms *symbols, err error) {
+// store keeps what a load came to. A session closed meanwhile gets nothing.
+func (m *module) store(rep *Report, syms *symbols, err error) (*symbols, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	if m.closed {
+		return nil, errors.Join(ErrClosed, syms.close())
+	}
 	m.rep, m.syms, m.err = rep, syms, err
+	return syms, err
 }
 
+// close does not wait for a load under way, which may be the caller's own
+// iteration: whoever loads finds the module closed and cleans up.
 func (m *module) close() error {
-	syms, _ := m.state()
-	if syms == nil {
-		return nil
-	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	syms := m.syms
+	m.closed, m.syms = true, nil
 	return syms.close()
 }
 
@@ -64,7 +78,12 @@ type symbols struct {
 	proof    Proof
 }
 
-func (s *symbols) close() error { return errors.Join(s.pdb.Close(), s.file.Close()) }
+func (s *symbols) close() error {
+	if s == nil {
+		return nil
+	}
+	return errors.Join(s.pdb.Close(), s.file.Close())
+}
 
 // What to do with a module whose load failed before.
 type retry bool
@@ -78,29 +97,45 @@ const (
 // callers never load one module twice; a caller whose context ends leaves the
 // load to the others.
 func (s *Session) symbols(ctx context.Context, m *module, r retry) (*symbols, error) {
+	if ctx.Err() != nil {
+		return nil, canceled(ctx, m)
+	}
 	select {
 	case m.loading <- struct{}{}:
 		defer func() { <-m.loading }()
 	case <-ctx.Done():
-		return nil, fmt.Errorf("%s: %w", m.Name, context.Cause(ctx))
+		return nil, canceled(ctx, m)
 	}
 	syms, err := m.state()
-	if syms != nil || err != nil && r == keepFailed {
+	if syms != nil || errors.Is(err, ErrClosed) || err != nil && r == keepFailed {
 		return syms, err
 	}
+	return s.loadModule(ctx, m)
+}
+
+func (s *Session) loadModule(ctx context.Context, m *module) (*symbols, error) {
 	l := &loader{session: s, module: &m.Module, report: &Report{Module: m.Module}}
-	syms, err = l.run(ctx)
-	if ctx.Err() != nil && err != nil {
-		return nil, fmt.Errorf("%s: %w", m.Name, context.Cause(ctx))
+	syms, err := l.run(ctx)
+	if err != nil && ctx.Err() != nil {
+		return nil, canceled(ctx, m)
 	}
 	if err != nil {
 		l.report.Status = StatusNoSymbols
 		err = &LoadError{Report: l.report, Err: err}
 	}
-	m.store(l.report, syms, err)
 	s.log.LogAttrs(ctx, slog.LevelInfo, "load", slog.String("module", m.Name),
 		slog.String("status", l.report.Status.String()), slog.String("proof", l.report.Proof.String()))
-	return syms, err
+	return m.store(l.report, syms, err)
+}
+
+// canceled is the error of a call whose context ended. It wraps both what
+// ended it and the cause its owner gave.
+func canceled(ctx context.Context, m *module) error {
+	err := ctx.Err()
+	if cause := context.Cause(ctx); cause != err {
+		err = fmt.Errorf("%w: %w", err, cause)
+	}
+	return fmt.Errorf("%s: %w", m.Name, err)
 }
 
 // loader is one attempt at loading one module. It climbs the identity ladder:
@@ -166,16 +201,16 @@ func (l *loader) viaImage(ctx context.Context) (*symbols, error) {
 	if l.target.timeDateStamp != 0 && l.target.sizeOfImage != 0 {
 		q.ID = sympath.Image(l.target.timeDateStamp, l.target.sizeOfImage)
 	}
-	why := fmt.Errorf("no copy of the image was found: %w", fs.ErrNotExist)
+	why := reason{searched: fmt.Errorf("no copy of the image was found: %w", fs.ErrNotExist)}
 	tried := map[sympath.ID]bool{}
 	for cand, err := range l.find(ctx, q, l.session.cfg.Images, l.session.cfg.Symbols) {
 		if err != nil {
-			why = first(why, err)
+			why.searched = err
 			continue
 		}
 		img, v, err := l.openCopy(ctx, cand)
 		if err != nil {
-			why = err
+			why.found = err
 			l.refuse(cand, err)
 			continue
 		}
@@ -183,23 +218,25 @@ func (l *loader) viaImage(ctx context.Context) (*symbols, error) {
 			continue
 		}
 		tried[img.CodeView.ID()] = true
+		l.report.Image, l.report.Evidence = cand.Location, v.evidence
 		syms, err := l.findPDB(ctx, img.CodeView, v)
 		if err == nil {
-			l.report.Image = cand.Location
 			return syms, nil
 		}
-		why = err
+		why.found = err
 	}
-	return nil, why
+	return nil, why.err()
 }
 
-// first keeps the first real reason: a store's closing "not found" does not
-// replace it.
-func first(why, err error) error {
-	if errors.Is(err, fs.ErrNotExist) && !errors.Is(why, fs.ErrNotExist) {
-		return why
+// reason is why a search came to nothing. What became of a file that was found
+// says more than the closing words of the search.
+type reason struct{ searched, found error }
+
+func (r reason) err() error {
+	if r.found != nil {
+		return r.found
 	}
-	return err
+	return r.searched
 }
 
 // openCopy opens a copy of the image and holds it against the target. The
@@ -230,24 +267,24 @@ func (l *loader) findPDB(ctx context.Context, cv *CodeView, v verdict) (*symbols
 	q := sympath.Query{File: l.pdbName(cv), ID: cv.ID(), ImageExt: extension(l.module.Image)}
 	l.report.PDBID = q.ID
 	var mismatch *sympath.Candidate
-	why := fmt.Errorf("%s %v was not found: %w", q.File, q.ID, fs.ErrNotExist)
+	why := reason{searched: fmt.Errorf("%s %v was not found: %w", q.File, q.ID, fs.ErrNotExist)}
 	for cand, err := range l.find(ctx, q, l.session.cfg.Symbols, l.session.cfg.Images) {
 		if err != nil {
-			why = first(why, err)
+			why.searched = err
 			continue
 		}
 		syms, err := l.openPDB(ctx, cand, cv)
 		if err == nil {
 			return l.use(syms, cand, v), nil
 		}
-		why = err
+		why.found = err
 		l.refuse(cand, err)
 		if errors.Is(err, ErrMismatch) && mismatch == nil {
 			mismatch = &cand
 		}
 	}
 	if mismatch == nil || l.session.cfg.Check != CheckOff {
-		return nil, why
+		return nil, why.err()
 	}
 	v.differs = true
 	return l.trust(ctx, *mismatch, v)

@@ -1,7 +1,6 @@
 package symres
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"fmt"
@@ -10,56 +9,7 @@ import (
 	"strings"
 
 	"github.com/symres/symres/pdb"
-	"github.com/symres/symres/pdb/undname"
 )
-
-// Source says which kind of symbol information a name came from.
-type Source uint8
-
-// The sources.
-const (
-	SourcePublic Source = iota // a public symbol of the PDB
-)
-
-// String returns the word of the JSON contract.
-func (s Source) String() string { return map[Source]string{SourcePublic: "pdb-public"}[s] }
-
-// Kind says what a symbol is.
-type Kind uint8
-
-// The kinds.
-const (
-	KindPublic Kind = iota // a public symbol: code or data, see [Symbol.Code]
-)
-
-// String returns the word of the JSON contract.
-func (k Kind) String() string { return map[Kind]string{KindPublic: "public"}[k] }
-
-// Symbol is one name at one address, with what that claim rests on. It owns
-// its memory and may be kept.
-type Symbol struct {
-	Address  uint64 // the value of an absolute symbol
-	RVA      uint32
-	Absolute bool   // it lies in no section of the image: it has no RVA
-	Module   string // the module's name
-	Name     string // undecorated
-	Raw      string // as the PDB has it
-	Kind     Kind
-	Code     bool   // it names code rather than data
-	Size     uint32 // bytes; 0 is unknown
-	Source   Source
-	Proof    Proof
-	Identity Identity
-}
-
-// Location is the answer to an address.
-type Location struct {
-	Symbol                // the nearest symbol at or below the address
-	Query        uint64   // the address asked for
-	Displacement uint64   // bytes from the symbol's start
-	PastEnd      bool     // the address lies beyond the symbol's known size
-	Aliases      []string // other names at the symbol's address, undecorated
-}
 
 // Lookup yields the symbols that match a WinDbg pattern, `module!name` with
 // wildcards in both, or `name` for every module. A name matches by its
@@ -67,9 +17,20 @@ type Location struct {
 // name or alias. Symbols come by module base, then address, then raw name.
 //
 // A module whose symbols cannot be loaded yields its [*LoadError] and the
-// search goes on. The last error wraps [ErrPattern], [ErrNoModule] when no
+// search goes on; a load that failed is not tried again before [Session.Load]
+// asks for it. The last error wraps [ErrPattern], [ErrNoModule] when no
 // module matched, or [ErrNotFound] when no symbol did.
+//
+// Functions, variables and public symbols are listed as WinDbg lists them: a
+// public symbol yields to a private one at its address.
 func (s *Session) Lookup(ctx context.Context, pattern string) iter.Seq2[Symbol, error] {
+	return s.LookupKinds(ctx, pattern, KindFunction, KindThunk, KindData, KindPublic)
+}
+
+// LookupKinds is [Session.Lookup] for symbols of these kinds alone, constants
+// and types among them. Public symbols that are asked for alone are listed
+// whatever private symbols there are.
+func (s *Session) LookupKinds(ctx context.Context, pattern string, kinds ...Kind) iter.Seq2[Symbol, error] {
 	return func(yield func(Symbol, error) bool) {
 		modules, name, err := s.match(pattern)
 		if err != nil {
@@ -78,7 +39,7 @@ func (s *Session) Lookup(ctx context.Context, pattern string) iter.Seq2[Symbol, 
 		}
 		found := false
 		for _, m := range modules {
-			symbols, err := s.lookupIn(ctx, m, name)
+			symbols, err := s.lookupIn(ctx, m, name, kinds)
 			for _, sym := range symbols {
 				if found = true; !yield(sym, nil) {
 					return
@@ -100,13 +61,16 @@ func (s *Session) Lookup(ctx context.Context, pattern string) iter.Seq2[Symbol, 
 func (s *Session) match(pattern string) ([]*module, *Pattern, error) {
 	modText, nameText, qualified := strings.Cut(pattern, "!")
 	if !qualified {
-		modText, nameText = "*", pattern
+		modText, nameText = "", pattern
+	}
+	if modText == "" {
+		modText = "*"
 	}
 	name, err := ParsePattern(nameText)
 	if err != nil {
 		return nil, nil, err
 	}
-	mod, err := ParsePattern(modText)
+	mod, err := parseModulePattern(modText)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -115,6 +79,15 @@ func (s *Session) match(pattern string) ([]*module, *Pattern, error) {
 		err = fmt.Errorf("%s: %w", modText, ErrNoModule)
 	}
 	return modules, name, err
+}
+
+// parseModulePattern compiles the part before the `!`, where a leading
+// underscore stands for itself.
+func parseModulePattern(text string) (*Pattern, error) {
+	if strings.HasPrefix(text, "_") {
+		text = `\` + text
+	}
+	return ParsePattern(text)
 }
 
 func (s *Session) matching(text string, p *Pattern) ([]*module, error) {
@@ -132,81 +105,91 @@ func (s *Session) matching(text string, p *Pattern) ([]*module, error) {
 	return modules, nil
 }
 
-func (s *Session) lookupIn(ctx context.Context, m *module, p *Pattern) ([]Symbol, error) {
+func (s *Session) lookupIn(ctx context.Context, m *module, p *Pattern, kinds []Kind) ([]Symbol, error) {
 	syms, err := s.symbols(ctx, m, keepFailed)
 	if err != nil {
 		return nil, err
 	}
-	var found []Symbol
-	var name []byte
-	for pub, err := range syms.pdb.Publics() {
-		if err == nil {
-			err = ctx.Err()
-		}
-		if err != nil {
-			return found, fmt.Errorf("%s: %w", m.Name, err)
-		}
-		name = undname.AppendNameOnly(name[:0], pub.NameBytes())
-		if !p.Match(name) && !p.Match(pub.NameBytes()) {
-			continue
-		}
-		if pub.Size, err = syms.pdb.SizeOf(pub); err != nil {
-			return found, fmt.Errorf("%s: %w", m.Name, err)
-		}
-		found = append(found, m.symbol(syms, pub))
+	literals := p.literals()
+	found, err := m.search(ctx, syms, literals, p, kinds)
+	if len(found) == 0 && err == nil && len(literals) > 0 {
+		// A name may be spelled in a way that has not even its identifiers.
+		found, err = m.search(ctx, syms, nil, p, kinds)
 	}
 	slices.SortStableFunc(found, bySymbol)
-	return found, nil
+	return found, err
+}
+
+// search looks at the symbols whose names contain the literals.
+func (m *module) search(ctx context.Context, syms *symbols, literals []string, p *Pattern, kinds []Kind) (found []Symbol, err error) {
+	for _, part := range partsFor(syms.pdb, literals, kinds) {
+		more, failed := m.collect(ctx, syms, part.all, p, part.kinds)
+		found, err = append(found, more...), cmp.Or(err, failed)
+	}
+	return found, err
+}
+
+// part is one walk over the symbols of a PDB, and what it is for.
+type part struct {
+	all   iter.Seq2[pdb.Symbol, error]
+	kinds []Kind
+}
+
+// partsFor returns the walks that find the symbols of these kinds.
+func partsFor(f *pdb.File, literals []string, kinds []Kind) []part {
+	placed := slices.DeleteFunc(slices.Clone(kinds), func(k Kind) bool { return !k.hasAddress() })
+	named := slices.DeleteFunc(slices.Clone(kinds), Kind.hasAddress)
+	var parts []part
+	switch {
+	case len(placed) == 1 && placed[0] == KindPublic:
+		parts = append(parts, part{f.Publics(), placed})
+	case len(placed) > 0 && len(literals) > 0:
+		parts = append(parts, part{f.Matching(literals, nil), placed})
+	case len(placed) > 0:
+		parts = append(parts, part{f.Symbols(), placed})
+	}
+	if len(named) > 0 {
+		parts = append(parts, part{f.Globals(), named})
+	}
+	return parts
+}
+
+func (k Kind) hasAddress() bool { return k != KindConstant && k != KindUDT }
+
+// collect returns what matches, and the first error with what came before it:
+// damage in one part of a PDB does not hide the rest.
+func (m *module) collect(ctx context.Context, syms *symbols, all iter.Seq2[pdb.Symbol, error], p *Pattern, kinds []Kind) (found []Symbol, failed error) {
+	var name []byte
+	for sym, err := range all {
+		if ctx.Err() != nil {
+			return found, canceled(ctx, m)
+		}
+		if err != nil {
+			failed = cmp.Or(failed, fmt.Errorf("%s: %w", m.Name, err))
+			continue
+		}
+		if leftOut(sym) {
+			continue
+		}
+		name = appendName(name[:0], sym)
+		if !slices.Contains(kinds, kindOf(sym.Kind)) || !p.Match(name) && !p.Match(sym.NameBytes()) {
+			continue
+		}
+		if sym.Size == 0 && sym.Kind.IsPublic() {
+			sym.Size, err = syms.pdb.SizeOf(sym)
+			failed = cmp.Or(failed, err)
+		}
+		found = append(found, m.symbol(syms, sym))
+	}
+	return found, failed
+}
+
+// leftOut reports whether a private symbol has no place because the linker had
+// no use for it. Microsoft's debuggers do not list these either.
+func leftOut(sym pdb.Symbol) bool {
+	return (sym.Kind.IsCode() || sym.Kind.IsData()) && !sym.HasRVA && !sym.Kind.IsThreadLocal()
 }
 
 func bySymbol(a, b Symbol) int {
 	return cmp.Or(cmp.Compare(a.Address, b.Address), cmp.Compare(a.Raw, b.Raw))
-}
-
-// symbol makes the answer out of a record.
-func (m *module) symbol(syms *symbols, p pdb.Symbol) Symbol {
-	raw := p.Name()
-	sym := Symbol{
-		Address: uint64(p.Offset), Absolute: !p.HasRVA, Module: m.Name, Name: undname.NameOnly(raw), Raw: raw,
-		Kind: KindPublic, Code: p.Flags&(pdb.PublicCode|pdb.PublicFunction) != 0, Size: p.Size, Source: SourcePublic, Proof: syms.proof, Identity: syms.identity,
-	}
-	if p.HasRVA {
-		sym.RVA, sym.Address = p.RVA, m.Base+uint64(p.RVA)
-	}
-	return sym
-}
-
-// Resolve names an address: the nearest symbol at or below it in the same
-// section, how far it is, and the other names there. The error wraps
-// [ErrNoModule] when no module covers the address, [ErrNoSymbols] when its
-// module has none, and [ErrNotFound] when nothing lies below the address.
-func (s *Session) Resolve(ctx context.Context, addr uint64) (Location, error) {
-	m, err := s.at(addr)
-	if err != nil {
-		return Location{}, err
-	}
-	syms, err := s.symbols(ctx, m, keepFailed)
-	if err != nil {
-		return Location{}, err
-	}
-	near, err := syms.pdb.Nearest(uint32(addr - m.Base))
-	if err != nil {
-		return Location{}, fmt.Errorf("%s: %w", m.Name, err)
-	}
-	if len(near) == 0 {
-		return Location{}, fmt.Errorf("%s in %s: %w", formatAddr(addr), m.Name, ErrNotFound)
-	}
-	return m.location(syms, near, addr), nil
-}
-
-func (m *module) location(syms *symbols, near []pdb.Symbol, addr uint64) Location {
-	loc := Location{Symbol: m.symbol(syms, near[0]), Query: addr}
-	loc.Displacement = addr - loc.Address
-	loc.PastEnd = loc.Size != 0 && loc.Displacement >= uint64(loc.Size)
-	for _, other := range near[1:] {
-		if !bytes.Equal(other.NameBytes(), near[0].NameBytes()) {
-			loc.Aliases = append(loc.Aliases, undname.NameOnly(other.Name()))
-		}
-	}
-	return loc
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/symres/symres/internal/wtext"
 	"github.com/symres/symres/nt"
 	"github.com/symres/symres/vadmath"
 )
@@ -42,29 +43,21 @@ func ModuleName(image string) string {
 	if i := strings.LastIndexByte(name, '.'); i > 0 {
 		name = name[:i]
 	}
-	switch lower := strings.ToLower(name); {
-	case isKernel(lower):
-		return "nt"
-	case lower == "hal" || strings.HasPrefix(lower, "hal") && isHAL(lower[3:]):
-		return "hal"
+	if alias := alias(name); alias != "" {
+		return alias
 	}
 	return strings.Map(identifierRune, name)
 }
 
-func isKernel(stem string) bool {
-	switch stem {
+// alias returns nt or hal for the stem of any of their file names, else "".
+func alias(stem string) string {
+	switch strings.ToLower(stem) {
 	case "ntoskrnl", "ntkrnlmp", "ntkrnlpa", "ntkrpamp":
-		return true
+		return "nt"
+	case "hal", "halacpi", "halaacpi", "halmacpi", "halapic", "halmps", "halsp":
+		return "hal"
 	}
-	return false
-}
-
-func isHAL(suffix string) bool {
-	switch suffix {
-	case "acpi", "aacpi", "macpi", "apic", "mps", "sp":
-		return true
-	}
-	return false
+	return ""
 }
 
 func identifierRune(r rune) rune {
@@ -95,7 +88,7 @@ func (m *Module) calls(name string) bool {
 	image := baseName(m.Image)
 	stem := strings.TrimSuffix(image, "."+extension(image))
 	return strings.EqualFold(name, m.Name) || strings.EqualFold(name, image) ||
-		strings.EqualFold(name, stem) || m.Name == "nt" && isKernel(strings.ToLower(name))
+		strings.EqualFold(name, stem) || m.Name != "" && m.Name == alias(name)
 }
 
 // contains reports whether addr lies in the module.
@@ -110,7 +103,7 @@ func (m *Module) validate() error {
 		m.Name = "module_" + strings.ReplaceAll(formatAddr(m.Base), "`", "")
 	}
 	if m.Size == 0 || m.Size > maxImage || m.Size-1 > ^m.Base {
-		return fmt.Errorf("module %s at %s: size %#x is out of range", m.Name, formatAddr(m.Base), m.Size)
+		return fmt.Errorf("module %s at %s: size %#x is out of range", wtext.Printable(m.Name), formatAddr(m.Base), m.Size)
 	}
 	return nil
 }

@@ -3,11 +3,14 @@ package symres
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
+	"unicode/utf8"
 )
 
-// maxPattern bounds a pattern in bytes; symbol names are at most 64 KiB.
-const maxPattern = 64 << 10
+// maxPattern bounds a pattern in bytes. Matching takes time in proportion to
+// the pattern and to the name.
+const maxPattern = 4 << 10
 
 // Pattern is a WinDbg symbol pattern: `*` any text, `?` one character, `[a-c]`
 // one of a class, `#` and `+` zero or more and one or more of what precedes,
@@ -27,6 +30,9 @@ type Pattern struct {
 func ParsePattern(text string) (*Pattern, error) {
 	if len(text) > maxPattern {
 		return nil, fmt.Errorf("%w: %d bytes, at most %d", ErrPattern, len(text), maxPattern)
+	}
+	if !utf8.ValidString(text) {
+		return nil, fmt.Errorf("%w %q: not valid UTF-8", ErrPattern, text)
 	}
 	expr, err := translate(text)
 	if err != nil {
@@ -109,4 +115,65 @@ func class(rest string) (string, int, error) {
 	}
 	members := strings.NewReplacer(`\`, `\\`, `^`, `\^`, `[`, `\[`).Replace(rest[1:end])
 	return "[" + members + "]", end + 1, nil
+}
+
+// minLiteral is the length from which a piece of a pattern is worth a search.
+const minLiteral = 3
+
+// literals returns identifiers that every name the pattern matches has in its
+// raw form too: the pieces between wildcards, without the words that only the
+// undecorated form of a C++ name has. Their case does not count. There may be
+// none.
+func (p *Pattern) literals() []string {
+	var list []string
+	for _, piece := range pieces(p.text) {
+		for _, id := range strings.FieldsFunc(piece, notIdentifier) {
+			id = strings.TrimLeft(id, "_") // of any number; C names lose one
+			if len(id) >= minLiteral && !spelledOut(id) && !slices.Contains(list, id) {
+				list = append(list, id)
+			}
+		}
+	}
+	return list
+}
+
+// pieces splits a pattern at its wildcards. A character that # or + repeats is
+// part of no piece, and neither is one a backslash is in front of.
+func pieces(text string) []string {
+	var list []string
+	start := 0
+	for i := 0; i < len(text); i++ {
+		switch text[i] {
+		case '#', '+':
+			list = append(list, text[start:max(start, i-1)])
+		case '*', '?':
+			list = append(list, text[start:i])
+		case '[':
+			list = append(list, text[start:i])
+			i += max(0, strings.IndexByte(text[i:], ']'))
+		case '\\':
+			list = append(list, text[start:i])
+			i++
+		default:
+			continue
+		}
+		start = i + 1
+	}
+	return append(list, text[min(start, len(text)):])
+}
+
+func notIdentifier(r rune) bool {
+	return r >= 0x80 || !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || r == '_')
+}
+
+// spelledOut reports whether id may be a word of an undecorated name that its
+// raw form encodes in another way, or a part of one.
+func spelledOut(id string) bool {
+	const words = " operator new delete string vftable vbtable vcall vbase RTTI Type Descriptor Base Class Array Hierarchy " +
+		"Complete Object Locator local static thread guard dynamic initializer atexit destructor for constructor closure " +
+		"vector iterator copy default scalar deleting typeof anonymous namespace unsigned signed char short int long int64 int128 " +
+		"int32 int16 int8 bool float double void wchar_t char8_t char16_t char32_t nullptr_t class struct union enum const volatile " +
+		"cdecl stdcall fastcall thiscall vectorcall ptr64 restrict noexcept auto decltype virtual displacement map udt returning " +
+		"managed omni callsig placement throw co_await private protected public adjustor vtordisp extern ILT "
+	return strings.Contains(strings.ToLower(words), strings.ToLower(id)) || strings.TrimLeft(id, "0123456789") == ""
 }

@@ -3,6 +3,7 @@ package symres
 import (
 	"fmt"
 
+	"github.com/symres/symres/internal/wtext"
 	"github.com/symres/symres/sympath"
 )
 
@@ -32,8 +33,8 @@ type Report struct {
 	Header    *Image            // what of the image header is in memory; nil before the first load
 	HeaderErr error             // why the header could not be read; wraps a *memsource.Fault
 	Attempts  []sympath.Attempt // every place tried, in order
-	Image     string            // location of the image copy used, if any
-	Evidence  []Evidence        // the copy held against the target
+	Image     string            // location of the image copy accepted, if any; its PDB may be missing
+	Evidence  []Evidence        // that copy held against the target
 	PDB       string            // location of the PDB used, if any
 	PDBID     sympath.ID        // the identity the PDB was looked up by
 	Identity  Identity
@@ -50,7 +51,7 @@ type LoadError struct {
 
 // Error is WinDbg's line for it and the cause.
 func (e *LoadError) Error() string {
-	return fmt.Sprintf("symbols could not be loaded for %s: %v", e.Report.Module.Image, e.Err)
+	return fmt.Sprintf("symbols could not be loaded for %s: %v", wtext.Printable(e.Report.Module.Image), e.Err)
 }
 
 // Unwrap returns [ErrNoSymbols] and the cause.

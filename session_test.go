@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/fstest"
 
@@ -253,6 +254,19 @@ func TestLoad_no_copy(t *testing.T) {
 	}
 }
 
+func TestLoad_copy_without_its_pdb(t *testing.T) {
+	dir := sympath.Dir("d", fstest.MapFS{"fs_rec.sys": {Data: fsRec(t, "x64/good")}})
+	cfg := symres.Config{Memory: mapped(t, fsRec(t, "x64/good"), base64, 0), Symbols: dir}
+	_, err := session(t, cfg, loaderEntry(t, "x64/good", base64)).Load(context.Background(), "fs_rec")
+	if !errors.Is(err, fs.ErrNotExist) || !strings.Contains(err.Error(), "fs_rec.pdb") {
+		t.Errorf("%v, want the PDB that is missing", err)
+	}
+	var loadErr *symres.LoadError
+	if errors.As(err, &loadErr); loadErr.Report.Image == "" || len(loadErr.Report.Evidence) == 0 {
+		t.Errorf("the report does not say that the copy was verified: %+v", loadErr.Report)
+	}
+}
+
 // TestLoad_recorded_path checks that a recorded path is cut to its last part.
 func TestLoad_recorded_path(t *testing.T) {
 	file := bytes.Clone(fsRec(t, "x64/good"))
@@ -284,14 +298,14 @@ func TestLookup(t *testing.T) {
 	}
 	for pattern, want := range map[string]string{
 		"fs_rec!driverentry": "DriverEntry", "DriverEntry": "DriverEntry", "*!Driver*": "DriverEntry",
-		"Fs_Rec.SYS!__imp_KeSetEvent": "_imp_KeSetEvent", "fs*!_imp_KeSet*": "_imp_KeSetEvent",
+		"Fs_Rec.SYS!__imp_KeSetEvent": "_imp_KeSetEvent", "fs*!_imp_KeSet*": "_imp_KeSetEvent", "!DriverEntry": "DriverEntry",
 	} {
 		if got := names(t, s, pattern); len(got) != 1 || got[0] != want {
 			t.Errorf("%s: %v, want %s", pattern, got, want)
 		}
 	}
 	for pattern, want := range map[string]error{
-		"fs_rec!nothing": symres.ErrNotFound, "other!*": symres.ErrNoModule, "fs_rec!a[": symres.ErrPattern, "#!x": symres.ErrPattern,
+		"fs_rec!nothing": symres.ErrNotFound, "other!*": symres.ErrNoModule, "_fs_rec!*": symres.ErrNoModule, "fs_rec!a[": symres.ErrPattern, "#!x": symres.ErrPattern,
 	} {
 		for _, err := range s.Lookup(context.Background(), pattern) {
 			if !errors.Is(err, want) {
@@ -334,7 +348,10 @@ func TestAdd(t *testing.T) {
 			t.Errorf("%+v was accepted", m)
 		}
 	}
-	for _, m := range []symres.Module{{Image: "A.DLL", Base: 0x20000, Size: 0x1000}, {Base: 0xfffffffffffff000, Size: 0x1000}} {
+	for _, m := range []symres.Module{
+		{Image: "A_00020000.DLL", Base: 0x30000, Size: 0x1000}, {Image: "A.DLL", Base: 0x20000, Size: 0x1000},
+		{Image: "halmacpi.dll", Base: 0x40000, Size: 0x1000}, {Base: 0xfffffffffffff000, Size: 0x1000},
+	} {
 		if err := s.Add(m); err != nil {
 			t.Error(err)
 		}
@@ -346,7 +363,10 @@ func TestAdd(t *testing.T) {
 	if r, _ := s.Load(context.Background(), "A"); r.Module.Base != 0x10000 {
 		t.Errorf("A is the module at %#x", r.Module.Base)
 	}
-	if want := []string{"a", "A_00020000", "module_fffffffffffff000"}; !slices.Equal(got, want) {
+	if r, _ := s.Load(context.Background(), "HALACPI"); r == nil || r.Module.Name != "hal" {
+		t.Errorf("halacpi is %v", r)
+	}
+	if want := []string{"a", "A_00020000_00020000", "A_00020000", "hal", "module_fffffffffffff000"}; !slices.Equal(got, want) {
 		t.Errorf("names %q, want %q", got, want)
 	}
 }
@@ -385,6 +405,81 @@ func TestLoad_once_for_all_callers(t *testing.T) {
 	wg.Wait()
 	if st.finds > 2 {
 		t.Errorf("%d searches; a canceled and a whole load make 2", st.finds)
+	}
+}
+
+// opened counts the files a store has handed out and not got back.
+type opened struct {
+	sympath.Store
+	files  atomic.Int64
+	onOpen func()
+}
+
+type openedFile struct {
+	sympath.File
+	owner *opened
+}
+
+func (f openedFile) Close() error {
+	f.owner.files.Add(-1)
+	return f.File.Close()
+}
+
+func (o *opened) Find(ctx context.Context, q sympath.Query) iter.Seq2[sympath.Candidate, error] {
+	return func(yield func(sympath.Candidate, error) bool) {
+		for c, err := range o.Store.Find(ctx, q) {
+			found := sympath.NewCandidate(c.Location, c.Origin, func(ctx context.Context) (sympath.File, error) {
+				o.onOpen()
+				f, err := c.Open(ctx)
+				o.files.Add(1)
+				return openedFile{f, o}, err
+			})
+			if !yield(found, err) {
+				return
+			}
+		}
+	}
+}
+
+// TestClose_during_load closes the session while a PDB is being opened.
+func TestClose_during_load(t *testing.T) {
+	st := &opened{Store: store(t, "x64/good")}
+	cfg := symres.Config{Memory: mapped(t, fsRec(t, "x64/good"), base64), Symbols: st}
+	s := session(t, cfg, loaderEntry(t, "x64/good", base64))
+	st.onOpen = func() {
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+	if _, err := s.Load(context.Background(), "fs_rec"); !errors.Is(err, symres.ErrClosed) {
+		t.Errorf("%v, want ErrClosed", err)
+	}
+	if n := st.files.Load(); n != 0 {
+		t.Errorf("%d files stay open", n)
+	}
+}
+
+func TestLoad_canceled_with_a_cause(t *testing.T) {
+	cfg := symres.Config{Memory: mapped(t, fsRec(t, "x64/good"), base64), Symbols: store(t, "x64/good")}
+	s := session(t, cfg, loaderEntry(t, "x64/good", base64))
+	cause := errors.New("the user left")
+	ctx, cancel := context.WithCancelCause(context.Background())
+	cancel(cause)
+	for range 50 { // also once the symbols are there
+		if _, err := s.Load(ctx, "fs_rec"); !errors.Is(err, context.Canceled) || !errors.Is(err, cause) {
+			t.Fatalf("%v, want context.Canceled and its cause", err)
+		}
+		if _, err := s.Load(context.Background(), "fs_rec"); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func TestLoadError_escapes_the_name(t *testing.T) {
+	s := session(t, symres.Config{}, symres.Module{Name: "m", Image: "a\x1b[31m.sys", Base: 0x1000, Size: 0x1000})
+	_, err := s.Load(context.Background(), "m")
+	if err == nil || strings.Contains(err.Error(), "\x1b") {
+		t.Errorf("%q holds an escape character", err)
 	}
 }
 

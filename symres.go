@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/symres/symres/internal/wtext"
 	"github.com/symres/symres/sympath"
 	"github.com/symres/symres/vadmath"
 )
@@ -37,8 +38,9 @@ type Session struct {
 	log      *slog.Logger
 	pageSize uint64
 
-	mu      sync.RWMutex // guards the fields below
-	modules []*module    // by base address
+	mu      sync.RWMutex    // guards the fields below
+	modules []*module       // by base address
+	names   map[string]bool // of modules, in lower case
 	closed  bool
 }
 
@@ -59,7 +61,7 @@ func NewSession(cfg Config) (*Session, error) {
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
-	return &Session{cfg: cfg, log: log, pageSize: uint64(size)}, nil
+	return &Session{cfg: cfg, log: log, pageSize: uint64(size), names: map[string]bool{}}, nil
 }
 
 // Add makes a module known. Nothing is read before its symbols are asked for.
@@ -76,11 +78,12 @@ func (s *Session) Add(m Module) error {
 	}
 	at, _ := slices.BinarySearchFunc(s.modules, m.Base, compareBase)
 	if at < len(s.modules) && s.modules[at].Base-m.Base < m.Size || at > 0 && s.modules[at-1].contains(m.Base) {
-		return fmt.Errorf("%s at %s: %w", m.Name, formatAddr(m.Base), ErrModuleExists)
+		return fmt.Errorf("%s at %s: %w", wtext.Printable(m.Name), formatAddr(m.Base), ErrModuleExists)
 	}
-	if slices.ContainsFunc(s.modules, func(o *module) bool { return strings.EqualFold(o.Name, m.Name) }) {
+	for s.names[strings.ToLower(m.Name)] {
 		m.Name += "_" + strings.ReplaceAll(formatAddr(m.Base), "`", "")
 	}
+	s.names[strings.ToLower(m.Name)] = true
 	s.modules = slices.Insert(s.modules, at, newModule(m))
 	return nil
 }
@@ -154,8 +157,9 @@ func (s *Session) at(addr uint64) (*module, error) {
 	return s.modules[i], nil
 }
 
-// Close releases the PDBs. Symbols handed out stay valid. It is safe to call
-// more than once, and waits for lookups under way.
+// Close releases the PDBs. Symbols handed out stay valid; calls under way and
+// later ones fail with an error that wraps [ErrClosed]. It is safe to call more
+// than once.
 func (s *Session) Close() error {
 	s.mu.Lock()
 	modules := s.modules

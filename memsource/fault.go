@@ -6,10 +6,9 @@ import (
 	"fmt"
 	"io"
 	"math"
-	"strconv"
-	"strings"
 
 	"github.com/symres/symres/internal/hexaddr"
+	"github.com/symres/symres/internal/wtext"
 )
 
 // pageShift is the granularity in which a Fault's file offsets advance. Every
@@ -51,7 +50,7 @@ func NewFault(r Reason, addr, size uint64) *Fault {
 func (f *Fault) Error() string {
 	s := hexaddr.Addr(f.Addr) + ": " + f.detail()
 	if f.Err != nil {
-		s += ": " + printable(f.Err.Error())
+		s += ": " + wtext.Printable(f.Err.Error())
 	}
 	return s
 }
@@ -65,7 +64,7 @@ func (f *Fault) detail() string {
 		if f.File == "" {
 			return "not resident: in a file whose name is not known"
 		}
-		return fmt.Sprintf("not resident: %s at offset %#x", printable(f.File), f.FileOffset)
+		return fmt.Sprintf("not resident: %s at offset %#x", wtext.Printable(f.File), f.FileOffset)
 	case NotInDump:
 		if f.Physical != 0 {
 			return fmt.Sprintf("page %x is not in the dump", f.Physical>>pageShift)
@@ -169,14 +168,4 @@ func span(first, last uint64) uint64 {
 		return n
 	}
 	return math.MaxUint64
-}
-
-// printable returns s, quoted when it holds anything that would not print as
-// itself on one line. Names come from the target.
-func printable(s string) string {
-	hidden := func(r rune) bool { return !strconv.IsPrint(r) }
-	if strings.ContainsFunc(s, hidden) || strings.ToValidUTF8(s, "") != s {
-		return strconv.Quote(s)
-	}
-	return s
 }

@@ -23,11 +23,11 @@ func TestFaultText(t *testing.T) {
 		{memsource.Fault{Addr: 0xfffff80003b00000, Reason: memsource.FileBacked, File: `\Windows\System32\drivers\null.sys`},
 			"fffff800`03b00000: not resident: \\Windows\\System32\\drivers\\null.sys at offset 0x0"},
 		{memsource.Fault{Addr: 0x1000, Reason: memsource.FileBacked, File: "a\x1b[2J\n.sys", FileOffset: 0x400},
-			`00001000: not resident: "a\x1b[2J\n.sys" at offset 0x400`},
+			`00001000: not resident: a\x1b[2J\n.sys at offset 0x400`},
 		{memsource.Fault{Addr: 0x1000, Reason: memsource.FileBacked, File: "gnp.\u202eexe"},
-			`00001000: not resident: "gnp.\u202eexe" at offset 0x0`},
+			`00001000: not resident: gnp.\u202eexe at offset 0x0`},
 		{memsource.Fault{Addr: 0x1000, Reason: memsource.FileBacked, File: "\xff.sys"},
-			`00001000: not resident: "\xff.sys" at offset 0x0`},
+			`00001000: not resident: \xff.sys at offset 0x0`},
 		{memsource.Fault{Addr: 0x1000, Reason: memsource.FileBacked, Err: errors.New("name is paged out")},
 			"00001000: not resident: in a file whose name is not known: name is paged out"},
 		{memsource.Fault{Addr: 0x1000, Reason: memsource.NotInDump, Physical: 0x2c07123}, "00001000: page 2c07 is not in the dump"},
@@ -40,7 +40,7 @@ func TestFaultText(t *testing.T) {
 		{memsource.Fault{Addr: 1 << 47, Reason: memsource.NonCanonical}, "00008000`00000000: not a valid address"},
 		{memsource.Fault{Addr: 0x1000, Reason: memsource.NoAccess}, "00001000: no access"},
 		{memsource.Fault{Addr: 0x1000, Reason: memsource.Truncated}, "00001000: the dump file ends before this page"},
-		{memsource.Fault{Addr: 0x1000, Reason: memsource.IO, Err: errors.New("disk\r\ngone")}, `00001000: read error: "disk\r\ngone"`},
+		{memsource.Fault{Addr: 0x1000, Reason: memsource.IO, Err: errors.New("disk\r\ngone")}, `00001000: read error: disk\r\ngone`},
 		{memsource.Fault{Addr: 0x1000, Reason: memsource.Canceled, Err: context.Canceled}, "00001000: canceled: context canceled"},
 	} {
 		if got := c.f.Error(); got != c.want {

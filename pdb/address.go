@@ -3,6 +3,8 @@ package pdb
 import (
 	"bytes"
 	"slices"
+
+	"github.com/symres/symres/pdb/undname"
 )
 
 // place in the records of a PDB: what an address is answered with.
@@ -127,10 +129,61 @@ func (f *File) hitSymbols(h hit, sec *sections) ([]Symbol, error) {
 		if err != nil {
 			return nil, err
 		}
+		if sym.Kind.IsData() {
+			if sym.InFunction, err = h.ms.inFunction(off); err != nil {
+				return nil, err
+			}
+		}
 		syms = append(syms, sym)
 	}
 	return compactNames(syms), nil
 }
+
+// inFunction reports whether a record lies in that of a procedure. Damage
+// before it counts as no.
+func (ms *modStream) inFunction(off uint32) (bool, error) {
+	r := ms.symbols.records()
+	for r.step() && r.off < off {
+		if !r.kind().IsProc() {
+			continue
+		}
+		if err := r.skipBody(); err != nil {
+			return false, err
+		}
+		if r.next > off {
+			return true, nil
+		}
+	}
+	if fatal(r.err) {
+		return false, r.err
+	}
+	return false, nil
+}
+
+// folded adds the functions at an address that the publics there tell of: code
+// of several modules that was the same is in the image once, and the module
+// asked knows its own name for it only.
+func (f *File) folded(pubs, syms []Symbol) ([]Symbol, error) {
+	if len(syms) == 0 || !syms[0].Kind.IsProc() || len(pubs) < 2 || len(pubs) > maxFolded ||
+		pubs[0].Segment != syms[0].Segment || pubs[0].Offset != syms[0].Offset {
+		return syms, nil
+	}
+	for _, pub := range pubs {
+		more, err := f.globalsNamed(undname.NameOnly(pub.Name()), false)
+		if fatal(err) {
+			return nil, err
+		}
+		for _, s := range more {
+			if s.Kind.IsProc() && s.Segment == pub.Segment && s.Offset == pub.Offset {
+				syms = append(syms, s)
+			}
+		}
+	}
+	return compactNames(syms), nil
+}
+
+// maxFolded is how many publics at one address are followed to their functions.
+const maxFolded = 64
 
 // compactNames drops symbols with a name that came before: a variable can be
 // recorded twice.

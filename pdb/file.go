@@ -38,17 +38,16 @@ type File struct {
 	contribs lazy[contribs]
 	mods     lazy[modules]
 	pubs     lazy[publics]
+	global   lazy[globals]
+	index    lazy[Index]
+	types    lazy[typeTable]
+	ids      lazy[typeTable]
 	strs     lazy[stringTable]
 	code     lazy[moduleCodes]
 	modNames lazy[map[string]int]
 	idNames  stringCache
 	codeMap  lazy[codeMap]
 	lookups  atomic.Uint32 // addresses looked up before codeMap was made
-	types    lazy[typeTable]
-	ids      lazy[typeTable]
-
-	global lazy[globals]
-	index  lazy[Index]
 }
 
 // Open opens the PDB at path. The file must be a regular file; it is read as

@@ -95,16 +95,10 @@ const maxRun = 4096
 
 // aroundIn looks want up in m, staying in the segment of want. More than limit
 // entries at one address are a FormatError.
-func aroundIn(m addrMap, want addrKey, limit int) (a around, err error) {
-	n, err := floor(m, want)
+func aroundIn(m addrMap, want addrKey, limit int) (around, error) {
+	a, n, err := aboveIn(m, want)
 	if err != nil {
 		return around{}, err
-	}
-	if n < m.len() {
-		if a.next, _, err = m.at(n); err != nil {
-			return around{}, err
-		}
-		a.hasNext = a.next.seg() == want.seg()
 	}
 	for i := n; i > 0; i-- {
 		k, rec, err := m.at(i - 1)
@@ -124,13 +118,37 @@ func aroundIn(m addrMap, want addrKey, limit int) (a around, err error) {
 	return a, nil
 }
 
+// aboveIn looks up what is above want alone, in time that does not depend on
+// how many names one address has. n is the number of entries at or below it.
+func aboveIn(m addrMap, want addrKey) (a around, n uint32, err error) {
+	if n, err = floor(m, want); err != nil || n == m.len() {
+		return around{}, n, err
+	}
+	a.next, _, err = m.at(n)
+	a.hasNext = a.next.seg() == want.seg()
+	return a, n, err
+}
+
 // around answers from the address map of the file, or from a sorted copy when
 // that map is damaged.
 func (p *publics) around(want addrKey) (around, error) {
+	return p.ask(func(m addrMap, limit int) (around, error) { return aroundIn(m, want, limit) })
+}
+
+// above is around without the records below.
+func (p *publics) above(want addrKey) (around, error) {
+	return p.ask(func(m addrMap, _ int) (around, error) {
+		a, _, err := aboveIn(m, want)
+		a.key = want
+		return a, err
+	})
+}
+
+func (p *publics) ask(question func(m addrMap, limit int) (around, error)) (around, error) {
 	err := p.mapErr
 	if err == nil {
 		var a around
-		if a, err = aroundIn(p.addrs, want, maxRun); err == nil {
+		if a, err = question(p.addrs, maxRun); err == nil {
 			return a, nil
 		}
 	}
@@ -141,7 +159,7 @@ func (p *publics) around(want addrKey) (around, error) {
 	if err != nil {
 		return around{}, err
 	}
-	return aroundIn(*m, want, len(*m))
+	return question(*m, len(*m))
 }
 
 // sortByAddr reads all publics once.
@@ -254,6 +272,9 @@ func (f *File) privatesBelow(sec *sections, want addrKey, pubs []Symbol) ([]Symb
 		return []Symbol{thunk}, err
 	}
 	syms, err := f.hitSymbols(best, sec)
+	if err == nil {
+		syms, err = f.folded(pubs, syms)
+	}
 	if err != nil || len(syms) > 0 && syms[0].Kind.IsCode() && want.off()-syms[0].Offset < syms[0].Size {
 		return syms, err // inside a function there is nothing nearer
 	}
@@ -301,11 +322,10 @@ func (f *File) SizeOf(sym Symbol) (uint32, error) {
 	if err != nil {
 		return 0, err
 	}
-	a, err := p.around(makeKey(sym.Segment, sym.Offset))
+	a, err := p.above(makeKey(sym.Segment, sym.Offset))
 	if err != nil {
 		return 0, err
 	}
-	a.key = makeKey(sym.Segment, sym.Offset)
 	return f.reach(sec, a)
 }
 

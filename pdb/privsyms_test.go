@@ -6,6 +6,7 @@ import (
 	"iter"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/symres/symres/pdb"
@@ -245,6 +246,9 @@ func TestNearestPrivate(t *testing.T) {
 			t.Errorf("Nearest(%#x) = %v, want %q", c.rva, got, c.want)
 		}
 		for _, s := range got {
+			if s.InFunction != (s.Name() == "counter") {
+				t.Errorf("%v: in a function: %v", s, s.InFunction)
+			}
 			if s.Size != c.size || s.Inferred != c.inferred || s.RVA+s.Displacement != c.rva {
 				t.Errorf("Nearest(%#x): %+v, want size %#x, inferred %v", c.rva, s, c.size, c.inferred)
 			}
@@ -289,6 +293,56 @@ func TestThunks(t *testing.T) {
 					t.Errorf("stripped %v: %#x is %q, want %q", stripped, rva, name, want)
 				}
 			}
+		}
+	}
+}
+
+// TestParts: the parts of a list one after the other are the list.
+func TestParts(t *testing.T) {
+	p := privatePDB()
+	for i := range 100 {
+		p.pubs = append(p.pubs, testPublic{name: fmt.Sprint("_many", i), seg: 1, off: 0x500 + uint32(i)})
+	}
+	f := openImage(t, p.write())
+	for what, list := range map[string]struct {
+		whole iter.Seq2[pdb.Symbol, error]
+		part  func(i, n int) iter.Seq2[pdb.Symbol, error]
+	}{"Publics": {f.Publics(), f.PublicsPart}, "Procs": {f.Procs(), f.ProcsPart}} {
+		want := lines(list.whole)
+		for _, n := range []int{1, 2, 3, 7, 1000} {
+			got := make([][]string, n)
+			var wg sync.WaitGroup
+			for i := range n {
+				wg.Go(func() { got[i] = lines(list.part(i, n)) })
+			}
+			wg.Wait()
+			wantLines(t, fmt.Sprint(what, " in ", n, " parts"), slices.Concat(got...), want...)
+		}
+		if got := lines(list.part(3, 3)); len(got) != 0 {
+			t.Errorf("%s: part 3 of 3 has %q", what, got)
+		}
+	}
+}
+
+// TestNearestFolded: of code that was the same in two modules each knows its
+// own name; the publics lead to both.
+func TestNearestFolded(t *testing.T) {
+	p := samplePDB()
+	a, b := newModule(), newModule()
+	alpha := a.leaf(pdb.KindGProc32, "alpha", 1, 0x30, 8)
+	beta := b.leaf(pdb.KindGProc32, "beta", 1, 0x30, 8)
+	p.symbols = [][]byte{a.b, b.b}
+	p.globals = []testGlobal{procRef("alpha", 1, alpha), procRef("beta", 2, beta)}
+	for _, name := range []string{"_alpha", "_beta", "_no_function"} {
+		p.pubs = append(p.pubs, testPublic{name: name, seg: 1, off: 0x30, flags: pdb.PublicFunction})
+	}
+	f := openImage(t, p.write())
+	if got := names(nearest(t, f, 0x1034)); !slices.Equal(got, []string{"alpha", "beta"}) {
+		t.Errorf("folded functions: %q", got)
+	}
+	for _, s := range nearest(t, f, 0x1034) {
+		if s.Displacement != 4 || s.Size != 8 {
+			t.Errorf("%+v", s)
 		}
 	}
 }

@@ -7,7 +7,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
-	"unicode"
+
+	"github.com/symres/symres/internal/wtext"
 )
 
 // The words of [Attempt.Status].
@@ -41,9 +42,9 @@ func (a Attempt) String() string {
 	case OriginHTTP:
 		prefix = "SYMSRV:  HTTPGET: "
 	}
-	line := prefix + printable(a.Location) + " - " + a.words()
+	line := prefix + wtext.Printable(a.Location) + " - " + a.words()
 	if a.Err != nil {
-		line += ": " + printable(a.Err.Error())
+		line += ": " + wtext.Printable(a.Err.Error())
 	}
 	return line
 }
@@ -100,16 +101,4 @@ func (e *NotFoundError) Format(w fmt.State, verb rune) {
 	for _, a := range e.Attempts {
 		io.WriteString(w, "\n"+a.String())
 	}
-}
-
-// printable returns text from untrusted data in a form that cannot drive a
-// terminal: unchanged when every rune prints, else escaped by the rules of %q.
-func printable(s string) string {
-	for _, r := range s {
-		if !unicode.IsPrint(r) || r == unicode.ReplacementChar {
-			quoted := strconv.Quote(s)
-			return strings.ReplaceAll(quoted[1:len(quoted)-1], `\\`, `\`)
-		}
-	}
-	return s
 }

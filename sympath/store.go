@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io"
 	"iter"
+
+	"github.com/symres/symres/internal/wtext"
 )
 
 // Query is what to look for. The zero ID asks by name only, which symbol
@@ -26,9 +28,9 @@ type Query struct {
 // String returns the name and, where it is known, the identity.
 func (q Query) String() string {
 	if q.ID.IsZero() {
-		return printable(q.File)
+		return wtext.Printable(q.File)
 	}
-	return printable(q.File) + " (" + q.ID.String() + ")"
+	return wtext.Printable(q.File) + " (" + q.ID.String() + ")"
 }
 
 // Store is a place, or a chain of places, where files are looked for.
@@ -91,6 +93,7 @@ type Candidate struct {
 	Location string // full path or URL, as found
 	Origin   Origin
 	Store    string // the path element it came from
+	Source   string // where a file that was fetched came from, else empty
 
 	open func(context.Context) (File, error)
 }
@@ -104,10 +107,10 @@ func NewCandidate(location string, origin Origin, open func(context.Context) (Fi
 // Open opens the file. The caller closes it.
 func (c Candidate) Open(ctx context.Context) (File, error) {
 	if c.open == nil {
-		return nil, fmt.Errorf("open %s: %w", printable(c.Location), errNoCandidate)
+		return nil, fmt.Errorf("open %s: %w", wtext.Printable(c.Location), errNoCandidate)
 	}
 	if err := ctx.Err(); err != nil {
-		return nil, fmt.Errorf("open %s: %w", printable(c.Location), err)
+		return nil, fmt.Errorf("open %s: %w", wtext.Printable(c.Location), err)
 	}
 	return c.open(ctx)
 }

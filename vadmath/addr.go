@@ -16,13 +16,24 @@ var ErrSyntax = errors.New("syntax error")
 // pointers, 32 or 64; with any other value the address itself decides. The
 // sign-extended form of a 32-bit address loses its upper half; an address that
 // does not fit 32 bits is printed in full whatever bits says.
-func FormatAddr(addr uint64, bits int) string {
+func FormatAddr(addr uint64, bits int) string { return string(AppendAddr(nil, addr, bits)) }
+
+// AppendAddr appends what [FormatAddr] prints.
+func AppendAddr(dst []byte, addr uint64, bits int) []byte {
 	high, low := uint32(addr>>32), uint32(addr)
 	extended := high == 0xffffffff && low>>31 == 1
 	if (high == 0 && bits != 64) || (extended && bits == 32) {
-		return fmt.Sprintf("%08x", low)
+		return appendHalf(dst, low)
 	}
-	return fmt.Sprintf("%08x`%08x", high, low)
+	return appendHalf(append(appendHalf(dst, high), '`'), low)
+}
+
+// appendHalf appends eight digits.
+func appendHalf(dst []byte, n uint32) []byte {
+	for shift := 28; shift >= 0; shift -= 4 {
+		dst = append(dst, "0123456789abcdef"[n>>shift&15])
+	}
+	return dst
 }
 
 // ParseAddr reads a number the way it is typed at a debugger prompt: hex by

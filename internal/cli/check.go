@@ -24,7 +24,7 @@ func (a *app) checkCommand() *cobra.Command {
 		Example: "  symres check null.sys null.pdb MEMORY.DMP",
 		Args:    cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, files []string) error {
-			return a.each(files, func(path string) error { return a.check(cmd.Context(), path) })
+			return a.each(cmd.Context(), files, func(path string) error { return a.check(cmd.Context(), path) })
 		},
 	}
 }
@@ -64,7 +64,7 @@ func (a *app) check(ctx context.Context, path string) error {
 	case kindPE:
 		o.image(f)
 	case kindPDB:
-		o.pdb(f)
+		o.pdb(ctx, f)
 	case kindCrashDump:
 		o.crashDump(ctx, f)
 	case kindPath:
@@ -137,13 +137,15 @@ func (o *checkObject) image(f *file) {
 	}
 }
 
-func (o *checkObject) pdb(f *file) {
+// pdb reads all of a PDB. Closing it ends that when ctx does.
+func (o *checkObject) pdb(ctx context.Context, f *file) {
 	p, err := pdb.New(f, f.Size())
 	if err != nil {
 		o.problem(err)
 		return
 	}
 	defer p.Close()
+	defer context.AfterFunc(ctx, func() { p.Close() })()
 	for _, err := range p.Check() {
 		o.problem(err)
 	}

@@ -47,6 +47,21 @@ func (c *console) line(format string, args ...any) {
 	c.write(append([]byte(escapeLine(strings.TrimRight(fmt.Sprintf(format, args...), " "))), '\n'))
 }
 
+// row writes one line of results that was put together by hand. It is changed.
+func (c *console) row(b []byte) { c.write(finishRow(b, 0)) }
+
+// finishRow makes one line safe to print that begins at start and goes to the
+// end of b.
+func finishRow(b []byte, start int) []byte {
+	for len(b) > start && b[len(b)-1] == ' ' {
+		b = b[:len(b)-1]
+	}
+	if line := b[start:]; !isPlain(line) {
+		b = append(b[:start], escapeLine(string(line))...)
+	}
+	return append(b, '\n')
+}
+
 // object writes one line of JSON results.
 func (c *console) object(v any) { c.write(encode(v)) }
 

@@ -1,47 +1,80 @@
 package cli
 
 import (
+	"cmp"
+	"context"
 	"errors"
 	"fmt"
+	"iter"
 
 	"github.com/spf13/cobra"
 
 	"github.com/symres/symres/pdb"
 )
 
+// face is one way to look at a PDB.
+type face struct {
+	name, what string
+	print      func(d *dump) error
+}
+
+func faces() []face {
+	return []face{
+		{"publics", "the public symbols", (*dump).publics},
+		{"procs", "the functions of all modules", (*dump).procs},
+		{"globals", "variables, constants, names of types and references to functions", (*dump).globals},
+		{"lines", "the lines of all modules, without inlined code", (*dump).lines},
+		{"types", "the types, by their indices", (*dump).types},
+		{"modules", "the object files, by their numbers", (*dump).modules},
+	}
+}
+
 func (a *app) dumpCommand() *cobra.Command {
 	cmd := &cobra.Command{
-		Use:   "dump FILE --publics",
+		Use:   "dump FILE --publics|--procs|--globals|--lines|--types|--modules",
 		Short: "print the records of one PDB as they stand",
 		Long: "dump prints the records of a PDB in the order of the file: nothing is merged or undecorated.\n" +
-			"Offsets and RVAs are hex. A symbol whose segment is no section of the image has no RVA.",
+			"Offsets, RVAs and sizes are hex. A symbol whose segment is no section of the image has no RVA.\n\n" +
+			"  --publics  segment:offset, RVA, flags, name\n" +
+			"  --procs    segment:offset, RVA, size, kind of record, name; --globals likewise\n" +
+			"  --lines    segment:offset, RVA, size, file(line) or file(line,column)\n" +
+			"  --types    type index, kind of record, size, type\n" +
+			"  --modules  number, stream, name, the library it was taken from",
 		Example: "  symres dump null.pdb --publics --json",
 		Args:    cobra.ExactArgs(1),
 	}
-	publics := cmd.Flags().Bool("publics", false, "the public symbols")
-	cmd.RunE = func(_ *cobra.Command, args []string) error {
-		if !*publics {
-			return usage(errors.New("dump: say what to print: --publics"))
+	var chosen []*bool
+	var names []string
+	for _, f := range faces() {
+		chosen = append(chosen, cmd.Flags().Bool(f.name, false, f.what))
+		names = append(names, f.name)
+	}
+	cmd.MarkFlagsMutuallyExclusive(names...)
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		for i, f := range faces() {
+			if *chosen[i] {
+				return a.dump(cmd.Context(), args[0], f)
+			}
 		}
-		return a.dumpPublics(args[0])
+		return usage(errors.New("dump: say what to print: --publics, --procs, --globals, --lines, --types or --modules"))
 	}
 	return cmd
 }
 
-// publicObject is a line of dump --publics.
-type publicObject struct {
-	Kind     string `json:"kind"`
-	Raw      string `json:"raw"`
-	RawBytes string `json:"name_raw,omitempty"`
-	Segment  uint16 `json:"segment"`
-	Offset   string `json:"offset"`
-	RVA      string `json:"rva,omitempty"`
-	Size     uint32 `json:"size,omitempty"`
-	Flags    uint32 `json:"flags"`
+// dump is one run of the subcommand.
+type dump struct {
+	*app
+	ctx  context.Context
+	path string
+	pdb  *pdb.File
+	json jsonRow
+	text []byte
+
+	printed, bad int
 }
 
-func (a *app) dumpPublics(path string) error {
-	f, err := openFile(path)
+func (a *app) dump(ctx context.Context, path string, face face) error {
+	f, err := openMapped(path)
 	if err != nil {
 		return err
 	}
@@ -54,54 +87,49 @@ func (a *app) dumpPublics(path string) error {
 		return unusable(fmt.Errorf("%s: %w", path, err))
 	}
 	defer p.Close()
-	return a.printPublics(path, p)
-}
-
-// printPublics prints what can be read; a damaged record does not end it.
-func (a *app) printPublics(path string, p *pdb.File) error {
-	printed, bad := 0, 0
-	for sym, err := range p.Publics() {
-		if err != nil {
-			bad++
-			a.report(fmt.Errorf("%s: %w", path, err))
-			continue
-		}
-		if err := a.printPublic(p, sym); err != nil {
-			return unusable(fmt.Errorf("%s: %w", path, err))
-		}
-		if printed++; a.console.failed != nil {
-			return a.console.failed
-		}
-	}
-	switch {
-	case bad > 0:
-		return reported(exitUnusable)
-	case printed == 0:
-		return notFound(fmt.Errorf("%s: no public symbols", path))
-	}
-	return nil
-}
-
-func (a *app) printPublic(p *pdb.File, s pdb.Symbol) error {
-	size, err := p.SizeOf(s)
-	if err != nil {
+	d := &dump{app: a, ctx: ctx, path: path, pdb: p}
+	if err := face.print(d); err != nil {
 		return err
 	}
-	if a.console.json {
-		o := publicObject{
-			Kind: s.Kind.String(), Raw: s.Name(), RawBytes: rawBytes(s.Name()), Segment: s.Segment,
-			Offset: hexString(uint64(s.Offset)), Size: size, Flags: s.Flags,
-		}
-		if s.HasRVA {
-			o.RVA = hexString(uint64(s.RVA))
-		}
-		a.console.object(o)
-		return nil
+	switch {
+	case d.bad > 0:
+		return reported(exitUnusable)
+	case d.printed == 0:
+		return notFound(fmt.Errorf("%s: it has no %s", path, face.name))
 	}
-	rva := "        "
-	if s.HasRVA {
-		rva = fmt.Sprintf("%08x", s.RVA)
-	}
-	a.console.line("%04x:%08x  %s  %x  %s", s.Segment, s.Offset, rva, s.Flags, s.Name())
 	return nil
+}
+
+// dumpAll prints what can be read; a damaged record does not end it.
+func dumpAll[T any](d *dump, all iter.Seq2[T, error], show func(T)) error {
+	const often = 256 // rows between two looks at the context
+	for v, err := range all {
+		if (d.printed+d.bad)%often == 0 && d.ctx.Err() != nil {
+			return d.ctx.Err()
+		}
+		if err != nil {
+			d.damage(err)
+			continue
+		}
+		show(v)
+		if d.printed++; d.console.failed != nil {
+			return d.console.failed
+		}
+	}
+	return cmp.Or(d.console.failed, d.ctx.Err())
+}
+
+// damage tells of a record that cannot be read.
+func (d *dump) damage(err error) {
+	d.bad++
+	d.report(fmt.Errorf("%s: %w", d.path, err))
+}
+
+// write prints the line that was built last.
+func (d *dump) write() {
+	if d.console.json {
+		d.console.write(d.json.end())
+		return
+	}
+	d.console.row(d.text)
 }

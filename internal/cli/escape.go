@@ -39,17 +39,7 @@ func escapeLine(s string) string {
 }
 
 // isPlain is the quick answer for what needs no work at all.
-func isPlain(s string) bool {
-	if len(s) > maxLine {
-		return false
-	}
-	for i := range len(s) {
-		if s[i] < 0x20 || s[i] >= 0x7f {
-			return false
-		}
-	}
-	return true
-}
+func isPlain[T text](s T) bool { return len(s) <= maxLine && isPrintable(s) }
 
 func nextMarks(marks int, r rune) int {
 	if unicode.Is(unicode.M, r) {

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"fmt"
 
 	"github.com/spf13/cobra"
@@ -19,8 +20,8 @@ func (a *app) identifyCommand() *cobra.Command {
 			"GUID and age of a PDB, and the keys under which symbol stores file them.",
 		Example: "  symres identify null.sys null.pdb",
 		Args:    cobra.MinimumNArgs(1),
-		RunE: func(_ *cobra.Command, files []string) error {
-			return a.each(files, func(path string) error {
+		RunE: func(cmd *cobra.Command, files []string) error {
+			return a.each(cmd.Context(), files, func(path string) error {
 				o, err := identify(path)
 				if err == nil {
 					a.printIdentity(o)
@@ -33,11 +34,14 @@ func (a *app) identifyCommand() *cobra.Command {
 
 // each does one thing to every file; a file that fails does not keep the
 // others from their turn. The status is that of the worst.
-func (a *app) each(files []string, do func(path string) error) error {
+func (a *app) each(ctx context.Context, files []string, do func(path string) error) error {
 	worst := exitOK
 	for _, path := range files {
 		err := do(path)
-		if err == nil {
+		switch {
+		case ctx.Err() != nil:
+			return ctx.Err()
+		case err == nil:
 			continue
 		}
 		exit, ok := err.(*exitError)

@@ -93,8 +93,13 @@ type file struct {
 
 // openFile opens a file and tells its kind. The error has the status for a
 // file that cannot be used.
-func openFile(path string) (*file, error) {
-	f, err := fsx.Open(path)
+func openFile(path string) (*file, error) { return openWith(fsx.Open, path) }
+
+// openMapped is openFile for bulk work on a file the user named: it is mapped.
+func openMapped(path string) (*file, error) { return openWith(fsx.Map, path) }
+
+func openWith(open func(string) (*fsx.File, error), path string) (*file, error) {
+	f, err := open(path)
 	if err != nil {
 		return nil, unusable(err)
 	}

@@ -42,7 +42,7 @@ func (a *app) lookupCommand() *cobra.Command {
 }
 
 func (a *app) lookup(cmd *cobra.Command, o *lookupOptions, patterns []string) error {
-	keep, err := filter(o.only)
+	kinds, keep, err := filter(o.only)
 	if err != nil {
 		return err
 	}
@@ -54,7 +54,7 @@ func (a *app) lookup(cmd *cobra.Command, o *lookupOptions, patterns []string) er
 		return err
 	}
 	defer t.close()
-	l := &lookup{teller: a.newTeller(t), keep: keep, byName: o.sort == "name"}
+	l := &lookup{teller: a.newTeller(t), kinds: kinds, keep: keep, byName: o.sort == "name"}
 	for _, pattern := range patterns {
 		if err := l.pattern(cmd.Context(), pattern); err != nil {
 			return err
@@ -67,8 +67,11 @@ func (a *app) lookup(cmd *cobra.Command, o *lookupOptions, patterns []string) er
 // lookup is one run of the subcommand.
 type lookup struct {
 	*teller
+	kinds  []symres.Kind
 	keep   func(symres.Symbol) bool
 	byName bool
+	json   jsonRow
+	text   []byte
 
 	held  []symres.Symbol // until all are known, where they are sorted by name
 	found int
@@ -77,7 +80,7 @@ type lookup struct {
 
 // pattern lists what matches. Its error ends the command.
 func (l *lookup) pattern(ctx context.Context, pattern string) error {
-	for sym, err := range l.target.session.Lookup(ctx, pattern) {
+	for sym, err := range l.target.session.LookupKinds(ctx, pattern, l.kinds...) {
 		switch {
 		case ctx.Err() != nil:
 			return ctx.Err()
@@ -130,10 +133,44 @@ func (l *lookup) status() error {
 
 func (l *lookup) print(sym symres.Symbol) {
 	if l.console.json {
-		l.console.object(newSymbolObject(sym))
+		l.object(sym)
 		return
 	}
-	l.console.line("%s  %s!%s%s", vadmath.FormatAddr(sym.Address, l.target.bits), sym.Module, sym.Name, label(sym.Proof))
+	b := l.text[:0]
+	if l.noisy {
+		b = appendKind(b, sym)
+	}
+	if hasAddress(sym.Kind) {
+		b = append(vadmath.AppendAddr(b, sym.Address, l.target.bits), ' ')
+		if l.noisy {
+			b = appendSize(b, sym.Size)
+		}
+		b = append(b, ' ')
+	}
+	b = append(append(append(b, sym.Module...), '!'), sym.Name...)
+	if sym.Kind == symres.KindConstant {
+		b = append(append(b, " = "...), sym.Value.String()...)
+	}
+	l.text = append(b, label(sym.Proof)...)
+	l.console.row(l.text)
+}
+
+// appendKind appends what x /v begins a line with: where a symbol is from and
+// what it is.
+func appendKind(b []byte, sym symres.Symbol) []byte {
+	words := map[symres.Source]string{symres.SourcePublic: "pub ", symres.SourcePrivate: "prv "}
+	kind := map[symres.Kind]string{symres.KindFunction: "func   ", symres.KindThunk: "thunk  ", symres.KindLabel: "label  ",
+		symres.KindConstant: "const  ", symres.KindUDT: "type   ", symres.KindData: "global "}[sym.Kind]
+	if kind == "" && sym.Code {
+		kind = "func   "
+	}
+	return append(append(b, words[sym.Source]...), cmp.Or(kind, "global ")...)
+}
+
+// appendSize appends the size as x /v has it, in four columns.
+func appendSize(b []byte, size uint32) []byte {
+	digits := appendHex(nil, uint64(size), 1)
+	return append(append(b, "    "[:4-min(4, len(digits))]...), digits...)
 }
 
 // label marks a name that nothing proves; every other proof is told once for
@@ -145,46 +182,49 @@ func label(p symres.Proof) string {
 	return ""
 }
 
-// symbolObject is a line of lookup.
-type symbolObject struct {
-	Address  string `json:"address"`
-	RVA      string `json:"rva,omitempty"`
-	Module   string `json:"module"`
-	Name     string `json:"name"`
-	Raw      string `json:"raw"`
-	RawBytes string `json:"name_raw,omitempty"`
-	Kind     string `json:"kind"`
-	Size     uint32 `json:"size,omitempty"`
-	Source   string `json:"source"`
-	Proof    string `json:"proof"`
-	Identity string `json:"identity"`
+// object prints a symbol as JSON.
+func (l *lookup) object(s symres.Symbol) {
+	r := &l.json
+	r.begin()
+	if hasAddress(s.Kind) {
+		r.hex("address", s.Address)
+	}
+	if hasAddress(s.Kind) && !s.Absolute {
+		r.hex("rva", uint64(s.RVA))
+	}
+	r.str("module", s.Module)
+	r.str("name", s.Name)
+	r.raw(s.Raw)
+	r.str("kind", s.Kind.String())
+	r.knownNum("size", uint64(s.Size))
+	if s.Kind == symres.KindConstant {
+		numberJSON(r, "value", s.Value)
+	}
+	r.str("source", s.Source.String())
+	r.str("proof", s.Proof.String())
+	r.str("identity", s.Identity.String())
+	l.console.write(r.end())
 }
 
-func newSymbolObject(s symres.Symbol) symbolObject {
-	o := symbolObject{
-		Address: hexString(s.Address), Module: s.Module, Name: s.Name, Raw: s.Raw, RawBytes: rawBytes(s.Raw),
-		Kind: s.Kind.String(), Size: s.Size, Source: s.Source.String(), Proof: s.Proof.String(), Identity: s.Identity.String(),
-	}
-	if !s.Absolute {
-		o.RVA = hexString(uint64(s.RVA))
-	}
-	return o
-}
+// hasAddress reports whether symbols of a kind have an address.
+func hasAddress(k symres.Kind) bool { return k != symres.KindConstant && k != symres.KindUDT }
 
-// filter returns what --only keeps. Constants and UDTs are not public symbols,
-// so asking for them finds none in a PDB that has nothing else.
-func filter(only string) (func(symres.Symbol) bool, error) {
+// filter returns what --only asks for, and which of that it keeps.
+func filter(only string) ([]symres.Kind, func(symres.Symbol) bool, error) {
+	all := func(symres.Symbol) bool { return true }
 	switch only {
 	case "":
-		return func(symres.Symbol) bool { return true }, nil
+		return []symres.Kind{symres.KindFunction, symres.KindThunk, symres.KindData, symres.KindPublic}, all, nil
 	case "publics":
-		return func(s symres.Symbol) bool { return s.Kind == symres.KindPublic }, nil
+		return []symres.Kind{symres.KindPublic}, all, nil
 	case "functions":
-		return func(s symres.Symbol) bool { return s.Code }, nil
+		return []symres.Kind{symres.KindFunction, symres.KindThunk, symres.KindPublic}, func(s symres.Symbol) bool { return s.Code }, nil
 	case "data":
-		return func(s symres.Symbol) bool { return !s.Code }, nil
-	case "constants", "udts":
-		return nil, usage(fmt.Errorf("--only %s: not supported yet, only public symbols are read", only))
+		return []symres.Kind{symres.KindData, symres.KindPublic}, func(s symres.Symbol) bool { return !s.Code }, nil
+	case "constants":
+		return []symres.Kind{symres.KindConstant}, all, nil
+	case "udts":
+		return []symres.Kind{symres.KindUDT}, all, nil
 	}
-	return nil, usage(fmt.Errorf("--only %q: want functions, data, publics, constants or udts", only))
+	return nil, nil, usage(fmt.Errorf("--only %q: want functions, data, publics, constants or udts", only))
 }

@@ -20,16 +20,19 @@ const maxDetailed = 3
 type teller struct {
 	*app
 	target *target
-	told   map[uint64]bool // by base address
+	told   map[string]bool // by module name
 	failed int
 }
 
 func (a *app) newTeller(t *target) *teller {
-	return &teller{app: a, target: t, told: map[uint64]bool{}}
+	return &teller{app: a, target: t, told: map[string]bool{}}
 }
 
 // module tells about a module once it is loaded.
 func (t *teller) module(name string) {
+	if t.told[name] {
+		return
+	}
 	for _, r := range t.target.session.Modules() {
 		if r.Module.Name == name && r.Status != symres.StatusDeferred {
 			t.report(r, nil)
@@ -48,10 +51,10 @@ func (t *teller) failure(err error) {
 }
 
 func (t *teller) report(r *symres.Report, err error) {
-	if t.told[r.Module.Base] {
+	if t.told[r.Module.Name] {
 		return
 	}
-	t.told[r.Module.Base] = true
+	t.told[r.Module.Name] = true
 	if err != nil {
 		t.failed++
 	}
@@ -172,13 +175,17 @@ func verdict(r *symres.Report) []string {
 		return nil
 	}
 	var lines []string
+	why := "nothing proves that they belong to the target"
 	for _, e := range r.Evidence {
 		if line := evidenceWarning(e, x); line != "" {
 			lines = append(lines, "*** WARNING: "+line)
 		}
+		if e.Result == symres.Differs {
+			why = "they are not the target's, and were taken because of --version-check off"
+		}
 	}
 	if r.Proof == symres.ProofNameOnly {
-		lines = append(lines, "*** WARNING: symbols for "+x+" are name-only: nothing proves that they belong to the target")
+		lines = append(lines, "*** WARNING: symbols for "+x+" are name-only: "+why)
 	}
 	return lines
 }

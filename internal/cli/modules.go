@@ -46,7 +46,7 @@ func (a *app) modules(cmd *cobra.Command, o *targetOptions, args []string, unloa
 	if err != nil {
 		return err
 	}
-	if !a.console.json {
+	if !a.console.json && len(reports) > 0 {
 		a.console.line("%s", listHeader(t.bits))
 	}
 	for _, r := range reports {

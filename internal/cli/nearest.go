@@ -1,11 +1,10 @@
 package cli
 
 import (
-	"bufio"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -19,8 +18,9 @@ func (a *app) nearestCommand() *cobra.Command {
 		Use:     "nearest [ADDR...]",
 		Aliases: []string{"ln"},
 		Short:   "name addresses, as ln does",
-		Long: "nearest prints the symbol at or below each address and how far it is. Without an address it\n" +
-			"reads them from standard input, one a line, and answers each as it comes. Addresses are hex.",
+		Long: "nearest prints the symbol at or below each address and how far it is, after the source line of the\n" +
+			"code, and before the functions that were inlined there. Without an address it reads them from\n" +
+			"standard input, one a line, and answers each as it comes. Addresses are hex.",
 		Example: "  symres nearest --demo fe0c8310\n  symres nearest --image a.dll --pdb a.pdb < addresses",
 	}
 	o := addTargetFlags(cmd)
@@ -50,7 +50,10 @@ func (a *app) nearest(cmd *cobra.Command, o *targetOptions, args []string) error
 // nearest is one run of the subcommand.
 type nearest struct {
 	*teller
-	found int
+	workers []*namer
+	queries []query
+	found   int
+	last    string // module of the last answer
 }
 
 func (n *nearest) status() error {
@@ -65,19 +68,14 @@ func (n *nearest) status() error {
 
 // all answers addresses of the command line, which are checked first.
 func (n *nearest) all(ctx context.Context, args []string) error {
-	addrs := make([]uint64, len(args))
+	n.queries = make([]query, len(args))
 	for i, arg := range args {
 		var err error
-		if addrs[i], err = vadmath.ParseAddr(arg); err != nil {
+		if n.queries[i].addr, err = vadmath.ParseAddr(arg); err != nil {
 			return usage(err)
 		}
 	}
-	for _, addr := range addrs {
-		if err := n.one(ctx, addr); err != nil {
-			return err
-		}
-	}
-	return nil
+	return n.answer(ctx)
 }
 
 // stream answers addresses from standard input as they come.
@@ -85,105 +83,92 @@ func (n *nearest) stream(ctx context.Context) error {
 	if isTerminal(n.program.Stdin) && !n.console.json {
 		n.console.note("Type addresses, one a line; end with an end of file.")
 	}
-	for line, err := range lines(ctx, n.program.Stdin) {
-		if err != nil {
-			return unusable(fmt.Errorf("standard input: %w", err))
+	for lines, err := range batches(ctx, n.program.Stdin, maxBatch) {
+		if err == nil {
+			err = n.batch(ctx, lines)
+		} else if ctx.Err() == nil {
+			err = unusable(fmt.Errorf("standard input: %w", err))
 		}
-		if line = strings.TrimSpace(line); line == "" {
-			continue
-		}
-		addr, err := vadmath.ParseAddr(line)
 		if err != nil {
-			n.miss(line, err)
-		} else if err := n.one(ctx, addr); err != nil {
 			return err
-		}
-		if n.console.flush(); n.console.failed != nil {
-			return n.console.failed
 		}
 	}
 	return ctx.Err()
 }
 
-// maxInputLine bounds a line of standard input.
-const maxInputLine = 1 << 20
-
-// lines yields the lines of r until ctx ends, even while r blocks: the reader
-// left behind ends with its stream.
-func lines(ctx context.Context, r io.Reader) func(yield func(string, error) bool) {
-	return func(yield func(string, error) bool) {
-		next, stop := make(chan string), make(chan struct{})
-		failed := make(chan error, 1)
-		defer close(stop)
-		go func() {
-			defer close(next)
-			s := bufio.NewScanner(r)
-			s.Buffer(nil, maxInputLine)
-			for s.Scan() {
-				select {
-				case next <- s.Text():
-				case <-stop:
-					return
-				}
-			}
-			failed <- s.Err()
-		}()
-		for {
-			select {
-			case <-ctx.Done():
-				return
-			case line, ok := <-next:
-				if !ok {
-					if err := <-failed; err != nil {
-						yield("", err)
-					}
-					return
-				}
-				if !yield(line, nil) {
-					return
-				}
-			}
+func (n *nearest) batch(ctx context.Context, lines [][]byte) error {
+	n.queries = n.queries[:0]
+	for _, line := range lines {
+		addr, ok := plainAddr(line)
+		if ok {
+			n.queries = append(n.queries, query{addr: addr})
+			continue
 		}
+		text := strings.TrimSpace(string(line))
+		if text == "" {
+			continue
+		}
+		addr, err := vadmath.ParseAddr(text)
+		q := query{addr: addr}
+		if err != nil {
+			q.miss, q.text = err, text
+		}
+		n.queries = append(n.queries, q)
 	}
+	if err := n.answer(ctx); err != nil {
+		return err
+	}
+	n.console.flush()
+	return n.console.failed
 }
 
-// one answers an address. Its error ends the command.
-func (n *nearest) one(ctx context.Context, addr uint64) error {
-	loc, err := n.target.session.Resolve(ctx, addr)
-	if ctx.Err() != nil {
-		return ctx.Err()
+// plainAddr reads the addresses a program writes: hex digits after 0x.
+func plainAddr(line []byte) (addr uint64, ok bool) {
+	if len(line) < 3 || len(line) > 18 || line[0] != '0' || line[1] != 'x' {
+		return 0, false
 	}
-	if err != nil {
-		n.miss(hexString(addr), err)
-		return nil
+	for _, c := range line[2:] {
+		switch {
+		case c >= '0' && c <= '9':
+			c -= '0'
+		case c >= 'a' && c <= 'f':
+			c -= 'a' - 10
+		default:
+			return 0, false
+		}
+		addr = addr<<4 | uint64(c)
 	}
-	n.found++
-	n.module(loc.Module)
-	if n.console.json {
-		n.console.object(newLocationObject(loc))
-		return nil
+	return addr, true
+}
+
+// answer prints the answers to all queries, in their order.
+func (n *nearest) answer(ctx context.Context) error {
+	n.nameAll(ctx)
+	for i := range n.queries {
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		n.print(&n.queries[i])
+		if n.console.failed != nil {
+			return n.console.failed
+		}
 	}
-	n.print(loc)
 	return nil
 }
 
-// print writes the line of ln: the symbol's own start in parentheses, and the
-// names that are exactly there.
-func (n *nearest) print(l symres.Location) {
-	text := fmt.Sprintf("(%s)   %s!%s", vadmath.FormatAddr(l.Address, n.target.bits), l.Module, l.Name)
-	if l.Displacement != 0 {
-		text += fmt.Sprintf("+0x%x", l.Displacement)
-	}
-	if l.PastEnd {
-		text += fmt.Sprintf("   (past its end, size 0x%x)", l.Size)
-	}
-	n.console.line("%s%s", text, label(l.Proof))
-	if l.Displacement != 0 {
+func (n *nearest) print(q *query) {
+	if q.miss != nil {
+		n.miss(cmp.Or(q.text, hexString(q.addr)), q.miss)
 		return
 	}
-	n.console.line("Exact matches:")
-	for _, name := range append([]string{l.Name}, l.Aliases...) {
-		n.console.line("    %s!%s", l.Module, name)
+	n.found++
+	if q.module != n.last {
+		n.last = q.module
+		n.module(q.module)
+	}
+	n.console.write(q.answer)
+	if q.frames != nil {
+		n.app.report(fmt.Errorf("%s: inlined functions and lines: %w", hexString(q.addr), q.frames))
 	}
 }
 
@@ -204,29 +189,4 @@ func (n *nearest) miss(query string, err error) {
 type missObject struct {
 	Query string `json:"query"`
 	Error string `json:"error"`
-}
-
-// locationObject is a line of nearest.
-type locationObject struct {
-	Query        string   `json:"query"`
-	Module       string   `json:"module"`
-	Name         string   `json:"name"`
-	Raw          string   `json:"raw"`
-	RawBytes     string   `json:"name_raw,omitempty"`
-	Address      string   `json:"address"`
-	Displacement uint64   `json:"displacement"`
-	Size         uint32   `json:"size,omitempty"`
-	PastEnd      bool     `json:"past_end,omitempty"`
-	Aliases      []string `json:"aliases,omitempty"`
-	Source       string   `json:"source"`
-	Proof        string   `json:"proof"`
-	Identity     string   `json:"identity"`
-}
-
-func newLocationObject(l symres.Location) locationObject {
-	return locationObject{
-		Query: hexString(l.Query), Module: l.Module, Name: l.Name, Raw: l.Raw, RawBytes: rawBytes(l.Raw),
-		Address: hexString(l.Address), Displacement: l.Displacement, Size: l.Size, PastEnd: l.PastEnd,
-		Aliases: l.Aliases, Source: l.Source.String(), Proof: l.Proof.String(), Identity: l.Identity.String(),
-	}
 }

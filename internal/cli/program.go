@@ -156,7 +156,8 @@ func (a *app) root() *cobra.Command {
 	flags.BoolVar(&a.json, "json", false, "print one JSON object a line")
 	root.AddCommand(
 		a.lookupCommand(), a.nearestCommand(), a.modulesCommand(), a.reloadCommand(), a.identifyCommand(),
-		a.vpnCommand(), a.pathCommand(), a.dumpCommand(), a.checkCommand(), a.demoCommand(),
+		a.vpnCommand(), a.pathCommand(), a.dumpCommand(), a.undnameCommand(), a.checkCommand(), a.demoCommand(),
+		a.typeCommand(), a.lineCommand(),
 	)
 	return root
 }

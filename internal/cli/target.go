@@ -43,6 +43,7 @@ type opener struct {
 	target  *target
 	config  symres.Config
 	modules []symres.Module
+	named   bool // --module gives modules besides those of the dump
 }
 
 // openTarget opens what the flags name. extra are modules in the spelling of
@@ -72,6 +73,7 @@ func (o *opener) open(ctx context.Context, specs []string) error {
 	if err != nil {
 		return err
 	}
+	o.named = len(listed) > 0
 	switch {
 	case o.opts.demo:
 		err = o.openDemo(ctx)
@@ -214,24 +216,33 @@ func (o *opener) readDump(ctx context.Context, r io.ReaderAt, size int64) error 
 	if err != nil {
 		return err
 	}
-	for _, problem := range f.Problems() {
-		o.console.warn("%v", problem)
-	}
 	kernel, err := nt.FromDump(f)
 	if err != nil {
 		return err
 	}
 	o.target.dump, o.target.bits = f, kernel.Bits()
 	o.config.Memory, o.config.Machine = kernel.Memory(), kernel.Machine()
+	return o.listModules(ctx, kernel, f.Problems())
+}
+
+// listModules takes the modules the kernel lists. What is wrong with the dump
+// is told of, in one error when it leaves nothing to work with.
+func (o *opener) listModules(ctx context.Context, kernel *nt.Kernel, problems []error) error {
 	for m, err := range kernel.Modules() {
 		switch {
 		case ctx.Err() != nil:
 			return ctx.Err()
 		case err != nil:
-			o.console.warn("%v", err)
+			problems = append(problems, err)
 		default:
 			o.modules = append(o.modules, symres.FromLoader(m))
 		}
+	}
+	if len(o.modules) == 0 && !o.named && len(problems) > 0 {
+		return fmt.Errorf("no module can be listed: %w", problems[0])
+	}
+	for _, problem := range problems {
+		o.console.warn("%v", problem)
 	}
 	return nil
 }

@@ -46,7 +46,7 @@ const filePage = 0x1000 // sections are mapped by pages of this size at least
 func roundUp(n uint64) uint64 { return (n + filePage - 1) &^ (filePage - 1) }
 
 // imageModule is the image at its preferred base. Its symbols are also looked
-// for beside it.
+// for beside it, after the symbol path, as dbghelp does.
 func (o *opener) imageModule(path string) (symres.Module, error) {
 	image, err := symres.OpenImage(path)
 	if err != nil {
@@ -54,7 +54,7 @@ func (o *opener) imageModule(path string) (symres.Module, error) {
 	}
 	if o.opts.pdb == "" && !o.opts.none() {
 		dir := filepath.Dir(path)
-		o.config.Symbols = sympath.Chain(sympath.Dir(dir, fsx.Dir(dir)), o.config.Symbols)
+		o.config.Symbols = sympath.Chain(o.config.Symbols, sympath.Dir(dir, fsx.Dir(dir)))
 	}
 	o.config.Machine, o.target.bits = image.Machine, 32
 	if image.Is64 {
@@ -155,8 +155,9 @@ func (s onePDB) has(q sympath.Query) bool {
 	return kind == sympath.IDPDB70 || kind == sympath.IDPDB20 || strings.EqualFold(filepath.Ext(q.File), ".pdb")
 }
 
+// open maps the PDB: it is a file the user named.
 func (s onePDB) open(context.Context) (sympath.File, error) {
-	f, err := fsx.Open(string(s))
+	f, err := fsx.Map(string(s))
 	if err != nil {
 		return nil, err
 	}

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"strconv"
@@ -32,11 +33,11 @@ func (a *app) vpnCommand() *cobra.Command {
 	cmd.Flags().StringVar(&o.machine, "machine", "", "`MACHINE` whose page size it is: x86, x64, arm, arm64, ia64, alpha")
 	cmd.Flags().StringVar(&o.image, "name", "", "image `NAME` for the .reload command")
 	cmd.MarkFlagsMutuallyExclusive("page-size", "machine")
-	cmd.RunE = func(_ *cobra.Command, args []string) error { return a.vpn(o, args) }
+	cmd.RunE = func(cmd *cobra.Command, args []string) error { return a.vpn(cmd.Context(), o, args) }
 	return cmd
 }
 
-func (a *app) vpn(o *vpnOptions, args []string) error {
+func (a *app) vpn(ctx context.Context, o *vpnOptions, args []string) error {
 	size, err := o.size()
 	if err != nil {
 		return err
@@ -48,7 +49,9 @@ func (a *app) vpn(o *vpnOptions, args []string) error {
 		if len(args) > 1 {
 			return usage(errors.New("vpn -: page numbers come from standard input"))
 		}
-		return a.vpnListing(o, size, a.program.Stdin)
+		in := interruptible(ctx, a.program.Stdin)
+		defer in.Close()
+		return a.vpnListing(o, size, in)
 	}
 	pages, err := parsePages(args)
 	if err != nil {

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"errors"
 	"io"
 	"slices"
@@ -59,7 +60,7 @@ func newVADObject(e vadmath.Entry, r vadmath.Reload) vadObject {
 		StartVPN: hexString(uint64(e.Pages.Start)), EndVPN: hexString(uint64(e.Pages.End)), Base: hexString(r.Base),
 		Size: hexString(r.Size), Type: e.Type, Protection: e.Protection, File: e.File,
 	}
-	if e.Type == vadmath.TypeImage || e.Type == "" {
+	if r.Image != "" && (e.Type == vadmath.TypeImage || e.Type == "") {
 		o.Reload = r.String()
 	}
 	return o
@@ -74,6 +75,8 @@ func (a *app) vpnListing(o *vpnOptions, size vadmath.PageSize, in io.Reader) err
 		switch {
 		case errors.Is(err, vadmath.ErrNoEntries):
 			return notFound(err)
+		case errors.Is(err, context.Canceled):
+			return err
 		case err != nil:
 			a.report(err)
 			failed = err

@@ -6,8 +6,8 @@
 // It exists for tests and for generating the dump of the demo; the reader
 // packages neither import it nor are imported by it, so that the two sides can
 // disagree. Both have one author, though: agreement of the two is no proof.
-// An independent reader is (the same construction was checked once against
-// two of them), and that check is not part of this package.
+// TestCrossCheckHeader and TestCrossCheckPages, run by .ci/crosscheck, ask
+// file(1) what a dump is and QEMU what its page tables map.
 //
 // # What is real and what is not
 //

@@ -81,7 +81,7 @@ func layout64(build uint32) layout {
 		vad: vad{size: 0x88, short: 0x40, start: 0x18, end: 0x1c, parent: 0x10, left: 0, right: 8, flags: 0x30, file: 0x48, high: 0x20,
 			typeAt: 4, imageType: 2, protectionAt: 7, privatAt: 20},
 		poolHeader: 16, nonPaged: 0xffffbe8000010000, pagedPool: 0xffffd90000000000, nonPagedEnd: 0xffffce8000000000, pfnDatabase: 0xffffbb0000000000,
-		firstFrame: 0x1aa, kernelFrames: 0x2c00,
+		firstFrame: 0x1aa, kernelFrames: 0x2e00,
 		headerSize: 0x2000, headerRuns: 0x88, mostRuns: 42, selfMap: 0x1ed,
 	}
 	if build >= buildWindows10 {

@@ -9,6 +9,7 @@ package wtext
 import (
 	"bytes"
 	"encoding/binary"
+	"strconv"
 	"strings"
 	"unicode"
 	"unicode/utf16"
@@ -52,4 +53,17 @@ func Clean(s string) string {
 		}
 		return unicode.ReplacementChar
 	}, s)
+}
+
+// Printable returns text from untrusted data in a form that cannot drive a
+// terminal: unchanged when every rune prints, else escaped by the rules of %q,
+// with backslashes left as they are because paths are full of them.
+func Printable(s string) string {
+	for _, r := range s {
+		if !unicode.IsPrint(r) || r == unicode.ReplacementChar {
+			quoted := strconv.Quote(s)
+			return strings.ReplaceAll(quoted[1:len(quoted)-1], `\\`, `\`)
+		}
+	}
+	return s
 }

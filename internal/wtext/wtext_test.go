@@ -48,3 +48,14 @@ func FuzzFromUTF16(f *testing.F) {
 		}
 	})
 }
+
+func TestPrintable(t *testing.T) {
+	for in, want := range map[string]string{
+		`C:\a b\Ä.pdb`: `C:\a b\Ä.pdb`, "a\x1b[2J": `a\x1b[2J`, "a\xffb": `a\xffb`, "\u202egpj": `\u202egpj`, `\x1b`: `\x1b`, "": "",
+		"\\\n\"": `\\n\"`,
+	} {
+		if got := wtext.Printable(in); got != want {
+			t.Errorf("Printable(%q) = %q, want %q", in, got, want)
+		}
+	}
+}

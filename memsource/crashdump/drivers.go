@@ -45,9 +45,13 @@ func (f *File) driverLayout() driverLayout {
 // maxName bounds a name in UTF-16 units: the loader's own limit.
 const maxName = 0x7fff
 
+// maxDrivers bounds the driver list; real systems have some hundreds.
+const maxDrivers = 10000
+
 // Drivers lists the loaded drivers of a triage dump in load order, reading one
 // entry at a time. When the list is longer than the file, what is there comes
-// first and then one error, which wraps [ErrFormat] and io.ErrUnexpectedEOF. In
+// first and then one error, which wraps [ErrFormat] and io.ErrUnexpectedEOF; a
+// list of more than 10,000 ends there with an error wrapping [ErrFormat]. In
 // a page dump there is no such list: the error wraps [ErrNoBlocks].
 func (f *File) Drivers() iter.Seq2[Driver, error] {
 	l := f.driverLayout()
@@ -56,8 +60,8 @@ func (f *File) Drivers() iter.Seq2[Driver, error] {
 			yield(Driver{}, err)
 			return
 		}
-		list := table{"driver list", uint64(f.triage.DriverListOffset), uint64(f.triage.DriverCount), l.stride}
-		for row, err := range f.rows(list) {
+		n := uint64(f.triage.DriverCount)
+		for row, err := range f.rows(table{"driver list", uint64(f.triage.DriverListOffset), min(n, maxDrivers), l.stride}) {
 			if err != nil {
 				yield(Driver{}, err)
 				return
@@ -65,6 +69,9 @@ func (f *File) Drivers() iter.Seq2[Driver, error] {
 			if !yield(f.driver(row, l), nil) {
 				return
 			}
+		}
+		if n > maxDrivers {
+			yield(Driver{}, fmt.Errorf("crash dump: driver list of %d entries, %d read: %w", n, maxDrivers, ErrFormat))
 		}
 	}
 }

@@ -59,6 +59,19 @@ func TestDrivers(t *testing.T) {
 	}
 }
 
+// TestDrivers_bounded gives a list that is longer than any system has.
+func TestDrivers_bounded(t *testing.T) {
+	b := triageDump(64, make([]driver, 10500), nil, nil)
+	f, err := crashdump.New(bytes.NewReader(b), int64(len(b)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	list, err := collect(f.Drivers())
+	if len(list) != 10000 || !errors.Is(err, crashdump.ErrFormat) {
+		t.Errorf("%d drivers, %v; want 10000 and ErrFormat", len(list), err)
+	}
+}
+
 func TestUnloaded(t *testing.T) {
 	gone := []driver{{name: "dump_storpor", base: 0x1000, size: 0x2000}, {name: "x.sys", base: 0x8000, size: 0x1000}}
 	for _, bits := range []int{32, 64} {

@@ -1,73 +1,213 @@
-// Package undname turns the names linkers use into the names debuggers show.
+// Package undname turns the names compilers and linkers use on Windows into
+// the names people read.
 //
-// It does so for C names, as dbghelp does with SYMOPT_UNDNAME: `_main`,
-// `__imp__CreateFileW@28` and `@fast@8` become `main`, `_imp__CreateFileW` and
-// `fast`. Names of C++, which begin with '?', are returned as they are.
+// [NameOnly] gives what WinDbg shows in lists and stacks, [Full] the whole
+// declaration as undname.exe and UnDecorateSymbolName spell it, and [Append]
+// either of them, or what llvm-undname prints, into the caller's buffer.
+// [Parse] gives the parts: scopes, name, kind, access, parameters.
 //
-// The rule was measured: it reproduces what dbghelp 10.0.15063 shows for every
-// C name of 18 images. dbghelp does not look at the machine, so neither does
-// this package: x64 names lose their underscore as well.
+// Names of C++ by MSVC, clang-cl and link are parsed: see GRAMMAR.md beside
+// this package for the grammar and where each fact comes from, and
+// DIFFERENCES.md for where and why the results are not those of dbghelp or
+// llvm-undname. C names follow the rule measured from dbghelp. Names that
+// begin with _Z, __Z or _R, of mingw and Rust, are left to
+// github.com/ianlancetaylor/demangle.
+//
+// A name that cannot be read is returned as it is, with an error that tells
+// the offset. Depth, length and work are limited, so no name costs more than
+// time in proportion to its length.
+//
+// All functions are safe for concurrent use.
 package undname
 
-// NameOnly returns the undecorated form of a raw public name: without the
-// leading '_' or '@', cut at the first '@' that is followed by a digit, and
-// without any other '@'. A name that begins with the byte 0x7F, as linkers mark
-// import thunk data, loses just that byte (dbghelp keeps it). Names of C++ and
-// names of which nothing would be left are returned unchanged.
-//
-// It allocates only when an '@' inside the name has to go.
+import (
+	"errors"
+	"fmt"
+)
+
+// A Style is a way of spelling a declaration.
+type Style uint8
+
+const (
+	// Microsoft is how UnDecorateSymbolName and undname.exe write.
+	Microsoft Style = iota
+	// LLVM is how llvm-undname writes.
+	LLVM
+)
+
+// Flags leave parts of a declaration out. The values are those of dbghelp.h
+// where it has them. With [LLVM] only NoReturn, NoCallingConvention, NoAccess,
+// NoMemberType and NoVariableType count, as llvm-undname has no others.
+type Flags uint32
+
+const (
+	NoLeadingUnderscores Flags = 0x1     // cdecl for __cdecl
+	NoMSKeywords         Flags = 0x2     // no __cdecl, __ptr64 and the like
+	NoReturn             Flags = 0x4     // no return type
+	NoCallingConvention  Flags = 0x10    // no __cdecl (UNDNAME_NO_ALLOCATION_LANGUAGE)
+	NoMSThisType         Flags = 0x20    // no __ptr64 of this
+	NoCVThisType         Flags = 0x40    // no const of this
+	NoThisType           Flags = 0x60    // neither
+	NoAccess             Flags = 0x80    // no public:
+	NoThrow              Flags = 0x100   // no noexcept
+	NoMemberType         Flags = 0x200   // no static, no virtual
+	NameOnlyFlag         Flags = 0x1000  // the name and nothing else
+	NoArguments          Flags = 0x2000  // no parameters
+	NoClassKeywords      Flags = 0x8000  // no class, struct, union (not in dbghelp.h)
+	NoPtr64              Flags = 0x20000 // no __ptr64 (not in dbghelp.h)
+
+	// NoVariableType leaves out the type of a variable. It is not a flag of
+	// dbghelp.
+	NoVariableType Flags = 1 << 24
+)
+
+// nameOnlyFlags make dbghelp's names: those of SYMOPT_UNDNAME.
+const nameOnlyFlags = NameOnlyFlag | NoClassKeywords
+
+// Errors for [errors.Is]. Every error of this package is a [*SyntaxError] that
+// wraps one of them.
+var (
+	// ErrSyntax means that the name is not one any compiler makes, or is cut.
+	ErrSyntax = errors.New("malformed decorated name")
+	// ErrLimit means that the name is too long, too deep, or would become too
+	// long.
+	ErrLimit = errors.New("decorated name exceeds a limit")
+)
+
+// A SyntaxError says why and where a name could not be read.
+type SyntaxError struct {
+	Offset  int    // of the byte where reading stopped
+	Problem string // what was expected there, in plain words
+	Err     error  // ErrSyntax or ErrLimit
+}
+
+// Error describes the problem on one line.
+func (e *SyntaxError) Error() string {
+	return fmt.Sprintf("%v: offset %d: %s", e.Err, e.Offset, e.Problem)
+}
+
+// Unwrap returns [ErrSyntax] or [ErrLimit].
+func (e *SyntaxError) Unwrap() error { return e.Err }
+
+// NameOnly returns the name without type, parameters and decoration, as WinDbg
+// shows it. What cannot be read is returned unchanged.
 func NameOnly(raw string) string {
-	name, inner := trim(raw)
-	if !inner {
-		return name
+	if isForeign(raw) {
+		if s, ok := foreign(raw, true); ok {
+			return s
+		}
 	}
-	return string(appendWithoutAt(make([]byte, 0, len(name)), name))
+	if !isCPlusPlus(raw) {
+		return nameOnlyC(raw)
+	}
+	s, err := render(raw, Microsoft, nameOnlyFlags)
+	if err != nil {
+		return raw
+	}
+	return s
 }
 
 // AppendNameOnly appends what [NameOnly] returns for raw to dst. It allocates
-// only to make dst larger.
+// at most once besides making dst larger.
 func AppendNameOnly(dst, raw []byte) []byte {
-	name, inner := trim(raw)
-	if !inner {
-		return append(dst, name...)
+	if len(raw) == 0 || raw[0] != '?' && raw[0] != '.' && !isForeign(raw) {
+		return appendNameOnlyC(dst, raw)
 	}
-	return appendWithoutAt(dst, name)
+	if raw[0] == '?' || raw[0] == '.' {
+		dst, _ = Append(dst, string(raw), Microsoft, nameOnlyFlags)
+		return dst
+	}
+	return append(dst, NameOnly(string(raw))...)
 }
 
-// trim cuts both ends; inner says that a '@' is left inside.
-func trim[T string | []byte](raw T) (name T, inner bool) {
-	if len(raw) < 2 || raw[0] == '?' {
-		return raw, false
-	}
-	if raw[0] == 0x7F {
-		return raw[1:], false
-	}
-	name = raw
-	if raw[0] == '_' || raw[0] == '@' {
-		name = raw[1:]
-	}
-	keep := 0 // bytes that are no '@'
-	for i := 0; i < len(name); i++ {
-		if name[i] != '@' {
-			keep++
-			continue
-		}
-		if i+1 < len(name) && '0' <= name[i+1] && name[i+1] <= '9' {
-			name = name[:i]
-			break
-		}
-	}
-	if keep == 0 {
-		return raw, false
-	}
-	return name, keep != len(name)
+// Full returns the whole declaration in Microsoft's spelling, less what flags
+// leave out. A C name has no declaration: it comes back as [NameOnly] has it.
+// With an error the name comes back unchanged.
+func Full(raw string, flags Flags) (string, error) {
+	return Undecorate(raw, Microsoft, flags)
 }
 
-func appendWithoutAt[T string | []byte](dst []byte, name T) []byte {
-	for i := 0; i < len(name); i++ {
-		if name[i] != '@' {
-			dst = append(dst, name[i])
-		}
+// Undecorate returns the declaration in a style, less what flags leave out.
+// With an error, which is a [*SyntaxError], the name comes back unchanged.
+func Undecorate(raw string, style Style, flags Flags) (string, error) {
+	if isCPlusPlus(raw) {
+		return render(raw, style, flags)
 	}
-	return dst
+	return other(raw, style, flags)
+}
+
+// Append appends what [Undecorate] returns to dst.
+func Append(dst []byte, raw string, style Style, flags Flags) ([]byte, error) {
+	if !isCPlusPlus(raw) {
+		s, err := other(raw, style, flags)
+		return append(dst, s...), err
+	}
+	var w printer
+	root := w.p.parse(raw)
+	if w.p.problem == "" {
+		if w.print(root, style, flags) {
+			return append(dst, w.bytes()...), nil
+		}
+		w.p.failLimit("result too long")
+	}
+	return append(dst, raw...), w.p.err()
+}
+
+// render is [Undecorate] for a name of C++.
+func render(raw string, style Style, flags Flags) (string, error) {
+	var w printer
+	root := w.p.parse(raw)
+	if w.p.problem == "" {
+		if w.print(root, style, flags) {
+			return string(w.bytes()), nil
+		}
+		w.p.failLimit("result too long")
+	}
+	return raw, w.p.err()
+}
+
+// isCPlusPlus says that this package's own grammar is for raw.
+func isCPlusPlus(raw string) bool {
+	return len(raw) > 1 && (raw[0] == '?' || raw[0] == '.' && isTypeDescriptor(raw))
+}
+
+// isTypeDescriptor tells ".?AVx@@" and ".H", names in type descriptors, from
+// names of sections and of functions that merely begin with a dot.
+func isTypeDescriptor(raw string) bool {
+	return raw[1] == '?' || raw[1] == 'P' && raw[len(raw)-1] != '.' || len(raw) == 2 && primitiveName(raw[1]) != "" ||
+		len(raw) == 3 && raw[1] == '_' && extendedName(raw[2]) != ""
+}
+
+// parse reads a whole name and returns the node of the symbol.
+func (p *parser) parse(raw string) int32 {
+	p.s = raw
+	if len(raw) > maxInput {
+		return p.failLimit("name too long")
+	}
+	root := int32(0)
+	if p.eat('.') {
+		root = p.add(node{kind: kindTypeName, a: p.typ(modeResult)})
+	} else {
+		p.want('?', "'?' expected")
+		root = p.symbol()
+	}
+	if p.problem == "" && p.pos < len(p.s) && !p.suffix() {
+		return p.fail("end of name expected")
+	}
+	return root
+}
+
+// suffix accepts what compilers put behind a whole name: ".llvm.123" and the
+// like and "$initializer$" of clang, "$exit_thunk" and "$entry_thunk" of ARM64EC.
+func (p *parser) suffix() bool {
+	rest := p.s[p.pos:]
+	return rest[0] == '.' || rest == "$exit_thunk" || rest == "$entry_thunk" || rest == "$initializer$"
+}
+
+func (p *parser) err() error {
+	e := &SyntaxError{Offset: p.at0, Problem: p.problem, Err: ErrSyntax}
+	if p.limit {
+		e.Err = ErrLimit
+	}
+	return e
 }

@@ -1,0 +1,119 @@
+package cli
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"iter"
+)
+
+const (
+	chunkSize   = 64 << 10
+	chunksAhead = 16 // chunks read before they are wanted
+)
+
+// chunk is a piece of input, or how it ends.
+type chunk struct {
+	b   []byte
+	err error
+}
+
+// chunks reads r in the background until it ends or ctx does. A read under way
+// is not waited for.
+func chunks(ctx context.Context, r io.Reader) <-chan chunk {
+	out := make(chan chunk, chunksAhead)
+	go func() {
+		for {
+			b := make([]byte, chunkSize)
+			n, err := r.Read(b)
+			select {
+			case out <- chunk{b[:n], err}:
+			case <-ctx.Done():
+				return
+			}
+			if err != nil {
+				return
+			}
+		}
+	}()
+	return out
+}
+
+// batches yields the lines of r as they come: what is there of them at once,
+// up to most. It never waits for more while it has some. An error comes last;
+// it is that of ctx as soon as ctx ends.
+func batches(ctx context.Context, r io.Reader, most int) iter.Seq2[[][]byte, error] {
+	return func(yield func([][]byte, error) bool) {
+		ctx, cancel := context.WithCancel(ctx)
+		defer cancel()
+		b := batcher{in: chunks(ctx, r), most: most}
+		for {
+			err := b.fill(ctx)
+			for len(b.lines) > 0 && (err != nil || b.dry() || len(b.lines) >= most) {
+				n := min(most, len(b.lines))
+				if !yield(b.lines[:n], nil) {
+					return
+				}
+				b.lines = b.lines[n:]
+			}
+			if err == nil {
+				continue
+			}
+			if !errors.Is(err, io.EOF) {
+				yield(nil, err)
+			}
+			return
+		}
+	}
+}
+
+// batcher cuts chunks into lines.
+type batcher struct {
+	in    <-chan chunk
+	most  int
+	lines [][]byte
+	rest  []byte // of the last chunk, without an end of line
+}
+
+// dry reports that no more input is there just now.
+func (b *batcher) dry() bool { return len(b.in) == 0 }
+
+// fill waits for the next chunk.
+func (b *batcher) fill(ctx context.Context) error {
+	var c chunk
+	select {
+	case c = <-b.in:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	if ctx.Err() != nil { // select takes either when both are there
+		return ctx.Err()
+	}
+	b.cut(c.b)
+	switch {
+	case len(b.rest) > maxInputLine:
+		return errLongLine
+	case errors.Is(c.err, io.EOF) && len(b.rest) > 0:
+		b.lines, b.rest = append(b.lines, b.rest), nil
+	}
+	return c.err
+}
+
+var errLongLine = errors.New("a line is too long")
+
+func (b *batcher) cut(data []byte) {
+	for {
+		i := bytes.IndexByte(data, '\n')
+		if i < 0 {
+			b.rest = append(b.rest, data...)
+			return
+		}
+		line := data[:i]
+		if len(b.rest) > 0 {
+			line, b.rest = append(b.rest, line...), nil
+		}
+		b.lines = append(b.lines, line)
+		data = data[i+1:]
+	}
+}

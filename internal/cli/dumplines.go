@@ -1,0 +1,64 @@
+package cli
+
+import (
+	"iter"
+	"strconv"
+
+	"github.com/symres/symres/pdb"
+)
+
+// lines prints the lines of all modules, without inlined code.
+func (d *dump) lines() error { return dumpAll(d, d.allLines(), d.line) }
+
+func (d *dump) allLines() iter.Seq2[pdb.Line, error] {
+	return func(yield func(pdb.Line, error) bool) {
+		module := 0
+		for _, err := range d.pdb.Modules() {
+			if err != nil {
+				yield(pdb.Line{}, err)
+				return
+			}
+			module++
+			for line, err := range d.pdb.Lines(module) {
+				if !yield(line, err) {
+					return
+				}
+			}
+		}
+	}
+}
+
+func (d *dump) line(l pdb.Line) {
+	if d.console.json {
+		d.lineObject(l)
+		return
+	}
+	b := d.place(l.Segment, l.Offset, l.RVA, l.HasRVA)
+	b = append(appendHex(b, uint64(l.Size), 1), ' ', ' ')
+	b = append(append(b, l.File...), '(')
+	b = strconv.AppendUint(b, uint64(l.Line), 10)
+	if l.Column != 0 {
+		b = strconv.AppendUint(append(b, ','), uint64(l.Column), 10)
+	}
+	d.text = append(b, ')')
+	d.write()
+}
+
+func (d *dump) lineObject(l pdb.Line) {
+	r := &d.json
+	r.begin()
+	if l.HasRVA {
+		r.hex("rva", uint64(l.RVA))
+	}
+	r.num("segment", uint64(l.Segment))
+	r.hex("offset", uint64(l.Offset))
+	r.num("length", uint64(l.Size))
+	r.str("file", l.File)
+	r.num("line", uint64(l.Line))
+	r.knownNum("column", uint64(l.Column))
+	if l.EndLine > l.Line {
+		r.num("end_line", uint64(l.EndLine))
+	}
+	r.num("module", uint64(l.Module))
+	d.write()
+}

@@ -1,0 +1,105 @@
+package cli
+
+import (
+	"strconv"
+
+	"github.com/symres/symres/pdb"
+)
+
+func (d *dump) publics() error {
+	return dumpAll(d, d.pdb.Publics(), func(s pdb.Symbol) {
+		if !d.console.json {
+			d.text = d.place(s.Segment, s.Offset, s.RVA, s.HasRVA)
+			d.text = append(appendHex(d.text, uint64(s.Flags), 1), ' ', ' ')
+			d.text = append(d.text, s.NameBytes()...)
+			d.write()
+			return
+		}
+		var err error
+		if s.Size, err = d.pdb.SizeOf(s); err != nil {
+			d.damage(err)
+		}
+		d.symbolObject(s)
+	})
+}
+
+func (d *dump) procs() error { return dumpAll(d, d.pdb.Procs(), d.symbol) }
+
+func (d *dump) globals() error { return dumpAll(d, d.pdb.Globals(), d.symbol) }
+
+func (d *dump) symbol(s pdb.Symbol) {
+	if d.console.json {
+		d.symbolObject(s)
+		return
+	}
+	if hasPlace(s.Kind) {
+		d.text = d.place(s.Segment, s.Offset, s.RVA, s.HasRVA)
+		d.text = appendHex(d.text, uint64(s.Size), 1)
+	} else {
+		d.text = append(d.text[:0], "                         -"...)
+	}
+	d.text = append(d.text, ' ', ' ')
+	d.text = append(d.text, s.Kind.String()...)
+	d.text = append(d.text, ' ', ' ')
+	d.text = append(d.text, s.NameBytes()...)
+	switch {
+	case s.Kind.IsConstant():
+		d.text = append(d.text, " = "...)
+		d.text = append(d.text, s.Value.String()...)
+	case !hasPlace(s.Kind) && s.Module != 0:
+		d.text = append(d.text, "  in module "...)
+		d.text = strconv.AppendUint(d.text, uint64(s.Module), 10)
+	}
+	d.write()
+}
+
+// place begins a line of text with segment:offset and RVA.
+func (d *dump) place(segment uint16, offset, rva uint32, hasRVA bool) []byte {
+	b := append(appendHex(d.text[:0], uint64(segment), 4), ':')
+	b = append(appendHex(b, uint64(offset), 8), ' ', ' ')
+	if hasRVA {
+		b = appendHex(b, uint64(rva), 8)
+	} else {
+		b = append(b, "        "...)
+	}
+	return append(b, ' ', ' ')
+}
+
+// symbolObject prints a symbol as JSON.
+func (d *dump) symbolObject(s pdb.Symbol) {
+	r := &d.json
+	r.begin()
+	r.str("kind", s.Kind.String())
+	r.rawView(s.NameBytes())
+	if hasPlace(s.Kind) {
+		r.num("segment", uint64(s.Segment))
+		r.hex("offset", uint64(s.Offset))
+	}
+	if s.HasRVA {
+		r.hex("rva", uint64(s.RVA))
+	}
+	r.knownNum("size", uint64(s.Size))
+	switch {
+	case s.Kind.IsConstant():
+		numberJSON(r, "value", s.Value)
+	case hasFlags(s.Kind):
+		r.num("flags", uint64(s.Flags))
+	}
+	if s.Type != 0 {
+		r.hex("type", uint64(s.Type))
+	}
+	r.knownNum("module", uint64(s.Module))
+	d.write()
+}
+
+// hasPlace reports whether records of a kind have a segment and an offset.
+func hasPlace(k pdb.Kind) bool {
+	switch k {
+	case pdb.KindUDT, pdb.KindUDTST, pdb.KindProcRef, pdb.KindLProcRef, pdb.KindDataRef, pdb.KindAnnotRef, pdb.KindTokenRef:
+		return false
+	}
+	return !k.IsConstant()
+}
+
+// hasFlags reports whether records of a kind have flags.
+func hasFlags(k pdb.Kind) bool { return k.IsPublic() || k.IsProc() }

@@ -1,0 +1,99 @@
+package cli
+
+import (
+	"errors"
+	"strconv"
+
+	"github.com/symres/symres/pdb"
+)
+
+func (d *dump) types() error { return dumpAll(d, d.pdb.Types(), d.typeRecord) }
+
+func (d *dump) typeRecord(t pdb.Type) {
+	var size uint64
+	known := false
+	if !t.IsForward() { // a declaration as it stands has no size
+		var err error
+		size, err = t.Size()
+		if known = err == nil; err != nil && !errors.Is(err, pdb.ErrNotFound) {
+			d.damage(err)
+		}
+	}
+	if d.console.json {
+		d.typeObject(t, size, known)
+		return
+	}
+	b := append(appendHex(d.text[:0], uint64(t.Index()), 6), ' ', ' ')
+	b = append(append(b, t.Leaf().String()...), ' ', ' ')
+	if known {
+		b = appendHex(b, size, 1)
+	} else {
+		b = append(b, '-')
+	}
+	b = append(b, ' ', ' ')
+	switch {
+	case t.IsTag():
+		b = append(append(b, t.Kind().String()...), ' ')
+		b = append(b, t.String()...)
+	case t.Kind() == pdb.TypeOther: // of use to other records only
+		b = append(b, '-')
+	default:
+		b = append(b, t.String()...)
+	}
+	d.text = b
+	d.write()
+}
+
+func (d *dump) typeObject(t pdb.Type, size uint64, known bool) {
+	r := &d.json
+	r.begin()
+	r.hex("index", uint64(t.Index()))
+	r.str("leaf", t.Leaf().String())
+	r.str("kind", t.Kind().String())
+	r.known("name", t.Name())
+	r.known("unique", t.UniqueName())
+	if !t.IsTag() && t.Kind() != pdb.TypeOther {
+		r.str("type", t.String())
+	}
+	if known {
+		r.num("size", size)
+	}
+	r.flag("forward", t.IsForward())
+	d.write()
+}
+
+func (d *dump) modules() error {
+	number := uint64(0)
+	return dumpAll(d, d.pdb.Modules(), func(m pdb.Module) {
+		number++
+		if d.console.json {
+			d.moduleObject(number, m)
+			return
+		}
+		b := strconv.AppendUint(d.text[:0], number, 10)
+		b = append(b, ' ', ' ')
+		if m.HasStream {
+			b = strconv.AppendUint(b, uint64(m.Stream), 10)
+		} else {
+			b = append(b, '-')
+		}
+		b = append(append(b, ' ', ' '), m.Name...)
+		if m.Object != "" && m.Object != m.Name {
+			b = append(append(b, ' ', ' '), m.Object...)
+		}
+		d.text = b
+		d.write()
+	})
+}
+
+func (d *dump) moduleObject(number uint64, m pdb.Module) {
+	r := &d.json
+	r.begin()
+	r.num("module", number)
+	r.str("name", m.Name)
+	r.known("object", m.Object)
+	if m.HasStream {
+		r.num("stream", uint64(m.Stream))
+	}
+	d.write()
+}

@@ -1,0 +1,29 @@
+package cli
+
+import (
+	"context"
+	"io"
+	"iter"
+
+	"github.com/symres/symres"
+)
+
+// The escapers, for tests.
+func EscapeLine(s string) string            { return escapeLine(s) }
+func EscapeJSON(b []byte) []byte            { return escapeJSON(b) }
+func WantsColor(e func(string) string) bool { return wantsColor(nil, e) }
+
+// Batches cuts input into lines.
+func Batches(ctx context.Context, r io.Reader, most int) iter.Seq2[[][]byte, error] {
+	return batches(ctx, r, most)
+}
+
+// PlainAddr is the quick reader of addresses.
+func PlainAddr(line string) (uint64, bool) { return plainAddr([]byte(line)) }
+
+// LocationRow is an answer of nearest as JSON.
+func LocationRow(l *symres.Location) string {
+	w := namer{json: true}
+	w.object(l)
+	return string(w.row.b)
+}

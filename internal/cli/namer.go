@@ -1,0 +1,207 @@
+package cli
+
+import (
+	"cmp"
+	"context"
+	"runtime"
+	"slices"
+	"strconv"
+	"sync"
+
+	"github.com/symres/symres"
+	"github.com/symres/symres/vadmath"
+)
+
+const (
+	maxBatch   = 32 << 10 // addresses that are answered together
+	fewQueries = 256      // so many are not worth sorting and sharing out
+	maxNamers  = 8
+)
+
+// query is an address and what there is to say of it.
+type query struct {
+	addr   uint64
+	text   string // as it was typed, where it is no address
+	miss   error  // why there is no answer
+	frames error  // why lines and inlined functions are not whole
+	module string
+	answer []byte // good until the next batch
+}
+
+// namer answers queries and puts the answers into words. It belongs to one
+// goroutine.
+type namer struct {
+	resolver *symres.Resolver
+	json     bool
+	bits     int
+	row      jsonRow // the answers so far
+	starts   []int   // where each begins
+}
+
+func (n *nearest) namer(i int) *namer {
+	for len(n.workers) <= i {
+		n.workers = append(n.workers, &namer{
+			resolver: n.target.session.NewResolver(), json: n.console.json, bits: n.target.bits,
+		})
+	}
+	return n.workers[i]
+}
+
+// nameAll finds the answers. Many queries are answered in the order of their
+// addresses, where each helps the next, and by several at once.
+func (n *nearest) nameAll(ctx context.Context) {
+	order := make([]*query, len(n.queries))
+	for i := range n.queries {
+		order[i] = &n.queries[i]
+	}
+	if len(order) < fewQueries {
+		n.namer(0).name(ctx, order)
+		return
+	}
+	slices.SortFunc(order, func(a, b *query) int { return cmp.Compare(a.addr, b.addr) })
+	var group sync.WaitGroup
+	share := (len(order)-1)/min(runtime.GOMAXPROCS(0), maxNamers) + 1
+	i := 0
+	for part := range slices.Chunk(order, share) {
+		w := n.namer(i)
+		group.Go(func() { w.name(ctx, part) })
+		i++
+	}
+	group.Wait()
+}
+
+// name answers queries.
+func (w *namer) name(ctx context.Context, queries []*query) {
+	w.row.b, w.starts = w.row.b[:0], w.starts[:0]
+	for _, q := range queries {
+		w.starts = append(w.starts, len(w.row.b))
+		if q.miss == nil && ctx.Err() == nil {
+			w.one(ctx, q)
+		}
+	}
+	w.starts = append(w.starts, len(w.row.b))
+	for i, q := range queries { // only now does the text stay in its place
+		q.answer = w.row.b[w.starts[i]:w.starts[i+1]]
+	}
+}
+
+func (w *namer) one(ctx context.Context, q *query) {
+	loc, err := w.resolver.Resolve(ctx, q.addr)
+	if err != nil {
+		q.miss = err
+		return
+	}
+	q.module, q.frames = loc.Module, loc.FramesErr
+	if w.json {
+		w.object(loc)
+	} else {
+		w.lines(loc)
+	}
+}
+
+// lines writes what ln prints: the source line, the symbol's own start in
+// parentheses, inlined functions, and the names that are exactly there.
+func (w *namer) lines(l *symres.Location) {
+	b := w.row.b
+	if len(l.Frames) > 0 && l.Frames[0].File != "" && l.Frames[0].Line != 0 {
+		start := len(b)
+		b = append(append(b, l.Frames[0].File...), '(')
+		b = append(strconv.AppendUint(b, uint64(l.Frames[0].Line), 10), ')')
+		b = finishRow(b, start)
+	}
+	b = w.symbol(b, l)
+	if len(l.Frames) > 1 {
+		b = w.inlined(b, l)
+	}
+	if l.Displacement == 0 {
+		b = append(b, "Exact matches:\n"...)
+		b = appendName(b, l.Module, l.Name)
+		for _, name := range l.Aliases {
+			b = appendName(b, l.Module, name)
+		}
+	}
+	w.row.b = b
+}
+
+func (w *namer) symbol(b []byte, l *symres.Location) []byte {
+	start := len(b)
+	b = vadmath.AppendAddr(append(b, '('), l.Address, w.bits)
+	b = append(append(append(b, ")   "...), l.Module...), '!')
+	b = append(b, l.Name...)
+	if l.Displacement != 0 {
+		b = appendHex(append(b, "+0x"...), l.Displacement, 1)
+	}
+	if l.PastEnd {
+		b = appendHex(append(b, "   (past its end, size 0x"...), uint64(l.Size), 1)
+		b = append(b, ')')
+	}
+	return finishRow(append(b, label(l.Proof)...), start)
+}
+
+// inlined writes the functions at an address in the look of k, innermost first.
+func (w *namer) inlined(b []byte, l *symres.Location) []byte {
+	for i := range l.Frames {
+		f, start := &l.Frames[i], len(b)
+		if f.Inlined {
+			b = append(b, "    (Inline Function)   "...)
+		} else {
+			b = append(b, "                        "...)
+		}
+		b = append(append(b, l.Module...), '!')
+		b = append(b, cmp.Or(f.Function, "?")...)
+		if f.File != "" && f.Line != 0 {
+			b = append(append(b, " ["...), f.File...)
+			b = append(strconv.AppendUint(append(b, " @ "...), uint64(f.Line), 10), ']')
+		}
+		b = finishRow(b, start)
+	}
+	return b
+}
+
+func appendName(b []byte, module, name string) []byte {
+	start := len(b)
+	b = append(append(append(b, "    "...), module...), '!')
+	return finishRow(append(b, name...), start)
+}
+
+// object writes a line of JSON.
+func (w *namer) object(l *symres.Location) {
+	r := &w.row
+	r.more()
+	r.hex("query", l.Query)
+	r.str("module", l.Module)
+	r.str("name", l.Name)
+	r.raw(l.Raw)
+	r.hex("address", l.Address)
+	r.num("displacement", l.Displacement)
+	r.knownNum("size", uint64(l.Size))
+	r.flag("past_end", l.PastEnd)
+	if len(l.Aliases) > 0 {
+		r.openList("aliases")
+		for _, name := range l.Aliases {
+			r.element(name)
+		}
+		r.closeList()
+	}
+	if len(l.Frames) > 0 {
+		r.openList("frames")
+		for i := range l.Frames {
+			r.frame(&l.Frames[i])
+		}
+		r.closeList()
+	}
+	r.str("source", l.Source.String())
+	r.str("proof", l.Proof.String())
+	r.str("identity", l.Identity.String())
+	r.end()
+}
+
+func (r *jsonRow) frame(f *symres.Frame) {
+	r.openObject()
+	r.known("function", f.Function)
+	r.known("file", f.File)
+	r.knownNum("line", uint64(f.Line))
+	r.knownNum("column", uint64(f.Column))
+	r.flag("inlined", f.Inlined)
+	r.closeObject()
+}

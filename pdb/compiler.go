@@ -1,0 +1,91 @@
+package pdb
+
+import (
+	"fmt"
+	"iter"
+)
+
+// Compiler is what a module says about the tool that made it (S_COMPILE2,
+// S_COMPILE3 in cvinfo.h).
+type Compiler struct {
+	Object   string    // the object file the record stands in, as it was called then
+	Name     string    // such as "Microsoft (R) Optimizing Compiler"
+	Language Language  // of the source
+	Machine  uint16    // CV_CPU_TYPE_e of cvinfo.h, which are not those of [File.Machine]
+	Flags    uint32    // the bits behind the language, as they stand
+	Frontend [4]uint16 // major, minor, build, and QFE, which old records lack
+	Backend  [4]uint16 // the same of the code generator
+}
+
+// Language is a source language (CV_CFL_LANG of cvinfo.h).
+type Language uint8
+
+// String returns the name of a language, a number for those this package does
+// not know.
+func (l Language) String() string {
+	names := []string{"C", "C++", "Fortran", "MASM", "Pascal", "Basic", "COBOL", "LINK", "CVTRES", "CVTPGD", "C#", "VB", "ILASM", "Java", "JScript", "MSIL", "HLSL",
+		"Objective-C", "Objective-C++", "Swift", "ALIASOBJ", "Rust", "Go"}
+	if int(l) < len(names) {
+		return names[l]
+	}
+	if l == 'D' {
+		return "D"
+	}
+	return fmt.Sprintf("language %#x", uint8(l))
+}
+
+// Compilers enumerates the tools of a module, counted from 1 in the order of
+// [File.Modules]: one for most, several where the linker made the module from
+// several objects. Damage is reported as by [File.ModuleSymbols].
+func (f *File) Compilers(module int) iter.Seq2[Compiler, error] {
+	return within(f, func(yield func(Compiler, error) bool) error {
+		ms, err := f.openModule(module - 1)
+		if err != nil || ms.s == nil {
+			return err
+		}
+		object := ""
+		r := ms.symbols.records()
+		for r.step() {
+			switch k := r.kind(); {
+			case k == KindObjName && len(r.rec) >= 8:
+				object = string(untilNUL(r.rec[8:]))
+			case k.IsProc():
+				if err := r.skipBody(); err != nil {
+					return err
+				}
+			case k == KindCompile2 || k == KindCompile3:
+				c, ok := parseCompiler(r.rec)
+				c.Object = object
+				var err error
+				if !ok {
+					c, err = Compiler{}, damage(ms.s.name, int64(r.off), "%v of %d bytes is cut off", k, len(r.rec))
+				}
+				if !yield(c, err) {
+					return nil
+				}
+			}
+		}
+		return r.err
+	})
+}
+
+// parseCompiler reads a whole record: u32 language and flags, u16 machine, then
+// the versions, of three parts or four.
+func parseCompiler(rec []byte) (c Compiler, ok bool) {
+	parts := 3
+	if Kind(u16(rec, 2)) == KindCompile3 {
+		parts = 4
+	}
+	const versions = 10
+	at := versions + 2*2*parts
+	if len(rec) < at {
+		return Compiler{}, false
+	}
+	flags := u32(rec, 4)
+	c = Compiler{Language: Language(flags), Flags: flags >> 8, Machine: u16(rec, 8), Name: string(untilNUL(rec[at:]))}
+	for i := range parts {
+		c.Frontend[i] = u16(rec, versions+2*i)
+		c.Backend[i] = u16(rec, versions+2*parts+2*i)
+	}
+	return c, true
+}

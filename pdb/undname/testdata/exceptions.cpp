@@ -1,0 +1,6 @@
+// Data of throw expressions, funclets.
+struct A { A(); A(const A &); virtual ~A(); int x; }; struct B : A { B(); B(const B &); ~B(); }; struct V : virtual A { V(); V(const V &); ~V(); }; namespace n { template <class T> struct E { T t; E(); E(const E &, int = 1); ~E(); }; enum K {}; class P; } struct M : A, n::E<int> { M(); M(const M &); ~M(); };
+void f(); void t(int i) { switch (i) { case 0: throw 1; case 1: throw A(); case 2: throw B(); case 3: throw V(); case 4: throw M(); case 5: throw n::E<A>(); case 6: throw "text"; case 7: throw (int *)0; case 8: throw (const A *)0; case 10: throw n::K(); case 11: throw nullptr; case 12: throw (volatile B *)0; case 13: throw (void (*)(int))0; case 14: throw (int A::*)0; case 15: throw 1.5; case 16: throw (A *__restrict)0; case 17: throw (__unaligned int *)0; case 18: throw L"wide"; } }
+int c() { try { A a; f(); } catch (int) { return 1; } catch (const A &a) { return 2; } catch (B *) { return 3; } catch (...) { return 4; } return 0; }
+namespace n { struct F { void g() noexcept; int h() { try { f(); } catch (E<F> &) { return 1; } return 0; } }; void F::g() noexcept { f(); } } void u() { n::F().h(); }
+long filter(); void seh() { __try { f(); } __except (filter()) { f(); } __try { f(); } __finally { f(); } } struct Sm { void m(int k) { __try { f(); } __finally { c(); } } }; void v() { Sm().m(1); }

@@ -1,0 +1,6 @@
+// String literals: widths, lengths, every kind of character.
+const char *s0 = "", *s1 = "a", *s2 = "hello, world", *s3 = "exactly 31 characters long ....", *s4 = "exactly 32 characters long .....", *s5 = "longer than the thirty-two characters a name can hold", *s6 = "0123456789 abcdefghijklm", *s7 = "ABCDEFGHIJKLMNOPQRSTUVWXYZ", *s8 = ",/\\:. \n\t'-", *s9 = "\"\a\b\v\f\r?!#$%&()*+;<=>@[]^_`{|}~", *s10 = "\x01\x02\x1f\x7f", *s11 = "\x80\xc1\xda\xe1\xfa\xff", *s12 = "nul\0inside", *s13 = "\0\0\0\0", *s14 = "\xe1\xe2\xe3", *s15 = "\xff\xfe", *s16 = "$_@";
+const wchar_t *w0 = L"", *w1 = L"a", *w2 = L"hello, world", *w3 = L"exactly 31 characters long ....", *w4 = L"exactly 32 characters long .....", *w5 = L"longer than the thirty-two characters a name can hold", *w6 = L",/\\:. \n\t'-", *w7 = L"\x1234\xabcd\xff", *w8 = L"nul\0inside", *w9 = L"\"\a\b";
+const char16_t *u0 = u"", *u1 = u"a", *u2 = u"hello", *u3 = u"exactly 31 characters long ....", *u4 = u"longer than the thirty-two characters a name can hold", *u5 = u"\x4e2d\x6587", *u6 = u"\u00e9";
+const char32_t *v0 = U"", *v1 = U"a", *v2 = U"hello", *v3 = U"exactly 31 characters long ....", *v4 = U"longer than the thirty-two characters a name can hold", *v5 = U"\U0001f600";
+const char8_t *e0 = u8"", *e1 = u8"a", *e2 = u8"\u00e9\u4e2d";

@@ -1,0 +1,40 @@
+// Constants as template arguments.
+struct S { int a; char b; };
+struct P { const int* p; S s; int arr[2]; float f; double d;};
+union U { int a; float f; constexpr U(float x):f(x){} };
+struct B1 { int z; }; struct D : B1 { int y; };
+template<S s> struct X { void f(); };
+template<P s> struct Y { void f(); };
+template<U s> struct Z { void f(); };
+template<D s> struct W { void f(); };
+template<float s> struct F { void f(); };
+template<double s> struct G { void f(); };
+template<auto s> struct A { void f(); };
+template<auto... s> struct AA { void f(); };
+template<class T> struct T1 { void f(); };
+template<template<class> class T> struct TT { void f(); };
+template<S* s> struct PS { void f(); };
+template<int* s> struct PI { void f(); };
+template<int S::*s> struct PM { void f(); };
+template<void (S::*s)()> struct PF { void f(); };
+extern S gs; extern int gi; int garr[3];
+struct Q { void m(); virtual void v(); int i; int j; static int k; };
+struct V1 { virtual void a(); int q;}; struct V2 : virtual V1 { void b(); int r; }; struct M2: Q, V1 { void c(); };
+template<int Q::*s> struct PMQ { void f(); };
+template<void (Q::*s)()> struct PFQ { void f(); };
+template<void (M2::*s)()> struct PFM { void f(); };
+template<void (V2::*s)()> struct PFV { void f(); };
+template<int V2::*s> struct PDV { void f(); };
+template<int M2::*s> struct PDM { void f(); };
+template<class...T> struct Tup{ void f();};
+template<class...T, class U> void ff(Tup<T...>, U){}
+template<class T, class...U> struct TU { template<class...Q> void g(); };
+enum e { e1, e2 }; enum class sc : char { sc0, sc1 }; constexpr sc sc1 = sc::sc1; void fn(int); template <int &r> struct R { void f(); }; template <void (&r)(int)> struct R2 { void f(); }; struct St { static int si; };
+struct Big { int a[3]; long long l; bool b; }; struct Em {}; template <bool> struct B { void f(); }; template <long long> struct L { void f(); }; template <unsigned long long> struct UL { void f(); };
+void t() { X<S{1,'a'}>().f(); Y<P{&gi,{1,2},{3,4},1.5f,-2.5}>().f(); Z<U{1.0f}>().f(); W<D{1,2}>().f(); F<1.5f>().f(); G<-0.25>().f();
+ A<1>().f(); A<'c'>().f(); A<true>().f(); A<nullptr>().f(); A<&gi>().f(); A<&Q::m>().f(); A<&Q::i>().f(); A<S{1,2}>().f(); A<1u>().f(); A<-5ll>().f(); AA<1,2,'c'>().f(); AA<>().f();
+ TT<T1>().f(); A<9223372036854775807ll>().f(); A<(-9223372036854775807ll - 1)>().f(); A<18446744073709551615ull>().f(); A<u'x'>().f(); A<e2>().f(); A<sc1>().f(); A<&garr>().f(); A<fn>().f(); A<&fn>().f(); R<gi>().f(); R2<fn>().f(); A<&St::si>().f(); A<1.25>().f(); A<2.5f>().f(); A<Big{{1,2,3},-4,true}>().f(); A<Em{}>().f(); B<true>().f(); B<false>().f(); L<10>().f(); L<11>().f(); L<0>().f(); L<-1>().f(); L<-10>().f(); L<-11>().f(); L<0x123456789ab>().f(); UL<~0ull>().f(); PS<&gs>().f(); PI<&gi>().f(); PI<nullptr>().f(); PI<&garr[1]>().f(); PI<&gs.a>().f(); PM<nullptr>().f(); PM<&S::a>().f(); PF<nullptr>().f();
+ PMQ<&Q::j>().f(); PMQ<&Q::i>().f();  PFQ<&Q::m>().f(); PFQ<&Q::v>().f(); PFM<&M2::c>().f();  PFM<nullptr>().f(); PFV<&V2::b>().f(); PFV<nullptr>().f(); PDV<&V2::r>().f(); PDV<nullptr>().f(); PDM<nullptr>().f(); 
+ PFM<(void(M2::*)())&V1::a>().f();
+ ff(Tup<int,char>(), 3L); ff(Tup<>(), 3L); TU<int>().g<>(); TU<int,char>().g<int,long>(); Tup<Tup<>,Tup<int>>().f();
+}

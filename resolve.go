@@ -1,0 +1,83 @@
+package symres
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+
+	"github.com/symres/symres/pdb"
+)
+
+// Frame is a function at an address and where in its source that is.
+type Frame = pdb.Frame
+
+// Location is the answer to an address.
+type Location struct {
+	Symbol                // the nearest symbol at or below the address
+	Query        uint64   // the address asked for
+	Displacement uint64   // bytes from the symbol's start
+	PastEnd      bool     // the address lies beyond the symbol's known size
+	Aliases      []string // other names at the symbol's address, undecorated
+	// Frames are the functions the address belongs to, inlined ones first,
+	// with file and line; none where the PDB has no lines for it.
+	Frames    []Frame
+	FramesErr error // why Frames is not whole
+}
+
+// Resolve names an address: the nearest symbol at or below it in the same
+// section, how far it is, and the other names there. A load that failed is not
+// tried again before [Session.Load] asks for it. The error wraps
+// [ErrNoModule] when no module covers the address, [ErrNoSymbols] when its
+// module has none, and [ErrNotFound] when nothing lies below the address.
+func (s *Session) Resolve(ctx context.Context, addr uint64) (Location, error) {
+	m, err := s.at(addr)
+	if err != nil {
+		return Location{}, err
+	}
+	syms, err := s.symbols(ctx, m, keepFailed)
+	if err != nil {
+		return Location{}, err
+	}
+	near, err := syms.pdb.Nearest(uint32(addr - m.Base))
+	if err := m.nothing(near, err, addr); err != nil {
+		return Location{}, err
+	}
+	return m.location(syms, near, addr), nil
+}
+
+// nothing is the error for an address without an answer.
+func (m *module) nothing(near []pdb.Symbol, err error, addr uint64) error {
+	switch {
+	case err != nil:
+		return fmt.Errorf("%s: %w", m.Name, err)
+	case len(near) == 0:
+		return fmt.Errorf("%s in %s: %w", formatAddr(addr), m.Name, ErrNotFound)
+	}
+	return nil
+}
+
+func (m *module) location(syms *symbols, near []pdb.Symbol, addr uint64) Location {
+	loc := m.named(syms, near)
+	loc.at(addr, near[0].Displacement)
+	if syms.private {
+		loc.Frames, loc.FramesErr = syms.pdb.Frames(uint32(addr - m.Base))
+	}
+	return loc
+}
+
+// at says how far an address is from the symbol.
+func (l *Location) at(addr uint64, displacement uint32) {
+	l.Query, l.Displacement = addr, uint64(displacement)
+	l.PastEnd = l.Size != 0 && displacement >= l.Size
+}
+
+// named is a location without what depends on the address.
+func (m *module) named(syms *symbols, near []pdb.Symbol) Location {
+	loc := Location{Symbol: m.symbol(syms, near[0])}
+	for _, other := range near[1:] {
+		if !bytes.Equal(other.NameBytes(), near[0].NameBytes()) {
+			loc.Aliases = append(loc.Aliases, string(appendName(nil, other)))
+		}
+	}
+	return loc
+}

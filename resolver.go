@@ -1,0 +1,119 @@
+package symres
+
+import (
+	"context"
+
+	"github.com/symres/symres/pdb"
+)
+
+// A Resolver answers many addresses one after the other, as [Session.Resolve]
+// does and several times faster, most of all when they come in order. It
+// belongs to one goroutine; several may share a Session.
+type Resolver struct {
+	session *Session
+	module  *module // of the last answer
+	syms    *symbols
+	loc     Location // the last answer
+	frames  []Frame
+	run     pdb.Run // of the last answer, where repeat
+	repeat  bool    // other addresses of the run have the same answer, but for the distance
+}
+
+// NewResolver returns a Resolver. It holds no more than its last answer.
+func (s *Session) NewResolver() *Resolver { return &Resolver{session: s} }
+
+// indexAfter is how many addresses of a module are answered one by one before
+// an index of all its addresses is made, which takes as long as some ten
+// thousand answers.
+const indexAfter = 16 << 10
+
+// Resolve names an address. The Location is good until the next call; the
+// errors are those of [Session.Resolve].
+func (r *Resolver) Resolve(ctx context.Context, addr uint64) (*Location, error) {
+	if err := r.enter(ctx, addr); err != nil {
+		return nil, err
+	}
+	rva := uint32(addr - r.module.Base)
+	if err := r.nearest(rva, addr); err != nil {
+		return nil, err
+	}
+	if r.syms.private {
+		r.frames, r.loc.FramesErr = r.syms.pdb.AppendFrames(r.frames[:0], rva)
+		r.loc.Frames = r.frames
+	}
+	return &r.loc, nil
+}
+
+// enter finds the module of an address and its symbols.
+func (r *Resolver) enter(ctx context.Context, addr uint64) error {
+	if r.module != nil && r.module.contains(addr) && ctx.Err() == nil {
+		syms, err := r.module.state()
+		if err == nil && syms == r.syms {
+			return nil
+		}
+	}
+	r.module, r.repeat = nil, false
+	m, err := r.session.at(addr)
+	if err != nil {
+		return err
+	}
+	if r.syms, err = r.session.symbols(ctx, m, keepFailed); err == nil {
+		r.module = m
+	}
+	return err
+}
+
+// nearest fills in the symbol of an address.
+func (r *Resolver) nearest(rva uint32, addr uint64) error {
+	if r.module.asked.Add(1) > indexAfter {
+		return r.indexed(rva, addr)
+	}
+	return r.plain(rva, addr)
+}
+
+// plain answers without an index.
+func (r *Resolver) plain(rva uint32, addr uint64) error {
+	near, err := r.syms.pdb.Nearest(rva)
+	return r.found(near, err, addr)
+}
+
+func (r *Resolver) found(near []pdb.Symbol, err error, addr uint64) error {
+	if err := r.module.nothing(near, err, addr); err != nil {
+		return err
+	}
+	r.loc = r.module.named(r.syms, near)
+	r.loc.at(addr, near[0].Displacement)
+	return nil
+}
+
+// indexed answers through the index of the PDB. Where the index knows more
+// than an answer without it would say, that one is given: the same question
+// always has the same answer.
+func (r *Resolver) indexed(rva uint32, addr uint64) error {
+	index, err := r.syms.pdb.Index()
+	if err != nil {
+		return r.plain(rva, addr)
+	}
+	run, ok := index.Find(rva)
+	if ok && r.repeat && run.First == r.run.First {
+		r.loc.at(addr, run.Displacement)
+		return nil
+	}
+	near, err := index.Nearest(rva)
+	r.run, r.repeat = run, err == nil && oneModule(near)
+	if !r.repeat {
+		return r.plain(rva, addr)
+	}
+	return r.found(near, nil, addr)
+}
+
+// oneModule reports whether the symbols are functions of one module, whose sizes
+// are in their records.
+func oneModule(near []pdb.Symbol) bool {
+	for _, sym := range near {
+		if !sym.Kind.IsProc() || sym.Module != near[0].Module {
+			return false
+		}
+	}
+	return len(near) > 0
+}

@@ -1,0 +1,105 @@
+package symres
+
+import (
+	"github.com/symres/symres/pdb"
+	"github.com/symres/symres/pdb/undname"
+)
+
+// Source says which kind of symbol information a name came from.
+type Source uint8
+
+// The sources.
+const (
+	SourcePublic  Source = iota // a public symbol of the PDB
+	SourcePrivate               // a private symbol of the PDB
+)
+
+// String returns the word of the JSON contract.
+func (s Source) String() string {
+	return map[Source]string{SourcePublic: "pdb-public", SourcePrivate: "pdb-private"}[s]
+}
+
+// Kind says what a symbol is.
+type Kind uint8
+
+// The kinds.
+const (
+	KindPublic   Kind = iota // a public symbol: code or data, see [Symbol.Code]
+	KindFunction             // a function, or a part of one that lies apart
+	KindThunk                // a thunk or an entry of an incremental-link table
+	KindData                 // a variable
+	KindLabel                // a label in assembled code
+	KindConstant             // a constant: it has a value and no address
+	KindUDT                  // the name of a type: it has no address
+)
+
+// String returns the word of the JSON contract.
+func (k Kind) String() string {
+	return map[Kind]string{KindPublic: "public", KindFunction: "function", KindThunk: "thunk", KindData: "data",
+		KindLabel: "label", KindConstant: "constant", KindUDT: "udt"}[k]
+}
+
+// kindOf returns what a record of the PDB is.
+func kindOf(k pdb.Kind) Kind {
+	switch {
+	case k.IsPublic():
+		return KindPublic
+	case k == pdb.KindThunk32 || k == pdb.KindThunk32ST || k == pdb.KindTrampoline:
+		return KindThunk
+	case k.IsData():
+		return KindData
+	case k.IsConstant():
+		return KindConstant
+	case k == pdb.KindUDT || k == pdb.KindUDTST:
+		return KindUDT
+	case k == pdb.KindLabel32 || k == pdb.KindLabel32ST:
+		return KindLabel
+	}
+	return KindFunction
+}
+
+// Symbol is one name at one address, with what that claim rests on. It owns
+// its memory and may be kept.
+type Symbol struct {
+	Address  uint64 // the value of an absolute symbol; 0 for constants and types
+	RVA      uint32
+	Absolute bool       // it lies in no section of the image: it has no RVA
+	Value    pdb.Number // of a constant
+	Module   string     // the module's name
+	Name     string     // undecorated
+	Raw      string     // as the PDB has it
+	Kind     Kind
+	Code     bool   // it names code rather than data
+	Size     uint32 // bytes; 0 is unknown
+	Source   Source
+	Proof    Proof
+	Identity Identity
+}
+
+// appendName appends the name as it is shown. Only the names of publics are
+// decorated.
+func appendName(dst []byte, sym pdb.Symbol) []byte {
+	if sym.Kind.IsPublic() {
+		return undname.AppendNameOnly(dst, sym.NameBytes())
+	}
+	return append(dst, sym.NameBytes()...)
+}
+
+// symbol makes the answer out of a record.
+func (m *module) symbol(syms *symbols, p pdb.Symbol) Symbol {
+	raw := p.Name()
+	sym := Symbol{
+		Module: m.Name, Name: raw, Raw: raw, Kind: kindOf(p.Kind), Size: p.Size, Value: p.Value,
+		Code: p.Kind.IsCode(), Source: SourcePrivate, Proof: syms.proof, Identity: syms.identity,
+	}
+	if sym.Kind == KindPublic {
+		sym.Name = string(appendName(nil, p))
+		sym.Code, sym.Source = p.Flags&(pdb.PublicCode|pdb.PublicFunction) != 0, SourcePublic
+	}
+	if p.HasRVA {
+		sym.RVA, sym.Address = p.RVA, m.Base+uint64(p.RVA)
+	} else if sym.Kind.hasAddress() {
+		sym.Absolute, sym.Address = true, uint64(p.Offset)
+	}
+	return sym
+}
