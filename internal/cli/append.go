@@ -1,6 +1,10 @@
 package cli
 
-import "strconv"
+import (
+	"strconv"
+
+	"github.com/symres/symres/internal/hexaddr"
+)
 
 // text is a name as commands have it: a view of a file or a string.
 type text interface{ ~string | ~[]byte }
@@ -141,7 +145,7 @@ func (r *jsonRow) int(key string, n int64) {
 func (r *jsonRow) hex(key string, n uint64) {
 	r.key(key)
 	r.b = append(r.b, '"', '0', 'x')
-	r.b = append(appendHex(r.b, n, 1), '"')
+	r.b = append(hexaddr.Append(r.b, n, 1), '"')
 }
 
 // flag writes a member that is there only when it is true.
@@ -192,15 +196,4 @@ func appendQuoted[T text](b []byte, s T) []byte {
 		return append(b, quoted[:len(quoted)-1]...)
 	}
 	return append(b, '"')
-}
-
-// appendHex appends n in hex with at least width digits.
-func appendHex(b []byte, n uint64, width int) []byte {
-	const digits = "0123456789abcdef"
-	for i := 15; i >= 0; i-- {
-		if shift := 4 * i; i < width || n>>shift != 0 {
-			b = append(b, digits[n>>shift&15])
-		}
-	}
-	return b
 }
