@@ -56,14 +56,14 @@ func (d *dump) symbol(s pdb.Symbol) {
 
 // place begins a line of text with segment:offset and RVA.
 func (d *dump) place(segment uint16, offset, rva uint32, hasRVA bool) []byte {
-	b := append(hexaddr.Append(d.text[:0], uint64(segment), 4), ':')
-	b = append(hexaddr.Append(b, uint64(offset), 8), ' ', ' ')
+	const at = 4 // the upper half of the segment, which goes
+	b := [at + 25]byte([]byte("    ssss:oooooooo            "))
+	hexaddr.Put8(b[0:], uint32(segment))
+	hexaddr.Put8(b[at+5:], offset)
 	if hasRVA {
-		b = hexaddr.Append(b, uint64(rva), 8)
-	} else {
-		b = append(b, "        "...)
+		hexaddr.Put8(b[at+15:], rva)
 	}
-	return append(b, ' ', ' ')
+	return append(d.text[:0], b[at:]...)
 }
 
 // symbolObject prints a symbol as JSON.

@@ -27,6 +27,9 @@ func AppendWide(dst []byte, a uint64) []byte {
 	return Append(dst, a&0xffffffff, 8)
 }
 
+// Put8 writes n in eight digits to the start of dst, which has room for them.
+func Put8(dst []byte, n uint32) { binary.BigEndian.PutUint64(dst, eight(uint64(n))) }
+
 // Append appends n in lower-case hex, with zeros in front up to width digits, 1
 // to 16.
 func Append(dst []byte, n uint64, width int) []byte {

@@ -45,5 +45,9 @@ func FuzzAppend(f *testing.F) {
 		if got, want := string(hexaddr.Append([]byte("x"), n, width)), fmt.Sprintf("x%0*x", width, n); got != want {
 			t.Errorf("%#x in %d digits: %s, want %s", n, width, got, want)
 		}
+		var b [9]byte
+		if hexaddr.Put8(b[1:], uint32(n)); string(b[1:]) != fmt.Sprintf("%08x", uint32(n)) {
+			t.Errorf("%#x in eight digits: %s", uint32(n), b[1:])
+		}
 	})
 }
