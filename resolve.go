@@ -2,11 +2,8 @@ package symres
 
 import (
 	"bytes"
-	"cmp"
 	"context"
-	"errors"
 	"fmt"
-	"strings"
 
 	"github.com/symres/symres/pdb"
 )
@@ -83,46 +80,4 @@ func (m *module) named(syms *symbols, near []pdb.Symbol) Location {
 		}
 	}
 	return loc
-}
-
-// Type returns a type by its name, `module!name`, or `name` for the first
-// module that has it. Case counts first and is ignored where nothing has the
-// exact name. The type is good until the session is closed. The error wraps
-// [ErrNoModule], [ErrNoSymbols] or [ErrNotFound].
-func (s *Session) Type(ctx context.Context, name string) (pdb.Type, error) {
-	modText, typeName, qualified := strings.Cut(name, "!")
-	if !qualified {
-		modText, typeName = "*", name
-	}
-	modules, _, err := s.match(modText + "!*")
-	if err != nil {
-		return pdb.Type{}, err
-	}
-	failed := error(nil)
-	for _, m := range modules {
-		t, err := s.typeIn(ctx, m, typeName)
-		if err == nil {
-			return t, nil
-		}
-		failed = cmp.Or(failed, err)
-	}
-	return pdb.Type{}, failed
-}
-
-func (s *Session) typeIn(ctx context.Context, m *module, name string) (pdb.Type, error) {
-	syms, err := s.symbols(ctx, m, keepFailed)
-	if err != nil {
-		return pdb.Type{}, err
-	}
-	t, err := syms.pdb.TypeByName(name)
-	if errors.Is(err, pdb.ErrNotFound) {
-		t, err = syms.pdb.TypeByNameFold(name)
-	}
-	switch {
-	case errors.Is(err, pdb.ErrNotFound):
-		err = fmt.Errorf("type %s!%s: %w", m.Name, name, ErrNotFound)
-	case err != nil:
-		err = fmt.Errorf("%s: %w", m.Name, err)
-	}
-	return t, err
 }

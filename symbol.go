@@ -63,11 +63,11 @@ func kindOf(k pdb.Kind) Kind {
 type Symbol struct {
 	Address  uint64 // the value of an absolute symbol; 0 for constants and types
 	RVA      uint32
-	Absolute bool   // it lies in no section of the image: it has no RVA
-	Value    int64  // of a constant
-	Module   string // the module's name
-	Name     string // undecorated
-	Raw      string // as the PDB has it
+	Absolute bool       // it lies in no section of the image: it has no RVA
+	Value    pdb.Number // of a constant
+	Module   string     // the module's name
+	Name     string     // undecorated
+	Raw      string     // as the PDB has it
 	Kind     Kind
 	Code     bool   // it names code rather than data
 	Size     uint32 // bytes; 0 is unknown

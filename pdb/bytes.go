@@ -29,5 +29,3 @@ func cstr(b []byte, off uint32) ([]byte, bool) {
 	}
 	return b[off : int(off)+i], true
 }
-
-func u64(b []byte, off int) uint64 { return binary.LittleEndian.Uint64(b[off:]) }

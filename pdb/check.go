@@ -26,7 +26,7 @@ func (f *File) Check() []error {
 	defer f.leave()
 	c := &checker{f: f}
 	for _, part := range []func() error{
-		f.check, c.container, c.info, c.header, c.sections, c.modules, c.symbols, c.contribs, c.publics, c.globals, c.types,
+		f.check, c.container, c.info, c.header, c.sections, c.modules, c.symbols, c.contribs, c.lines, c.publics, c.globals, c.types,
 	} {
 		if err := part(); err != nil {
 			c.add(err)

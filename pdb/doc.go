@@ -11,6 +11,9 @@
 //   - [File.Publics] enumerates them.
 //   - [File.TypeByName] finds a structure through the hash table of the types,
 //     [Type.Field] the offset of a field in it; [File.Types] enumerates them.
+//   - [File.Frames] answers an address with its function, what was inlined there,
+//     and the lines of all; [File.LineAddresses] goes from a line to its code.
+//   - [File.Locals] lists the variables of a function and where they are.
 //
 // A PDB is untrusted input: no length in it is believed before it was compared
 // with what the file holds, memory stays proportional to the file, and damage

@@ -52,7 +52,7 @@ func damage(section string, off int64, format string, args ...any) error {
 // reading, or about bytes the file has lost, not about bytes that are wrong.
 func fatal(err error) bool {
 	if err == nil {
-		return false
+		return false // without room for e: this is asked all the time
 	}
 	var e *FormatError
 	return !errors.As(err, &e) || e.lost

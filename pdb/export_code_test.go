@@ -144,3 +144,31 @@ func (f *File) LineBlocksAt(rva uint32) (n int, err error) {
 	}
 	return n, nil
 }
+
+// ModuleBytesAt returns how many bytes the stream of the module at an RVA has.
+func (f *File) ModuleBytesAt(rva uint32) (uint32, error) {
+	c, _, _, err := f.codeAt(rva)
+	if err != nil || c == nil || c.ms.s == nil {
+		return 0, err
+	}
+	return c.ms.s.size, nil
+}
+
+// InlineNames calls visit with the id and the name of every inline site.
+func (f *File) InlineNames(visit func(id uint32, name string)) error {
+	return f.eachCode(func(c *moduleCode) error {
+		r := c.ms.symbols.records()
+		for r.step() {
+			if k := r.kind(); k != kindInlineSite && k != kindInlineSite2 {
+				continue
+			}
+			id := u32(r.rec, 12)
+			name, err := f.inlineeName(c, c.inlinee(id), id)
+			if err != nil {
+				return err
+			}
+			visit(id, name)
+		}
+		return r.err
+	})
+}

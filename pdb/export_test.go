@@ -36,11 +36,6 @@ func (f *File) ModuleRecordsOf(i int) (m ModuleRecords, err error) {
 // IDName is the name of an id of the id stream, as inlined frames show it.
 func (f *File) IDName(id uint32) (string, error) { return f.idName(id) }
 
-// Bytes returns how much memory the index takes.
-func (x *Index) Bytes() int {
-	return 4*cap(x.addrs) + 4*cap(x.recs) + 2*cap(x.mods) + 4*cap(x.pages)
-}
-
 // Addresses returns the sorted addresses of the index.
 func (x *Index) Addresses() []uint32 { return x.addrs }
 

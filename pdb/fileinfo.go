@@ -16,7 +16,8 @@ type fileInfo struct {
 	end     uint32
 }
 
-// readFileInfo finds the parts; ok is false when they do not fit.
+// readFileInfo finds the parts; ok is false when they do not fit, or list
+// nothing.
 func (f *File) readFileInfo(modules int) (info fileInfo, ok bool, err error) {
 	off, n, err := f.dbi.sub(subFiles, "file information")
 	if err != nil {
@@ -36,7 +37,7 @@ func (f *File) readFileInfo(modules int) (info fileInfo, ok bool, err error) {
 		}
 		files += uint64(u16(b, 0))
 	}
-	if files*4 > uint64(info.end-info.offsets) {
+	if files == 0 || files*4 > uint64(info.end-info.offsets) {
 		return info, false, nil
 	}
 	info.names = info.offsets + uint32(files)*4

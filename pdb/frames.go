@@ -48,6 +48,9 @@ func (f *File) codeAt(rva uint32) (c *moduleCode, seg uint16, off uint32, err er
 	if err != nil || !ok {
 		return nil, 0, 0, err
 	}
+	if m, err := f.loadModules(); err != nil || mod >= m.len() {
+		return nil, 0, 0, err // no such module
+	}
 	c, err = f.moduleCode(mod)
 	return c, seg, off, err
 }

@@ -69,6 +69,7 @@ func answers(f *pdb.File, err error) string {
 			say(s.Kind, s, s.RVA, s.HasRVA, s.Size, s.Type, s.Module, s.Value, err)
 		}
 	}
+	say(codeAnswers(f))
 	say(f.Check())
 	return b.String()
 }

@@ -92,6 +92,11 @@ func (f *File) eachOf(t *names, yield func(Symbol, error) bool) (bool, error) {
 	if err != nil {
 		return false, err
 	}
+	return f.eachIn(t, set, yield)
+}
+
+// eachIn is eachOf for some of the records.
+func (f *File) eachIn(t *names, set *offsetSet, yield func(Symbol, error) bool) (bool, error) {
 	sec, err := f.placer()
 	if err != nil {
 		return false, err

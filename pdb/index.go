@@ -258,6 +258,11 @@ func (x *Index) layPages() {
 	x.pages[page] = uint32(n)
 }
 
+// Bytes returns how much memory the index takes.
+func (x *Index) Bytes() int {
+	return 4*cap(x.addrs) + 4*cap(x.recs) + 2*cap(x.mods) + 4*cap(x.pages)
+}
+
 // Len returns how many symbols the index has.
 func (x *Index) Len() int { return len(x.addrs) }
 

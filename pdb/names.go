@@ -159,7 +159,7 @@ type matcher struct {
 	buf  []byte
 }
 
-const maxNumeric = 10 // bytes of the value before the name of a constant
+const maxNumeric = 18 // bytes of the value before the name of most constants
 
 func newMatcher(t *names, name string, fold bool) *matcher {
 	head := pubHead
@@ -173,37 +173,51 @@ func newMatcher(t *names, name string, fold bool) *matcher {
 // match reports whether the record at off has the name. An offset outside the
 // records is a FormatError: such a table is not to be trusted.
 func (m *matcher) match(off uint32) (bool, error) {
-	gss := m.t.gss
-	if !gss.holds(off, recordHead) {
-		return false, gss.short(off, recordHead)
-	}
-	rec := m.buf[:min(uint32(len(m.buf)), gss.size-off)]
-	// What follows in another page is read only if it can matter.
-	first := rec[:min(uint32(len(rec)), max(recordHead, readPage-off%readPage))]
-	if err := gss.read(first, off); err != nil {
+	rec, size, err := m.read(off)
+	if err != nil || len(rec) < recordHead || !m.t.holds(Kind(u16(rec, 2))) {
 		return false, err
 	}
-	size := uint32(u16(rec, 0)) + lenField
-	if !gss.holds(off, size) {
-		return false, gss.short(off, size)
-	}
-	rec = rec[:min(uint32(len(rec)), size)]
-	if len(first) < len(rec) {
-		if !m.mayMatch(first) {
-			return false, nil
-		}
-		if err := gss.read(rec[len(first):], off+uint32(len(first))); err != nil {
+	kind := Kind(u16(rec, 2))
+	at, ok := nameStart(rec)
+	if !ok && kind.IsConstant() && uint32(len(rec)) < size { // its value is a text
+		if rec, err = m.t.gss.bytes(off, size); err != nil {
 			return false, err
 		}
+		at, ok = nameStart(rec)
 	}
-	at, ok := nameStart(rec)
-	if !ok || !m.t.holds(Kind(u16(rec, 2))) {
+	if !ok || at > len(rec) {
 		return false, nil
 	}
-	if _, old := Kind(u16(rec, 2)).current(); old {
+	if _, old := kind.current(); old {
 		return m.equalOld(rec[at:]), nil
 	}
 	return m.equal(rec[at:]), nil
+}
+
+// read returns of the record at off what comparing takes, nil when its
+// beginning already tells that it cannot have the name, and its size.
+func (m *matcher) read(off uint32) (rec []byte, size uint32, err error) {
+	gss := m.t.gss
+	if !gss.holds(off, recordHead) {
+		return nil, 0, gss.short(off, recordHead)
+	}
+	rec = m.buf[:min(uint32(len(m.buf)), gss.size-off)]
+	// What follows in another page is read only if it can matter.
+	first := rec[:min(uint32(len(rec)), max(recordHead, readPage-off%readPage))]
+	if err := gss.read(first, off); err != nil {
+		return nil, 0, err
+	}
+	if size = uint32(u16(rec, 0)) + lenField; !gss.holds(off, size) {
+		return nil, 0, gss.short(off, size)
+	}
+	rec = rec[:min(uint32(len(rec)), size)]
+	if len(first) >= len(rec) {
+		return rec, size, nil
+	}
+	if !m.mayMatch(first) {
+		return nil, size, nil
+	}
+	return rec, size, gss.read(rec[len(first):], off+uint32(len(first)))
 }
 
 // readPage is what systems read at least.

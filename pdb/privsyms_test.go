@@ -6,6 +6,7 @@ import (
 	"iter"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/symres/symres/pdb"
@@ -136,12 +137,12 @@ func TestGlobals(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		got = append(got, fmt.Sprintf("%s %s %d", strings.TrimPrefix(s.Kind.String(), "S_"), s.Name(), s.Value))
+		got = append(got, fmt.Sprintf("%s %s %v", strings.TrimPrefix(s.Kind.String(), "S_"), s.Name(), s.Value))
 	}
 	wantLines(t, "Globals", got,
 		"PROCREF main 0", "PROCREF ns::f 0", "PROCREF ns::helper 0", "PROCREF nowhere 0", "PROCREF inside 0", "GDATA32 data 0", "LDATA32 quiet 0", "GTHREAD32 per_thread 0", "UDT struct_t 0",
 		"CONSTANT seven 7", "CONSTANT minus -2", "CONSTANT big 4294967295", "CONSTANT char -128", "CONSTANT ushort 65535", "CONSTANT long -1",
-		"CONSTANT quad -1", "CONSTANT uquad -9223372036854775807", "GDATA32 Data 0")
+		"CONSTANT quad -1", "CONSTANT uquad 9223372036854775809", "CONSTANT float 1.5", "CONSTANT text ?", "GDATA32 Data 0")
 }
 
 func TestGlobalsByName(t *testing.T) {
@@ -149,7 +150,7 @@ func TestGlobalsByName(t *testing.T) {
 	for name, want := range map[string]string{
 		"main": "S_GPROC32 0001:00000010 main", "ns::f": "S_GPROC32 0001:00000100 ns::f", "nowhere": "S_PROCREF 0000:00000000 nowhere",
 		"inside": "S_PROCREF 0000:00000000 inside", "data": "S_GDATA32 0002:00000020 data", "per_thread": "S_GTHREAD32 0002:00000008 per_thread",
-		"struct_t": "S_UDT 0000:00000000 struct_t", "minus": "S_CONSTANT 0000:00000000 minus", "buried": "", "Main": "", "_main": "", "": "",
+		"struct_t": "S_UDT 0000:00000000 struct_t", "text": "S_CONSTANT 0000:00000000 text", "float": "S_CONSTANT 0000:00000000 float", "minus": "S_CONSTANT 0000:00000000 minus", "buried": "", "Main": "", "_main": "", "": "",
 	} {
 		syms, err := f.GlobalsByName(name)
 		if err != nil {
@@ -169,7 +170,7 @@ func TestGlobalsByName(t *testing.T) {
 	if syms, err := f.ByNameFold("_MAIN"); err != nil || len(syms) != 2 {
 		t.Errorf("ByNameFold(_MAIN) = %v, %v", syms, err)
 	}
-	if syms, err := f.GlobalsByName("minus"); err != nil || syms[0].Value != -2 {
+	if syms, err := f.GlobalsByName("minus"); err != nil || syms[0].Value.String() != "-2" {
 		t.Errorf("minus: %+v, %v", syms, err)
 	}
 }
@@ -289,6 +290,33 @@ func TestThunks(t *testing.T) {
 					t.Errorf("stripped %v: %#x is %q, want %q", stripped, rva, name, want)
 				}
 			}
+		}
+	}
+}
+
+// TestParts: the parts of a list one after the other are the list.
+func TestParts(t *testing.T) {
+	p := privatePDB()
+	for i := range 100 {
+		p.pubs = append(p.pubs, testPublic{name: fmt.Sprint("_many", i), seg: 1, off: 0x500 + uint32(i)})
+	}
+	f := openImage(t, p.write())
+	for what, list := range map[string]struct {
+		whole iter.Seq2[pdb.Symbol, error]
+		part  func(i, n int) iter.Seq2[pdb.Symbol, error]
+	}{"Publics": {f.Publics(), f.PublicsPart}, "Procs": {f.Procs(), f.ProcsPart}} {
+		want := lines(list.whole)
+		for _, n := range []int{1, 2, 3, 7, 1000} {
+			got := make([][]string, n)
+			var wg sync.WaitGroup
+			for i := range n {
+				wg.Go(func() { got[i] = lines(list.part(i, n)) })
+			}
+			wg.Wait()
+			wantLines(t, fmt.Sprint(what, " in ", n, " parts"), slices.Concat(got...), want...)
+		}
+		if got := lines(list.part(3, 3)); len(got) != 0 {
+			t.Errorf("%s: part 3 of 3 has %q", what, got)
 		}
 	}
 }

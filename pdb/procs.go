@@ -15,15 +15,22 @@ import (
 // where, and the sequence goes on behind it, with the next module at the
 // latest; an error of reading ends it.
 func (f *File) Procs() iter.Seq2[Symbol, error] {
+	return f.ProcsPart(0, 1)
+}
+
+// ProcsPart enumerates part i, counted from 0, of n of [File.Procs]: the parts
+// one after the other are the whole. They are for use by several goroutines at
+// once.
+func (f *File) ProcsPart(i, n int) iter.Seq2[Symbol, error] {
 	return f.sequence(func(yield func(Symbol, error) bool) error {
-		_, err := f.eachProc(yield)
+		_, err := f.eachProc(i, n, yield)
 		return err
 	})
 }
 
-// eachProc yields all functions. It returns an error that ends the sequence,
-// and whether to go on.
-func (f *File) eachProc(yield func(Symbol, error) bool) (bool, error) {
+// eachProc yields all functions of part i of n of the modules. It returns an
+// error that ends the sequence, and whether to go on.
+func (f *File) eachProc(i, n int, yield func(Symbol, error) bool) (bool, error) {
 	list, err := f.loadModules()
 	if err != nil {
 		return false, err
@@ -33,12 +40,13 @@ func (f *File) eachProc(yield func(Symbol, error) bool) (bool, error) {
 		return false, err
 	}
 	pick := func(w *scopeWalk, sym *Symbol) (bool, error) { return f.procHere(w, sec, sym) }
-	for i := range list.len() {
-		if on, err := f.walkModule(i, pick, yield); !on || err != nil {
+	first, last := share(list.len(), i, n)
+	for m := first; m < last; m++ {
+		if on, err := f.walkModule(m, pick, yield); !on || err != nil {
 			return on, err
 		}
 	}
-	return list.bad == nil || yield(Symbol{}, list.bad), nil
+	return list.bad == nil || i != n-1 || yield(Symbol{}, list.bad), nil
 }
 
 // procHere reads the current record if it is code, and passes over what

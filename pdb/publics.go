@@ -14,6 +14,7 @@ type publics struct {
 	mapErr error           // why the address map cannot be used
 	ilt    ilt             // the incremental-link table
 	byAddr lazy[memoryMap] // when addrs is bad
+	set    lazy[offsetSet] // what PublicsPart divides
 }
 
 const psiHead = 28
@@ -87,6 +88,43 @@ func (f *File) Publics() iter.Seq2[Symbol, error] {
 	})
 }
 
+// PublicsPart enumerates part i, counted from 0, of n of [File.Publics]: the
+// parts one after the other are the whole. They are for use by several
+// goroutines at once.
+func (f *File) PublicsPart(i, n int) iter.Seq2[Symbol, error] {
+	return f.sequence(func(yield func(Symbol, error) bool) error {
+		p, err := f.loadPublics()
+		if err != nil || p.gss == nil {
+			return err
+		}
+		set, err := p.set.get(p.offsets)
+		if err != nil {
+			return err
+		}
+		part := set.part(i, n)
+		_, err = f.eachIn(&p.names, &part, yield)
+		return err
+	})
+}
+
+// part returns part i of n of a set; what is kept aside is in the last.
+func (s *offsetSet) part(i, n int) offsetSet {
+	first, last := share(len(s.words), i, n)
+	part := offsetSet{first: uint32(first), words: s.words[first:last]}
+	if i == n-1 {
+		part.odd = slices.Clone(s.odd)
+	}
+	return part
+}
+
+// share returns which of size things part i of n has.
+func share(size, i, n int) (first, last int) {
+	if i < 0 || i >= n {
+		return 0, 0
+	}
+	return int(int64(size) * int64(i) / int64(n)), int(int64(size) * int64(i+1) / int64(n))
+}
+
 // listed returns the records the address map lists. Like the hash records it
 // refers to live ones only.
 func (p *publics) listed() (*offsetSet, error) {
@@ -109,6 +147,7 @@ func (p *publics) listed() (*offsetSet, error) {
 // a sort: records are aligned to 4, so a bit each is enough. Offsets that are
 // not, or lie outside, are kept aside.
 type offsetSet struct {
+	first uint32 // number of the first word
 	words []uint32
 	odd   []uint32
 }
@@ -130,7 +169,7 @@ func (s *offsetSet) all() iter.Seq[uint32] {
 	return func(yield func(uint32) bool) {
 		for i, w := range s.words {
 			for ; w != 0; w &= w - 1 {
-				if !yield(uint32(i)*128 + uint32(bits.TrailingZeros32(w))*4) {
+				if !yield((s.first+uint32(i))*128 + uint32(bits.TrailingZeros32(w))*4) {
 					return
 				}
 			}

@@ -100,15 +100,15 @@ func (s *Symbol) parseOther(kind Kind, rec []byte) (ok bool) {
 	at := int(f.name)
 	switch {
 	case kind.IsConstant():
-		n := 0
-		if s.Value, n, ok = numeric(rec[at:]); !ok {
+		r := leafReader{b: rec, off: at}
+		if s.Value = r.number(); r.short {
 			return false
 		}
-		at += n
+		at = r.off
 	case kind.isRef():
 		s.Module, s.ref = u16(rec, 12), u32(rec, 8)
 	case kind == KindExport:
-		s.Value = int64(u16(rec, 4))
+		s.Value = Number{lo: uint64(u16(rec, 4))}
 	}
 	if f.name != 0 {
 		s.name, ok = nameAt(kind, rec, at)
@@ -163,58 +163,7 @@ func nameStart(rec []byte) (at int, ok bool) {
 	if !kind.IsConstant() {
 		return int(f.name), true
 	}
-	_, n, ok := numeric(rec[f.name:])
-	return int(f.name) + n, ok
-}
-
-// Numeric leaves (cvinfo.h): a u16 below 0x8000 is the value itself.
-const (
-	leafChar      = 0x8000
-	leafShort     = 0x8001
-	leafUShort    = 0x8002
-	leafLong      = 0x8003
-	leafULong     = 0x8004
-	leafQuadword  = 0x8009
-	leafUQuadword = 0x800A
-)
-
-// numeric reads the integer at the start of b and returns how many bytes it
-// takes. A 64-bit unsigned value keeps its bits.
-func numeric(b []byte) (v int64, n int, ok bool) {
-	if len(b) < 2 {
-		return 0, 0, false
-	}
-	leaf := u16(b, 0)
-	if leaf < leafChar {
-		return int64(leaf), 2, true
-	}
-	b = b[2:]
-	switch leaf {
-	case leafChar:
-		n = 1
-	case leafShort, leafUShort:
-		n = 2
-	case leafLong, leafULong:
-		n = 4
-	case leafQuadword, leafUQuadword:
-		n = 8
-	}
-	if n == 0 || len(b) < n {
-		return 0, 0, false
-	}
-	switch leaf {
-	case leafChar:
-		v = int64(int8(b[0]))
-	case leafShort:
-		v = int64(int16(u16(b, 0)))
-	case leafUShort:
-		v = int64(u16(b, 0))
-	case leafLong:
-		v = int64(int32(u32(b, 0)))
-	case leafULong:
-		v = int64(u32(b, 0))
-	default:
-		v = int64(u64(b, 0))
-	}
-	return v, n + 2, true
+	r := leafReader{b: rec, off: int(f.name)}
+	r.number()
+	return r.off, !r.short
 }

@@ -1,9 +1,6 @@
 package pdb
 
-import (
-	"bytes"
-	"fmt"
-)
+import "bytes"
 
 // Flags of a public symbol. Linkers other than Microsoft's set few of them.
 const (
@@ -46,7 +43,7 @@ type Symbol struct {
 	HasRVA       bool   // false for what has no address and for absolute symbols
 	Inferred     bool   // Size is not in the record but what the symbol can reach at most
 	InFunction   bool   // the record lies in that of a function: a static variable, a block, a label
-	Value        int64  // of a constant; one beyond 63 bits keeps its bits. The ordinal of an export
+	Value        Number // of a constant; the ordinal of an export
 	name         []byte
 }
 
@@ -65,7 +62,27 @@ func (s Symbol) Clone() Symbol {
 
 // String returns segment, offset and name, such as "0001:00000310 _main".
 func (s Symbol) String() string {
-	return fmt.Sprintf("%04x:%08x %s", s.Segment, s.Offset, s.name)
+	b, _ := s.AppendText(nil)
+	return string(b)
+}
+
+// AppendText appends what String returns. It implements
+// [encoding.TextAppender] and never fails.
+func (s Symbol) AppendText(b []byte) ([]byte, error) {
+	b = appendHex(b, uint32(s.Segment), 4)
+	b = append(b, ':')
+	b = appendHex(b, s.Offset, 8)
+	b = append(b, ' ')
+	return append(b, s.name...), nil
+}
+
+// appendHex appends the last digits of v.
+func appendHex(b []byte, v uint32, digits int) []byte {
+	const hex = "0123456789abcdef"
+	for i := digits - 1; i >= 0; i-- {
+		b = append(b, hex[v>>(4*i)&15])
+	}
+	return b
 }
 
 // Layout of a record: u16 length of what follows the field, u16 kind, data.

@@ -1,11 +1,9 @@
 package pdb
 
 const (
-	// How many records a walk over all takes in the time of a lookup, about: a
-	// lookup walks through half of 8 KiB, which it has to read first where
-	// views cost something.
-	recordsPerLookup = 100
-	recordsPerRead   = 1000
+	// recordsPerLookup is how many records a walk over all takes in the time of
+	// a lookup, about: a lookup walks through half of 8 KiB far from the last.
+	recordsPerLookup = 1000
 	// firstRead is how much of a record is read at first: most are shorter.
 	firstRead = 192
 )
@@ -20,11 +18,7 @@ type typePlaces []uint32
 func (t *typeTable) place(ti uint32) (off uint32, ok bool, err error) {
 	p := t.places.done.Load()
 	if p == nil {
-		per := uint32(recordsPerLookup)
-		if t.s.m.copies {
-			per = recordsPerRead
-		}
-		if t.asked.Add(1) <= 64+(t.end-t.begin)/per {
+		if t.asked.Add(1) <= 64+(t.end-t.begin)/recordsPerLookup {
 			return 0, false, nil
 		}
 		if p, err = t.places.get(t.findPlaces); err != nil {
@@ -52,8 +46,15 @@ func (t *typeTable) findPlaces() (*typePlaces, error) {
 	return &list, nil
 }
 
-// recordAt returns the record that lies at off.
+// recordAt returns the record that lies at off, which a walk has seen.
 func (t *typeTable) recordAt(off uint32) ([]byte, error) {
-	w := walker{s: t.s, ahead: firstRead}
-	return w.record(off)
+	b, err := t.s.view(off, min(firstRead, t.stop-off))
+	if err != nil {
+		return nil, err
+	}
+	n := uint32(u16(b, 0)) + lenField
+	if n <= uint32(len(b)) {
+		return b[:n:n], nil
+	}
+	return t.s.view(off, n)
 }

@@ -19,7 +19,7 @@ import (
 // neither disk nor network; directories are opened by each search, so that one
 // which appears later is seen. A symbol store that occurs twice is asked once.
 func (p Path) Store(o Options) Store {
-	b := builder{options: o}
+	b := builder{options: o.orDefault()}
 	for _, e := range p.Expand().elements {
 		b.element(e)
 	}
@@ -41,9 +41,10 @@ func DefaultCache(getenv func(string) string) (string, error) {
 }
 
 type builder struct {
-	options Options
+	options *Options
 	stores  []searcher
 	seen    []string // symbol store directories already in the list
+	kept    []*Cache // of the cache* elements so far: they keep what is found to their right
 }
 
 func (b *builder) element(e Element) {
@@ -51,57 +52,90 @@ func (b *builder) element(e Element) {
 	case ElementServer:
 		b.server(e)
 	case ElementCache:
-		if len(e.Stores) == 0 {
-			b.keyed(Element{Kind: ElementDefault, Text: e.Text, Pos: e.Pos, Keyed: true}, OriginCache)
+		stores := e.Stores
+		if len(stores) == 0 {
+			stores = []Element{{Kind: ElementDefault, Text: e.Text, Pos: e.Pos, Keyed: true}}
 		}
-		for _, store := range e.Stores {
-			b.keyed(store, OriginCache)
+		for _, store := range stores {
+			b.kept = with(b.kept, b.keyed(store, OriginCache, b.kept))
 		}
 	case ElementDir:
-		b.stores = append(b.stores, lazyDir{element: e, origin: OriginDir, open: b.options.dir()})
+		b.add(lazyDir{element: e, origin: OriginDir, open: b.options.dir(), limits: b.options.Limits}, b.kept)
 	default:
-		b.remote(e)
+		b.remote(e, b.kept)
 	}
 }
 
 // server adds a chain. All of its stores but the last are caches of the last;
-// a lone server has the default cache before it.
+// a server that has no cache before it gets the default one.
 func (b *builder) server(e Element) {
-	if len(e.Stores) == 1 && e.Stores[0].Kind == ElementHTTP {
-		b.keyed(Element{Kind: ElementDefault, Pos: e.Pos, Keyed: true}, OriginCache)
+	tiers := b.kept
+	stores := e.Stores
+	if len(stores) > 0 && stores[0].Kind == ElementHTTP {
+		stores = append([]Element{{Kind: ElementDefault, Pos: e.Pos, Keyed: true}}, stores...)
 	}
-	for i, store := range e.Stores {
+	for i, store := range stores {
 		origin := OriginCache
-		if i == len(e.Stores)-1 && store.Kind != ElementDefault {
+		if i == len(stores)-1 && store.Kind != ElementDefault {
 			origin = OriginSymsrv
 		}
-		b.keyed(store, origin)
+		tiers = with(tiers, b.keyed(store, origin, tiers))
 	}
 }
 
-// keyed adds a place with the layout of a symbol store.
-func (b *builder) keyed(e Element, origin Origin) {
+// with appends a cache that is not in the list yet. Lists of tiers share their
+// beginnings, so none is ever changed.
+func with(tiers []*Cache, c *Cache) []*Cache {
+	if c == nil || slices.ContainsFunc(tiers, func(t *Cache) bool { return t.dir == c.dir }) {
+		return tiers
+	}
+	return append(tiers[:len(tiers):len(tiers)], c)
+}
+
+// add puts a store in the list that has caches to its left.
+func (b *builder) add(in searcher, tiers []*Cache) {
+	if len(tiers) > 0 && b.options.Verify != nil && !b.options.ReadOnly {
+		in = cached{searcher: in, tiers: tiers, opts: b.options}
+	}
+	b.stores = append(b.stores, in)
+}
+
+// keyed adds a place with the layout of a symbol store and returns it if it is
+// a cache that can be written.
+func (b *builder) keyed(e Element, origin Origin, tiers []*Cache) *Cache {
 	if e.Kind == ElementHTTP || e.Kind == ElementUNC {
-		b.remote(e)
-		return
+		b.remote(e, tiers)
+		return nil
 	}
 	if e.Kind == ElementDefault {
 		dir, err := b.options.cacheDir()
 		if err != nil {
 			b.stores = append(b.stores, unusable{element: e, origin: OriginCache, status: StatusError, err: err})
-			return
+			return nil
 		}
 		e.Text = dir
 	}
-	if slices.Contains(b.seen, e.Text) {
-		return
+	var c *Cache
+	if origin == OriginCache {
+		c = b.cache(e.Text)
 	}
-	b.seen = append(b.seen, e.Text)
-	b.stores = append(b.stores, lazyDir{element: e, origin: origin, open: b.options.dir()})
+	if !slices.Contains(b.seen, e.Text) {
+		b.seen = append(b.seen, e.Text)
+		b.add(lazyDir{element: e, origin: origin, open: b.options.dir(), cache: c, limits: b.options.Limits}, tiers)
+	}
+	return c
+}
+
+// cache is nil for a directory that this machine cannot write to.
+func (b *builder) cache(dir string) *Cache {
+	if _, err := osDir(dir); err != nil || b.options.Dir != nil {
+		return nil
+	}
+	return newCache(dir, b.options)
 }
 
 // remote adds a place that only a hook of the caller's can reach.
-func (b *builder) remote(e Element) {
+func (b *builder) remote(e Element, tiers []*Cache) {
 	hook, origin := b.options.HTTP, OriginHTTP
 	if e.Kind == ElementUNC {
 		hook, origin = b.options.UNC, OriginUNC
@@ -113,7 +147,11 @@ func (b *builder) remote(e Element) {
 	case hook != nil:
 		store, err := hook(e)
 		if err == nil && store != nil {
-			b.stores = append(b.stores, asSearcher(store))
+			if r, ok := store.(*remote); ok {
+				b.stores = append(b.stores, r.within(tiers, b.options))
+				return
+			}
+			b.add(asSearcher(store), tiers)
 			return
 		}
 		u.status, u.err = StatusError, cmp.Or(err, errNoStore)
@@ -177,12 +215,18 @@ type lazyDir struct {
 	element Element
 	origin  Origin // of a keyed element
 	open    func(string) (fs.FS, error)
+	cache   *Cache // the directory is a cache to be read with care
+	limits  Limits
 }
 
 func (l lazyDir) search(s *search) bool {
 	start := time.Now()
 	fsys, err := l.open(l.element.Text)
 	p := place{name: l.element.Text, fsys: fsys, origin: l.origin}
+	if l.cache != nil && err == nil {
+		p = l.cache.place()
+	}
+	p.limits = l.limits
 	if err != nil {
 		u := unusable{element: l.element, origin: l.origin}
 		u.status, u.err = p.classify(err)

@@ -52,7 +52,10 @@ type foreign struct{ store Store }
 
 func (f foreign) search(s *search) bool {
 	var live atomic.Bool
-	ctx := WithTrace(s.ctx, &Trace{Attempt: func(_ Query, a Attempt) { live.Store(true); s.record(a) }})
+	ctx := WithTrace(s.ctx, &Trace{
+		Attempt: func(_ Query, a Attempt) { live.Store(true); s.record(a) },
+		Event:   func(_ Query, e Event) { s.event(e) },
+	})
 	yielded := map[string]bool{}
 	start := time.Now()
 	for c, err := range f.store.Find(ctx, s.query) {

@@ -104,7 +104,7 @@ func equalsAny(s string, names ...string) bool {
 }
 
 func isControlName(s string) bool {
-	return equalsAny(s, "file.ptr", "index2.txt", "pingme.txt", "000admin", "refs.ptr", "server.txt")
+	return equalsAny(s, "file.ptr", "index2.txt", "pingme.txt", "000admin", "refs.ptr", "server.txt", sideDir)
 }
 
 // cleanExt prepares an image extension, which may come from a target too, for

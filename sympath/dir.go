@@ -10,6 +10,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"github.com/symres/symres/internal/cab"
 	"github.com/symres/symres/internal/fsx"
 )
 
@@ -94,10 +95,44 @@ func (d symsrvStore) search(s *search) bool {
 	return true
 }
 
-var (
-	errCompressed = errors.New("compressed file")
-	errPointer    = errors.New("pointer to a file elsewhere")
-)
+var errPointer = errors.New("pointer to a file elsewhere")
+
+// takeCompressed offers a file that must be expanded to be read, and notes why
+// another cannot.
+func (s *search) takeCompressed(p place) func(string, Attempt, time.Time) bool {
+	return func(name string, a Attempt, start time.Time) bool {
+		f, err := openFile(p.fsys, name, a.Location)
+		if err == nil {
+			err = expandable(f)
+			f.Close()
+		}
+		if a.Status = StatusFound; err != nil {
+			a.Status, a.Err = StatusError, cause(err)
+		}
+		if errors.Is(err, errors.ErrUnsupported) {
+			a.Status = StatusUnsupported
+		}
+		s.note(a, start)
+		if err != nil {
+			return true
+		}
+		return s.offer(Candidate{
+			Location: a.Location, Origin: p.origin, Store: p.name,
+			open: func(ctx context.Context) (File, error) {
+				return p.openExpanded(ctx, name, a.Location)
+			},
+		})
+	}
+}
+
+// expandable looks at the head of a container.
+func expandable(f File) error {
+	c, err := cab.Expand(f, f.Size(), cab.Limits{})
+	if err != nil {
+		return err
+	}
+	return c.Close()
+}
 
 // searchKey looks for the three forms of a file in the order of symsrv: as it
 // is, compressed, and as a pointer. dir is the directory of one key.
@@ -107,7 +142,7 @@ func (d symsrvStore) searchKey(s *search, dir []string) bool {
 	if s.over || !exists {
 		return !s.over
 	}
-	s.probe(d.place, s.unsupported(errCompressed), in(compressedName(s.query.File))...)
+	s.probe(d.place, s.takeCompressed(d.place), in(compressedName(s.query.File))...)
 	if !s.over {
 		s.probe(d.place, s.unsupported(errPointer), in("file.ptr")...)
 	}

@@ -198,8 +198,8 @@ func TestSymsrv_attempts(t *testing.T) {
 		{"empty store", files("pingme.txt"), id, `S/a.sys/5FDA21D230000/a.sys path not found`},
 		{"no identity", files("a.sys/5FDA21D230000/a.sys"), sympath.ID{}, `S/a.sys no key`},
 		{"unknown size", files("a.sys/5FDA21D230000/a.sys"), sympath.Image(0x5FDA21D2, 0), `S/a.sys no key`},
-		{"compressed", files("a.sys/5FDA21D230000/a.sy_"), id, `S/a.sys/5FDA21D230000/a.sys not found
-S/a.sys/5FDA21D230000/a.sy_ not supported yet
+		{"called compressed and is not", files("a.sys/5FDA21D230000/a.sy_"), id, `S/a.sys/5FDA21D230000/a.sys not found
+S/a.sys/5FDA21D230000/a.sy_ error
 S/a.sys/5FDA21D230000/file.ptr not found`},
 		{"pointer", files("a.sys/5fda21d230000/FILE.PTR"), id, `S/a.sys/5FDA21D230000/a.sys not found
 S/a.sys/5FDA21D230000/a.sy_ not found

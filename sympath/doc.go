@@ -7,6 +7,10 @@
 // failed is data: a search that runs to its end closes with a [NotFoundError]
 // that holds every [Attempt].
 //
+// Servers and shares are reached through hooks in [Options]: package
+// sympath/http has one, [Remote] and [Fetcher] are for others. What comes from
+// them goes into the caches of the path, verified first: see [Cache].
+//
 // A file is asked for by name and, where it is known, by [ID]: the identity
 // from which symbol stores build their directory names. The package knows
 // nothing of file formats; whether a candidate really is what its path claims

@@ -1,23 +1,25 @@
 package sympath
 
 import (
-	"context"
 	"io"
 	"io/fs"
+	"time"
 )
 
 // Options say how the elements of a path become stores. The zero value reads
 // directories of this machine and makes no connection.
 type Options struct {
-	// Verify reads what a file of size bytes really is. It is for what enters
-	// a cache, not for what is merely found; nothing is written to caches yet,
-	// so it is not called yet.
+	// Verify reads what a file of size bytes really is. It decides what may
+	// enter a cache: only a file of the identity asked for is published, and
+	// what a cache holds is checked again before it is used. Without it
+	// caches are read as they are and never written.
 	Verify func(q Query, r io.ReaderAt, size int64) (ID, error)
 	// HTTP and UNC make the stores for elements of those kinds. Without one,
 	// such an element is an attempt with [StatusUnsupported].
 	HTTP, UNC func(Element) (Store, error)
 	// Dir opens the directory of an element; nil reads the file system of this
 	// machine, where a FIFO, device or directory in place of a file is refused.
+	// With a Dir of the caller's the caches of the path are not written.
 	Dir func(dir string) (fs.FS, error)
 	// Cache is the default downstream store: the directory that an empty place
 	// in a chain and a bare cache* stand for. Empty: [DefaultCache].
@@ -26,35 +28,41 @@ type Options struct {
 	Getenv func(string) string
 	// Offline leaves HTTP and UNC elements out, with [StatusOffline].
 	Offline bool
+	// ReadOnly leaves every cache as it is.
+	ReadOnly bool
+	// Refresh asks servers again for what a cache remembers they do not have.
+	Refresh bool
+	// MissTTL is how long it is remembered that a server does not have a file.
+	// Zero: 24 hours for [MicrosoftServer], 1 hour for others. Negative: not at all.
+	MissTTL time.Duration
+	// LockWait is how long to wait for a process that fetches the same file
+	// and shows no progress, before fetching it too. Zero: 60 seconds.
+	LockWait time.Duration
+	// DropRefused deletes downloads that are not what was asked for. Otherwise
+	// the last one of each name and key is kept in quarantine.
+	DropRefused bool
+	// Limits bound what is fetched.
+	Limits Limits
 	// Trace is told of every attempt of every search. See [WithTrace] for one search.
 	Trace *Trace
 }
 
-// Trace is a set of functions that are called as a search goes on, from the
-// goroutine that searches. Any may be nil. The functions must be safe for
-// concurrent use.
-type Trace struct {
-	// Attempt is called after each probe.
-	Attempt func(Query, Attempt)
+// Limits bound the size of a fetched file. Zero fields stand for the defaults.
+type Limits struct {
+	Stored   int64 // bytes as they come: 4 GiB
+	Expanded int64 // bytes after decompression: 8 GiB
+	Ratio    int64 // expanded to stored, beyond the first 16 MiB: 200
 }
 
-func (t *Trace) attempt(q Query, a Attempt) {
-	if t != nil && t.Attempt != nil {
-		t.Attempt(q, a)
+func (l Limits) orDefault() Limits {
+	if l.Stored == 0 {
+		l.Stored = 4 << 30
 	}
-}
-
-type traceKey struct{}
-
-// WithTrace returns a context that reports the attempts of the searches made
-// with it to t, in addition to [Options.Trace].
-func WithTrace(ctx context.Context, t *Trace) context.Context {
-	return context.WithValue(ctx, traceKey{}, t)
-}
-
-// ContextTrace returns the trace of [WithTrace], or nil. A [Store] of one's own
-// calls it to report its attempts as it makes them.
-func ContextTrace(ctx context.Context) *Trace {
-	t, _ := ctx.Value(traceKey{}).(*Trace)
-	return t
+	if l.Expanded == 0 {
+		l.Expanded = 8 << 30
+	}
+	if l.Ratio == 0 {
+		l.Ratio = 200
+	}
+	return l
 }

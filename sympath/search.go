@@ -29,6 +29,7 @@ type search struct {
 	query Query // File is clean
 	yield func(Candidate, error) bool
 	over  bool
+	wrap  func(Candidate) Candidate // what a store around the one that is searched makes of its candidates
 
 	mu       sync.Mutex // record may be called by a foreign store's goroutines
 	traces   []*Trace   // of the chains the search is inside of
@@ -77,6 +78,17 @@ func (s *search) record(a Attempt) {
 	ContextTrace(s.ctx).attempt(s.query, a)
 }
 
+// event passes an event on.
+func (s *search) event(e Event) {
+	s.mu.Lock()
+	traces := s.traces
+	s.mu.Unlock()
+	for _, t := range traces {
+		t.event(s.query, e)
+	}
+	ContextTrace(s.ctx).event(s.query, e)
+}
+
 // push adds the trace of a chain until pop. It copies, because record may be
 // walking the list.
 func (s *search) push(t *Trace) {
@@ -93,6 +105,9 @@ func (s *search) pop() {
 
 // offer hands a candidate to the caller.
 func (s *search) offer(c Candidate) bool {
+	if s.wrap != nil {
+		c = s.wrap(c)
+	}
 	if !s.yield(c, nil) {
 		s.over = true
 	}
@@ -112,6 +127,8 @@ type place struct {
 	name   string // as the user knows it
 	fsys   fs.FS
 	origin Origin
+	cache  *Cache // not nil when what it holds is to be verified first
+	limits Limits // for what is expanded; zero means the defaults
 }
 
 // location returns the full name of a file in the place, in the place's own style.
@@ -154,8 +171,11 @@ func (s *search) probe(p place, take func(name string, a Attempt, start time.Tim
 // take offers a file that can be opened, and notes why another cannot.
 func (s *search) take(p place) func(string, Attempt, time.Time) bool {
 	return func(name string, a Attempt, start time.Time) bool {
-		if err := fsx.Check(p.fsys, name); err != nil {
+		if err := p.check(s, name); err != nil {
 			a.Status, a.Err = StatusError, cause(err)
+			if errors.Is(err, ErrMismatch) {
+				a.Status = StatusRefused
+			}
 			s.note(a, start)
 			return true
 		}
@@ -166,6 +186,28 @@ func (s *search) take(p place) func(string, Attempt, time.Time) bool {
 			open: func(context.Context) (File, error) { return openFile(p.fsys, name, a.Location) },
 		})
 	}
+}
+
+// check tells whether a file can be opened, and in a cache whether it is what
+// it should be. A bad entry is put away, so that a good one can take its place.
+func (p place) check(s *search, name string) error {
+	if p.cache == nil {
+		return fsx.Check(p.fsys, name)
+	}
+	if _, err := p.cache.check(s.query, name); err != nil {
+		if !expellable(err) || p.cache.opts.ReadOnly || p.cache.opts.Verify == nil {
+			return err
+		}
+		if location, moveErr := p.cache.expel(s.query, name, err); moveErr == nil {
+			s.event(Event{Kind: EventQuarantine, Location: location, Err: err})
+		}
+		return err
+	}
+	if p.cache.opts.Verify != nil {
+		p.cache.touch(name)
+		p.cache.tidy()
+	}
+	return nil
 }
 
 func openFile(fsys fs.FS, name, location string) (File, error) {

@@ -93,6 +93,7 @@ type Candidate struct {
 	Location string // full path or URL, as found
 	Origin   Origin
 	Store    string // the path element it came from
+	Source   string // where a file that was fetched came from, else empty
 
 	open func(context.Context) (File, error)
 }

@@ -46,7 +46,7 @@ func (d *dump) symbol(s pdb.Symbol) {
 	switch {
 	case s.Kind.IsConstant():
 		d.text = append(d.text, " = "...)
-		d.text = strconv.AppendInt(d.text, s.Value, 10)
+		d.text = append(d.text, s.Value.String()...)
 	case !hasPlace(s.Kind) && s.Module != 0:
 		d.text = append(d.text, "  in module "...)
 		d.text = strconv.AppendUint(d.text, uint64(s.Module), 10)
@@ -82,7 +82,7 @@ func (d *dump) symbolObject(s pdb.Symbol) {
 	r.knownNum("size", uint64(s.Size))
 	switch {
 	case s.Kind.IsConstant():
-		r.int("value", s.Value)
+		numberJSON(r, "value", s.Value)
 	case hasFlags(s.Kind):
 		r.num("flags", uint64(s.Flags))
 	}

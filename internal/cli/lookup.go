@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strconv"
 
 	"github.com/spf13/cobra"
 
@@ -151,7 +150,7 @@ func (l *lookup) print(sym symres.Symbol) {
 	}
 	b = append(append(append(b, sym.Module...), '!'), sym.Name...)
 	if sym.Kind == symres.KindConstant {
-		b = strconv.AppendInt(append(b, " = "...), sym.Value, 10)
+		b = append(append(b, " = "...), sym.Value.String()...)
 	}
 	l.text = append(b, label(sym.Proof)...)
 	l.console.row(l.text)
@@ -200,7 +199,7 @@ func (l *lookup) object(s symres.Symbol) {
 	r.str("kind", s.Kind.String())
 	r.knownNum("size", uint64(s.Size))
 	if s.Kind == symres.KindConstant {
-		r.int("value", s.Value)
+		numberJSON(r, "value", s.Value)
 	}
 	r.str("source", s.Source.String())
 	r.str("proof", s.Proof.String())

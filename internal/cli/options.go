@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"fmt"
 
 	"github.com/spf13/cobra"
@@ -115,5 +116,5 @@ func demoLine(cmd *cobra.Command) string {
 		"lookup": "lookup --demo 'fs_rec!*'", "nearest": "nearest --demo fe0c8310", "modules": "modules --demo",
 		"reload": "reload --demo",
 	}[cmd.Name()]
-	return "symres " + example
+	return "symres " + cmp.Or(example, "lookup --demo 'fs_rec!*'")
 }

@@ -1,0 +1,230 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/symres/symres"
+	"github.com/symres/symres/pdb"
+)
+
+type typeOptions struct {
+	*targetOptions
+	field string
+}
+
+func (a *app) typeCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:     "type NAME...",
+		Aliases: []string{"dt"},
+		Short:   "show the fields of a type, as dt does",
+		Long: "type shows where the fields of a structure, class or union lie, the values of an enumeration,\n" +
+			"or what a typedef stands for. NAME is 'module!name', or 'name' for the first module that has it.\n" +
+			"Fields of base classes and of unnamed structures and unions stand at their offsets.\n\n" +
+			"A NAME with the wildcards of lookup lists the names that match, in every module.\n" +
+			"Single quotes keep ! and * from the shell.",
+		Example: "  symres type --dump MEMORY.DMP --sympath DIR 'nt!_EPROCESS'\n" +
+			"  symres type --pdb ntkrnlmp.pdb _MMVAD --field Core.u.VadFlags\n  symres type --pdb ntkrnlmp.pdb '_MM*'",
+		Args: cobra.MinimumNArgs(1),
+	}
+	o := &typeOptions{targetOptions: addTargetFlags(cmd)}
+	cmd.Flags().StringVar(&o.field, "field", "", "show one field alone, `a.b[1].c`")
+	cmd.RunE = func(cmd *cobra.Command, names []string) error { return a.types(cmd, o, names) }
+	return cmd
+}
+
+func (a *app) types(cmd *cobra.Command, o *typeOptions, names []string) error {
+	t, err := a.openTarget(cmd.Context(), cmd, o.targetOptions)
+	if err != nil {
+		return err
+	}
+	defer t.close()
+	s := &typeShow{teller: a.newTeller(t), field: o.field}
+	for _, name := range names {
+		if err := s.name(cmd.Context(), name); err != nil {
+			return err
+		}
+	}
+	s.end()
+	return s.status()
+}
+
+// typeShow is one run of the subcommand.
+type typeShow struct {
+	*teller
+	field string
+	json  jsonRow
+	found int
+	bad   int // types of which not all could be read
+}
+
+func (s *typeShow) status() error {
+	switch {
+	case s.bad > 0, s.found == 0 && s.failed > 0 && s.target.named:
+		return reported(exitUnusable)
+	case s.found == 0:
+		return reported(exitNotFound)
+	}
+	return nil
+}
+
+// name shows the first definition of a name or else a declaration, or lists
+// the names that match. Its error ends the command.
+func (s *typeShow) name(ctx context.Context, name string) error {
+	var declared symres.Type
+	for t, err := range s.target.session.Types(ctx, name) {
+		switch {
+		case ctx.Err() != nil:
+			return ctx.Err()
+		case errors.Is(err, symres.ErrPattern):
+			return usage(err)
+		case errors.Is(err, symres.ErrNotFound):
+			s.missing(ctx, name, err)
+			continue
+		case err != nil:
+			s.failure(err)
+			continue
+		}
+		s.module(t.Module)
+		switch named := isNamed(t, name); {
+		case named && !t.IsForward():
+			return s.show(t)
+		case named && declared.Module == "":
+			declared = t
+		case named:
+		case s.field != "":
+			return usage(fmt.Errorf("--field is of one type, and %s matches %s!%s and perhaps others", name, t.Module, t.FullName()))
+		default:
+			s.list(t)
+		}
+		if s.console.failed != nil {
+			return s.console.failed
+		}
+	}
+	if declared.Module != "" {
+		return s.show(declared)
+	}
+	return nil
+}
+
+// missing tells that there is no such type, and of names that begin alike but
+// for underscores: EPROCESS is _EPROCESS.
+func (s *typeShow) missing(ctx context.Context, name string, err error) {
+	s.failure(err)
+	mod, base, ok := strings.Cut(name, "!")
+	if !ok {
+		mod, base = "*", name
+	}
+	base = strings.TrimLeft(base, "_")
+	if s.console.json || base == "" || strings.ContainsAny(base, `*?[#+\`) {
+		return
+	}
+	const most = 3
+	found := 0
+	for t, err := range s.target.session.Types(ctx, mod+"!_"+base+"*") {
+		if found++; err != nil || found > most {
+			break
+		}
+		s.console.note("    perhaps %s!%s", t.Module, t.FullName())
+	}
+}
+
+// isNamed reports whether a type was found by its name, not by wildcards in it.
+func isNamed(t symres.Type, name string) bool {
+	if _, after, ok := strings.Cut(name, "!"); ok {
+		name = after
+	}
+	return strings.EqualFold(t.FullName(), name)
+}
+
+// list prints one line of a list of types.
+func (s *typeShow) list(t symres.Type) {
+	s.found++
+	if s.console.json {
+		s.begin(t)
+		s.close(t)
+		return
+	}
+	s.console.line("          %s!%s%s", t.Module, t.FullName(), label(t.Proof))
+}
+
+// show prints a type with what is in it.
+func (s *typeShow) show(t symres.Type) error {
+	fields, err := s.fields(t)
+	switch {
+	case errors.Is(err, pdb.ErrNotFound) && s.field != "":
+		s.failure(err)
+		return nil
+	case errors.Is(err, pdb.ErrNotFound):
+		s.console.warn("%s!%s is only declared in the PDB", t.Module, t.FullName())
+	case err != nil:
+		s.bad++
+		s.failure(err)
+	}
+	s.found++
+	if s.console.json {
+		s.object(t, fields)
+	} else {
+		s.text(t, fields)
+	}
+	return s.console.failed
+}
+
+// typeField is one row: a field, or an enumerator.
+type typeField struct {
+	pdb.Field
+	name   string // as it is shown
+	value  pdb.Number
+	vtable bool // a pointer to a table of virtual functions
+}
+
+// fields collects the rows of a type, and the error that ends them.
+func (s *typeShow) fields(t symres.Type) ([]typeField, error) {
+	switch {
+	case s.field != "":
+		f, err := t.Field(s.field)
+		if err != nil {
+			return nil, fmt.Errorf("%s!%s: %w", t.Module, t.FullName(), err)
+		}
+		return []typeField{{Field: f, name: s.field}}, nil
+	case t.Kind() == pdb.TypeEnum:
+		return enumerators(t.Type)
+	case t.IsTag():
+		return members(t.Type)
+	}
+	return nil, nil
+}
+
+func enumerators(t pdb.Type) (rows []typeField, err error) {
+	for m, err := range t.Members() {
+		if err != nil {
+			return rows, err
+		}
+		if m.Kind == pdb.MemberEnumerator {
+			rows = append(rows, typeField{name: m.Name(), value: m.Value})
+		}
+	}
+	return rows, nil
+}
+
+func members(t pdb.Type) (rows []typeField, err error) {
+	for m, err := range t.Fields() {
+		if err != nil {
+			return rows, err
+		}
+		row := typeField{name: m.Name(), vtable: m.Kind == pdb.MemberVFTable}
+		if row.vtable {
+			row.name = "__VFN_table"
+		}
+		row.Offset, row.Bit, row.Bits = m.Offset, m.Bit, m.Bits
+		if row.Type, err = m.Type(); err != nil {
+			return rows, err
+		}
+		rows = append(rows, row)
+	}
+	return rows, nil
+}

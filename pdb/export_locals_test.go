@@ -1,0 +1,36 @@
+package pdb
+
+import (
+	"cmp"
+	"slices"
+)
+
+// EachVariable visits the variables of all functions in the order of their
+// records.
+func (f *File) EachVariable(visit func(Variable)) error {
+	sec, err := f.placer()
+	if err != nil {
+		return err
+	}
+	return f.eachCode(func(c *moduleCode) error {
+		order := make([]int, len(c.funcs))
+		for i := range order {
+			order[i] = i
+		}
+		slices.SortFunc(order, func(a, b int) int { return cmp.Compare(c.funcs[a].rec, c.funcs[b].rec) })
+		for _, i := range order {
+			r, err := c.body(&c.funcs[i])
+			if err != nil {
+				return err
+			}
+			w := localWalk{recordWalk: r, sec: sec, fn: c.funcAt[i]}
+			for w.next() {
+				visit(w.v)
+			}
+			if w.err != nil {
+				return w.err
+			}
+		}
+		return nil
+	})
+}

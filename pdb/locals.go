@@ -1,0 +1,267 @@
+package pdb
+
+import "iter"
+
+// Range is a piece of code.
+type Range struct {
+	RVA  uint32
+	Size uint32 // bytes
+}
+
+// Contains reports whether an RVA lies in the range.
+func (r Range) Contains(rva uint32) bool { return rva >= r.RVA && rva-r.RVA < r.Size }
+
+// Place says how the place of a variable is given.
+type Place uint8
+
+// Places of variables.
+const (
+	PlaceUnknown      Place = iota // by a program only, which is not run
+	PlaceRegister                  // in Register
+	PlaceFrame                     // Offset bytes from the frame pointer of the function
+	PlaceRegisterPlus              // Offset bytes from the value of Register
+)
+
+// Location is where a variable is, or a part of it, while the code of some
+// ranges runs.
+type Location struct {
+	Place    Place
+	Register uint16 // number of CodeView for the machine of the image (cvconst.h)
+	Offset   int32
+	Part     bool   // a part of the variable only
+	PartAt   uint32 // where in the variable the part begins, in bytes
+	Ranges   []Range
+}
+
+// Flags of a [Variable] (cvinfo.h, CV_LVARFLAGS).
+const (
+	VariableParameter    = 1
+	VariableOptimizedOut = 0x100
+)
+
+// Variable is a parameter or a local variable of a function, or of one that
+// was inlined into it. It does not depend on the File.
+type Variable struct {
+	Name      string
+	Type      uint32 // type index
+	Flags     uint16 // VariableParameter and so on; 0 in the forms that say nothing
+	Inlined   bool   // of an inlined function
+	Scope     []Range
+	Locations []Location // none: it is nowhere, or nobody knows where
+}
+
+// At returns where the variable is while the code at an RVA runs, a location
+// for each part of it, none where it is nowhere.
+func (v Variable) At(rva uint32) iter.Seq[Location] {
+	return func(yield func(Location) bool) {
+		for _, l := range v.Locations {
+			if contains(l.Ranges, rva) && !yield(l) {
+				return
+			}
+		}
+	}
+}
+
+// InScope reports whether the variable can be named in the code at an RVA.
+func (v Variable) InScope(rva uint32) bool { return contains(v.Scope, rva) }
+
+func contains(list []Range, rva uint32) bool {
+	for _, r := range list {
+		if r.Contains(rva) {
+			return true
+		}
+	}
+	return false
+}
+
+// Locals enumerates the parameters and local variables of the function at an
+// RVA and of the functions inlined into it, in the order of their records.
+// Those that can be named at the RVA are InScope there. Static variables are
+// not among them: they have an address.
+//
+// A damaged record gives an error, satisfying errors.Is(err, [ErrFormat]), in
+// the end; an error of reading ends the sequence.
+func (f *File) Locals(rva uint32) iter.Seq2[Variable, error] {
+	return within(f, func(yield func(Variable, error) bool) error {
+		sec, err := f.placer()
+		if err != nil || f.dbi == nil {
+			return err
+		}
+		c, seg, off, err := f.codeAt(rva)
+		if err != nil || c == nil {
+			return err
+		}
+		i := c.funcAt.find(seg, off)
+		if i < 0 {
+			return nil
+		}
+		r, err := c.body(&c.funcs[i])
+		if err != nil {
+			return err
+		}
+		w := localWalk{recordWalk: r, sec: sec, fn: c.funcAt[i]}
+		for w.next() {
+			if !yield(w.v, nil) {
+				return nil
+			}
+		}
+		return w.err
+	})
+}
+
+// localWalk walks the variables of a function. It belongs to one goroutine.
+type localWalk struct {
+	recordWalk
+	sec    *sections
+	fn     place
+	scopes []codeScope
+	v      Variable // the current one
+	has    bool     // v was begun
+	ahead  bool     // the current record is still to be taken
+	over   bool     // the function has ended
+}
+
+// codeScope is a function, block or inline site that is open.
+type codeScope struct {
+	ranges  []Range
+	inlined bool
+}
+
+// next moves to the next variable: a record that begins one, and those behind
+// it that say where it is.
+func (w *localWalk) next() bool {
+	w.v, w.has = Variable{}, false
+	for !w.over && (w.ahead || w.step()) {
+		w.ahead = false
+		kind := w.kind()
+		if l, ok := parseLocation(w.rec, w); ok {
+			if w.has {
+				w.v.Locations = append(w.v.Locations, l)
+			}
+			continue
+		}
+		if w.has {
+			w.ahead = true
+			return true
+		}
+		switch {
+		case kind.closes():
+			if len(w.scopes) > 0 {
+				w.scopes = w.scopes[:len(w.scopes)-1]
+			}
+			w.over = len(w.scopes) == 0
+		case kind.opens():
+			w.scopes = append(w.scopes, w.scopeOf(kind))
+		default:
+			w.v, w.has = w.variable()
+		}
+	}
+	return w.has
+}
+
+// scopeOf returns the code of the scope the current record opens.
+func (w *localWalk) scopeOf(kind Kind) codeScope {
+	s := codeScope{inlined: len(w.scopes) > 0 && w.scopes[len(w.scopes)-1].inlined}
+	if kind != kindInlineSite && kind != kindInlineSite2 {
+		if at, ok := placeOf(w.rec); ok {
+			s.ranges = w.ranges(nil, at)
+		}
+		return s
+	}
+	s.inlined = true
+	if head := siteHead(w.rec); len(w.rec) >= head {
+		for a := runAnnotations(w.rec[head:]); a.step(); {
+			if a.out.chunk == 0 {
+				s.ranges = w.ranges(s.ranges, place{off: w.fn.off + a.out.start, size: a.out.end - a.out.start, seg: w.fn.seg})
+			}
+		}
+	}
+	return s
+}
+
+// ranges appends a piece of code, if it is in the image.
+func (w *localWalk) ranges(list []Range, at place) []Range {
+	if rva, ok := w.sec.place(at.seg, at.off); ok {
+		list = append(list, Range{RVA: rva, Size: at.size})
+	}
+	return list
+}
+
+// scope returns the innermost open scope.
+func (w *localWalk) scope() codeScope {
+	if len(w.scopes) == 0 {
+		return codeScope{}
+	}
+	return w.scopes[len(w.scopes)-1]
+}
+
+// variable reads a record that begins a variable.
+func (w *localWalk) variable() (v Variable, ok bool) {
+	f, ok := localForm(w.kind())
+	if !ok || len(w.rec) < f.name {
+		return Variable{}, false
+	}
+	name, ok := localName(w.rec, f)
+	s := w.scope()
+	v = Variable{Name: string(name), Type: u32(w.rec, f.typ), Scope: s.ranges, Inlined: s.inlined}
+	if f.flags != 0 {
+		v.Flags = u16(w.rec, f.flags)
+	}
+	if f.place != PlaceUnknown {
+		l := Location{Place: f.place, Ranges: s.ranges}
+		if f.reg != 0 {
+			l.Register = u16(w.rec, f.reg)
+		}
+		if f.off != 0 {
+			l.Offset = int32(u32(w.rec, f.off))
+		}
+		v.Locations = []Location{l}
+	}
+	return v, ok
+}
+
+// localRecord says where the fields of a record that begins a variable lie; 0
+// is a field it does not have (cvinfo.h).
+type localRecord struct {
+	typ, flags, reg, off, name int
+	place                      Place // PlaceUnknown: records behind it tell
+	old                        bool  // its name has a length byte
+}
+
+// Kinds of records that begin a variable.
+const (
+	kindLocal      Kind = 0x113E
+	kindFileStatic Kind = 0x1153
+	kindRegRel32   Kind = 0x1111
+	kindBPRel32    Kind = 0x110B
+	kindRegister   Kind = 0x1106
+	kindRegRel32ST Kind = 0x100D
+	kindBPRel32ST  Kind = 0x1006
+	kindRegisterST Kind = 0x1001
+)
+
+func localForm(k Kind) (f localRecord, ok bool) {
+	switch k {
+	case kindLocal:
+		return localRecord{typ: 4, flags: 8, name: 10}, true
+	case kindFileStatic:
+		return localRecord{typ: 4, flags: 12, name: 14}, true
+	case kindRegRel32, kindRegRel32ST:
+		return localRecord{off: 4, typ: 8, reg: 12, name: 14, place: PlaceRegisterPlus, old: k == kindRegRel32ST}, true
+	case kindBPRel32, kindBPRel32ST:
+		return localRecord{off: 4, typ: 8, name: 12, place: PlaceFrame, old: k == kindBPRel32ST}, true
+	case kindRegister, kindRegisterST:
+		return localRecord{typ: 4, reg: 8, name: 10, place: PlaceRegister, old: k == kindRegisterST}, true
+	}
+	return localRecord{}, false
+}
+
+func localName(rec []byte, f localRecord) ([]byte, bool) {
+	if !f.old {
+		return untilNUL(rec[f.name:]), true
+	}
+	if len(rec) == f.name || int(rec[f.name]) >= len(rec)-f.name {
+		return nil, false
+	}
+	return rec[f.name+1:][:rec[f.name]], true
+}

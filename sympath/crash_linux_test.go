@@ -1,0 +1,253 @@
+package sympath_test
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/symres/symres/sympath"
+)
+
+// needProgram skips a test loudly when a program is missing.
+func needProgram(t *testing.T, name, how string) {
+	t.Helper()
+	if testing.Short() {
+		t.Skipf("%s runs for a while; leave -short out", t.Name())
+	}
+	if _, err := exec.LookPath(name); err != nil {
+		t.Skipf("%s is not here; %s", name, how)
+	}
+}
+
+// straceWorks skips where processes may not be traced.
+func straceWorks(t *testing.T) {
+	t.Helper()
+	needProgram(t, "strace", "apt-get install strace")
+	if out, err := exec.Command("strace", "-o", os.DevNull, "true").CombinedOutput(); err != nil {
+		t.Skipf("strace cannot trace here (%v: %s); allow ptrace", err, out)
+	}
+}
+
+// The system calls with which the cache is written.
+const writePath = "mkdirat,pwrite64,fsync,linkat,renameat,renameat2,unlinkat,flock,utimensat,ftruncate"
+
+// Killed at every one of them, the entry is absent or whole afterwards, and the
+// next process succeeds and tidies up.
+func TestCrash_killAtEverySystemCall(t *testing.T) {
+	straceWorks(t)
+	want := symbolFile(idOf(1), 600<<10)
+	url, _ := server(t, want, 0)
+	log := filepath.Join(t.TempDir(), "log")
+	out, err := startChild(t, "srv*"+t.TempDir()+"*"+url, "strace", "-f", "-qq", "-e", "trace="+writePath, "-o", log).CombinedOutput()
+	if err != nil {
+		t.Fatalf("without a fault: %v: %s", err, out)
+	}
+	text, err := os.ReadFile(log)
+	if err != nil {
+		t.Fatal(err)
+	}
+	count := map[string]int{}
+	for _, m := range regexp.MustCompile(`(?m)^\d+\s+(\w+)\(`).FindAllSubmatch(text, -1) {
+		count[string(m[1])]++
+	}
+	points := 0
+	for name, n := range count {
+		for k := range n {
+			points++
+			killAt(t, want, url, name, k+1)
+		}
+	}
+	if points < 20 {
+		t.Errorf("only %d points, of %v: is the write path what the test thinks it is?", points, count)
+	}
+	t.Logf("killed at %d points: %v", points, count)
+}
+
+func killAt(t *testing.T, want []byte, url, call string, k int) {
+	t.Helper()
+	dir := t.TempDir()
+	point := fmt.Sprintf("%s:signal=KILL:when=%d", call, k)
+	out, err := startChild(t, "srv*"+dir+"*"+url, "strace", "-f", "-qq", "-e", "trace="+call, "-e", "inject="+point, "-o", os.DevNull).CombinedOutput()
+	if err == nil && !strings.Contains(string(out), "read") {
+		t.Errorf("%s: %s", point, out)
+	}
+	entry := filepath.Join(dir, "f.pdb/A00000011/f.pdb")
+	if data, err := os.ReadFile(entry); err == nil && !bytes.Equal(data, want) {
+		t.Errorf("%s: an entry of %d bytes was left, %d are whole", point, len(data), len(want))
+	}
+	if out, err := startChild(t, "srv*"+dir+"*"+url).CombinedOutput(); err != nil {
+		t.Errorf("%s: the next process failed: %s", point, out)
+	}
+	if data, err := os.ReadFile(entry); err != nil || !bytes.Equal(data, want) {
+		t.Errorf("%s: afterwards the entry has %d bytes, %v", point, len(data), err)
+	}
+	if left, _ := os.ReadDir(filepath.Join(dir, ".symres/tmp")); len(left) > 0 {
+		t.Errorf("%s: left behind: %v", point, left)
+	}
+}
+
+func TestDisk_injectedErrors(t *testing.T) {
+	straceWorks(t)
+	want := symbolFile(idOf(1), 600<<10)
+	url, _ := server(t, want, 0)
+	for fault, c := range map[string]struct {
+		entry    bool
+		warnings int
+	}{
+		"fsync:error=EIO:when=1":       {false, 1},
+		"fsync:error=EIO:when=2":       {false, 1}, // of the directory
+		"pwrite64:error=ENOSPC:when=2": {false, 1},
+		"pwrite64:error=EIO:when=1":    {false, 1},
+		"linkat:error=EPERM":           {true, 0}, // a file system without links
+		"linkat:error=EXDEV":           {true, 0},
+		"flock:error=ENOLCK":           {true, 0}, // NFS without its lock manager
+		"mkdirat:error=EROFS":          {false, 1},
+	} {
+		t.Run(fault, func(t *testing.T) {
+			dir := t.TempDir()
+			call, _, _ := strings.Cut(fault, ":")
+			out, err := startChild(t, "srv*"+dir+"*"+url, "strace", "-f", "-qq", "-e", "trace="+call, "-e", "inject="+fault, "-o", os.DevNull).CombinedOutput()
+			if err != nil || !strings.Contains(string(out), fmt.Sprintf("read %d warnings %d", len(want), c.warnings)) {
+				t.Errorf("%v: %s", err, out)
+			}
+			data, err := os.ReadFile(filepath.Join(dir, "f.pdb/A00000011/f.pdb"))
+			if (err == nil) != c.entry || err == nil && !bytes.Equal(data, want) {
+				t.Errorf("entry %d bytes, %v", len(data), err)
+			}
+			if left, _ := os.ReadDir(filepath.Join(dir, ".symres/tmp")); len(left) != 0 {
+				t.Errorf("left behind: %v", left)
+			}
+		})
+	}
+}
+
+// inMount runs a child in a mount namespace of its own, after and before some
+// shell commands; $D is the cache.
+func inMount(t *testing.T, dir, path, before, after string) string {
+	t.Helper()
+	needProgram(t, "unshare", "apt-get install util-linux")
+	if out, err := exec.Command("unshare", "-m", "mount", "-t", "tmpfs", "none", dir).CombinedOutput(); err != nil {
+		t.Skipf("no file system can be mounted here (%v: %s); run as root or allow user namespaces", err, out)
+	}
+	script := `D="$1"; mount -t tmpfs -o size=1m none "$D" && ` + before + `; "$2"; echo "exit $?"; ` + after
+	cmd := startChild(t, path, "unshare", "-m", "sh", "-c", script, "sh", dir)
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	return string(out)
+}
+
+func TestDisk_full(t *testing.T) {
+	dir := t.TempDir()
+	want := symbolFile(idOf(1), 3<<20)
+	url, _ := server(t, want, 0)
+	out := inMount(t, dir, "srv*"+dir+"*"+url, `mkdir -p "$D/old/K" && echo whole >"$D/old/K/old"`,
+		`cat "$D/old/K/old"; find "$D/.symres/tmp" -type f; find "$D" -name f.pdb -type f`)
+	for _, s := range []string{"no space left", fmt.Sprintf("read %d warnings 1", len(want)), "exit 0"} {
+		if !strings.Contains(out, s) {
+			t.Errorf("want %q in %s", s, out)
+		}
+	}
+	if !strings.HasSuffix(out, "exit 0\nwhole\n") {
+		t.Errorf("the old entry is lost, or something was left behind: %s", out)
+	}
+}
+
+func TestDisk_readOnly(t *testing.T) {
+	dir := t.TempDir()
+	want := symbolFile(idOf(1), 100<<10)
+	url, _ := server(t, want, 0)
+	out := inMount(t, dir, "srv*"+dir+"*"+url, `mount -o remount,ro "$D"`, `find "$D" -mindepth 1`)
+	if !strings.HasSuffix(out, "exit 0\n") || !strings.Contains(out, fmt.Sprintf("read %d warnings 1", len(want))) {
+		t.Errorf("want an answer, one warning and nothing written: %s", out)
+	}
+}
+
+func TestDescriptors_noneLeak(t *testing.T) {
+	dir := t.TempDir()
+	o := serving(1, 2)
+	before := descriptors(t)
+	for i := range 20 {
+		store := o.store(t, "srv*"+dir+"*https://symbols.test", defaults())
+		mustFind(t, store, query(uint32(i%2+1)))
+		os.RemoveAll(filepath.Join(dir, "f.pdb"))
+	}
+	if after := descriptors(t); after > before {
+		t.Errorf("%d open files before, %d after", before, after)
+	}
+}
+
+func descriptors(t *testing.T) int {
+	t.Helper()
+	names, err := os.ReadDir("/proc/self/fd")
+	if err != nil {
+		t.Skipf("open files cannot be counted (%v); mount /proc", err)
+	}
+	return len(names)
+}
+
+// A FIFO where an entry belongs is refused, and reading it does not hang.
+func TestCache_fifoInTheWay(t *testing.T) {
+	dir := t.TempDir()
+	name := filepath.Join(dir, "f.pdb/A00000011/f.pdb")
+	if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := syscall.Mkfifo(name, 0o600); err != nil {
+		t.Skipf("no FIFO can be made in %s (%v); set TMPDIR to a local file system", dir, err)
+	}
+	o := serving(1)
+	got := mustFind(t, o.store(t, "srv*"+dir+"*https://symbols.test", defaults()), query(1))
+	if got.attempts[0].Status != sympath.StatusError || o.fetches.Load() != 1 {
+		t.Errorf("%v, %d fetches", got.attempts[0], o.fetches.Load())
+	}
+	if fi, err := os.Lstat(name); err != nil || !fi.Mode().IsRegular() {
+		t.Errorf("the entry is %v, %v", fi.Mode(), err)
+	}
+}
+
+// A process that holds the lock and is killed leaves nothing that is stale;
+// one that is stopped is waited for only so long.
+func TestProcesses_holderKilledOrStopped(t *testing.T) {
+	for _, signal := range []syscall.Signal{syscall.SIGKILL, syscall.SIGSTOP} {
+		t.Run(signal.String(), func(t *testing.T) {
+			dir := t.TempDir()
+			url, _ := server(t, symbolFile(idOf(1), 100<<10), 20*time.Second)
+			holder := startChild(t, "srv*"+dir+"*"+url)
+			if err := holder.Start(); err != nil {
+				t.Fatal(err)
+			}
+			defer func() { holder.Process.Kill(); holder.Wait() }()
+			temp := filepath.Join(dir, ".symres/tmp")
+			for len(names(temp)) == 0 {
+				time.Sleep(5 * time.Millisecond)
+			}
+			holder.Process.Signal(signal)
+			if signal == syscall.SIGKILL {
+				holder.Wait()
+			}
+			o := serving(1)
+			start := time.Now()
+			mustFind(t, o.store(t, "srv*"+dir+"*https://symbols.test", sympath.Options{LockWait: 300 * time.Millisecond}), query(1))
+			if took := time.Since(start); took > 10*time.Second || (signal == syscall.SIGSTOP) != (took > 300*time.Millisecond) {
+				t.Errorf("took %v", took)
+			}
+			if n := len(names(temp)); signal == syscall.SIGKILL && n != 0 {
+				t.Errorf("%d files of the killed process are left", n)
+			}
+		})
+	}
+}
+
+func names(dir string) []os.DirEntry {
+	entries, _ := os.ReadDir(dir)
+	return entries
+}

@@ -1,0 +1,65 @@
+package sympath
+
+import (
+	"context"
+)
+
+// filling opens a file that was found and copies it, once it is known to be
+// what was asked for, into the caches to the left of where it was found.
+type filling struct {
+	tiers    []*Cache // nearest first
+	opts     *Options
+	query    Query
+	inner    func(context.Context) (File, error)
+	location string
+	warn     func(location string, err error)
+}
+
+func (f filling) open(ctx context.Context) (File, error) {
+	file, err := f.inner(ctx)
+	if err != nil {
+		return nil, err
+	}
+	id, err := f.opts.verify(f.query, file, file.Size())
+	if err != nil || id.Key() == "" {
+		return file, nil // not for a cache; whether it will do is for the caller to say
+	}
+	for i := len(f.tiers) - 1; i >= 0; i-- {
+		e, err := f.tiers[i].add(f.query, id, file, file.Size(), f.location)
+		if err == nil {
+			var near File
+			if near, err = e.open(ctx); err == nil {
+				file.Close()
+				file = near
+			}
+		}
+		if err != nil {
+			f.warn(f.tiers[i].dir, err)
+		}
+	}
+	return file, nil
+}
+
+// cached is a store with caches to its left.
+type cached struct {
+	searcher
+	tiers []*Cache
+	opts  *Options
+}
+
+func (c cached) search(s *search) bool {
+	saved := s.wrap
+	s.wrap = func(cand Candidate) Candidate {
+		cand.open = filling{
+			tiers: c.tiers, opts: c.opts, query: s.query, inner: cand.open, location: cand.Location, warn: s.warn,
+		}.open
+		return cand
+	}
+	defer func() { s.wrap = saved }()
+	return c.searcher.search(s)
+}
+
+// warn tells of a cache that cannot be written.
+func (s *search) warn(location string, err error) {
+	s.event(Event{Kind: EventWarning, Location: location, Err: err})
+}

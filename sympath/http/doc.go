@@ -1,0 +1,19 @@
+// Package http fetches symbol and image files from symbol servers.
+//
+// A [Client] makes the stores for the http and https elements of a symbol
+// path:
+//
+//	client, err := http.New(http.Config{Getenv: os.Getenv})
+//	store := path.Store(sympath.Options{HTTP: client.Store, Verify: verify})
+//
+// Requests are those of symsrv, in its order: the file, its compressed form,
+// file.ptr, and once for each store index2.txt. What differs is how much a
+// server is trusted, which is not at all: connections are https unless the
+// path says http, credentials stay with the origin they are for, a redirect
+// leads neither to plain http nor into a private network, an answer that is a
+// web page or not as long as it claims to be is a failure and not a file, and
+// only 404 and 410 mean that a file is not there.
+//
+// A transfer has no time limit. It is given up when nothing arrives for a
+// while, or almost nothing for longer, and then taken up where it broke off.
+package http

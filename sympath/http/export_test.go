@@ -1,0 +1,7 @@
+package http
+
+// Rules that need addresses a test machine does not have.
+var (
+	RefusePrivate = refusePrivate
+	Private       = private
+)

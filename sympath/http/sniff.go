@@ -1,0 +1,50 @@
+package http
+
+import (
+	"bytes"
+	"fmt"
+	"path"
+	"strings"
+)
+
+// sniffLen is how much of an answer is looked at before any of it is kept.
+const sniffLen = 32
+
+// symbolMagics are how the files of a symbol store begin.
+var errPage = fmt.Errorf("%w but a web page; the server may want a login", ErrNotSymbols)
+
+// sniff refuses an answer by its first bytes: web pages whatever was asked
+// for, and what is neither the kind of file that the name says nor compressed.
+func sniff(file string, first []byte) error {
+	if page(first) {
+		return permanent{errPage}
+	}
+	magics := expected(file)
+	if magics == nil {
+		return nil
+	}
+	for _, m := range append(magics, "MSCF", "PK\x03\x04", "\x1f\x8b", "SZDD", "KWAJ") {
+		if bytes.HasPrefix(first, []byte(m)) {
+			return nil
+		}
+	}
+	return permanent{fmt.Errorf("%w: it begins with %q", ErrNotSymbols, first[:min(8, len(first))])}
+}
+
+// expected lists how a file of that name may begin; nil is anyhow.
+func expected(file string) []string {
+	switch strings.ToLower(path.Ext(file)) {
+	case ".pdb":
+		return []string{"Microsoft C/C++ MSF 7.00", "Microsoft C/C++ program", "Microsoft MSFZ", "BSJB"}
+	case ".exe", ".dll", ".sys", ".drv", ".ocx", ".cpl", ".acm", ".efi", ".scr", ".mui":
+		return []string{"MZ"}
+	case ".dbg":
+		return []string{"DI"}
+	}
+	return nil
+}
+
+func page(first []byte) bool {
+	text := bytes.TrimLeft(bytes.TrimPrefix(first, []byte("\xef\xbb\xbf")), " \t\r\n")
+	return bytes.HasPrefix(text, []byte("<"))
+}

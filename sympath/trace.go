@@ -1,0 +1,90 @@
+package sympath
+
+import (
+	"context"
+	"fmt"
+	"time"
+)
+
+// Trace is a set of functions that are called as a search goes on, from the
+// goroutine that searches. Any may be nil. The functions must be safe for
+// concurrent use.
+type Trace struct {
+	// Attempt is called after each probe.
+	Attempt func(Query, Attempt)
+	// Event is called as a file is fetched.
+	Event func(Query, Event)
+}
+
+func (t *Trace) attempt(q Query, a Attempt) {
+	if t != nil && t.Attempt != nil {
+		t.Attempt(q, a)
+	}
+}
+
+func (t *Trace) event(q Query, e Event) {
+	if t != nil && t.Event != nil {
+		t.Event(q, e)
+	}
+}
+
+// EventKind says what an [Event] tells.
+type EventKind uint8
+
+// The events in the life of a fetched file.
+const (
+	EventStart      EventKind = iota // a file begins to arrive; Total is known or -1
+	EventProgress                    // Done bytes of Total have arrived
+	EventRetry                       // Err broke the transfer off; it goes on after Wait
+	EventWait                        // another process is fetching the file
+	EventPublish                     // Location is now a cache entry
+	EventQuarantine                  // Location holds what was refused, because of Err
+	EventWarning                     // Err, and the search goes on
+)
+
+// String returns the event in one word.
+func (k EventKind) String() string {
+	switch k {
+	case EventStart:
+		return "start"
+	case EventProgress:
+		return "progress"
+	case EventRetry:
+		return "retry"
+	case EventWait:
+		return "wait"
+	case EventPublish:
+		return "publish"
+	case EventQuarantine:
+		return "quarantine"
+	case EventWarning:
+		return "warning"
+	}
+	return fmt.Sprintf("EventKind(%d)", uint8(k))
+}
+
+// Event is something that happened while a file was fetched. Progress comes at
+// most every tenth of a second; a slow reader sees only the latest.
+type Event struct {
+	Kind     EventKind
+	Location string        // where the file comes from, or the entry concerned
+	Done     int64         // bytes that have arrived
+	Total    int64         // length of the file, -1 when it is not known
+	Wait     time.Duration // EventRetry
+	Err      error
+}
+
+type traceKey struct{}
+
+// WithTrace returns a context that reports the attempts and events of the
+// searches made with it to t, in addition to [Options.Trace].
+func WithTrace(ctx context.Context, t *Trace) context.Context {
+	return context.WithValue(ctx, traceKey{}, t)
+}
+
+// ContextTrace returns the trace of [WithTrace], or nil. A [Store] of one's own
+// calls it to report its attempts as it makes them.
+func ContextTrace(ctx context.Context) *Trace {
+	t, _ := ctx.Value(traceKey{}).(*Trace)
+	return t
+}
