@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+
+	"github.com/symres/symres/internal/hexaddr"
 )
 
 // ErrSyntax is wrapped by the errors for text that is not what a debugger
@@ -23,17 +25,9 @@ func AppendAddr(dst []byte, addr uint64, bits int) []byte {
 	high, low := uint32(addr>>32), uint32(addr)
 	extended := high == 0xffffffff && low>>31 == 1
 	if (high == 0 && bits != 64) || (extended && bits == 32) {
-		return appendHalf(dst, low)
+		return hexaddr.Append(dst, uint64(low), 8)
 	}
-	return appendHalf(append(appendHalf(dst, high), '`'), low)
-}
-
-// appendHalf appends eight digits.
-func appendHalf(dst []byte, n uint32) []byte {
-	for shift := 28; shift >= 0; shift -= 4 {
-		dst = append(dst, "0123456789abcdef"[n>>shift&15])
-	}
-	return dst
+	return hexaddr.AppendWide(dst, addr)
 }
 
 // ParseAddr reads a number the way it is typed at a debugger prompt: hex by

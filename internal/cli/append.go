@@ -1,6 +1,10 @@
 package cli
 
-import "strconv"
+import (
+	"strconv"
+
+	"github.com/symres/symres/internal/hexaddr"
+)
 
 // text is a name as commands have it: a view of a file or a string.
 type text interface{ ~string | ~[]byte }
@@ -21,41 +25,40 @@ func hasByte(w uint64, c byte) uint64 {
 	return (w - ones) &^ w & highs
 }
 
-func load8[T text](s T, i int) uint64 {
-	return uint64(s[i]) | uint64(s[i+1])<<8 | uint64(s[i+2])<<16 | uint64(s[i+3])<<24 |
-		uint64(s[i+4])<<32 | uint64(s[i+5])<<40 | uint64(s[i+6])<<48 | uint64(s[i+7])<<56
+// load8 returns the first eight bytes of s.
+func load8[T text](s T) uint64 {
+	_ = s[7]
+	return uint64(s[0]) | uint64(s[1])<<8 | uint64(s[2])<<16 | uint64(s[3])<<24 |
+		uint64(s[4])<<32 | uint64(s[5])<<40 | uint64(s[6])<<48 | uint64(s[7])<<56
 }
 
 // isPrintable reports whether all of s is printable ASCII.
 func isPrintable[T text](s T) bool {
-	i := 0
-	for ; i+8 <= len(s); i += 8 {
-		if unprintable(load8(s, i)) != 0 {
-			return false
-		}
+	odd := uint64(0)
+	for ; len(s) >= 8; s = s[8:] {
+		odd |= unprintable(load8(s))
 	}
-	for ; i < len(s); i++ {
+	for i := range len(s) {
 		if s[i] < 0x20 || s[i] >= 0x7f {
 			return false
 		}
 	}
-	return true
+	return odd == 0
 }
 
 // isBare reports whether s stands in JSON as it is.
 func isBare[T text](s T) bool {
-	i := 0
-	for ; i+8 <= len(s); i += 8 {
-		if w := load8(s, i); unprintable(w)|hasByte(w, '"')|hasByte(w, '\\') != 0 {
-			return false
-		}
+	odd := uint64(0)
+	for ; len(s) >= 8; s = s[8:] {
+		w := load8(s)
+		odd |= unprintable(w) | hasByte(w, '"') | hasByte(w, '\\')
 	}
-	for ; i < len(s); i++ {
+	for i := range len(s) {
 		if c := s[i]; c < 0x20 || c >= 0x7f || c == '"' || c == '\\' {
 			return false
 		}
 	}
-	return true
+	return odd == 0
 }
 
 // jsonRow builds one line of JSON in place, for the commands that print them by
@@ -141,7 +144,7 @@ func (r *jsonRow) int(key string, n int64) {
 func (r *jsonRow) hex(key string, n uint64) {
 	r.key(key)
 	r.b = append(r.b, '"', '0', 'x')
-	r.b = append(appendHex(r.b, n, 1), '"')
+	r.b = append(hexaddr.Append(r.b, n, 1), '"')
 }
 
 // flag writes a member that is there only when it is true.
@@ -192,15 +195,4 @@ func appendQuoted[T text](b []byte, s T) []byte {
 		return append(b, quoted[:len(quoted)-1]...)
 	}
 	return append(b, '"')
-}
-
-// appendHex appends n in hex with at least width digits.
-func appendHex(b []byte, n uint64, width int) []byte {
-	const digits = "0123456789abcdef"
-	for i := 15; i >= 0; i-- {
-		if shift := 4 * i; i < width || n>>shift != 0 {
-			b = append(b, digits[n>>shift&15])
-		}
-	}
-	return b
 }

@@ -4,6 +4,7 @@ import (
 	"iter"
 	"strconv"
 
+	"github.com/symres/symres/internal/hexaddr"
 	"github.com/symres/symres/pdb"
 )
 
@@ -34,7 +35,7 @@ func (d *dump) line(l pdb.Line) {
 		return
 	}
 	b := d.place(l.Segment, l.Offset, l.RVA, l.HasRVA)
-	b = append(appendHex(b, uint64(l.Size), 1), ' ', ' ')
+	b = append(hexaddr.Append(b, uint64(l.Size), 1), ' ', ' ')
 	b = append(append(b, l.File...), '(')
 	b = strconv.AppendUint(b, uint64(l.Line), 10)
 	if l.Column != 0 {

@@ -3,6 +3,7 @@ package cli
 import (
 	"strconv"
 
+	"github.com/symres/symres/internal/hexaddr"
 	"github.com/symres/symres/pdb"
 )
 
@@ -10,7 +11,7 @@ func (d *dump) publics() error {
 	return dumpAll(d, d.pdb.Publics(), func(s pdb.Symbol) {
 		if !d.console.json {
 			d.text = d.place(s.Segment, s.Offset, s.RVA, s.HasRVA)
-			d.text = append(appendHex(d.text, uint64(s.Flags), 1), ' ', ' ')
+			d.text = append(hexaddr.Append(d.text, uint64(s.Flags), 1), ' ', ' ')
 			d.text = append(d.text, s.NameBytes()...)
 			d.write()
 			return
@@ -34,7 +35,7 @@ func (d *dump) symbol(s pdb.Symbol) {
 	}
 	if hasPlace(s.Kind) {
 		d.text = d.place(s.Segment, s.Offset, s.RVA, s.HasRVA)
-		d.text = appendHex(d.text, uint64(s.Size), 1)
+		d.text = hexaddr.Append(d.text, uint64(s.Size), 1)
 	} else {
 		d.text = append(d.text[:0], "                         -"...)
 	}
@@ -55,14 +56,14 @@ func (d *dump) symbol(s pdb.Symbol) {
 
 // place begins a line of text with segment:offset and RVA.
 func (d *dump) place(segment uint16, offset, rva uint32, hasRVA bool) []byte {
-	b := append(appendHex(d.text[:0], uint64(segment), 4), ':')
-	b = append(appendHex(b, uint64(offset), 8), ' ', ' ')
+	const at = 4 // the upper half of the segment, which goes
+	b := [at + 25]byte([]byte("    ssss:oooooooo            "))
+	hexaddr.Put8(b[0:], uint32(segment))
+	hexaddr.Put8(b[at+5:], offset)
 	if hasRVA {
-		b = appendHex(b, uint64(rva), 8)
-	} else {
-		b = append(b, "        "...)
+		hexaddr.Put8(b[at+15:], rva)
 	}
-	return append(b, ' ', ' ')
+	return append(d.text[:0], b[at:]...)
 }
 
 // symbolObject prints a symbol as JSON.

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"strconv"
 
+	"github.com/symres/symres/internal/hexaddr"
 	"github.com/symres/symres/pdb"
 )
 
@@ -23,10 +24,10 @@ func (d *dump) typeRecord(t pdb.Type) {
 		d.typeObject(t, size, known)
 		return
 	}
-	b := append(appendHex(d.text[:0], uint64(t.Index()), 6), ' ', ' ')
+	b := append(hexaddr.Append(d.text[:0], uint64(t.Index()), 6), ' ', ' ')
 	b = append(append(b, t.Leaf().String()...), ' ', ' ')
 	if known {
-		b = appendHex(b, size, 1)
+		b = hexaddr.Append(b, size, 1)
 	} else {
 		b = append(b, '-')
 	}

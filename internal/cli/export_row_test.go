@@ -9,10 +9,9 @@ func (r *jsonRow) End() []byte { return r.end() }
 // Encode is how structs become JSON.
 func Encode(v any) []byte { return encode(v) }
 
-// AppendHex, IsPrintable and IsBare are what rows are made with.
-func AppendHex(b []byte, n uint64, width int) []byte { return appendHex(b, n, width) }
-func IsPrintable[T text](s T) bool                   { return isPrintable(s) }
-func IsBare[T text](s T) bool                        { return isBare(s) }
+// IsPrintable and IsBare are what rows are made with.
+func IsPrintable[T text](s T) bool { return isPrintable(s) }
+func IsBare[T text](s T) bool      { return isBare(s) }
 
 // ReferenceRow has a field for everything a row can have.
 type ReferenceRow struct {

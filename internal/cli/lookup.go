@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/symres/symres"
+	"github.com/symres/symres/internal/hexaddr"
 	"github.com/symres/symres/vadmath"
 )
 
@@ -169,7 +170,7 @@ func appendKind(b []byte, sym symres.Symbol) []byte {
 
 // appendSize appends the size as x /v has it, in four columns.
 func appendSize(b []byte, size uint32) []byte {
-	digits := appendHex(nil, uint64(size), 1)
+	digits := hexaddr.Append(nil, uint64(size), 1)
 	return append(append(b, "    "[:4-min(4, len(digits))]...), digits...)
 }
 

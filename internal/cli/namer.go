@@ -9,6 +9,7 @@ import (
 	"sync"
 
 	"github.com/symres/symres"
+	"github.com/symres/symres/internal/hexaddr"
 	"github.com/symres/symres/vadmath"
 )
 
@@ -129,10 +130,10 @@ func (w *namer) symbol(b []byte, l *symres.Location) []byte {
 	b = append(append(append(b, ")   "...), l.Module...), '!')
 	b = append(b, l.Name...)
 	if l.Displacement != 0 {
-		b = appendHex(append(b, "+0x"...), l.Displacement, 1)
+		b = hexaddr.Append(append(b, "+0x"...), l.Displacement, 1)
 	}
 	if l.PastEnd {
-		b = appendHex(append(b, "   (past its end, size 0x"...), uint64(l.Size), 1)
+		b = hexaddr.Append(append(b, "   (past its end, size 0x"...), uint64(l.Size), 1)
 		b = append(b, ')')
 	}
 	return finishRow(append(b, label(l.Proof)...), start)

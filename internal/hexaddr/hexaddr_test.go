@@ -33,3 +33,21 @@ func TestAddr(t *testing.T) {
 		}
 	}
 }
+
+func FuzzAppend(f *testing.F) {
+	for _, n := range []uint64{0, 9, 10, 0xf, 0x10, 0x9af, 0xfe0c8000, 0x123456789abcdef, 1 << 32, 1<<64 - 1} {
+		f.Add(n, 1)
+		f.Add(n, 8)
+		f.Add(n, 16)
+	}
+	f.Fuzz(func(t *testing.T, n uint64, width int) {
+		width = 1 + int(uint(width)%16)
+		if got, want := string(hexaddr.Append([]byte("x"), n, width)), fmt.Sprintf("x%0*x", width, n); got != want {
+			t.Errorf("%#x in %d digits: %s, want %s", n, width, got, want)
+		}
+		var b [9]byte
+		if hexaddr.Put8(b[1:], uint32(n)); string(b[1:]) != fmt.Sprintf("%08x", uint32(n)) {
+			t.Errorf("%#x in eight digits: %s", uint32(n), b[1:])
+		}
+	})
+}
