@@ -71,13 +71,13 @@ func TestResolver(t *testing.T) {
 		t.Run(filepath.Base(path), func(t *testing.T) {
 			t.Parallel()
 			s, m := pdbSession(t, path)
-			addrs := make([]uint64, 3000)
+			addrs := make([]uint64, 600)
 			rnd := rand.New(rand.NewPCG(7, 8))
 			for i := range addrs {
 				addrs[i] = m.Base + rnd.Uint64N(m.Size)
 			}
 			for sym, err := range s.Lookup(t.Context(), "*") { // the starts, too
-				if err == nil && !sym.Absolute && rnd.IntN(4) == 0 {
+				if err == nil && !sym.Absolute && rnd.IntN(24) == 0 {
 					addrs = append(addrs, sym.Address, sym.Address+uint64(sym.Size))
 				}
 			}
