@@ -6,13 +6,14 @@
 //	go run bench.go -gen DIR -real FILE.pdb
 //
 // DIR holds gen_s.pdb, gen_m.pdb and gen_l.pdb as gen_pdb.py of the shared
-// tools makes them; FILE.pdb is one that Microsoft's linker wrote. Missing files
-// leave their columns empty.
+// tools makes them (-scale s, m, l); FILE.pdb is one that Microsoft's linker
+// wrote. Images lie beside their PDBs. Files that are missing have no column.
 package main
 
 import (
 	"bufio"
 	"bytes"
+	"encoding/binary"
 	"errors"
 	"flag"
 	"fmt"
@@ -23,8 +24,8 @@ import (
 	"path/filepath"
 	"runtime"
 	"slices"
+	"strconv"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/symres/symres/pdb"
@@ -40,6 +41,7 @@ func main() {
 	var err error
 	if *job != "" {
 		err = do(*job, flag.Arg(0), flag.Arg(1))
+		sayMemory()
 	} else {
 		err = measure(*gen, *real, *pairs, *out)
 	}
@@ -51,6 +53,9 @@ func main() {
 
 // do is one job in a process of its own, with its answer on stdout.
 func do(job, path, arg string) error {
+	if job == "nothing" {
+		return nil
+	}
 	f, err := pdb.OpenMapped(path)
 	if err != nil {
 		return err
@@ -63,6 +68,8 @@ func do(job, path, arg string) error {
 		return printAll(f.PublicsPart)
 	case "functions":
 		return printAll(f.ProcsPart)
+	case "frames":
+		return printFrames(f, w)
 	case "name":
 		syms, err := f.ByName(arg)
 		if err == nil && len(syms) == 0 {
@@ -74,6 +81,36 @@ func do(job, path, arg string) error {
 		return err
 	}
 	return errors.New("no such job")
+}
+
+// printFrames prints the stacks of the RVAs on stdin the way llvm-symbolizer
+// does: function, place, and an empty line behind each stack.
+func printFrames(f *pdb.File, w *bufio.Writer) error {
+	var rvas []uint32
+	for in := bufio.NewScanner(os.Stdin); in.Scan(); {
+		v, err := strconv.ParseUint(in.Text(), 0, 32)
+		if err != nil {
+			return err
+		}
+		rvas = append(rvas, uint32(v))
+	}
+	stacks, err := f.FramesOf(rvas, runtime.GOMAXPROCS(0))
+	if err != nil {
+		return err
+	}
+	for _, stack := range stacks {
+		for _, fr := range stack {
+			b := append(w.AvailableBuffer(), fr.Function...)
+			b = append(append(b, '\n'), fr.File...)
+			b = strconv.AppendUint(append(b, ':'), uint64(fr.Line), 10)
+			w.Write(append(b, '\n'))
+		}
+		if len(stack) == 0 {
+			w.WriteString("??\n??:0\n")
+		}
+		w.WriteByte('\n')
+	}
+	return nil
 }
 
 // printAll prints a list whose parts are put into words on all processors.
@@ -158,15 +195,19 @@ func measure(gen, real string, pairs int, out string) error {
 		return errors.New("no files to measure on; see -h")
 	}
 	rows := []row{
+		{what: "10,000 random addresses, whole process, against `llvm-symbolizer-19 --inlines`", goal: ">= 200x at S, 75x at M, 30x at L"},
+		{what: "100,000 random addresses, the same", goal: ">= 150x at M"},
+		{what: "one address, the same; peak memory of ours", goal: ">= 3x at M and L; < 64 MB at L"},
 		{what: "all publics printed, against `llvm-pdbutil-19 dump -publics`", goal: ">= 50x"},
 		{what: "all functions printed, against `llvm-pdbutil-19 dump -symbols`", goal: ">= 300x"},
 		{what: "index: build; bytes a symbol", goal: "<= 16 bytes"},
 		{what: "index: random lookup, against a binary search over the same keys", goal: "<= 0.5x"},
 		{what: "exact name, whole process: time, memory over that of an empty one", goal: "< 16 MB"},
+		{what: "one struct by name, file opened for it, against a scan of all types", goal: ">= 20x at L"},
 		{what: "wildcard over all names, against matching each name", goal: "<= 0.3x"},
 	}
 	for _, in := range files {
-		for i, cell := range []func(path string, pairs int) (string, error){publics, functions, indexSize, indexLookup, exactName, wildcard} {
+		for i, cell := range []func(path string, pairs int) (string, error){frames(10_000), frames(100_000), oneAddress, publics, functions, indexSize, indexLookup, exactName, structByName, wildcard} {
 			text, err := cell(in.path, pairs)
 			if err != nil {
 				return fmt.Errorf("%s: %s: %w", in.path, rows[i].what, err)
@@ -175,7 +216,7 @@ func measure(gen, real string, pairs int, out string) error {
 			rows[i].cells = append(rows[i].cells, text)
 		}
 	}
-	return os.WriteFile(out, table(files, rows), 0o644)
+	return os.WriteFile(out, table(files, rows, pairs), 0o644)
 }
 
 // race runs two programs in turn and returns the median time of each, and the
@@ -209,7 +250,6 @@ func process(lines *int, name string, args ...string) func() (time.Duration, err
 		defer null.Close()
 		cmd := exec.Command(name, args...)
 		var count lineCounter
-		cmd.Stderr = os.Stderr
 		cmd.Stdout = null
 		if *lines < 0 { // the first run is not timed: its answer is
 			cmd.Stdout = &count
@@ -229,6 +269,187 @@ type lineCounter struct{ n int }
 func (c *lineCounter) Write(p []byte) (int, error) {
 	c.n += bytes.Count(p, []byte("\n"))
 	return len(p), nil
+}
+
+// randomCode returns addresses in the first section, which has the code.
+func randomCode(path string, n int) ([]uint32, error) {
+	f, err := pdb.OpenMapped(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	secs, err := f.Sections()
+	if err != nil || len(secs) == 0 {
+		return nil, errors.Join(err, errors.New("no sections"))
+	}
+	rnd := rand.New(rand.NewPCG(3, 4))
+	rvas := make([]uint32, n)
+	for i := range rvas {
+		rvas[i] = secs[0].VirtualAddress + rnd.Uint32N(secs[0].VirtualSize)
+	}
+	return rvas, nil
+}
+
+// image returns the image of a PDB, which lies beside it, and its base.
+func image(path string) (string, uint64, error) {
+	for _, ext := range []string{".exe", ".sys", ".dll", ".node"} {
+		name := strings.TrimSuffix(path, ".pdb") + ext
+		b, err := os.ReadFile(name)
+		if err != nil || len(b) < 0x40 {
+			continue
+		}
+		pe := int(binary.LittleEndian.Uint32(b[0x3C:]))
+		if pe < 0 || pe > len(b)-56 {
+			continue
+		}
+		if binary.LittleEndian.Uint16(b[pe+24:]) == 0x20B { // PE32+
+			return name, binary.LittleEndian.Uint64(b[pe+48:]), nil
+		}
+		return name, uint64(binary.LittleEndian.Uint32(b[pe+52:])), nil
+	}
+	return "", 0, errors.New("no image beside it")
+}
+
+// askBoth prepares the same addresses for both programs.
+func askBoth(path string, n int) (ours, theirs *asker, err error) {
+	rvas, err := randomCode(path, n)
+	if err != nil {
+		return nil, nil, err
+	}
+	exe, base, err := image(path)
+	if err != nil {
+		return nil, nil, err
+	}
+	self, err := os.Executable()
+	if err != nil {
+		return nil, nil, err
+	}
+	ours = &asker{args: []string{self, "-job", "frames", path}}
+	theirs = &asker{args: []string{"llvm-symbolizer-19", "--inlines", "--obj=" + exe}}
+	for _, rva := range rvas {
+		ours.in = fmt.Appendf(ours.in, "%#x\n", rva)
+		theirs.in = fmt.Appendf(theirs.in, "%#x\n", base+uint64(rva))
+	}
+	return ours, theirs, nil
+}
+
+// asker is a program that reads addresses and prints stacks.
+type asker struct {
+	args   []string
+	in     []byte
+	out    bytes.Buffer // of the last run
+	memory int64        // most it took
+}
+
+func (a *asker) run() (time.Duration, error) {
+	cmd := exec.Command(a.args[0], a.args[1:]...)
+	a.out.Reset()
+	var said bytes.Buffer
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = bytes.NewReader(a.in), &a.out, &said
+	start := time.Now()
+	err := cmd.Run()
+	took := time.Since(start)
+	if err != nil {
+		err = fmt.Errorf("%s: %w: %s", a.args[0], err, said.Bytes())
+	}
+	a.memory = max(a.memory, peak(said.Bytes()))
+	return took, err
+}
+
+// stacks counts stacks and the frames in them.
+func (a *asker) stacks() (stacks, frames int) {
+	for line := range bytes.Lines(a.out.Bytes()) {
+		if len(line) == 1 {
+			stacks++
+		} else {
+			frames++
+		}
+	}
+	return stacks, frames / 2
+}
+
+// askers races both and expects of each a stack for every address, and of a
+// generated PDB, but for 1 in 50, as many frames: of those of Microsoft's
+// compiler llvm-symbolizer drops many.
+func askers(path string, pairs, n int) (a, b time.Duration, ratio float64, ours *asker, err error) {
+	ours, theirs, err := askBoth(path, n)
+	if err != nil {
+		return 0, 0, 0, nil, err
+	}
+	if a, b, ratio, err = race(pairs, ours.run, theirs.run); err != nil {
+		return 0, 0, 0, nil, err
+	}
+	s1, f1 := ours.stacks()
+	s2, f2 := theirs.stacks()
+	if s1 != n || s2 < n || strings.Contains(path, "gen_") && max(f1, f2)-min(f1, f2) > f2/50+1 {
+		err = fmt.Errorf("%d stacks of %d frames, the other %d of %d", s1, f1, s2, f2)
+	}
+	return a, b, ratio, ours, err
+}
+
+func frames(n int) func(path string, pairs int) (string, error) {
+	return func(path string, pairs int) (string, error) {
+		if n > 10_000 && filepath.Base(path) != "gen_m.pdb" {
+			return "", nil // the other takes an hour for all files
+		}
+		a, b, ratio, _, err := askers(path, pairs, n)
+		return fmt.Sprintf("%s / %s = **%.0fx**", ms(a), ms(b), ratio), err
+	}
+}
+
+func oneAddress(path string, pairs int) (string, error) {
+	a, b, ratio, ours, err := askers(path, pairs, 1)
+	if err != nil {
+		return "", err
+	}
+	return fmt.Sprintf("%s / %s = **%.1fx**, %.0f MB", ms(a), ms(b), ratio, float64(ours.memory)/1e6), nil
+}
+
+func structByName(path string, pairs int) (string, error) {
+	f, err := pdb.OpenMapped(path)
+	if err != nil {
+		return "", err
+	}
+	defer f.Close()
+	var name string
+	for t, err := range f.Types() {
+		if err != nil {
+			return "", err
+		}
+		if t.Kind() == pdb.TypeStruct && !t.IsForward() && !t.IsAnonymous() {
+			name = t.Name()
+		}
+	}
+	if name == "" {
+		return "no structs", nil
+	}
+	var found [2]pdb.Type
+	a, b, ratio, err := race(pairs, func() (time.Duration, error) {
+		start := time.Now()
+		f, err := pdb.OpenMapped(path)
+		if err != nil {
+			return 0, err
+		}
+		t, err := f.TypeByName(name)
+		took := time.Since(start)
+		found[0] = t
+		return took, errors.Join(err, f.Close())
+	}, func() (time.Duration, error) {
+		start := time.Now()
+		for t, err := range f.Types() {
+			if err != nil {
+				return 0, err
+			}
+			if t.IsTag() && !t.IsForward() && string(t.NameBytes()) == name {
+				found[1] = t
+			}
+		}
+		return time.Since(start), nil
+	})
+	if found[0].Index() != found[1].Index() {
+		return "", fmt.Errorf("%s: types %#x and %#x", name, found[0].Index(), found[1].Index())
+	}
+	return fmt.Sprintf("%s / %s = **%.0fx**", ms(a), ms(b), ratio), err
 }
 
 // against measures a job of ours against a tool, once both were seen to list
@@ -397,26 +618,42 @@ func exactName(path string, pairs int) (string, error) {
 	var times []time.Duration
 	var with, without int64
 	for range pairs {
-		cmd := exec.Command(self, "-job", "name", path, name)
-		start := time.Now()
-		if err := cmd.Run(); err != nil {
+		a := asker{args: []string{self, "-job", "name", path, name}}
+		took, err := a.run()
+		if err != nil {
 			return "", err
 		}
-		times = append(times, time.Since(start))
-		with = max(with, maxRSS(cmd))
-		empty := exec.Command(self, "-h")
-		_ = empty.Run() // prints its usage and fails
-		without = max(without, maxRSS(empty))
+		empty := asker{args: []string{self, "-job", "nothing"}}
+		if _, err := empty.run(); err != nil {
+			return "", err
+		}
+		times = append(times, took)
+		with, without = max(with, a.memory), max(without, empty.memory)
 	}
 	return fmt.Sprintf("%s, %.1f MB", ms(median(times)), float64(with-without)/1e6), nil
 }
 
-// maxRSS returns the peak memory of a process that ended, in bytes.
-func maxRSS(cmd *exec.Cmd) int64 {
-	if u, ok := cmd.ProcessState.SysUsage().(*syscall.Rusage); ok {
-		return int64(u.Maxrss) << 10 // KiB on Linux
+// sayMemory prints on stderr how much memory the process took at most, for
+// peak to read: what the system says about a child counts its parent too.
+func sayMemory() {
+	b, err := os.ReadFile("/proc/self/status")
+	if err != nil {
+		return
 	}
-	return 0
+	for line := range strings.Lines(string(b)) {
+		if strings.HasPrefix(line, "VmHWM:") {
+			fmt.Fprint(os.Stderr, line)
+		}
+	}
+}
+
+// peak reads what sayMemory printed, in bytes; 0 where it printed nothing.
+func peak(stderr []byte) int64 {
+	var kb int64
+	if i := bytes.Index(stderr, []byte("VmHWM:")); i >= 0 {
+		fmt.Sscan(string(stderr[i+len("VmHWM:"):]), &kb)
+	}
+	return kb << 10
 }
 
 func wildcard(path string, pairs int) (string, error) {
@@ -455,7 +692,7 @@ func wildcard(path string, pairs int) (string, error) {
 	return fmt.Sprintf("%s / %s = **%.2fx** (%d names)", ms(a), ms(b), 1/ratio, found[0]), err
 }
 
-func table(files []input, rows []row) []byte {
+func table(files []input, rows []row, pairs int) []byte {
 	var b bytes.Buffer
 	tool, _ := exec.Command("llvm-pdbutil-19", "--version").Output()
 	version := "LLVM 19"
@@ -471,7 +708,7 @@ of the ratios of the pairs. Files are in the page cache; output goes to the null
 to end where the other is one. Every job checks its answer: as many symbols as the other lists, the same sums, the same names.
 S, M and L are made by gen_pdb.py of the shared tools, R was written by Microsoft's linker. Written by `+"`go run bench.go`"+`.
 
-`, runtime.NumCPU(), runtime.GOOS, runtime.GOARCH, runtime.Version()+", "+version, "5 runs")
+`, runtime.NumCPU(), runtime.GOOS, runtime.GOARCH, runtime.Version()+", "+version, fmt.Sprint(pairs, " runs"))
 	b.WriteString("| job | to reach |")
 	for _, f := range files {
 		b.WriteString(" " + f.name + " |")

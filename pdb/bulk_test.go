@@ -62,6 +62,29 @@ func TestLongStreams(t *testing.T) {
 	}
 }
 
+// TestMatchingWithoutAllocating: what is searched and does not match costs no
+// memory, however much it is.
+func TestMatchingWithoutAllocating(t *testing.T) {
+	allocs := func(n int) float64 {
+		p := privatePDB()
+		for i := range n {
+			p.pubs = append(p.pubs, testPublic{name: fmt.Sprint("?searched_in_vain", i, "@@YAXXZ"), seg: 1, off: uint32(i) / 8})
+		}
+		f, err := pdb.NewMemory(p.write().Bytes())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return testing.AllocsPerRun(3, func() {
+			for s, err := range f.Matching([]string{"vain7x", "searched"}, nil) {
+				t.Error(s, err)
+			}
+		})
+	}
+	if few, many := allocs(10), allocs(20_000); many > few+2 || many > 40 {
+		t.Errorf("%v allocations for 20,000 names, %v for 10", many, few)
+	}
+}
+
 // TestMappedAnswersWithoutAllocating: with a mapped file an index makes its
 // symbols from the bytes where they lie.
 func TestMappedAnswersWithoutAllocating(t *testing.T) {

@@ -1,14 +1,20 @@
 // Package pdb reads Microsoft program databases (PDB 7, "MSF 7.00").
 //
-// A [File] is opened from a path with [Open] or from any [io.ReaderAt] with
-// [New]. Opening reads the heads of the file and of two of its streams; everything else
-// is read when it is asked for, and only the parts that answer the question:
+// A [File] is opened from a path with [Open], or [OpenMapped] for a file of one's
+// own, or from any [io.ReaderAt] with [New]. Opening reads the heads of the file
+// and of two of its streams; everything else is read when it is asked for, and
+// only the parts that answer the question:
 //
-//   - [File.ID] is the identity an image asks for: GUID and DBI age.
-//   - [File.ByName] finds public symbols through the hash table of the file.
-//   - [File.Nearest] finds the public symbols at or below an address through
-//     the address map of the file.
-//   - [File.Publics] enumerates them.
+//   - [File.ID] is the identity an image asks for: GUID and DBI age;
+//     [File.Status] says what the PDB can answer, and why not more.
+//   - [File.ByName] finds public symbols, [File.GlobalsByName] functions,
+//     variables, constants and types, through the hash tables of the file;
+//     [File.Matching] finds all whose name contains given pieces.
+//   - [File.Nearest] finds the symbols at or below an address without an index;
+//     [File.Index] builds one for very many addresses.
+//   - [File.Symbols] enumerates what debuggers list, [File.Publics] and
+//     [File.Procs] public symbols and functions alone, [File.ModuleSymbols] what
+//     is in one module.
 //   - [File.TypeByName] finds a structure through the hash table of the types,
 //     [Type.Field] the offset of a field in it; [File.Types] enumerates them.
 //   - [File.Frames] answers an address with its function, what was inlined there,

@@ -45,3 +45,37 @@ func Example() {
 	// __imp__KeSetEvent@12 is at RVA 0x32c
 	// RVA 0x35a is __imp___allmul+0x2, whose size is at most 4
 }
+
+// With private symbols functions have sizes, and a public yields to the private
+// symbol at its address.
+func ExampleFile_Nearest() {
+	data, err := fixture.Read("fs_rec/x64/private/fs_rec.pdb")
+	if err != nil {
+		log.Fatal(err)
+	}
+	f, err := pdb.New(bytes.NewReader(data), int64(len(data)))
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer f.Close()
+	procs := 0
+	for s, err := range f.Procs() {
+		if err != nil {
+			log.Fatal(err)
+		}
+		if procs++; procs > 1 {
+			continue
+		}
+		near, err := f.Nearest(s.RVA + 1)
+		if err != nil {
+			log.Fatal(err)
+		}
+		for _, n := range near {
+			fmt.Printf("%s+%#x, %d bytes, %v\n", n.Name(), n.Displacement, n.Size, n.Kind)
+		}
+	}
+	fmt.Println(procs, "functions")
+	// Output:
+	// FsRecLoadFileSystem+0x1, 101 bytes, S_GPROC32
+	// 14 functions
+}

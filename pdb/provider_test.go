@@ -3,7 +3,10 @@ package pdb_test
 import (
 	"flag"
 	"os"
+	"path/filepath"
 	"testing"
+
+	"golang.org/x/exp/mmap"
 
 	"github.com/symres/symres/pdb"
 )
@@ -17,6 +20,31 @@ type provider struct {
 
 func providers() []provider {
 	return []provider{{"read", pdb.Open}, {"mapped", pdb.OpenMapped}}
+}
+
+// TestProvidersAgree asks real PDBs everything through every way to hold a
+// file, x/exp/mmap among them, which gives copies only.
+func TestProvidersAgree(t *testing.T) {
+	for _, c := range corpusPDBs(t) {
+		t.Run(filepath.Base(c[0]), func(t *testing.T) {
+			m, err := mmap.Open(c[1])
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer m.Close()
+			want := answers(pdb.New(m, int64(m.Len())))
+			for _, p := range providers() {
+				f, err := p.open(c[1])
+				if err != nil {
+					t.Fatal(err)
+				}
+				if got := answers(f, err); got != want {
+					t.Errorf("%s and x/exp/mmap differ: %s", p.name, firstDifference(got, want))
+				}
+				f.Close()
+			}
+		})
+	}
 }
 
 // current is the provider of this round.
