@@ -40,7 +40,7 @@ func (c *moduleCode) readLines11(oldNames bool) error {
 		if last < first {
 			continue
 		}
-		code := place{off: first, size: last - first + 1, seg: u16(b, segs+nSegs*8+i*2)}
+		code := makePlace(u16(b, segs+nSegs*8+i*2), first, last-first+1)
 		block := lineBlock{at: uint32(len(c.old)), old: true}
 		for j, at := range files {
 			c.oldRuns(b, at, uint32(j)|oldFile, code)

@@ -148,7 +148,7 @@ func placeOf(rec []byte) (place, bool) {
 	if !ok || len(rec) < int(f.length) {
 		return place{}, false
 	}
-	return place{off: u32(rec, int(f.off)), size: field(rec, f.size, f.sizeBytes), seg: u16(rec, int(f.seg))}, true
+	return makePlace(u16(rec, int(f.seg)), u32(rec, int(f.off)), field(rec, f.size, f.sizeBytes)), true
 }
 
 // body walks the records of a function, itself first. Mostly they are read as

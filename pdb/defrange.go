@@ -59,7 +59,7 @@ func parseLocation(rec []byte, w *localWalk) (l Location, ok bool) {
 		l.Ranges = w.scope().ranges
 		return l, true
 	}
-	code := place{off: u32(rec, at), seg: u16(rec, at+4), size: uint32(u16(rec, at+6))}
+	code := makePlace(u16(rec, at+4), u32(rec, at), uint32(u16(rec, at+6)))
 	l.Ranges = w.withoutGaps(code, rec[at+rangeSize:])
 	return l, true
 }

@@ -106,6 +106,10 @@ func FuzzCode(f *testing.F) {
 	local.add(0x1111, append(le16(le32(nil, 16, 0x75), 335), "old\x00"...))
 	local.end()
 	f.Add(local.b, local.lines, false)
+	// A block whose size says more than there are addresses.
+	huge := newTestCode()
+	huge.block(1, 0x140, 0xFFFFFFDF, false, testRun{rows: [][3]uint32{{0, 7, 0}}})
+	f.Add(huge.b, huge.lines, false)
 	f.Fuzz(func(t *testing.T, syms, lines []byte, old bool) {
 		if len(syms)+len(lines) > 1<<16 {
 			return

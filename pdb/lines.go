@@ -294,9 +294,10 @@ func (s *lineSearch) site(c *moduleCode, fn place, rec []byte) error {
 		if err != nil {
 			return err
 		}
+		at := makePlace(fn.seg, fn.off+a.out.start, a.out.end-a.out.start)
 		l := Line{
 			File: name, Line: pos.line + c.inlinees[i].line, Column: uint16(pos.column), Inlined: true,
-			Segment: fn.seg, Offset: fn.off + a.out.start, Size: a.out.end - a.out.start, Module: uint16(c.ms.num + 1),
+			Segment: at.seg, Offset: at.off, Size: at.size, Module: uint16(c.ms.num + 1),
 		}
 		l.EndLine = l.Line
 		l.RVA, l.HasRVA = s.sec.place(l.Segment, l.Offset)

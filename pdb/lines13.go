@@ -50,7 +50,7 @@ func (c *moduleCode) addLines(p *partWalk) error {
 	if err != nil {
 		return err
 	}
-	c.blockAt = append(c.blockAt, place{off: u32(b, 0), seg: u16(b, 4), size: u32(b, 8)})
+	c.blockAt = append(c.blockAt, makePlace(u16(b, 4), u32(b, 0), u32(b, 8)))
 	c.blocks = append(c.blocks, lineBlock{
 		at: p.data.off + blockHead, n: p.data.len() - blockHead, columns: u16(b, 6)&haveColumn != 0,
 	})

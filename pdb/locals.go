@@ -172,7 +172,7 @@ func (w *localWalk) scopeOf(kind Kind) codeScope {
 	if head := siteHead(w.rec); len(w.rec) >= head {
 		for a := runAnnotations(w.rec[head:]); a.step(); {
 			if a.out.chunk == 0 {
-				s.ranges = w.ranges(s.ranges, place{off: w.fn.off + a.out.start, size: a.out.end - a.out.start, seg: w.fn.seg})
+				s.ranges = w.ranges(s.ranges, makePlace(w.fn.seg, w.fn.off+a.out.start, a.out.end-a.out.start))
 			}
 		}
 	}

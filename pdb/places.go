@@ -1,11 +1,19 @@
 package pdb
 
-import "sort"
+import (
+	"math"
+	"sort"
+)
 
 // place is a piece of code: where a function or its lines lie.
 type place struct {
 	off, size uint32
 	seg       uint16
+}
+
+// makePlace cuts off what a damaged size puts past the last address.
+func makePlace(seg uint16, off, size uint32) place {
+	return place{off: off, size: min(size, math.MaxUint32-off), seg: seg}
 }
 
 func (p place) key() addrKey { return makeKey(p.seg, p.off) }
