@@ -112,6 +112,9 @@ func newModuleObject(r *symres.Report) moduleObject {
 		Timestamp: hexKnown(uint64(stampOf(r))), Checksum: hexKnown(uint64(checksumOf(r))), Status: r.Status.String(),
 	}
 	if r.Status == symres.StatusDeferred {
+		if cv := m.CodeView; cv != nil {
+			o.PDB, o.Key = lastPart(cv.Path), cv.ID().Key()
+		}
 		return o
 	}
 	o.Key, o.Header = r.PDBID.Key(), headerState(r)

@@ -75,7 +75,7 @@ type targetOptions struct {
 func addTargetFlags(cmd *cobra.Command) *targetOptions {
 	o := &targetOptions{pathOptions: addPathFlags(cmd)}
 	flags := cmd.Flags()
-	flags.StringVar(&o.dump, "dump", "", "target: the kernel crash dump `FILE`")
+	flags.StringVar(&o.dump, "dump", "", "target: the kernel crash dump or minidump `FILE`")
 	flags.StringVar(&o.image, "image", "", "target: the image `FILE`, at its preferred base")
 	flags.StringVar(&o.pdb, "pdb", "", "target: the PDB `FILE`, alone or for --image")
 	flags.StringArrayVar(&o.modules, "module", nil, "a loaded module, `NAME=BASE,SIZE[,STAMP]` in hex (repeatable)")
