@@ -54,23 +54,6 @@ var ErrConsultVAD = errors.New("only the VAD tree of the process can tell")
 // Fault.Err and leaves the rest of the fault as it is.
 type FileResolver func(virt memsource.Source, subsection, protoPTE uint64) (file string, offset uint64, err error)
 
-// VADLookup asks the VAD tree of the process about the page of va, whose entry
-// leaves the answer to it. virt reads the same address space, without asking
-// again. It must be safe for concurrent use. With an error nothing is known.
-type VADLookup func(virt memsource.Source, va uint64) (VADPage, error)
-
-// VADPage is what the VAD tree says of a page.
-type VADPage struct {
-	// Prototype is the address of the page's prototype PTE, 0 if it has none.
-	Prototype uint64
-	// Reason is why there is no page if it has none: NotMapped, or DemandZero
-	// for memory that was committed and never touched. Unknown stands for NotMapped.
-	Reason memsource.Reason
-	// Len is how many bytes from va on no VAD covers, if Reason is NotMapped and
-	// that is known: a hole a reader may step over.
-	Len uint64
-}
-
 // Config describes an address space.
 type Config struct {
 	Mode Mode
@@ -92,9 +75,12 @@ type Config struct {
 	// ResolveFile names the files of pages that are not resident; with nil they
 	// are still reported as FileBacked, without a name.
 	ResolveFile FileResolver
-	// ConsultVAD answers for pages that only the VAD tree knows; with nil they
-	// fault as NotMapped and with ErrConsultVAD.
-	ConsultVAD VADLookup
+	// PrototypeOf returns the address of the prototype PTE of a page about which
+	// the tables leave the question to the VAD tree, and whether there is one;
+	// nil finds none, and such pages fault as NotMapped with [ErrConsultVAD]. It
+	// is asked of pages of processes, must give the same for each address of a
+	// page, be safe for concurrent use, and not read this space.
+	PrototypeOf func(addr uint64) (protoPTE uint64, ok bool)
 	// PageFiles are the paging files at hand, by number. They must be safe for
 	// concurrent use. A page that one of them ends before stays PagedOut.
 	PageFiles map[int]io.ReaderAt

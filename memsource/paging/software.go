@@ -252,33 +252,22 @@ func (w *walker) empty(va uint64, lv int) (mapping, *memsource.Fault) {
 }
 
 // consultVAD asks the VAD tree about the page of f, the fault to give when it
-// cannot be asked. It is not asked on behalf of a translation or of itself.
+// does not know either: then of that page alone, for of the next it may. It is
+// not asked on behalf of a translation.
 func (w *walker) consultVAD(f *memsource.Fault) (mapping, *memsource.Fault) {
-	if w.s.cfg.ConsultVAD == nil || w.depth > 0 {
+	if w.s.cfg.PrototypeOf == nil || w.depth > 0 {
 		return mapping{}, f
 	}
-	va := f.Addr
-	f.Len = rest(va, pageShift) // of the next page the tree may know more
-	p, err := w.s.cfg.ConsultVAD(inner{w.s, w.phys, w.depth + 1}, va)
-	switch {
-	case err != nil:
-		f.Err = fmt.Errorf("%w: %w", ErrConsultVAD, err)
-		return mapping{}, f
-	case p.Prototype == 0:
-		if f.Reason, f.Err = p.Reason, nil; p.Reason == memsource.Unknown {
-			f.Reason = memsource.NotMapped
-		}
-		if f.Reason == memsource.NotMapped {
-			f.Len = max(f.Len, p.Len)
-		}
-		f.Status = f.Reason.Status()
+	f.Len = rest(f.Addr, pageShift)
+	at, ok := w.s.cfg.PrototypeOf(f.Addr)
+	if !ok {
 		return mapping{}, f
 	}
-	v, err := w.prototypeAt(p.Prototype)
+	v, err := w.prototypeAt(at)
 	if err != nil {
-		return mapping{}, prototypeFault(err, va, f.PTE)
+		return mapping{}, prototypeFault(err, f.Addr, f.PTE)
 	}
-	return w.throughPrototype(va, v, p.Prototype)
+	return w.throughPrototype(f.Addr, v, at)
 }
 
 // pageFault is a fault for the rest of the page of va, found through entry.
