@@ -16,7 +16,7 @@ const modulePath = "github.com/symres/symres"
 // layers lists the packages from the top down. A package may import those on
 // the lines below its own, never those beside or above it.
 var layers = [][]string{
-	{"cmd/symres", "examples/pagedout"},
+	{"cmd/symres", "examples/delve", "examples/pagedout"},
 	{"internal/cli"},
 	{"."},
 	{"nt"},
@@ -44,7 +44,7 @@ var reserved = map[string][]string{
 	"golang.org/x/sys":          {"internal/flock", "internal/fsx", "memsource/process"},
 	"github.com/spf13/cobra":    {"internal/cli"},
 	"golang.org/x/term":         {"internal/cli"},
-	"github.com/go-delve/delve": {},
+	"github.com/go-delve/delve": {"examples/delve"},
 	"github.com/jdx/go-netrc":   {"sympath/http"},
 }
 
