@@ -57,6 +57,11 @@ type Config struct {
 	// ResolveFile names the files of pages that are not resident; with nil they
 	// are still reported as FileBacked, without a name.
 	ResolveFile FileResolver
+	// PrototypeOf returns the address of the prototype PTE of a page about which
+	// the tables leave the question to the VAD tree, and whether there is one;
+	// nil finds none, and such pages fault as NotMapped with [ErrConsultVAD]. It
+	// must be safe for concurrent use and must not read this space.
+	PrototypeOf func(addr uint64) (protoPTE uint64, ok bool)
 	// CompressionStores has bit n set when paging file n is a store of the
 	// memory manager's compression and not a file.
 	CompressionStores uint16

@@ -43,9 +43,30 @@ func (w *walker) software(va, pte uint64) (mapping, *memsource.Fault) {
 	case w.s.cfg.Layout.VADMarker.allOnes(pte):
 		f := pageFault(memsource.NotMapped, va, pte)
 		f.Err = ErrConsultVAD
+		return w.consult(va, f)
+	}
+	at, v, err := w.readPrototype(pte)
+	if err != nil {
+		return mapping{}, prototypeFault(err, va, pte)
+	}
+	return w.prototype(va, at, v)
+}
+
+// consult asks the VAD tree about a page the tables leave to it. What it has no
+// prototype PTE for stays the fault f.
+func (w *walker) consult(va uint64, f *memsource.Fault) (mapping, *memsource.Fault) {
+	if w.s.cfg.PrototypeOf == nil || f.Err != ErrConsultVAD {
 		return mapping{}, f
 	}
-	return w.prototype(va, pte)
+	at, ok := w.s.cfg.PrototypeOf(va)
+	if !ok {
+		return mapping{}, f
+	}
+	v, err := w.entryAt(at)
+	if err != nil {
+		return mapping{}, prototypeFault(err, va, f.PTE)
+	}
+	return w.prototype(va, at, v)
 }
 
 // soft decodes what a PTE and a prototype PTE have in common. An empty
@@ -58,7 +79,7 @@ func (w *walker) soft(va, v uint64, proto bool) (mapping, *memsource.Fault) {
 	case v == 0 && proto:
 		return mapping{}, pageFault(memsource.DemandZero, va, v)
 	case v == 0:
-		return mapping{}, w.emptyEntry(va, 0)
+		return w.consult(va, w.emptyEntry(va, 0))
 	case l.PageFile.of(v) == 0 && (l.PageFileOffset.of(v) == 0 || l.pageFileOffset(v) == 0):
 		return mapping{}, pageFault(unwritten(l.Protection.of(v)), va, v)
 	}
@@ -82,12 +103,8 @@ func unwritten(protection uint64) memsource.Reason {
 	return memsource.DemandZero
 }
 
-// prototype follows a PTE to the prototype PTE it names.
-func (w *walker) prototype(va, pte uint64) (mapping, *memsource.Fault) {
-	at, v, err := w.readPrototype(pte)
-	if err != nil {
-		return mapping{}, prototypeFault(err, va, pte)
-	}
+// prototype decodes the prototype PTE of a page, v, which is at address at.
+func (w *walker) prototype(va, at, v uint64) (mapping, *memsource.Fault) {
 	l := &w.s.cfg.Layout
 	switch {
 	case v&valid != 0:
@@ -122,12 +139,21 @@ func (w *walker) readPrototypeAt(pte uint64) (at, v uint64, err error) {
 	if !ok {
 		return 0, 0, errNoBase
 	}
+	v, err = w.entryAt(at)
+	return at, v, err
+}
+
+// entryAt reads a prototype PTE.
+func (w *walker) entryAt(at uint64) (uint64, error) {
+	if w.depth >= maxNesting {
+		return 0, errNesting
+	}
 	var b [8]byte
 	p := b[:w.s.geo.entry]
 	if _, err := w.s.read(w.phys, p, at, w.depth+1); err != nil {
-		return at, 0, err
+		return 0, err
 	}
-	return at, w.s.geo.decode(p), nil
+	return w.s.geo.decode(p), nil
 }
 
 // prototypeFault is the fault of a page whose prototype PTE cannot be read:

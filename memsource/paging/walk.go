@@ -78,7 +78,7 @@ func (w *walker) translate(va uint64) (mapping, *memsource.Fault) {
 		case e&softKind == transition:
 			table = w.transitionFrame(e)
 		default:
-			return mapping{}, w.noTable(va, e, lv)
+			return w.consult(va, w.noTable(va, e, lv))
 		}
 		parent = e
 	}
