@@ -130,7 +130,7 @@ func emptyDump(machine uint16, typ uint32, pae bool) []byte {
 	return b
 }
 
-func fromBytes(t *testing.T, b []byte) (*nt.Kernel, error) {
+func fromBytes(t testing.TB, b []byte) (*nt.Kernel, error) {
 	t.Helper()
 	f, err := crashdump.New(bytes.NewReader(b), int64(len(b)))
 	if err != nil {
