@@ -93,6 +93,17 @@ simple x64 wide wide.sys wide.pdb DriverEntry 1000000000 wide.c
 simple x86 nt ntoskrnl.exe ntkrnlmp.pdb KiSystemStartup@4 1091000000 nt32.c /version:5.1 \
 	/export:KeSetEvent /export:IoCreateDevice /export:ZwLoadDriver
 simple x64 nt ntoskrnl.exe ntkrnlmp.pdb KiSystemStartup 1600000000 nt64.c /version:10.0
+# Types of page-table entries of other kernels: their PDBs alone.
+pte() {
+	m=$1 dir=pte/$2
+	mkdir -p "$dir"
+	cc "$m" pte.obj pte.c -DERA="$3" $private
+	lld-link-19 $lflags /machine:"$m" /entry:"$4" /base:"$(base "$m")" /timestamp:1100000000 $(debug pte.pdb) /out:pte.exe pte.obj
+	mv pte.pdb "$dir/"
+}
+pte x86 x86-7 1 KiSystemStartup@4
+pte x86 pae-xp 2 KiSystemStartup@4
+pte x64 x64-7 3 KiSystemStartup
 
 # The eras of kernel structures: an image for each build at which they changed.
 era() {
@@ -122,7 +133,7 @@ user ExplorerFrame.dll ExplorerFrame.pdb DllMain -DEXPLORERFRAME
 
 # Every product, under the name it is installed by: PDBs and the wide images
 # gzipped.
-list=$(find fs_rec nt user wide -type f | LC_ALL=C sort)
+list=$(find fs_rec nt pte user wide -type f | LC_ALL=C sort)
 packed() {
 	case $1 in
 	*.pdb | wide/*) echo "$1.gz" ;;
