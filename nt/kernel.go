@@ -23,6 +23,8 @@ type Kernel struct {
 	paging  paging.Config    // of the address space that was current
 	plain   memsource.Source // that space, or the pieces of a triage dump
 	memory  memsource.Source // plain, with the other contexts considered
+	block   memsource.Source // where the debugger data block is read; nil: plain
+	base    uint64           // of the kernel image, where it was searched for
 
 	contexts *contexts
 }
@@ -115,6 +117,7 @@ func (k *Kernel) WithTypes(f *pdb.File) (*Kernel, error) {
 			return nil, err
 		}
 	}
+	missing = errors.Join(missing, typed.findBlock(f))
 	return &typed, missing
 }
 
@@ -139,6 +142,9 @@ func (k *Kernel) Build() uint32 { return k.header.Build }
 // Base returns the address of the kernel image as the debugger data block has
 // it. Errors wrap a [*memsource.Fault] or [ErrMalformed].
 func (k *Kernel) Base() (uint64, error) {
+	if k.base != 0 {
+		return k.base, nil
+	}
 	d, err := k.debuggerData()
 	if err != nil {
 		return 0, err
@@ -147,7 +153,11 @@ func (k *Kernel) Base() (uint64, error) {
 }
 
 func (k *Kernel) debuggerData() (debuggerData, error) {
-	return openDebuggerData(k.plain, k.header.KdDebuggerDataBlock, width(k.header.Bits/8))
+	src := k.plain
+	if k.block != nil {
+		src = k.block
+	}
+	return openDebuggerData(src, k.header.KdDebuggerDataBlock, width(k.header.Bits/8))
 }
 
 // Modules lists the loaded drivers in load order, the kernel first: in a triage
@@ -237,15 +247,18 @@ func (k *Kernel) drivers() iter.Seq2[Module, error] {
 // Offsets in KDDEBUGGER_DATA64 (wdbgexts.h). All members are 64 bits wide on
 // every machine; most hold the address of a variable.
 const (
-	kdTag                 = 0x10
-	kdSize                = 0x14
-	kdHeader              = 0x18
-	kdKernBase            = 0x18
-	kdPsLoadedModuleList  = 0x48
-	kdPsActiveProcessHead = 0x50
-	kdMmSubsectionBase    = 0xd8
-	kdMmNonPagedPoolEnd   = 0x118
-	kdMmPagedPoolStart    = 0x120
+	kdTag                  = 0x10
+	kdSize                 = 0x14
+	kdHeader               = 0x18
+	kdKernBase             = 0x18
+	kdPsLoadedModuleList   = 0x48
+	kdPsActiveProcessHead  = 0x50
+	kdNtBuildLab           = 0x208
+	kdMmUnloadedDrivers    = 0x220
+	kdMmLastUnloadedDriver = 0x228
+	kdMmSubsectionBase     = 0xd8
+	kdMmNonPagedPoolEnd    = 0x118
+	kdMmPagedPoolStart     = 0x120
 
 	kdOwner = 0x4742444b // 'KDBG'
 )

@@ -37,17 +37,26 @@ func (e *PEBError) Unwrap() error { return e.Err }
 // broken, and an error for each entry that is no module, when some are. With
 // an error more modules may be loaded than are returned.
 func LoaderModules(src memsource.Source, l LoaderLayout, peb uint64) ([]Module, error) {
+	list, problems, err := loaderModules(src, l, peb)
+	if err != nil {
+		return nil, err
+	}
+	return list, errors.Join(problems...)
+}
+
+// loaderModules tells what is wrong with the lists from why there are none.
+func loaderModules(src memsource.Source, l LoaderLayout, peb uint64) (list []Module, problems []error, err error) {
 	w := l.width()
 	if w == 0 {
-		return nil, fmt.Errorf("loader lists: %w", ErrNoLayout)
+		return nil, nil, fmt.Errorf("loader lists: %w", ErrNoLayout)
 	}
 	at := peb + uint64(l.Ldr)
 	ldr, err := w.read(src, at)
 	switch {
 	case err != nil:
-		return nil, &PEBError{Ldr: at, Err: err}
-	case ldr == 0 || ldr%uint64(w) != 0 || ldr < peb%pageSize:
-		return nil, &PEBError{Ldr: at, Err: malformed(at, "no address of loader data: %#x", ldr)}
+		return nil, nil, &PEBError{Ldr: at, Err: err}
+	case ldr == 0 || ldr%uint64(w) != 0 || ldr > w.top()-pageSize:
+		return nil, nil, &PEBError{Ldr: at, Err: malformed(at, "no address of loader data: %#x", ldr)}
 	}
 	u := loaderLists{src: src, l: &l, seen: map[uint64]bool{},
 		reader: entryReader{src: src, l: l.Entry, most: maxUserImage, origin: "loader lists (" + l.Origin + ")"}}
@@ -55,9 +64,9 @@ func LoaderModules(src memsource.Source, l LoaderLayout, peb uint64) ([]Module, 
 		u.walk(name, ldr+uint64(l.Heads[i]), uint64(l.Links[i]))
 	}
 	if len(u.modules) == 0 && u.broken != nil {
-		return nil, &PEBError{Ldr: at, Err: u.broken}
+		return nil, nil, &PEBError{Ldr: at, Err: u.broken}
 	}
-	return u.modules, errors.Join(u.errs...)
+	return u.modules, u.errs, nil
 }
 
 // loaderLists gathers the entries of the three lists, which hold the same ones.

@@ -176,18 +176,16 @@ func (v *View) Modules() UserModules {
 
 // loaded adds what the lists of one loader have.
 func (v *View) loaded(u *UserModules, l LoaderLayout, peb uint64) {
-	list, err := LoaderModules(v.memory, l, peb)
-	if _, out := errors.AsType[*PEBError](err); out {
-		if u.PEB == nil {
-			u.PEB = err
-		} else {
-			u.Problems = append(u.Problems, err)
-		}
+	list, problems, err := loaderModules(v.memory, l, peb)
+	switch {
+	case err == nil:
+	case u.PEB == nil:
+		u.PEB = err
 		return
+	default:
+		problems = append(problems, err)
 	}
-	if err != nil {
-		u.Problems = append(u.Problems, err)
-	}
+	u.Problems = append(u.Problems, problems...)
 	u.Road |= RoadLoader
 	for _, m := range list {
 		if !slices.ContainsFunc(u.Modules, func(have Module) bool { return have.Base == m.Base }) {

@@ -107,7 +107,7 @@ func TestModules_list_cut(t *testing.T) {
 		row{"two.dll", frameBase + 0x2000000, notepadSize, "loader lists"},
 		row{"ExplorerFrame.dll", frameBase, frameSize, "VAD"}, row{"one.dll", frameBase + 0x1000000, notepadSize, "VAD"})
 	var b *nt.ListBreak
-	if len(u.Problems) != 1 || !errors.As(u.Problems[0], &b) || b.Recovered != 1 || !errors.Is(b, memsource.ErrPagedOut) {
+	if len(u.Problems) != 3 || !errors.As(u.Problems[0], &b) || b.Recovered != 1 || !errors.Is(b, memsource.ErrPagedOut) {
 		t.Errorf("problems %v", u.Problems)
 	}
 }

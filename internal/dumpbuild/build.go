@@ -191,6 +191,27 @@ func (b *builder) debuggerBlock() {
 			b.putPtr(addr, v)
 		}
 	}
+	b.unloaded()
+}
+
+// unloaded writes the array of unloaded drivers, which goes round.
+func (b *builder) unloaded() {
+	if len(b.spec.Unloaded) == 0 {
+		return
+	}
+	const entries = 50
+	ptr, at := b.lay.pointer, b.facts.DebuggerBlock
+	size := 4*ptr + 8
+	array := b.alloc(&b.nonPaged, "MmDT", entries*size)
+	for i, u := range b.spec.Unloaded {
+		e := array + uint64(i%entries)*size
+		b.text(&b.nonPaged, "MmDN", e, u.Name)
+		b.putPtr(e+2*ptr, u.Start)
+		b.putPtr(e+3*ptr, u.End)
+		b.put(e+4*ptr, u.Time, 8)
+	}
+	b.putPtr(b.getPtr(at+0x220), array)
+	b.put32(b.getPtr(at+0x228), uint64(len(b.spec.Unloaded)%entries))
 }
 
 // variables are kernel variables by the place in KDDEBUGGER_DATA64 of their

@@ -33,6 +33,8 @@ func SeedUser(read Reader, typ uint32) (Spec, error) {
 		}
 		return l
 	}
+	s.Unloaded = []Unloaded{{"kbdclass.sys", 0xfffff80005000000, 0xfffff80005008000, 0x01c04395a2a3e800},
+		{"dump_storport.sys", 0xfffff80005100000, 0xfffff8000510c000, 0x01c04395b2a3e800}}
 	rest := []VAD{{Start: 0x7ffe0, End: 0x7ffe0, Protection: 1, Commit: 1<<31 - 1}, {Start: 0x150, End: 0x24f, Protection: 4, Commit: 0x33},
 		{Start: 0x30, End: 0x6f, Protection: 4, Commit: 5}}
 	with := func(v ...VAD) []VAD { return append(v, rest...) }

@@ -122,6 +122,7 @@ type Spec struct {
 
 	Modules   []Module
 	Processes []Process
+	Unloaded  []Unloaded
 	Blocks    []Block // Triage: what memory is kept; empty: a default choice
 }
 
@@ -129,6 +130,14 @@ type Spec struct {
 type Block struct {
 	Addr uint64
 	Size uint32 // bytes
+}
+
+// An Unloaded is a driver the kernel remembers, the one unloaded last coming
+// last; at most 50.
+type Unloaded struct {
+	Name       string
+	Start, End uint64 // End is behind the last byte
+	Time       uint64 // FILETIME
 }
 
 // Facts tell a test what [Build] wrote.
