@@ -127,7 +127,8 @@ func (f *File) readSegments(s elfShape, off, size, count uint64) error {
 
 // CPU is what the image has of a processor of x86 or x64.
 type CPU struct {
-	IP            uint64 // rip
+	Mode          paging.Mode // of its page tables; 0 while it uses none
+	IP            uint64      // rip
 	CR0, CR3, CR4 uint64
 	IDT           uint64 // address of the interrupt descriptor table
 	KernelGS      uint64 // the other GS base, that of the kernel while user code runs
@@ -167,10 +168,12 @@ func (f *File) readNotes(off, size uint64) {
 		}
 		body := rest[padded : padded+desc]
 		if string(rest[:name]) == "QEMU\x00" && desc >= cpuState && le.Uint32(body) == 1 {
-			f.cpus = append(f.cpus, CPU{
+			c := CPU{
 				IP: le.Uint64(body[cpuIP:]), IDT: le.Uint64(body[cpuIDT:]), KernelGS: le.Uint64(body[cpuKernel:]),
 				CR0: le.Uint64(body[cpuCR0:]), CR3: le.Uint64(body[cpuCR3:]), CR4: le.Uint64(body[cpuCR4:]),
-			})
+			}
+			c.Mode = f.mode(c)
+			f.cpus = append(f.cpus, c)
 		}
 		b = rest[min(padded+desc+-desc&3, uint64(len(rest))):]
 	}

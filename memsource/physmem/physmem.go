@@ -2,9 +2,9 @@
 // images, LiME files, and ELF cores as QEMU's dump-guest-memory writes them.
 //
 // A [File] is a [memsource.Source] over physical addresses, to be put under a
-// page-table walker such as memsource/paging. Nothing in such an image says
-// where page tables begin, but for the notes of QEMU; [File.Roots] gathers the
-// candidates.
+// page-table walker such as memsource/paging. Where page tables begin the notes
+// of QEMU say ([File.CPUs]); in other images nothing does, and package nt looks
+// for it.
 //
 // Opening reads headers only; afterwards a read touches the bytes that are
 // asked for and no others, so sparse files of any size are fine.
