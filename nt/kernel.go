@@ -30,7 +30,7 @@ type Kernel struct {
 }
 
 // FromDump makes a Kernel of a crash dump, which must stay open while the
-// Kernel is used. Page dumps (full, bitmap) of x86 without PAE and of x64 are
+// Kernel is used. Page dumps (full, bitmap, summary) of x86, x64 and ARM64 are
 // translated through the page tables of the process that was running; triage
 // dumps work for every machine. Structures are read by the embedded layouts of
 // the build, see [Kernel.WithTypes].
@@ -67,6 +67,10 @@ func (k *Kernel) translate(phys memsource.Source) error {
 	}
 	k.phys = memsource.Cache(phys, memsource.CacheOptions{})
 	k.paging = paging.Config{Mode: mode, Root: h.DirectoryTableBase, Layout: paging.LayoutFor(mode, h.Build)}
+	if mode == paging.PAE {
+		k.layouts.Section.PTE = 8
+	}
+	k.fiveLevels()
 	if err := k.start(); err != nil || !k.paging.Layout.Proto.Relative && !k.paging.Layout.Subsection.Relative {
 		return err
 	}
@@ -108,6 +112,7 @@ func (k *Kernel) WithTypes(f *pdb.File) (*Kernel, error) {
 	typed := *k
 	typed.layouts = found.over(k.layouts)
 	if k.phys != nil {
+		missing = errors.Join(missing, typed.typePages(f))
 		if err := typed.start(); err != nil {
 			return nil, err
 		}
@@ -118,18 +123,6 @@ func (k *Kernel) WithTypes(f *pdb.File) (*Kernel, error) {
 
 // Layouts returns the layouts in force, whose Origin says where they are from.
 func (k *Kernel) Layouts() Layouts { return k.layouts }
-
-func modeOf(h crashdump.Header) (paging.Mode, error) {
-	switch {
-	case h.Machine == machineAMD64:
-		return paging.X64, nil
-	case h.Machine == machineI386 && !h.PAE:
-		return paging.X86, nil
-	case h.Machine == machineI386:
-		return 0, fmt.Errorf("page tables of x86 with PAE: %w", crashdump.ErrUnsupported)
-	}
-	return 0, fmt.Errorf("page tables of machine %#04x: %w", h.Machine, crashdump.ErrUnsupported)
-}
 
 // Memory returns the virtual memory of the kernel, and of the process that was
 // running. In a triage dump almost all of it faults as not in the dump. An
