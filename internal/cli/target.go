@@ -255,7 +255,7 @@ func (o *opener) readKernelDump(ctx context.Context, r io.ReaderAt, size int64) 
 		return err
 	}
 	o.target.bits, o.target.kernel, o.target.sparse = kernel.Bits(), kernel, f.Header().Type == crashdump.Triage
-	o.target.unloaded = unloadedDrivers(f)
+	o.target.unloaded = unloadedDrivers(kernel)
 	o.config.Memory, o.config.Machine, o.config.Kernel = kernel.Memory(), kernel.Machine(), kernel
 	if o.opts.bare {
 		for _, problem := range f.Problems() {
