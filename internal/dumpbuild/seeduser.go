@@ -56,7 +56,7 @@ func SeedUser(read Reader, typ uint32) (Spec, error) {
 // image is a VAD that maps a file of testdata/user: code and constants are in
 // memory, the rest was never touched.
 func (f *files) image(base uint64, file, pe string, header Page) VAD {
-	v := VAD{File: file, PE: f.get("user/x64/" + pe), Protection: 7, Commit: 2, Start: base / pageSize, Pages: map[int]Page{0: header}}
+	v := VAD{File: file, PE: f.get("user/" + f.dir + "/" + pe), Protection: 7, Commit: 2, Start: base / pageSize, Pages: map[int]Page{0: header}}
 	img, err := parseImage(v.PE)
 	if err != nil {
 		if f.err == nil {
@@ -69,6 +69,21 @@ func (f *files) image(base uint64, file, pe string, header Page) VAD {
 		v.Pages[n] = Page{State: NotMapped}
 	}
 	return v
+}
+
+// pagedOut are System and two processes whose PEB is in the pagefile, with a
+// DLL mapped of which only the code is in memory; one has its image header
+// in the pagefile too.
+func (f *files) pagedOut(peb, program, dll uint64) []Process {
+	away, inFile := Page{State: PageFile}, Page{State: PrototypeFile}
+	browser := f.image(dll, `\Windows\System32\ExplorerFrame.dll`, "ExplorerFrame.dll", inFile)
+	return []Process{
+		{Name: "System", PID: systemPID},
+		{Name: "explorer.exe", PID: 0xb50, Parent: 0xefc, PEB: peb, PEBPage: away,
+			VADs: []VAD{f.image(program, `\Windows\explorer.exe`, "notepad.exe", inFile), browser}},
+		{Name: "notepad.exe", PID: 0xc24, Parent: 0xb50, PEB: peb, PEBPage: away,
+			VADs: []VAD{f.image(program, `\Windows\System32\notepad.exe`, "notepad.exe", away), browser}},
+	}
 }
 
 // Eras lists the machines and builds that [SeedEra] knows.
