@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"iter"
 	"time"
+
+	"github.com/symres/symres/memsource/crashdump"
 )
 
 const (
@@ -23,6 +25,9 @@ type Unloaded struct {
 // one first. In a triage dump they are in the dump itself. Errors need not end
 // the sequence; they wrap a [*memsource.Fault] or [ErrMalformed].
 func (k *Kernel) Unloaded() iter.Seq2[Unloaded, error] {
+	if k.header.Type == crashdump.Triage {
+		return k.unloadedInDump()
+	}
 	return func(yield func(Unloaded, error) bool) {
 		d, err := k.debuggerData()
 		if err != nil {
@@ -51,6 +56,17 @@ func (k *Kernel) Unloaded() iter.Seq2[Unloaded, error] {
 			n := (last + 2*maxUnloaded - 1 - i) % maxUnloaded // the next to be written is last
 			u, ok, err := d.unloaded(array+n*size, int(size))
 			if (ok || err != nil) && !yield(u, err) {
+				return
+			}
+		}
+	}
+}
+
+// unloadedInDump turns the list of a triage dump into ours.
+func (k *Kernel) unloadedInDump() iter.Seq2[Unloaded, error] {
+	return func(yield func(Unloaded, error) bool) {
+		for u, err := range k.file.Unloaded() {
+			if !yield(Unloaded{Name: u.Name, Start: u.Start, End: u.End}, err) {
 				return
 			}
 		}

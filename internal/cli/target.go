@@ -266,7 +266,7 @@ func (o *opener) readKernelDump(ctx context.Context, r io.ReaderAt, size int64) 
 	if err != nil {
 		return err
 	}
-	o.target.sparse, o.target.unloaded = f.Header().Type == crashdump.Triage, unloadedDrivers(f)
+	o.target.sparse = f.Header().Type == crashdump.Triage
 	return o.useKernel(ctx, kernel, f.Problems())
 }
 
