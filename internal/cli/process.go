@@ -65,16 +65,27 @@ func (o *opener) tellRoad(p nt.Process, u nt.UserModules) {
 	if u.PEB == nil && u.Road&nt.RoadVAD == 0 {
 		return
 	}
+	tell := o.console.note
 	if o.console.json {
-		if u.PEB != nil {
-			o.console.warn("%v", u.PEB)
-		}
-		return
+		tell = o.console.warn
 	}
 	if u.PEB != nil {
-		o.console.note("%v", u.PEB)
+		tell("%v", u.PEB)
 	}
-	o.console.note("%d modules of %s taken from %v", len(u.Modules), p.Name, u.Road)
+	tell("%d modules of %s taken from %v", len(u.Modules), p.Name, u.Road)
+}
+
+// contextHint says of an address without a module which process has it.
+func (t *target) contextHint(addr uint64) string {
+	if t.kernel == nil || t.view != nil {
+		return ""
+	}
+	v, ok := t.kernel.Context(addr)
+	if !ok {
+		return ""
+	}
+	p := v.Process()
+	return fmt.Sprintf("%s: %v; try --process %x", vadmath.FormatAddr(addr, t.bits), &nt.ContextError{Process: p}, p.PID)
 }
 
 // process finds a process by its address, its PID in hex (or 0n decimal), or
