@@ -108,7 +108,7 @@ func (w *namer) lines(l *symres.Location) {
 		start := len(b)
 		b = append(append(b, l.Frames[0].File...), '(')
 		b = append(strconv.AppendUint(b, uint64(l.Frames[0].Line), 10), ')')
-		b = finishRow(b, start)
+		b = finishRow(b, start, start)
 	}
 	b = w.symbol(b, l)
 	if len(l.Frames) > 1 {
@@ -136,7 +136,7 @@ func (w *namer) symbol(b []byte, l *symres.Location) []byte {
 		b = hexaddr.Append(append(b, "   (past its end, size 0x"...), uint64(l.Size), 1)
 		b = append(b, ')')
 	}
-	return finishRow(append(b, label(l.Proof)...), start)
+	return finishRow(append(b, label(l.Proof)...), start, start)
 }
 
 // inlined writes the functions at an address in the look of k, innermost first.
@@ -154,7 +154,7 @@ func (w *namer) inlined(b []byte, l *symres.Location) []byte {
 			b = append(append(b, " ["...), f.File...)
 			b = append(strconv.AppendUint(append(b, " @ "...), uint64(f.Line), 10), ']')
 		}
-		b = finishRow(b, start)
+		b = finishRow(b, start, start)
 	}
 	return b
 }
@@ -162,7 +162,7 @@ func (w *namer) inlined(b []byte, l *symres.Location) []byte {
 func appendName(b []byte, module, name string) []byte {
 	start := len(b)
 	b = append(append(append(b, "    "...), module...), '!')
-	return finishRow(append(b, name...), start)
+	return finishRow(append(b, name...), start, start)
 }
 
 // object writes a line of JSON.
