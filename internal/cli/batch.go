@@ -9,8 +9,8 @@ import (
 )
 
 const (
-	chunkSize   = 64 << 10
-	chunksAhead = 16 // chunks read before they are wanted
+	chunkSize   = 256 << 10
+	chunksAhead = 4 // chunks read before they are wanted
 )
 
 // chunk is a piece of input, or how it ends.

@@ -60,6 +60,11 @@ func (n *nearest) nameAll(ctx context.Context) {
 		return
 	}
 	slices.SortFunc(order, func(a, b *query) int { return cmp.Compare(a.addr, b.addr) })
+	n.addrs = n.addrs[:0]
+	for _, q := range order {
+		n.addrs = append(n.addrs, q.addr)
+	}
+	n.namer(0).resolver.Expect(n.addrs)
 	var group sync.WaitGroup
 	share := (len(order)-1)/min(runtime.GOMAXPROCS(0), maxNamers) + 1
 	i := 0

@@ -52,6 +52,7 @@ type nearest struct {
 	*teller
 	workers []*namer
 	queries []query
+	addrs   []uint64 // of the queries, sorted
 	found   int
 	last    string // module of the last answer
 }
