@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"iter"
+	"slices"
 )
 
 const (
@@ -103,6 +104,7 @@ func (b *batcher) fill(ctx context.Context) error {
 var errLongLine = errors.New("a line is too long")
 
 func (b *batcher) cut(data []byte) {
+	b.lines = slices.Grow(b.lines, bytes.Count(data, []byte("\n"))+1)
 	for {
 		i := bytes.IndexByte(data, '\n')
 		if i < 0 {

@@ -17,6 +17,8 @@ const (
 	maxBatch   = 32 << 10 // addresses that are answered together
 	fewQueries = 256      // so many are not worth sorting and sharing out
 	maxNamers  = 8
+
+	usualAnswer = 128 // bytes, most answers have fewer
 )
 
 // query is an address and what there is to say of it.
@@ -60,7 +62,7 @@ func (n *nearest) nameAll(ctx context.Context) {
 		return
 	}
 	slices.SortFunc(order, func(a, b *query) int { return cmp.Compare(a.addr, b.addr) })
-	n.addrs = n.addrs[:0]
+	n.addrs = slices.Grow(n.addrs[:0], len(order))
 	for _, q := range order {
 		n.addrs = append(n.addrs, q.addr)
 	}
@@ -78,7 +80,8 @@ func (n *nearest) nameAll(ctx context.Context) {
 
 // name answers queries.
 func (w *namer) name(ctx context.Context, queries []*query) {
-	w.row.b, w.starts = w.row.b[:0], w.starts[:0]
+	w.row.b = slices.Grow(w.row.b[:0], usualAnswer*len(queries))
+	w.starts = slices.Grow(w.starts[:0], len(queries)+1)
 	for _, q := range queries {
 		w.starts = append(w.starts, len(w.row.b))
 		if q.miss == nil && ctx.Err() == nil {
