@@ -25,7 +25,7 @@ var layers = [][]string{
 	{"sympath", "memsource/crashdump"},
 	{"memsource/paging"},
 	{"memsource/memtest"},
-	{"memsource", "vadmath", "pdb/undname", "internal/cab"},
+	{"memsource", "vadmath", "pdb/undname", "internal/cab", "internal/creds"},
 	{"internal/wire", "internal/guid", "internal/fsx", "internal/flock", "internal/hexaddr", "internal/wtext", "internal/demo"},
 }
 
@@ -45,7 +45,7 @@ var reserved = map[string][]string{
 	"github.com/spf13/cobra":    {"internal/cli"},
 	"golang.org/x/term":         {"internal/cli"},
 	"github.com/go-delve/delve": {},
-	"github.com/jdx/go-netrc":   {"sympath/http"},
+	"github.com/jdx/go-netrc":   {"internal/creds"},
 }
 
 // source is one parsed non-test file.
