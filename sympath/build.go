@@ -147,6 +147,9 @@ func (b *builder) remote(e Element, tiers []*Cache) {
 	case hook != nil:
 		store, err := hook(e)
 		if err == nil && store != nil {
+			if sh, ok := store.(*share); ok {
+				store = sh.in(tiers, b.options)
+			}
 			if r, ok := store.(*remote); ok {
 				b.stores = append(b.stores, r.within(tiers, b.options))
 				return
