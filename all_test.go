@@ -44,6 +44,7 @@ var reserved = map[string][]string{
 	"golang.org/x/sys":          {"internal/flock", "internal/fsx"},
 	"github.com/spf13/cobra":    {"internal/cli"},
 	"golang.org/x/term":         {"internal/cli"},
+	"github.com/vbauerster/mpb": {"internal/cli"},
 	"github.com/go-delve/delve": {},
 	"github.com/jdx/go-netrc":   {"sympath/http"},
 }
