@@ -19,10 +19,14 @@ type Answer struct {
 
 // String returns the answer in words.
 func (a Answer) String() string {
-	if a.TwoTier {
-		return "two tiers"
+	text := fmt.Sprintf("%d %s", a.Code, http.StatusText(a.Code))
+	switch {
+	case a.TwoTier:
+		return text + ", two tiers"
+	case a.Code == http.StatusNotFound || a.Code == http.StatusGone:
+		return text + ", one tier"
 	}
-	return fmt.Sprintf("%d %s", a.Code, http.StatusText(a.Code))
+	return text
 }
 
 // Probe asks a server once for the smallest file a symbol store can have,

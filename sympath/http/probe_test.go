@@ -22,8 +22,8 @@ func TestProbe(t *testing.T) {
 		want   error
 		answer string
 	}{
-		"one tier":    {404, "nothing here", nil, "404 Not Found"},
-		"two tiers":   {200, "", nil, "two tiers"},
+		"one tier":    {404, "nothing here", nil, "404 Not Found, one tier"},
+		"two tiers":   {200, "", nil, "200 OK, two tiers"},
 		"login":       {200, "<html>", symhttp.ErrNotSymbols, ""},
 		"permission":  {403, "", symhttp.ErrPermission, ""},
 		"unavailable": {503, "", symhttp.ErrUnavailable, ""},
