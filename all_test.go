@@ -47,6 +47,7 @@ var reserved = map[string][]string{
 	"github.com/go-delve/delve":    {},
 	"github.com/jdx/go-netrc":      {"internal/creds"},
 	"github.com/cloudsoda/go-smb2": {"sympath/smb"},
+	"github.com/vbauerster/mpb":    {"internal/cli"},
 }
 
 // source is one parsed non-test file.

@@ -122,6 +122,14 @@ func (c *Client) host(u *url.URL) *host {
 // Store returns the store for an http or https element; it is meant for
 // [sympath.Options].HTTP. No connection is made yet.
 func (c *Client) Store(e sympath.Element) (sympath.Store, error) {
+	s, err := c.server(e)
+	if err != nil {
+		return nil, err
+	}
+	return sympath.Remote(s), nil
+}
+
+func (c *Client) server(e sympath.Element) (*server, error) {
 	u, err := url.Parse(e.Text)
 	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
 		return nil, errors.New("not an http or https URL with a host")
@@ -138,7 +146,7 @@ func (c *Client) Store(e sympath.Element) (sympath.Store, error) {
 	c.trust(creds.HostPort(u))
 	c.trust(net.JoinHostPort(strings.ToLower(u.Hostname()), "443")) // http sends many to https
 	s.index2.token = make(chan struct{}, 1)
-	return sympath.Remote(s), nil
+	return s, nil
 }
 
 func cmpUser(a, b *url.Userinfo) *url.Userinfo {
