@@ -21,31 +21,33 @@ var layers = [][]string{
 	{"."},
 	{"nt"},
 	{"internal/pedisk"},
-	{"pdb", "internal/peimage", "sympath/http"},
+	{"pdb", "internal/peimage", "sympath/http", "sympath/smb"},
 	{"sympath", "memsource/crashdump"},
 	{"memsource/paging"},
 	{"memsource/memtest"},
-	{"memsource", "vadmath", "pdb/undname", "internal/cab"},
+	{"memsource", "vadmath", "pdb/undname", "internal/cab", "internal/creds"},
 	{"internal/wire", "internal/guid", "internal/fsx", "internal/flock", "internal/hexaddr", "internal/wtext", "internal/demo"},
 }
 
 // testOnly packages may import anything below the root and are imported by
 // tests and generators alone.
-var testOnly = []string{"internal/cabbuild", "internal/dumpbuild", "internal/fixture", "memsource/memtest"}
+var testOnly = []string{"internal/cabbuild", "internal/dumpbuild", "internal/fixture", "internal/smbd", "memsource/memtest"}
 
 // reserved imports, and the folders or files that may have them.
 var reserved = map[string][]string{
-	"log":                       {},
-	"unsafe":                    {"internal/fsx/map_windows.go"},
-	"os/exec":                   {},
-	"net/http":                  {"sympath/http"},
-	"github.com/saferwall/pe":   {"internal/pedisk"},
-	"golang.org/x/exp/mmap":     {"internal/fsx", "memsource"},
-	"golang.org/x/sys":          {"internal/flock", "internal/fsx"},
-	"github.com/spf13/cobra":    {"internal/cli"},
-	"golang.org/x/term":         {"internal/cli"},
-	"github.com/go-delve/delve": {},
-	"github.com/jdx/go-netrc":   {"sympath/http"},
+	"log":                          {},
+	"unsafe":                       {"internal/fsx/map_windows.go"},
+	"os/exec":                      {"internal/smbd"},
+	"net/http":                     {"sympath/http"},
+	"github.com/saferwall/pe":      {"internal/pedisk"},
+	"golang.org/x/exp/mmap":        {"internal/fsx", "memsource"},
+	"golang.org/x/sys":             {"internal/flock", "internal/fsx"},
+	"github.com/spf13/cobra":       {"internal/cli"},
+	"golang.org/x/term":            {"internal/cli"},
+	"github.com/go-delve/delve":    {},
+	"github.com/jdx/go-netrc":      {"internal/creds"},
+	"github.com/cloudsoda/go-smb2": {"sympath/smb"},
+	"github.com/vbauerster/mpb":    {"internal/cli"},
 }
 
 // source is one parsed non-test file.

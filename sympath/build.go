@@ -26,6 +26,16 @@ func (p Path) Store(o Options) Store {
 	return chain{stores: b.stores, trace: o.Trace}
 }
 
+// Caches returns the caches of the path that this machine can write to, from
+// left to right, each once.
+func (p Path) Caches(o Options) []*Cache {
+	b := builder{options: o.orDefault()}
+	for _, e := range p.Expand().elements {
+		b.element(e)
+	}
+	return b.caches
+}
+
 // DefaultCache returns the directory that an empty place in a chain and a bare
 // cache* stand for: sym below DBGHELP_HOMEDIR, else symres/sym below the
 // user's cache directory. getenv is os.Getenv or a substitute for it.
@@ -45,6 +55,7 @@ type builder struct {
 	stores  []searcher
 	seen    []string // symbol store directories already in the list
 	kept    []*Cache // of the cache* elements so far: they keep what is found to their right
+	caches  []*Cache // all of them
 }
 
 func (b *builder) element(e Element) {
@@ -60,7 +71,9 @@ func (b *builder) element(e Element) {
 			b.kept = with(b.kept, b.keyed(store, OriginCache, b.kept))
 		}
 	case ElementDir:
-		b.add(lazyDir{element: e, origin: OriginDir, open: b.options.dir(), limits: b.options.Limits}, b.kept)
+		b.add(lazyDir{
+			element: e, origin: OriginDir, open: b.options.dir(), limits: b.options.Limits, tree: b.options.Recursive,
+		}, b.kept)
 	default:
 		b.remote(e, b.kept)
 	}
@@ -118,6 +131,7 @@ func (b *builder) keyed(e Element, origin Origin, tiers []*Cache) *Cache {
 	var c *Cache
 	if origin == OriginCache {
 		c = b.cache(e.Text)
+		b.caches = with(b.caches, c)
 	}
 	if !slices.Contains(b.seen, e.Text) {
 		b.seen = append(b.seen, e.Text)
@@ -147,6 +161,9 @@ func (b *builder) remote(e Element, tiers []*Cache) {
 	case hook != nil:
 		store, err := hook(e)
 		if err == nil && store != nil {
+			if sh, ok := store.(*share); ok {
+				store = sh.in(tiers, b.options)
+			}
 			if r, ok := store.(*remote); ok {
 				b.stores = append(b.stores, r.within(tiers, b.options))
 				return
@@ -155,6 +172,9 @@ func (b *builder) remote(e Element, tiers []*Cache) {
 			return
 		}
 		u.status, u.err = StatusError, cmp.Or(err, errNoStore)
+		if errors.Is(err, errors.ErrUnsupported) {
+			u.status = StatusUnsupported
+		}
 	}
 	b.stores = append(b.stores, u)
 }
@@ -217,6 +237,7 @@ type lazyDir struct {
 	open    func(string) (fs.FS, error)
 	cache   *Cache // the directory is a cache to be read with care
 	limits  Limits
+	tree    bool // of a plain directory: with all that is below it
 }
 
 func (l lazyDir) search(s *search) bool {
@@ -234,6 +255,9 @@ func (l lazyDir) search(s *search) bool {
 	}
 	if l.element.Keyed {
 		return symsrvStore{p}.search(s)
+	}
+	if l.tree {
+		return treeStore{p}.search(s)
 	}
 	return dirStore{p}.search(s)
 }

@@ -23,8 +23,8 @@ type console struct {
 	failed error // the first error of writing to standard output
 }
 
-func newConsole(stdout, stderr io.Writer, getenv func(string) string) *console {
-	return &console{out: bufio.NewWriterSize(stdout, 64<<10), err: stderr, color: wantsColor(stderr, getenv)}
+func newConsole(stdout, stderr io.Writer, color bool) *console {
+	return &console{out: bufio.NewWriterSize(stdout, 64<<10), err: stderr, color: color}
 }
 
 // wantsColor follows no-color.org, and never sends colours where the console

@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -42,19 +41,17 @@ func (a *app) writeDemo(dir string) error {
 	return nil
 }
 
-// demoShare makes the hook that serves the demo's one share and no other.
-func demoShare() (func(sympath.Element) (sympath.Store, error), error) {
+// demoShare makes the hook that serves the demo's one share, and leaves others
+// to the hook that there is.
+func demoShare(other storeHook) (storeHook, error) {
 	share, err := demo.Share()
 	if err != nil {
 		return nil, unusable(err)
 	}
 	return func(e sympath.Element) (sympath.Store, error) {
-		switch {
-		case !strings.EqualFold(strings.TrimRight(e.Text, `\/`), demo.UNC):
-			return nil, fmt.Errorf("the demo has no share but %s", demo.UNC)
-		case e.Keyed:
-			return sympath.Symsrv(e.Text, share), nil
+		if !strings.EqualFold(strings.TrimRight(e.Text, `\/`), demo.UNC) {
+			return other(e)
 		}
-		return sympath.Dir(e.Text, share), nil
+		return onFS(e, share), nil
 	}, nil
 }
