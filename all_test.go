@@ -16,7 +16,7 @@ const modulePath = "github.com/symres/symres"
 // layers lists the packages from the top down. A package may import those on
 // the lines below its own, never those beside or above it.
 var layers = [][]string{
-	{"cmd/symres", "examples/pagedout"},
+	{"cmd/symres", "examples/pagedout", "examples/pebpagedout"},
 	{"internal/cli"},
 	{"."},
 	{"nt"},
@@ -31,13 +31,13 @@ var layers = [][]string{
 
 // testOnly packages may import anything below the root and are imported by
 // tests and generators alone.
-var testOnly = []string{"internal/cabbuild", "internal/dumpbuild", "internal/fixture", "internal/smbd", "memsource/memtest"}
+var testOnly = []string{"internal/cabbuild", "internal/dumpbuild", "internal/fixture", "internal/qemutest", "internal/smbd", "memsource/memtest"}
 
 // reserved imports, and the folders or files that may have them.
 var reserved = map[string][]string{
 	"log":                          {},
 	"unsafe":                       {"internal/fsx/map_windows.go"},
-	"os/exec":                      {"internal/smbd"},
+	"os/exec":                      {"internal/qemutest", "internal/smbd"},
 	"net/http":                     {"sympath/http"},
 	"github.com/saferwall/pe":      {"internal/pedisk"},
 	"golang.org/x/exp/mmap":        {"internal/fsx", "memsource"},

@@ -8,65 +8,112 @@ import (
 	"github.com/symres/symres/memsource"
 	"github.com/symres/symres/memsource/crashdump"
 	"github.com/symres/symres/memsource/paging"
+	"github.com/symres/symres/pdb"
 )
 
 // Kernel is the kernel of a target: its memory, and what it says is loaded. It
 // is safe for concurrent use.
 type Kernel struct {
 	// immutable
-	file   *crashdump.File
-	header crashdump.Header
-	memory memsource.Source
-	layout ModuleLayout
+	file    *crashdump.File // nil for a target that is no crash dump
+	header  crashdump.Header
+	layouts Layouts
+	phys    memsource.Source // nil where there are no page tables to walk
+	paging  paging.Config    // of the address space that was current
+	plain   memsource.Source // that space, or the pieces of a triage dump
+	memory  memsource.Source // plain, with the other contexts considered
+
+	contexts *contexts
 }
 
 // FromDump makes a Kernel of a crash dump, which must stay open while the
 // Kernel is used. Page dumps (full, bitmap) of x86 without PAE and of x64 are
 // translated through the page tables of the process that was running; triage
-// dumps work for every machine.
+// dumps work for every machine. Structures are read by the embedded layouts of
+// the build, see [Kernel.WithTypes].
 //
 // Errors wrap crashdump.ErrUnsupported for a type of dump, or a machine's page
 // tables, that are not read yet, and crashdump.ErrFormat for a damaged dump.
 func FromDump(f *crashdump.File) (*Kernel, error) {
 	h := f.Header()
-	k := &Kernel{file: f, header: h, layout: ModuleLayoutFor(h.Machine, h.Build)}
-	var err error
+	k := &Kernel{file: f, header: h, layouts: LayoutsFor(h.Machine, h.Build)}
 	if h.Type == crashdump.Triage {
-		k.memory, err = f.Blocks()
-	} else {
-		k.memory, err = translate(f)
+		blocks, err := f.Blocks()
+		if err != nil {
+			return nil, err
+		}
+		k.plain, k.memory, k.contexts = blocks, blocks, &contexts{}
+		return k, nil
 	}
+	phys, err := f.Physical()
 	if err != nil {
+		return nil, err
+	}
+	if err := k.translate(phys); err != nil {
 		return nil, err
 	}
 	return k, nil
 }
 
-// translate puts the page-table walker over a page dump.
-func translate(f *crashdump.File) (memsource.Source, error) {
-	phys, err := f.Physical()
-	if err != nil {
-		return nil, err
-	}
-	h := f.Header()
+// translate puts the page-table walker over physical memory.
+func (k *Kernel) translate(phys memsource.Source) error {
+	h := k.header
 	mode, err := modeOf(h)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	cfg := paging.Config{
-		Mode: mode, Root: h.DirectoryTableBase, Layout: paging.LayoutFor(mode, h.Build),
-		ResolveFile: SubsectionFile(SectionLayoutFor(h.Machine, h.Build)),
+	k.phys = memsource.Cache(phys, memsource.CacheOptions{})
+	k.paging = paging.Config{Mode: mode, Root: h.DirectoryTableBase, Layout: paging.LayoutFor(mode, h.Build)}
+	if err := k.start(); err != nil || !k.paging.Layout.Proto.Relative && !k.paging.Layout.Subsection.Relative {
+		return err
 	}
-	phys = memsource.Cache(phys, memsource.CacheOptions{})
-	space, err := paging.New(phys, cfg)
-	if err != nil || !cfg.Layout.Proto.Relative && !cfg.Layout.Subsection.Relative {
-		return space, err
+	if d, err := openDebuggerData(k.plain, h.KdDebuggerDataBlock, width(h.Bits/8)); err == nil {
+		d.poolBounds(&k.paging.Layout)
 	}
-	if d, err := openDebuggerData(space, h.KdDebuggerDataBlock, width(h.Bits/8)); err == nil {
-		d.poolBounds(&cfg.Layout)
-	}
-	return paging.New(phys, cfg)
+	return k.start()
 }
+
+// start makes the address space by what is known of the layouts.
+func (k *Kernel) start() error {
+	k.paging.ResolveFile = SubsectionFile(k.layouts.Section)
+	plain, err := k.space(k.header.DirectoryTableBase, nil)
+	if err != nil {
+		return err
+	}
+	k.contexts = &contexts{}
+	k.plain, k.memory = plain, &contextual{own: plain, root: k.header.DirectoryTableBase, k: k}
+	return nil
+}
+
+// space is the address space of a page-table root. prototypeOf finds prototype
+// PTEs of pages its tables do not know of; nil finds none.
+func (k *Kernel) space(root uint64, prototypeOf func(uint64) (uint64, bool)) (*paging.Space, error) {
+	if k.phys == nil {
+		return nil, fmt.Errorf("page tables of a triage dump: %w", crashdump.ErrUnsupported)
+	}
+	cfg := k.paging
+	cfg.Root, cfg.PrototypeOf = root, prototypeOf
+	return paging.New(k.phys, cfg)
+}
+
+// WithTypes returns the kernel as the type records of its own PDB show it: the
+// layouts they give replace the embedded ones. The error says of which
+// structures the PDB has no types; the Kernel is good all the same, and reads
+// those by what is embedded. f is not kept.
+func (k *Kernel) WithTypes(f *pdb.File) (*Kernel, error) {
+	found, missing := LayoutsOf(f)
+	typed := *k
+	typed.layouts = found.over(k.layouts)
+	if k.phys != nil {
+		if err := typed.start(); err != nil {
+			return nil, err
+		}
+	}
+	return &typed, missing
+}
+
+// Layouts returns the layouts in force, whose Origin says where they are from.
+func (k *Kernel) Layouts() Layouts { return k.layouts }
 
 func modeOf(h crashdump.Header) (paging.Mode, error) {
 	switch {
@@ -80,8 +127,10 @@ func modeOf(h crashdump.Header) (paging.Mode, error) {
 	return 0, fmt.Errorf("page tables of machine %#04x: %w", h.Machine, crashdump.ErrUnsupported)
 }
 
-// Memory returns the virtual memory of the kernel. In a triage dump almost all
-// of it faults as not in the dump.
+// Memory returns the virtual memory of the kernel, and of the process that was
+// running. In a triage dump almost all of it faults as not in the dump. An
+// address that is not mapped here and is in another process, such as those of
+// a session or of the user modules of a process, faults as WrongContext.
 func (k *Kernel) Memory() memsource.Source { return k.memory }
 
 // Machine returns the IMAGE_FILE_MACHINE_* value of the target.
@@ -104,7 +153,7 @@ func (k *Kernel) Base() (uint64, error) {
 }
 
 func (k *Kernel) debuggerData() (debuggerData, error) {
-	return openDebuggerData(k.memory, k.header.KdDebuggerDataBlock, width(k.header.Bits/8))
+	return openDebuggerData(k.plain, k.header.KdDebuggerDataBlock, width(k.header.Bits/8))
 }
 
 // Modules lists the loaded drivers in load order, the kernel first: in a triage
@@ -120,12 +169,43 @@ func (k *Kernel) Modules() iter.Seq2[Module, error] {
 			yield(Module{}, fmt.Errorf("loaded-module list: %w", err))
 			return
 		}
-		for m, err := range Modules(k.memory, k.layout, head) {
+		for m, err := range Modules(k.plain, k.layouts.Module, head) {
 			if !yield(m, err) {
 				return
 			}
 		}
 	}
+}
+
+// Processes lists the processes, System first. Errors need not end the
+// sequence; see [Processes]. A triage dump has no list of processes: the error
+// then wraps a [*memsource.Fault].
+func (k *Kernel) Processes() iter.Seq2[Process, error] {
+	return func(yield func(Process, error) bool) {
+		head, err := k.processHead()
+		if err != nil {
+			yield(Process{}, fmt.Errorf("process list: %w", err))
+			return
+		}
+		for p, err := range Processes(k.plain, k.layouts.Process, head) {
+			if !yield(p, err) {
+				return
+			}
+		}
+	}
+}
+
+// processHead is the address of PsActiveProcessHead: from the dump header,
+// else from the debugger data block.
+func (k *Kernel) processHead() (uint64, error) {
+	if head := k.header.PsActiveProcessHead; head != 0 {
+		return head, nil
+	}
+	d, err := k.debuggerData()
+	if err != nil {
+		return 0, err
+	}
+	return d.value(kdPsActiveProcessHead)
 }
 
 // listHead is the address of PsLoadedModuleList: from the dump header, else
@@ -163,14 +243,15 @@ func (k *Kernel) drivers() iter.Seq2[Module, error] {
 // Offsets in KDDEBUGGER_DATA64 (wdbgexts.h). All members are 64 bits wide on
 // every machine; most hold the address of a variable.
 const (
-	kdTag                = 0x10
-	kdSize               = 0x14
-	kdHeader             = 0x18
-	kdKernBase           = 0x18
-	kdPsLoadedModuleList = 0x48
-	kdMmSubsectionBase   = 0xd8
-	kdMmNonPagedPoolEnd  = 0x118
-	kdMmPagedPoolStart   = 0x120
+	kdTag                 = 0x10
+	kdSize                = 0x14
+	kdHeader              = 0x18
+	kdKernBase            = 0x18
+	kdPsLoadedModuleList  = 0x48
+	kdPsActiveProcessHead = 0x50
+	kdMmSubsectionBase    = 0xd8
+	kdMmNonPagedPoolEnd   = 0x118
+	kdMmPagedPoolStart    = 0x120
 
 	kdOwner = 0x4742444b // 'KDBG'
 )

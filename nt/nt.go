@@ -46,9 +46,18 @@ const (
 
 // The builds at which structures changed.
 const (
+	buildXP    = 2600
+	build2003  = 3790
 	buildVista = 6000
 	build8     = 9200
+	build81    = 9600
 	build10    = 10240
+	build1803  = 17134
+	build1903  = 18362
+	build2004  = 19041
+	build22H2  = 19045
+	build20348 = 20348 // Server 2022
+	build26H1  = 28000
 )
 
 // maxNameBytes bounds a UNICODE_STRING: no driver or file name is longer.

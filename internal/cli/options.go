@@ -70,6 +70,8 @@ type targetOptions struct {
 	modules []string
 	demo    bool
 	check   string
+	process string
+	bare    bool // the modules of the target are not wanted, but its processes
 }
 
 func addTargetFlags(cmd *cobra.Command) *targetOptions {
@@ -80,6 +82,7 @@ func addTargetFlags(cmd *cobra.Command) *targetOptions {
 	flags.StringVar(&o.pdb, "pdb", "", "target: the PDB `FILE`, alone or for --image")
 	flags.StringArrayVar(&o.modules, "module", nil, "a loaded module, `NAME=BASE,SIZE[,STAMP]` in hex (repeatable)")
 	flags.BoolVar(&o.demo, "demo", false, "target: the built-in one, whose image header is paged out")
+	flags.StringVar(&o.process, "process", "", "in the context of `P` of the kernel target: name, PID (hex, or 0n and decimal) or address")
 	flags.StringVar(&o.check, "version-check", "known", "how far a copy must agree with the target: `known|strict|off`")
 	cmd.MarkFlagsMutuallyExclusive("dump", "demo", "image")
 	cmd.MarkFlagsMutuallyExclusive("dump", "demo", "pdb")
@@ -114,7 +117,7 @@ func errNoTarget(cmd *cobra.Command) error {
 func demoLine(cmd *cobra.Command) string {
 	example := map[string]string{
 		"lookup": "lookup --demo 'fs_rec!*'", "nearest": "nearest --demo fe0c8310", "modules": "modules --demo",
-		"reload": "reload --demo",
+		"reload": "reload --demo", "processes": "processes --demo", "vad": "vad --demo --process notepad.exe",
 	}[cmd.Name()]
 	return "symres " + cmp.Or(example, "lookup --demo 'fs_rec!*'")
 }

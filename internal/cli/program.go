@@ -193,7 +193,7 @@ func (a *app) root() *cobra.Command {
 	root.AddCommand(
 		a.lookupCommand(), a.nearestCommand(), a.modulesCommand(), a.reloadCommand(), a.identifyCommand(),
 		a.vpnCommand(), a.pathCommand(), a.dumpCommand(), a.undnameCommand(), a.checkCommand(), a.demoCommand(),
-		a.typeCommand(), a.lineCommand(), a.fetchCommand(), a.cacheCommand(),
+		a.typeCommand(), a.lineCommand(), a.fetchCommand(), a.cacheCommand(), a.processesCommand(), a.vadCommand(),
 	)
 	return root
 }

@@ -32,7 +32,7 @@ func symres() {
 // TestScript runs the scripts of testdata/script. They may use these commands:
 //
 //	fixture NAME FILE            copies a file of testdata
-//	mkdump MACHINE TYPE FILE     writes a crash dump: x86 or x64, full, bitmap or triage
+//	mkdump MACHINE TYPE FILE     writes a crash dump: x86, x64 or user (x64, of processes); full, bitmap or triage
 //	exits STATUS COMMAND ARG...  runs a command that must end with exactly that status
 //	lines N FILE                 checks how many lines a file or stdout has
 //	samelines FILE FILE          checks that two files have the same number of lines, and some
@@ -101,7 +101,8 @@ func cmdFixture(ts *testscript.TestScript, neg bool, args []string) {
 
 func cmdMkdump(ts *testscript.TestScript, neg bool, args []string) {
 	need(ts, neg, args, 3, "mkdump MACHINE TYPE FILE")
-	seed := map[string]func(dumpbuild.Reader, uint32) (dumpbuild.Spec, error){"x86": dumpbuild.Seed32, "x64": dumpbuild.Seed64}[args[0]]
+	seed := map[string]func(dumpbuild.Reader, uint32) (dumpbuild.Spec, error){"x86": dumpbuild.Seed32, "x64": dumpbuild.Seed64,
+		"user": dumpbuild.SeedUser}[args[0]]
 	typ, ok := map[string]uint32{"full": dumpbuild.Full, "bitmap": dumpbuild.Bitmap, "triage": dumpbuild.Triage}[args[1]]
 	if seed == nil || !ok {
 		ts.Fatalf("mkdump: %s %s?", args[0], args[1])

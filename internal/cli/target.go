@@ -25,9 +25,13 @@ type target struct {
 	memory  symres.MemorySource // nil in file mode
 	bits    int                 // width of its addresses
 	dump    *crashdump.File     // nil without --dump and --demo
+	kernel  *nt.Kernel          // nil where the target has none
+	view    *nt.View            // of the process of --process
 	named   bool                // its symbol file was named with --pdb
 	hint    string              // what to try when symbols are not found
 	closers []io.Closer
+
+	typesErr error // why the kernel's structures are read without its own PDB
 }
 
 func (t *target) close() {
@@ -83,12 +87,26 @@ func (o *opener) open(ctx context.Context, specs []string) error {
 		listed, err = nil, o.openFiles(listed)
 	}
 	if err == nil {
+		err = o.context(ctx)
+	}
+	if err == nil {
 		err = o.listed(listed)
 	}
 	if err != nil {
 		return err
 	}
 	return o.start()
+}
+
+// context goes into the process that was asked for, or prepares for all.
+func (o *opener) context(ctx context.Context) error {
+	switch {
+	case o.opts.process != "":
+		return o.openProcess(ctx, o.opts.process)
+	case o.opts.bare && o.target.kernel != nil:
+		return o.useTypes(ctx)
+	}
+	return nil
 }
 
 // listed adds the modules of the command line.
@@ -222,8 +240,14 @@ func (o *opener) readDump(ctx context.Context, r io.ReaderAt, size int64) error 
 	if err != nil {
 		return err
 	}
-	o.target.dump, o.target.bits = f, kernel.Bits()
-	o.config.Memory, o.config.Machine = kernel.Memory(), kernel.Machine()
+	o.target.dump, o.target.bits, o.target.kernel = f, kernel.Bits(), kernel
+	o.config.Memory, o.config.Machine, o.config.Kernel = kernel.Memory(), kernel.Machine(), kernel
+	if o.opts.bare {
+		for _, problem := range f.Problems() {
+			o.console.warn("%v", problem)
+		}
+		return nil
+	}
 	return o.listModules(ctx, kernel, f.Problems())
 }
 

@@ -40,13 +40,17 @@ type builder struct {
 	nonPaged, paged pool
 	slot            uint32 // next free page of the pagefiles
 	facts           Facts
-	roots           []uint64 // of processes with an address space of their own
+	roots           []uint64            // of processes with an address space of their own
+	sessions        map[uint32]uint64   // their structures
+	members         map[uint32][]uint64 // roots of their processes
+	images          map[string]*mapped  // of processes, by file
+	inSession       []sessionImage
 	out             []uint64 // pool pages to move to the pagefile at the end
 	err             error
 }
 
 func newBuilder(s Spec) (*builder, error) {
-	b := &builder{spec: s, slot: 0x1234}
+	b := &builder{spec: s, slot: 0x1234, sessions: map[uint32]uint64{}, members: map[uint32][]uint64{}, images: map[string]*mapped{}}
 	switch s.Machine {
 	case X86:
 		b.spec.Build = cmpOr(s.Build, buildXP)
@@ -212,6 +216,7 @@ func (b *builder) finish() {
 		copy(b.mem.frames[r>>12][half:], b.mem.frames[b.root>>12][half:])
 		b.mem.put(r>>12, self, own)
 	}
+	b.placeSessions()
 	for i := range b.spec.Modules {
 		if b.spec.Modules[i].TableOut && b.err == nil {
 			b.fail(b.dropTable(i))
@@ -221,6 +226,36 @@ func (b *builder) finish() {
 		b.failf("more than %x frames", b.lay.kernelFrames)
 	}
 	b.facts.Frames = b.mem.list()
+}
+
+// sessionImage is a module that waits for the processes of its sessions.
+type sessionImage struct {
+	module int // its number
+	image  *image
+}
+
+// placeSessions maps the images of session space, each session's in frames of
+// its own. Processes of one session share the tables.
+func (b *builder) placeSessions() {
+	for _, s := range b.inSession {
+		m, f := &b.spec.Modules[s.module], &b.facts.Modules[s.module]
+		for _, n := range m.Sessions {
+			roots := b.members[n]
+			if b.err != nil || len(roots) == 0 {
+				b.failf("%s is of session %d, which has no process", m.Name, n)
+				return
+			}
+			pl := placer{b: b, root: roots[0], base: m.Base, pages: len(s.image.flat) / pageSize, file: f.Path, image: s.image}
+			f.Pages = nil
+			for i := range pl.pages {
+				f.Pages = append(f.Pages, pl.place(i, m.Pages[i], s.image.flat[i*pageSize:][:pageSize]))
+			}
+			top := b.mem.index(m.Base, b.mem.shifts()[0])
+			for _, r := range roots[1:] {
+				b.mem.put(r>>12, top, b.mem.get(roots[0]>>12, top))
+			}
+		}
+	}
 }
 
 // refreshKernel takes what was written to the kernel's variables into its facts.
