@@ -186,8 +186,11 @@ func (l *loader) identify(ctx context.Context) {
 	l.target.timeDateStamp = or(h.TimeDateStamp, m.TimeDateStamp)
 	l.target.sizeOfImage = or(h.SizeOfImage, m.SizeOfImage)
 	l.target.checkSum = or(h.CheckSum, m.CheckSum)
-	if h.CodeView != nil {
+	switch {
+	case h.CodeView != nil:
 		l.cv = h.CodeView
+	case l.cv != nil:
+		l.report.Notes = append(l.report.Notes, "the PDB's GUID and age are from the "+m.Origin)
 	}
 }
 

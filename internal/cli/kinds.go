@@ -44,7 +44,7 @@ func (k kind) title() string {
 // readable reports whether this version reads the kind, rather than only
 // recognising it.
 func (k kind) readable() bool {
-	return k == kindPE || k == kindPDB || k == kindCrashDump || k == kindPath
+	return k == kindPE || k == kindPDB || k == kindCrashDump || k == kindMinidump || k == kindPath
 }
 
 // maxPathText bounds a file that is looked at as the text of a symbol path.

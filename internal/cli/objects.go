@@ -116,6 +116,9 @@ func newModuleObject(r *symres.Report) moduleObject {
 		o.Origin = m.Origin // modules of a process come by either
 	}
 	if r.Status == symres.StatusDeferred {
+		if cv := m.CodeView; cv != nil {
+			o.PDB, o.Key = lastPart(cv.Path), cv.ID().Key()
+		}
 		return o
 	}
 	o.Key, o.Header = r.PDBID.Key(), headerState(r)

@@ -33,6 +33,7 @@ func symres() {
 //
 //	fixture NAME FILE            copies a file of testdata
 //	mkdump MACHINE TYPE FILE     writes a crash dump: x86, x64 or user (x64, of processes); full, bitmap or triage
+//	mkminidump FILE              writes a minidump of a process with fs_rec (x64) and a module without CodeView
 //	exits STATUS COMMAND ARG...  runs a command that must end with exactly that status
 //	lines N FILE                 checks how many lines a file or stdout has
 //	samelines FILE FILE          checks that two files have the same number of lines, and some
@@ -78,7 +79,7 @@ func TestScript(t *testing.T) {
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"fixture": cmdFixture, "mkdump": cmdMkdump, "exits": cmdExits, "lines": cmdLines, "cut": cmdCut,
-			"samelines": cmdSameLines, "setdebug": cmdSetDebug, "setpdb": cmdSetPDB, "mkloop": cmdMkloop, "bytes": cmdBytes,
+			"samelines": cmdSameLines, "setdebug": cmdSetDebug, "setpdb": cmdSetPDB, "mkloop": cmdMkloop, "mkminidump": cmdMkminidump, "bytes": cmdBytes,
 			"serve": servers.serve, "requests": servers.requests, "nginx": cmdNginx, "swap": cmdSwap,
 		},
 	})

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"iter"
 
 	"github.com/spf13/cobra"
 
@@ -24,13 +25,14 @@ type target struct {
 	session *symres.Session
 	memory  symres.MemorySource // nil in file mode
 	bits    int                 // width of its addresses
-	dump    *crashdump.File     // nil without --dump and --demo
 	kernel  *nt.Kernel          // nil where the target has none
 	view    *nt.View            // of the process of --process
 	named   bool                // its symbol file was named with --pdb
-	hint    string              // what to try when symbols are not found
-	closers []io.Closer
+	sparse  bool                // its dump is of a kind that holds no image headers
 
+	unloaded iter.Seq2[symres.Module, error] // nil where no such list is kept
+	hint     string                          // what to try when symbols are not found
+	closers  []io.Closer
 	typesErr error // why the kernel's structures are read without its own PDB
 }
 
@@ -83,6 +85,8 @@ func (o *opener) open(ctx context.Context, specs []string) error {
 		err = o.openDemo(ctx)
 	case o.opts.dump != "":
 		err = o.openDump(ctx, o.opts.dump)
+	case o.opts.gdb != "":
+		err = o.openGDB(ctx)
 	case o.opts.image != "" || o.opts.pdb != "":
 		listed, err = nil, o.openFiles(listed)
 	}
@@ -228,10 +232,21 @@ func (o *opener) openDemo(ctx context.Context) error {
 	return nil
 }
 
+// readDump takes a dump of any kind.
 func (o *opener) readDump(ctx context.Context, r io.ReaderAt, size int64) error {
-	if err := wantDump(r, size); err != nil {
+	kind, err := sniff(r, size)
+	switch {
+	case err != nil:
 		return err
+	case kind == kindCrashDump:
+		return o.readKernelDump(ctx, r, size)
+	case kind == kindMinidump:
+		return o.readMinidump(ctx, r, size)
 	}
+	return notDump(kind, size)
+}
+
+func (o *opener) readKernelDump(ctx context.Context, r io.ReaderAt, size int64) error {
 	f, err := crashdump.New(r, size)
 	if err != nil {
 		return err
@@ -240,7 +255,8 @@ func (o *opener) readDump(ctx context.Context, r io.ReaderAt, size int64) error 
 	if err != nil {
 		return err
 	}
-	o.target.dump, o.target.bits, o.target.kernel = f, kernel.Bits(), kernel
+	o.target.bits, o.target.sparse, o.target.kernel = kernel.Bits(), f.Header().Type == crashdump.Triage, kernel
+	o.target.unloaded = unloadedDrivers(f)
 	o.config.Memory, o.config.Machine, o.config.Kernel = kernel.Memory(), kernel.Machine(), kernel
 	if o.opts.bare {
 		for _, problem := range f.Problems() {
@@ -248,20 +264,31 @@ func (o *opener) readDump(ctx context.Context, r io.ReaderAt, size int64) error 
 		}
 		return nil
 	}
-	return o.listModules(ctx, kernel, f.Problems())
+	return o.listModules(ctx, fromLoader(kernel), f.Problems())
 }
 
-// listModules takes the modules the kernel lists. What is wrong with the dump
+// fromLoader yields the modules the kernel lists.
+func fromLoader(kernel *nt.Kernel) iter.Seq2[symres.Module, error] {
+	return func(yield func(symres.Module, error) bool) {
+		for m, err := range kernel.Modules() {
+			if !yield(symres.FromLoader(m), err) {
+				return
+			}
+		}
+	}
+}
+
+// listModules takes the modules the target lists. What is wrong with the dump
 // is told of, in one error when it leaves nothing to work with.
-func (o *opener) listModules(ctx context.Context, kernel *nt.Kernel, problems []error) error {
-	for m, err := range kernel.Modules() {
+func (o *opener) listModules(ctx context.Context, modules iter.Seq2[symres.Module, error], problems []error) error {
+	for m, err := range modules {
 		switch {
 		case ctx.Err() != nil:
 			return ctx.Err()
 		case err != nil:
 			problems = append(problems, err)
 		default:
-			o.modules = append(o.modules, symres.FromLoader(m))
+			o.modules = append(o.modules, m)
 		}
 	}
 	if len(o.modules) == 0 && !o.named && len(problems) > 0 {
@@ -273,22 +300,17 @@ func (o *opener) listModules(ctx context.Context, kernel *nt.Kernel, problems []
 	return nil
 }
 
-// wantDump says what a file is that is not a kernel crash dump.
-func wantDump(r io.ReaderAt, size int64) error {
-	kind, err := sniff(r, size)
+// notDump says what a file is that is no dump.
+func notDump(kind kind, size int64) error {
 	switch {
-	case err != nil:
-		return err
-	case kind == kindCrashDump:
-		return nil
-	case kind == kindMinidump || kind == kindELF:
-		return fmt.Errorf("%s, not supported yet as a target", kind.title())
 	case size == 0:
 		return errors.New("the file is empty")
+	case kind == kindELF:
+		return fmt.Errorf("%s, not supported yet as a target", kind.title())
 	case kind == kindUnknown:
-		return errors.New("not a kernel crash dump; raw memory images are not supported yet")
+		return errors.New("not a crash dump or minidump; raw memory images are not supported yet")
 	}
-	return fmt.Errorf("%s, not a kernel crash dump", kind.title())
+	return fmt.Errorf("%s, not a crash dump or minidump", kind.title())
 }
 
 // parseModules reads the values of --module.
