@@ -117,7 +117,7 @@ func (f *fetch) importDir(ctx context.Context, dir string) error {
 			return err
 		case d.IsDir() && d.Name() == ".symres":
 			return fs.SkipDir
-		case d.Type().IsRegular() && symbolName(d.Name()):
+		case d.Type().IsRegular() && importable(path):
 			f.tell(f.importFile(ctx, path))
 		}
 		return f.console.failed
@@ -140,16 +140,21 @@ func compressedExts() map[string]string {
 	}
 }
 
-// symbolName tells what should be a symbol or image file by its name from
-// what else lies in a folder.
-func symbolName(name string) bool {
-	ext := strings.ToLower(filepath.Ext(name))
+// importable tells what is or should be a symbol or image file from what else
+// lies in a folder.
+func importable(path string) bool {
+	ext := strings.ToLower(filepath.Ext(path))
 	for packed, plain := range compressedExts() {
 		if ext == packed || ext == plain {
 			return true
 		}
 	}
-	return false
+	f, err := openFile(path)
+	if err != nil {
+		return false
+	}
+	defer f.Close()
+	return f.kind == kindPE || f.kind == kindPDB
 }
 
 // importName is the name that a file is filed under. A compressed one lost its
