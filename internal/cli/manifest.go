@@ -62,19 +62,30 @@ func manifestLine(line string) (sympath.Query, error) {
 		}
 		line = r.Query
 	}
-	name, key, ok := strings.Cut(line, ",")
-	if key, _, _ = strings.Cut(key, ","); !ok {
-		name, key, ok = strings.Cut(line, "/")
-	}
-	file, err := sympath.CleanName(strings.TrimSpace(name))
-	if !ok || err != nil || file != strings.TrimSpace(name) {
+	name, key := splitManifest(line)
+	file, err := sympath.CleanName(name)
+	if err != nil || file != name || key == "" {
 		return sympath.Query{}, errNoManifest
 	}
-	id, ok := sympath.ParseKey(file, strings.TrimSpace(key))
+	id, ok := sympath.ParseKey(file, key)
 	if !ok {
-		return sympath.Query{}, fmt.Errorf("%s: %q is no key of a symbol store", file, strings.TrimSpace(key))
+		return sympath.Query{}, fmt.Errorf("%s: %q is no key of a symbol store", file, key)
 	}
 	return sympath.Query{File: file, ID: id}, nil
+}
+
+// splitManifest takes name/key, name,key,1 and name,key apart. A name may have
+// commas.
+func splitManifest(line string) (name, key string) {
+	if i := strings.LastIndexByte(line, '/'); i >= 0 {
+		return line[:i], line[i+1:]
+	}
+	words := strings.Split(line, ",")
+	if len(words) > 2 {
+		words = words[:len(words)-1]
+	}
+	last := len(words) - 1
+	return strings.TrimSpace(strings.Join(words[:last], ",")), strings.TrimSpace(words[last])
 }
 
 // writeManifest lists what is needed, on standard output or in a file.

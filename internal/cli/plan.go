@@ -42,6 +42,11 @@ func (p *plan) want(q sympath.Query, thenPDB bool) {
 		return
 	}
 	p.known[id] = true
+	if _, err := sympath.CleanName(q.File); err != nil {
+		refused := fetched{Query: lastPart(q.File) + "/" + q.ID.Key(), Status: fetchRefused, Reason: err.Error()}
+		p.jobs = append(p.jobs, func(context.Context, *fetch) []fetched { return []fetched{refused} })
+		return
+	}
 	p.wanted = append(p.wanted, q)
 	p.jobs = append(p.jobs, func(ctx context.Context, f *fetch) []fetched {
 		if !thenPDB {
