@@ -97,11 +97,10 @@ func (p *plan) add(ctx context.Context, path string) error {
 		return err
 	}
 	defer f.Close()
+	if done, err := p.addFile(f); done {
+		return err
+	}
 	switch f.kind {
-	case kindPE:
-		return p.addImage(f)
-	case kindPDB:
-		return p.addPDB(f)
 	case kindUnknown, kindPath:
 		return p.addManifest(ctx, f)
 	case kindCrashDump, kindMinidump, kindELF:
@@ -142,13 +141,19 @@ func (p *plan) addEntry(path string) error {
 		return err
 	}
 	defer f.Close()
+	_, err = p.addFile(f)
+	return err
+}
+
+// addFile plans for an image or a PDB. done is false for any other file.
+func (p *plan) addFile(f *file) (done bool, err error) {
 	switch f.kind {
 	case kindPE:
-		return p.addImage(f)
+		return true, p.addImage(f)
 	case kindPDB:
-		return p.addPDB(f)
+		return true, p.addPDB(f)
 	}
-	return nil
+	return false, nil
 }
 
 func (p *plan) addImage(f *file) error {
