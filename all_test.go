@@ -22,7 +22,7 @@ var layers = [][]string{
 	{"nt"},
 	{"internal/pedisk"},
 	{"pdb", "internal/peimage", "sympath/http", "sympath/smb"},
-	{"sympath", "memsource/crashdump", "memsource/minidump", "memsource/gdbremote"},
+	{"sympath", "memsource/crashdump", "memsource/physmem", "memsource/minidump", "memsource/gdbremote"},
 	{"memsource/paging"},
 	{"memsource/memtest"},
 	{"memsource", "vadmath", "pdb/undname", "internal/cab", "internal/creds"},

@@ -20,12 +20,17 @@ import (
 
 // userTarget is the kernel of a dump with processes, and a folder with the
 // files of everything in it.
-func userTarget(t *testing.T, files ...string) (*nt.Kernel, sympath.Store) {
+func userTarget(t *testing.T, names ...string) (*nt.Kernel, sympath.Store) {
 	t.Helper()
 	spec, err := dumpbuild.SeedUser(fixture.Read, dumpbuild.Full)
 	if err != nil {
 		t.Fatal(err)
 	}
+	return kernelOf(t, spec), files(t, names...)
+}
+
+func kernelOf(t *testing.T, spec dumpbuild.Spec) *nt.Kernel {
+	t.Helper()
 	dump, _, err := dumpbuild.Build(spec)
 	if err != nil {
 		t.Fatal(err)
@@ -38,11 +43,17 @@ func userTarget(t *testing.T, files ...string) (*nt.Kernel, sympath.Store) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return k
+}
+
+// files is a folder with files of testdata.
+func files(t *testing.T, names ...string) sympath.Store {
+	t.Helper()
 	share := fstest.MapFS{}
-	for _, file := range files {
+	for _, file := range names {
 		share[file[strings.LastIndexByte(file, '/')+1:]] = &fstest.MapFile{Data: fixture.Bytes(t, file)}
 	}
-	return k, sympath.Dir("share", share)
+	return sympath.Dir("share", share)
 }
 
 func processNamed(t *testing.T, k *nt.Kernel, name string) nt.Process {
@@ -112,6 +123,34 @@ func TestProcess_PEB_paged_out(t *testing.T) {
 		if !strings.HasPrefix(r.Module.Origin, "VAD (") {
 			t.Errorf("%s: origin %q", r.Module.Name, r.Module.Origin)
 		}
+	}
+}
+
+// TestProcess_nameless: an image whose name is out everywhere is a module
+// still, and its own header tells its PDB.
+func TestProcess_nameless(t *testing.T) {
+	spec, err := dumpbuild.SeedUser(fixture.Read, dumpbuild.Full)
+	if err != nil {
+		t.Fatal(err)
+	}
+	spec.Processes[2].VADs[0].NameOut = true
+	spec.Processes[2].VADs[0].Pages[0] = dumpbuild.Page{}
+	k, share := kernelOf(t, spec), files(t, "user/x64/notepad.pdb")
+	v, err := k.View(processNamed(t, k, "notepad.exe"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := symres.NewSession(symres.Config{Memory: v.Memory(), Machine: k.Machine(), Kernel: k, Symbols: share})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	if _, err := s.AddProcess(v); err != nil {
+		t.Fatal(err)
+	}
+	r, err := s.Load(t.Context(), "module_000007f78e9e0000")
+	if err != nil || r.Proof != symres.ProofExact || !strings.HasSuffix(r.PDB, "notepad.pdb") {
+		t.Errorf("%+v, %v", r, err)
 	}
 }
 

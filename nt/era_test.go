@@ -35,15 +35,8 @@ func kernelPDB(t testing.TB, machine uint16, build uint32) *pdb.File {
 // typed is the kernel of a dump, read by the types of its PDB.
 func typed(t testing.TB, s dumpbuild.Spec) (*nt.Kernel, *dumpbuild.Facts) {
 	t.Helper()
-	b, facts, err := dumpbuild.Build(s)
-	if err != nil {
-		t.Fatal(err)
-	}
-	k, err := fromBytes(t, b)
-	if err != nil {
-		t.Fatal(err)
-	}
-	k, err = k.WithTypes(kernelPDB(t, s.Machine, s.Build))
+	k, facts := build(t, s)
+	k, err := k.WithTypes(kernelPDB(t, s.Machine, s.Build))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -2,6 +2,7 @@ package nt
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"iter"
 
@@ -22,12 +23,14 @@ type Kernel struct {
 	paging  paging.Config    // of the address space that was current
 	plain   memsource.Source // that space, or the pieces of a triage dump
 	memory  memsource.Source // plain, with the other contexts considered
+	block   memsource.Source // where the debugger data block is read; nil: plain
+	base    uint64           // of the kernel image, where it was searched for
 
 	contexts *contexts
 }
 
 // FromDump makes a Kernel of a crash dump, which must stay open while the
-// Kernel is used. Page dumps (full, bitmap) of x86 without PAE and of x64 are
+// Kernel is used. Page dumps (full, bitmap, summary) of x86, x64 and ARM64 are
 // translated through the page tables of the process that was running; triage
 // dumps work for every machine. Structures are read by the embedded layouts of
 // the build, see [Kernel.WithTypes].
@@ -64,6 +67,10 @@ func (k *Kernel) translate(phys memsource.Source) error {
 	}
 	k.phys = memsource.Cache(phys, memsource.CacheOptions{})
 	k.paging = paging.Config{Mode: mode, Root: h.DirectoryTableBase, Layout: paging.LayoutFor(mode, h.Build)}
+	if mode == paging.PAE {
+		k.layouts.Section.PTE = 8
+	}
+	k.fiveLevels()
 	if err := k.start(); err != nil || !k.paging.Layout.Proto.Relative && !k.paging.Layout.Subsection.Relative {
 		return err
 	}
@@ -105,27 +112,17 @@ func (k *Kernel) WithTypes(f *pdb.File) (*Kernel, error) {
 	typed := *k
 	typed.layouts = found.over(k.layouts)
 	if k.phys != nil {
+		missing = errors.Join(missing, typed.typePages(f))
 		if err := typed.start(); err != nil {
 			return nil, err
 		}
 	}
+	missing = errors.Join(missing, typed.findBlock(f))
 	return &typed, missing
 }
 
 // Layouts returns the layouts in force, whose Origin says where they are from.
 func (k *Kernel) Layouts() Layouts { return k.layouts }
-
-func modeOf(h crashdump.Header) (paging.Mode, error) {
-	switch {
-	case h.Machine == machineAMD64:
-		return paging.X64, nil
-	case h.Machine == machineI386 && !h.PAE:
-		return paging.X86, nil
-	case h.Machine == machineI386:
-		return 0, fmt.Errorf("page tables of x86 with PAE: %w", crashdump.ErrUnsupported)
-	}
-	return 0, fmt.Errorf("page tables of machine %#04x: %w", h.Machine, crashdump.ErrUnsupported)
-}
 
 // Memory returns the virtual memory of the kernel, and of the process that was
 // running. In a triage dump almost all of it faults as not in the dump. An
@@ -145,6 +142,9 @@ func (k *Kernel) Build() uint32 { return k.header.Build }
 // Base returns the address of the kernel image as the debugger data block has
 // it. Errors wrap a [*memsource.Fault] or [ErrMalformed].
 func (k *Kernel) Base() (uint64, error) {
+	if k.base != 0 {
+		return k.base, nil
+	}
 	d, err := k.debuggerData()
 	if err != nil {
 		return 0, err
@@ -153,7 +153,11 @@ func (k *Kernel) Base() (uint64, error) {
 }
 
 func (k *Kernel) debuggerData() (debuggerData, error) {
-	return openDebuggerData(k.plain, k.header.KdDebuggerDataBlock, width(k.header.Bits/8))
+	src := k.plain
+	if k.block != nil {
+		src = k.block
+	}
+	return openDebuggerData(src, k.header.KdDebuggerDataBlock, width(k.header.Bits/8))
 }
 
 // Modules lists the loaded drivers in load order, the kernel first: in a triage
@@ -243,15 +247,18 @@ func (k *Kernel) drivers() iter.Seq2[Module, error] {
 // Offsets in KDDEBUGGER_DATA64 (wdbgexts.h). All members are 64 bits wide on
 // every machine; most hold the address of a variable.
 const (
-	kdTag                 = 0x10
-	kdSize                = 0x14
-	kdHeader              = 0x18
-	kdKernBase            = 0x18
-	kdPsLoadedModuleList  = 0x48
-	kdPsActiveProcessHead = 0x50
-	kdMmSubsectionBase    = 0xd8
-	kdMmNonPagedPoolEnd   = 0x118
-	kdMmPagedPoolStart    = 0x120
+	kdTag                  = 0x10
+	kdSize                 = 0x14
+	kdHeader               = 0x18
+	kdKernBase             = 0x18
+	kdPsLoadedModuleList   = 0x48
+	kdPsActiveProcessHead  = 0x50
+	kdNtBuildLab           = 0x208
+	kdMmUnloadedDrivers    = 0x220
+	kdMmLastUnloadedDriver = 0x228
+	kdMmSubsectionBase     = 0xd8
+	kdMmNonPagedPoolEnd    = 0x118
+	kdMmPagedPoolStart     = 0x120
 
 	kdOwner = 0x4742444b // 'KDBG'
 )

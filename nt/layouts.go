@@ -146,9 +146,6 @@ func (t *typeReader) optional(typ string, paths ...string) uint16 {
 	return uint16(f.Offset)
 }
 
-// pointer is the size of one.
-func (t *typeReader) pointer() uint8 { return uint8(t.bits / 8) }
-
 func (t *typeReader) module() ModuleLayout {
 	const entry = "_KLDR_DATA_TABLE_ENTRY"
 	l := ModuleLayout{

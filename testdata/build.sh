@@ -120,16 +120,18 @@ for build in 3790 7601 9200 9600 17134 22621 28000; do era x64 $build KiSystemSt
 
 # The images of a process, with the sizes of the page about paged-out PEBs.
 user() {
-	image=$1 pdb=$2 entry=$3
-	shift 3
-	mkdir -p user/x64
-	cc x64 user.obj notepad.c $private "$@"
-	lld-link-19 ${lflags#/nologo /driver} /nologo /subsystem:windows /machine:x64 /entry:"$entry" /timestamp:1340000000 $(debug "$pdb") \
+	m=$1 image=$2 pdb=$3 entry=$4
+	shift 4
+	mkdir -p "user/$m"
+	cc "$m" user.obj notepad.c $private "$@"
+	lld-link-19 ${lflags#/nologo /driver} /nologo /subsystem:windows /machine:"$m" /entry:"$entry" /timestamp:1340000000 $(debug "$pdb") \
 		$([ "$image" = "${image%.dll}" ] || echo /dll /noimplib) /out:"$image" user.obj
-	mv "$image" "$pdb" user/x64/
+	mv "$image" "$pdb" "user/$m/"
 }
-user notepad.exe notepad.pdb WinMainCRTStartup
-user ExplorerFrame.dll ExplorerFrame.pdb DllMain -DEXPLORERFRAME
+for m in x86 x64; do
+	user $m notepad.exe notepad.pdb WinMainCRTStartup
+	user $m ExplorerFrame.dll ExplorerFrame.pdb DllMain -DEXPLORERFRAME
+done
 
 # Every product, under the name it is installed by: PDBs and the wide images
 # gzipped.

@@ -33,6 +33,7 @@ type target struct {
 	unloaded iter.Seq2[symres.Module, error] // nil where no such list is kept
 	hint     string                          // what to try when symbols are not found
 	closers  []io.Closer
+
 	typesErr error // why the kernel's structures are read without its own PDB
 }
 
@@ -255,8 +256,8 @@ func (o *opener) readKernelDump(ctx context.Context, r io.ReaderAt, size int64) 
 	if err != nil {
 		return err
 	}
-	o.target.bits, o.target.sparse, o.target.kernel = kernel.Bits(), f.Header().Type == crashdump.Triage, kernel
-	o.target.unloaded = unloadedDrivers(f)
+	o.target.bits, o.target.kernel, o.target.sparse = kernel.Bits(), kernel, f.Header().Type == crashdump.Triage
+	o.target.unloaded = unloadedDrivers(kernel)
 	o.config.Memory, o.config.Machine, o.config.Kernel = kernel.Memory(), kernel.Machine(), kernel
 	if o.opts.bare {
 		for _, problem := range f.Problems() {

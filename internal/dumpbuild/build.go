@@ -183,11 +183,35 @@ func (b *builder) debuggerBlock() {
 			b.put32(at+off+4, 1<<32-1)
 		}
 	}
+	if b.spec.MaskRVA != 0 {
+		b.put(b.spec.Modules[0].Base+uint64(b.spec.MaskRVA), b.spec.PTEMask, 8)
+	}
 	for off, v := range b.variables() {
 		if addr := b.getPtr(at + off); addr != 0 {
 			b.putPtr(addr, v)
 		}
 	}
+	b.unloaded()
+}
+
+// unloaded writes the array of unloaded drivers, which goes round.
+func (b *builder) unloaded() {
+	if len(b.spec.Unloaded) == 0 {
+		return
+	}
+	const entries = 50
+	ptr, at := b.lay.pointer, b.facts.DebuggerBlock
+	size := 4*ptr + 8
+	array := b.alloc(&b.nonPaged, "MmDT", entries*size)
+	for i, u := range b.spec.Unloaded {
+		e := array + uint64(i%entries)*size
+		b.text(&b.nonPaged, "MmDN", e, u.Name)
+		b.putPtr(e+2*ptr, u.Start)
+		b.putPtr(e+3*ptr, u.End)
+		b.put(e+4*ptr, u.Time, 8)
+	}
+	b.putPtr(b.getPtr(at+0x220), array)
+	b.put32(b.getPtr(at+0x228), uint64(len(b.spec.Unloaded)%entries))
 }
 
 // variables are kernel variables by the place in KDDEBUGGER_DATA64 of their
@@ -206,7 +230,7 @@ func (b *builder) finish() {
 	b.refreshKernel()
 	for _, va := range b.out {
 		if b.err == nil {
-			b.fail(b.mem.evict(b.root, va, b.mustSlot()))
+			b.evict(va)
 		}
 	}
 	half := uint64(pageSize / 2)
@@ -290,10 +314,15 @@ func (b *builder) dropTable(i int) error {
 	return err
 }
 
-// mustSlot returns the PTE of the next free page of pagefile 0.
-func (b *builder) mustSlot() uint64 {
-	pte, err := b.pte.pageFile(0, b.slot)
-	b.slot++
+// evict moves a page of the kernel to the next free page of pagefile 0.
+func (b *builder) evict(va uint64) {
+	page, err := b.mem.resident(b.root, va)
 	b.fail(err)
-	return pte
+	slot := b.freeSlot(0)
+	pte, err := b.pte.pageFile(0, slot)
+	b.fail(err)
+	b.swap(0, uint64(slot)*pageSize, page)
+	if b.err == nil {
+		b.fail(b.mem.evict(b.root, va, pte))
+	}
 }

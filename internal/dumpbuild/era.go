@@ -47,7 +47,7 @@ func (l *layout) era32(build uint32) {
 		l.vad.size, l.vad.short, l.vad.file, l.vad.area = 0x3c, 0x20, 0x24, false
 	default:
 		l.section = section{subsectionSize: 0x28, subsectionBase: 0x04, next: 0x08, sector: 0x14, sectors: 0x18, ptes: 0x1c,
-			controlAreaSize: 0x40, filePointer: 0x24, fileObjectSize: 0x80, fileName: 0x30, fastRef: 5}
+			controlAreaSize: 0x40, filePointer: 0x20, fileObjectSize: 0x80, fileName: 0x30, fastRef: 5}
 		l.vad.size, l.vad.short, l.vad.file, l.vad.area = 0x4c, 0x28, 0x2c, false
 		l.vad.flags, l.vad.charge = 0x18, 0x1c
 		l.vadFlags(build)

@@ -33,6 +33,8 @@ func SeedUser(read Reader, typ uint32) (Spec, error) {
 		}
 		return l
 	}
+	s.Unloaded = []Unloaded{{"kbdclass.sys", 0xfffff80005000000, 0xfffff80005008000, 0x01c04395a2a3e800},
+		{"dump_storport.sys", 0xfffff80005100000, 0xfffff8000510c000, 0x01c04395b2a3e800}}
 	rest := []VAD{{Start: 0x7ffe0, End: 0x7ffe0, Protection: 1, Commit: 1<<31 - 1}, {Start: 0x150, End: 0x24f, Protection: 4, Commit: 0x33},
 		{Start: 0x30, End: 0x6f, Protection: 4, Commit: 5}}
 	with := func(v ...VAD) []VAD { return append(v, rest...) }
@@ -54,7 +56,7 @@ func SeedUser(read Reader, typ uint32) (Spec, error) {
 // image is a VAD that maps a file of testdata/user: code and constants are in
 // memory, the rest was never touched.
 func (f *files) image(base uint64, file, pe string, header Page) VAD {
-	v := VAD{File: file, PE: f.get("user/x64/" + pe), Protection: 7, Commit: 2, Start: base / pageSize, Pages: map[int]Page{0: header}}
+	v := VAD{File: file, PE: f.get("user/" + f.dir + "/" + pe), Protection: 7, Commit: 2, Start: base / pageSize, Pages: map[int]Page{0: header}}
 	img, err := parseImage(v.PE)
 	if err != nil {
 		if f.err == nil {
@@ -67,6 +69,21 @@ func (f *files) image(base uint64, file, pe string, header Page) VAD {
 		v.Pages[n] = Page{State: NotMapped}
 	}
 	return v
+}
+
+// pagedOut are System and two processes whose PEB is in the pagefile, with a
+// DLL mapped of which only the code is in memory; one has its image header
+// in the pagefile too.
+func (f *files) pagedOut(peb, program, dll uint64) []Process {
+	away, inFile := Page{State: PageFile}, Page{State: PrototypeFile}
+	browser := f.image(dll, `\Windows\System32\ExplorerFrame.dll`, "ExplorerFrame.dll", inFile)
+	return []Process{
+		{Name: "System", PID: systemPID},
+		{Name: "explorer.exe", PID: 0xb50, Parent: 0xefc, PEB: peb, PEBPage: away,
+			VADs: []VAD{f.image(program, `\Windows\explorer.exe`, "notepad.exe", inFile), browser}},
+		{Name: "notepad.exe", PID: 0xc24, Parent: 0xb50, PEB: peb, PEBPage: away,
+			VADs: []VAD{f.image(program, `\Windows\System32\notepad.exe`, "notepad.exe", away), browser}},
+	}
 }
 
 // Eras lists the machines and builds that [SeedEra] knows.

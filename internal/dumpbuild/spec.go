@@ -116,9 +116,13 @@ type Spec struct {
 	// invalid PTE whose bits under the mask are all clear is stored with
 	// them set; every other one is stored as it is, with the swizzle bit.
 	PTEMask uint64
+	// MaskRVA is where the kernel's image keeps that mask, which its types
+	// and symbols say (nt!MiState); with 0 it is not written there.
+	MaskRVA uint32
 
 	Modules   []Module
 	Processes []Process
+	Unloaded  []Unloaded
 	Blocks    []Block // Triage: what memory is kept; empty: a default choice
 }
 
@@ -126,6 +130,14 @@ type Spec struct {
 type Block struct {
 	Addr uint64
 	Size uint32 // bytes
+}
+
+// An Unloaded is a driver the kernel remembers, the one unloaded last coming
+// last; at most 50.
+type Unloaded struct {
+	Name       string
+	Start, End uint64 // End is behind the last byte
+	Time       uint64 // FILETIME
 }
 
 // Facts tell a test what [Build] wrote.
@@ -138,8 +150,9 @@ type Facts struct {
 	Subsections        uint64 // MmSubsectionBase, the base of XP's subsection addresses
 	Modules            []ModuleFacts
 	Processes          []ProcessFacts
-	Frames             []uint64 // page frame numbers in the dump, ascending
-	Size               int64    // bytes the header says are needed (RequiredDumpSpace)
+	Frames             []uint64     // page frame numbers in the dump, ascending
+	Size               int64        // bytes the header says are needed (RequiredDumpSpace)
+	PageFiles          map[int]Swap // the paging files, by number
 }
 
 // ModuleFacts are those of a module, in the order of the loaded-driver list.

@@ -1,6 +1,11 @@
 /* Two images of a process: notepad.exe, whose size is the one on Microsoft's
    page about paged-out PEBs, and with -DEXPLORERFRAME the DLL of the same
    page. Sizes come from uninitialised data, which the files do not hold. */
+#ifdef _M_IX86
+#define RELOC 1 /* relocations are a section of their own */
+#else
+#define RELOC 0
+#endif
 #ifdef EXPLORERFRAME
 #define NAME(x) Frame##x
 #define PAGES 0x1b
@@ -10,7 +15,7 @@
 #endif
 typedef unsigned u32;
 
-char NAME(Space)[(PAGES - 1) * 0x1000 + 0x800];
+char NAME(Space)[(PAGES - RELOC - 1) * 0x1000 + 0x800];
 u32 NAME(Version) = 6;
 const char NAME(Title)[] = "fixture";
 

@@ -229,6 +229,8 @@ u64 MmPagedPoolStart, MmPagedPoolEnd;
 void *MmHighestUserAddress = (void *)0x00007ffffffeffffULL, *MmSystemRangeStart = (void *)0xffff800000000000ULL;
 u32 MmLastUnloadedDriver;
 u16 NtBuildNumber = 19041;
+u8 KdpDataBlockEncoded = 0;
+u64 KiWaitNever = 0, KiWaitAlways = 0;
 const char NtBuildLab[] = "19041.1.amd64fre.fixture";
 struct _MI_SYSTEM_INFORMATION MiState;
 struct _KDDEBUGGER_DATA64 KdDebuggerDataBlock = {

@@ -120,7 +120,13 @@ struct _CONTROL_AREA {
 	struct _FILE_OBJECT *FilePointer;
 #else
 	uptr NumberOfSectionReferences, NumberOfPfnReferences, NumberOfMappedViews, NumberOfUserReferences;
+#if WIDE
 	u32 u, u1;
+#elif BUILD < 9200
+	u32 u, FlushInProgressCount;
+#else
+	u32 u;
+#endif
 	struct _EX_FAST_REF FilePointer;
 #endif
 	void *WaitList;
@@ -398,7 +404,7 @@ AT(_MMVAD, Subsection, 0x2c, 0x48); AT(_MMVAD, FirstPrototypePte, 0x30, 0x50); A
 AT(_MMVAD, u2, 0, 0x48); AT(_MMVAD, Subsection, 0, 0x50); AT(_MMVAD, FirstPrototypePte, 0, 0x58);
 #endif
 #if BUILD >= 9200
-AT(_SUBSECTION, StartingSector, 0x14, 0x24); AT(_SUBSECTION, PtesInSubsection, 0x1c, 0x2c); AT(_CONTROL_AREA, FilePointer, 0x24, 0x40);
+AT(_SUBSECTION, StartingSector, 0x14, 0x24); AT(_SUBSECTION, PtesInSubsection, 0x1c, 0x2c); AT(_CONTROL_AREA, FilePointer, 0x20, 0x40);
 #endif
 
 /* A pointer to a structure keeps its type record. */
