@@ -5,6 +5,7 @@ import (
 	"errors"
 	"iter"
 	"runtime"
+	"slices"
 	"sort"
 	"sync"
 )
@@ -21,6 +22,13 @@ type Index struct {
 	mods  []uint16 // which stream that is
 	shift uint8    // a page has 1<<shift bytes
 	pages []uint32 // number of the first symbol at or above each page, and how many there are
+	spans []span   // the sections, ascending
+}
+
+// span is where a section lies: its last page is whole.
+type span struct {
+	start uint32
+	end   uint64
 }
 
 // What Index.mods says about a symbol; anything else is the number of a
@@ -235,6 +243,7 @@ func (b *indexer) build() *Index {
 		x.addrs[i], x.recs[i], x.mods[i] = it.addr, it.rec, it.mod
 	}
 	x.layPages()
+	x.laySpans()
 	return x
 }
 
@@ -285,9 +294,20 @@ func (x *Index) layPages() {
 	x.pages[page] = uint32(n)
 }
 
+// laySpans says where sections lie as [sections.locateLinked] does: of several
+// at one address the first counts.
+func (x *Index) laySpans() {
+	for _, s := range x.sec.orig {
+		end := (uint64(s.extent()) + pageMask) &^ pageMask
+		x.spans = append(x.spans, span{start: s.VirtualAddress, end: uint64(s.VirtualAddress) + end})
+	}
+	slices.SortStableFunc(x.spans, func(a, b span) int { return cmp.Compare(a.start, b.start) })
+	x.spans = slices.CompactFunc(x.spans, func(a, b span) bool { return a.start == b.start })
+}
+
 // Bytes returns how much memory the index takes.
 func (x *Index) Bytes() int {
-	return 4*cap(x.addrs) + 4*cap(x.recs) + 2*cap(x.mods) + 4*cap(x.pages)
+	return 4*cap(x.addrs) + 4*cap(x.recs) + 2*cap(x.mods) + 4*cap(x.pages) + 16*cap(x.spans)
 }
 
 // Len returns how many symbols the index has.
@@ -307,12 +327,8 @@ func (x *Index) Find(rva uint32) (run Run, ok bool) {
 	if !ok {
 		return Run{}, false
 	}
-	_, off, ok := x.sec.locateLinked(linked)
-	if !ok {
-		return Run{}, false
-	}
 	last := x.floor(linked)
-	if last < 0 || linked-x.addrs[last] > off {
+	if last < 0 || !x.together(x.addrs[last], linked) {
 		return Run{}, false
 	}
 	first := last
@@ -320,6 +336,17 @@ func (x *Index) Find(rva uint32) (run Run, ok bool) {
 		first = sort.Search(last, func(i int) bool { return x.addrs[i] == addr })
 	}
 	return Run{First: first, Count: last - first + 1, Displacement: linked - x.addrs[last]}, true
+}
+
+// together reports whether two addresses lie in one section, the first not
+// behind the second.
+func (x *Index) together(a, b uint32) bool {
+	for i := len(x.spans) - 1; i >= 0; i-- {
+		if s := &x.spans[i]; s.start <= b {
+			return s.start <= a && uint64(b) < s.end
+		}
+	}
+	return false
 }
 
 // floor returns the number of the last symbol at or below an address, -1 if
