@@ -49,6 +49,14 @@ func (sh *share) Find(ctx context.Context, q Query) iter.Seq2[Candidate, error] 
 	return find(ctx, q, sh)
 }
 
+// origin is that of a plain directory where nothing but the name was looked at.
+func (sh *share) origin() Origin {
+	if sh.keyed {
+		return OriginUNC
+	}
+	return OriginDir
+}
+
 func (sh *share) search(s *search) bool {
 	start := time.Now()
 	fsys, err := sh.open(s.ctx)
@@ -56,13 +64,13 @@ func (sh *share) search(s *search) bool {
 		if s.ctx.Err() != nil {
 			return s.alive()
 		}
-		u := unusable{element: Element{Text: sh.name, Keyed: sh.keyed}, origin: OriginUNC, status: StatusError, err: err}
+		u := unusable{element: Element{Text: sh.name, Keyed: sh.keyed}, origin: sh.origin(), status: StatusError, err: err}
 		if errors.Is(err, fs.ErrNotExist) {
 			u.status = StatusPathNotFound
 		}
 		return u.note(s, start)
 	}
-	p := place{name: sh.name, fsys: fsys, origin: OriginUNC, limits: sh.limits, reopen: sh.open}
+	p := place{name: sh.name, fsys: fsys, origin: sh.origin(), limits: sh.limits, reopen: sh.open}
 	if sh.keyed {
 		return symsrvStore{p}.search(s)
 	}
