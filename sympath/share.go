@@ -34,11 +34,13 @@ type share struct {
 	keyed  bool
 	open   func(context.Context) (fs.FS, error)
 	limits Limits
+	roots  *roots
 }
 
 // in returns the store as part of a path.
-func (sh *share) in(tiers []*Cache, o *Options) Store {
-	part := &share{name: sh.name, keyed: sh.keyed, open: sh.open, limits: o.Limits}
+func (sh *share) in(tiers []*Cache, o *Options, all *roots) Store {
+	all.add(sh.name, true, sh.open)
+	part := &share{name: sh.name, keyed: sh.keyed, open: sh.open, limits: o.Limits, roots: all}
 	if part.keyed && len(tiers) > 0 && o.Verify != nil && !o.ReadOnly {
 		return Remote(fromShare{part})
 	}
@@ -70,7 +72,7 @@ func (sh *share) search(s *search) bool {
 		}
 		return u.note(s, start)
 	}
-	p := place{name: sh.name, fsys: fsys, origin: sh.origin(), limits: sh.limits, reopen: sh.open}
+	p := place{name: sh.name, fsys: fsys, origin: sh.origin(), limits: sh.limits, reopen: sh.open, roots: sh.roots}
 	if sh.keyed {
 		return symsrvStore{p}.search(s)
 	}
