@@ -31,10 +31,11 @@ func (c *checker) symbols() error {
 // records say.
 func (c *checker) scopes(ms *modStream) error {
 	w := ms.scopes()
+	var sym Symbol
 	var ends []uint32 // what the open scopes say
 	for w.step() && !c.stop {
 		kind := w.kind()
-		if f, ok := formOf(kind); ok && len(w.rec) < int(f.length) {
+		if _, ok := formOf(kind); ok && !sym.parse(w.rec) {
 			c.damage(ms.s.name, int64(w.off), "%v of %d bytes is cut off", kind, len(w.rec))
 		}
 		switch {
