@@ -142,6 +142,7 @@ type fetched struct {
 	New    bool   `json:"new,omitempty"` // filed by --import, and not there before
 	Reason string `json:"reason,omitempty"`
 
+	Attempts []attemptObject `json:"attempts,omitempty"` // with -v
 	attempts []sympath.Attempt
 }
 
@@ -196,13 +197,12 @@ func (f *fetch) run(ctx context.Context, jobs []job, workers int) error {
 func (f *fetch) file(ctx context.Context, q sympath.Query, look func(sympath.File)) fetched {
 	out := fetched{Query: q.File + "/" + q.ID.Key(), Status: fetchMissing}
 	var refused error
-	for c, err := range f.store.Find(ctx, q) {
+	traced := sympath.WithTrace(ctx, &sympath.Trace{Attempt: func(_ sympath.Query, a sympath.Attempt) {
+		out.attempts = append(out.attempts, a)
+	}})
+	for c, err := range f.store.Find(traced, q) {
 		if err != nil {
 			out.Reason = err.Error()
-			var miss *sympath.NotFoundError
-			if errors.As(err, &miss) {
-				out.attempts = miss.Attempts
-			}
 			continue
 		}
 		size, err := verified(ctx, c, q, look)
@@ -253,6 +253,9 @@ func (f *fetch) tell(r fetched) {
 		f.good++
 	} else {
 		f.bad = append(f.bad, r)
+	}
+	if f.noisy {
+		r.Attempts = attemptObjects(r.attempts)
 	}
 	switch {
 	case f.console.json:

@@ -62,19 +62,30 @@ func manifestLine(line string) (sympath.Query, error) {
 		}
 		line = r.Query
 	}
-	name, key, ok := strings.Cut(line, ",")
-	if key, _, _ = strings.Cut(key, ","); !ok {
-		name, key, ok = strings.Cut(line, "/")
-	}
-	file, err := sympath.CleanName(strings.TrimSpace(name))
-	if !ok || err != nil || file != strings.TrimSpace(name) {
+	name, key := splitManifest(line)
+	file, err := sympath.CleanName(name)
+	if err != nil || file != name || key == "" {
 		return sympath.Query{}, errNoManifest
 	}
-	id, ok := sympath.ParseKey(file, strings.TrimSpace(key))
+	id, ok := sympath.ParseKey(file, key)
 	if !ok {
-		return sympath.Query{}, fmt.Errorf("%s: %q is no key of a symbol store", file, strings.TrimSpace(key))
+		return sympath.Query{}, fmt.Errorf("%s: %q is no key of a symbol store", file, key)
 	}
 	return sympath.Query{File: file, ID: id}, nil
+}
+
+// splitManifest takes name/key, name,key,1 and name,key apart. A name may have
+// commas.
+func splitManifest(line string) (name, key string) {
+	if i := strings.LastIndexByte(line, '/'); i >= 0 {
+		return line[:i], line[i+1:]
+	}
+	words := strings.Split(line, ",")
+	if len(words) > 2 {
+		words = words[:len(words)-1]
+	}
+	last := len(words) - 1
+	return strings.TrimSpace(strings.Join(words[:last], ",")), strings.TrimSpace(words[last])
 }
 
 // writeManifest lists what is needed, on standard output or in a file.
@@ -117,7 +128,7 @@ func (f *fetch) importDir(ctx context.Context, dir string) error {
 			return err
 		case d.IsDir() && d.Name() == ".symres":
 			return fs.SkipDir
-		case d.Type().IsRegular() && symbolName(d.Name()):
+		case d.Type().IsRegular() && importable(path):
 			f.tell(f.importFile(ctx, path))
 		}
 		return f.console.failed
@@ -140,16 +151,21 @@ func compressedExts() map[string]string {
 	}
 }
 
-// symbolName tells what should be a symbol or image file by its name from
-// what else lies in a folder.
-func symbolName(name string) bool {
-	ext := strings.ToLower(filepath.Ext(name))
+// importable tells what is or should be a symbol or image file from what else
+// lies in a folder.
+func importable(path string) bool {
+	ext := strings.ToLower(filepath.Ext(path))
 	for packed, plain := range compressedExts() {
 		if ext == packed || ext == plain {
 			return true
 		}
 	}
-	return false
+	f, err := openFile(path)
+	if err != nil {
+		return false
+	}
+	defer f.Close()
+	return f.kind == kindPE || f.kind == kindPDB
 }
 
 // importName is the name that a file is filed under. A compressed one lost its

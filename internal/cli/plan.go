@@ -42,6 +42,11 @@ func (p *plan) want(q sympath.Query, thenPDB bool) {
 		return
 	}
 	p.known[id] = true
+	if _, err := sympath.CleanName(q.File); err != nil {
+		refused := fetched{Query: lastPart(q.File) + "/" + q.ID.Key(), Status: fetchRefused, Reason: err.Error()}
+		p.jobs = append(p.jobs, func(context.Context, *fetch) []fetched { return []fetched{refused} })
+		return
+	}
 	p.wanted = append(p.wanted, q)
 	p.jobs = append(p.jobs, func(ctx context.Context, f *fetch) []fetched {
 		if !thenPDB {
@@ -92,11 +97,10 @@ func (p *plan) add(ctx context.Context, path string) error {
 		return err
 	}
 	defer f.Close()
+	if done, err := p.addFile(f); done {
+		return err
+	}
 	switch f.kind {
-	case kindPE:
-		return p.addImage(f)
-	case kindPDB:
-		return p.addPDB(f)
 	case kindUnknown, kindPath:
 		return p.addManifest(ctx, f)
 	case kindCrashDump, kindMinidump, kindELF:
@@ -137,13 +141,19 @@ func (p *plan) addEntry(path string) error {
 		return err
 	}
 	defer f.Close()
+	_, err = p.addFile(f)
+	return err
+}
+
+// addFile plans for an image or a PDB. done is false for any other file.
+func (p *plan) addFile(f *file) (done bool, err error) {
 	switch f.kind {
 	case kindPE:
-		return p.addImage(f)
+		return true, p.addImage(f)
 	case kindPDB:
-		return p.addPDB(f)
+		return true, p.addPDB(f)
 	}
-	return nil
+	return false, nil
 }
 
 func (p *plan) addImage(f *file) error {
