@@ -16,7 +16,7 @@ const modulePath = "github.com/symres/symres"
 // layers lists the packages from the top down. A package may import those on
 // the lines below its own, never those beside or above it.
 var layers = [][]string{
-	{"cmd/symres", "examples/pagedout", "examples/pebpagedout"},
+	{"cmd/symres", "examples/pagedout", "examples/pebpagedout", "examples/customstore"},
 	{"internal/cli"},
 	{"."},
 	{"nt"},

@@ -134,6 +134,7 @@ type place struct {
 	origin Origin
 	cache  *Cache // not nil when what it holds is to be verified first
 	limits Limits // for what is expanded; zero means the defaults
+	roots  *roots // where a file.ptr may lead; nil: nowhere
 	// reopen gives the directory again for a file of it that is opened after
 	// the search; nil where fsys does not end with a context.
 	reopen func(context.Context) (fs.FS, error)

@@ -34,11 +34,13 @@ type share struct {
 	keyed  bool
 	open   func(context.Context) (fs.FS, error)
 	limits Limits
+	roots  *roots
 }
 
 // in returns the store as part of a path.
-func (sh *share) in(tiers []*Cache, o *Options) Store {
-	part := &share{name: sh.name, keyed: sh.keyed, open: sh.open, limits: o.Limits}
+func (sh *share) in(tiers []*Cache, o *Options, all *roots) Store {
+	all.add(sh.name, true, sh.open)
+	part := &share{name: sh.name, keyed: sh.keyed, open: sh.open, limits: o.Limits, roots: all}
 	if part.keyed && len(tiers) > 0 && o.Verify != nil && !o.ReadOnly {
 		return Remote(fromShare{part})
 	}
@@ -49,6 +51,14 @@ func (sh *share) Find(ctx context.Context, q Query) iter.Seq2[Candidate, error] 
 	return find(ctx, q, sh)
 }
 
+// origin is that of a plain directory where nothing but the name was looked at.
+func (sh *share) origin() Origin {
+	if sh.keyed {
+		return OriginUNC
+	}
+	return OriginDir
+}
+
 func (sh *share) search(s *search) bool {
 	start := time.Now()
 	fsys, err := sh.open(s.ctx)
@@ -56,13 +66,13 @@ func (sh *share) search(s *search) bool {
 		if s.ctx.Err() != nil {
 			return s.alive()
 		}
-		u := unusable{element: Element{Text: sh.name, Keyed: sh.keyed}, origin: OriginUNC, status: StatusError, err: err}
+		u := unusable{element: Element{Text: sh.name, Keyed: sh.keyed}, origin: sh.origin(), status: StatusError, err: err}
 		if errors.Is(err, fs.ErrNotExist) {
 			u.status = StatusPathNotFound
 		}
 		return u.note(s, start)
 	}
-	p := place{name: sh.name, fsys: fsys, origin: OriginUNC, limits: sh.limits, reopen: sh.open}
+	p := place{name: sh.name, fsys: fsys, origin: sh.origin(), limits: sh.limits, reopen: sh.open, roots: sh.roots}
 	if sh.keyed {
 		return symsrvStore{p}.search(s)
 	}

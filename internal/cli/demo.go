@@ -1,6 +1,8 @@
 package cli
 
 import (
+	"context"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -41,6 +43,9 @@ func (a *app) writeDemo(dir string) error {
 	return nil
 }
 
+// storeHook makes the store of an element of a path.
+type storeHook func(sympath.Element) (sympath.Store, error)
+
 // demoShare makes the hook that serves the demo's one share, and leaves others
 // to the hook that there is.
 func demoShare(other storeHook) (storeHook, error) {
@@ -52,6 +57,6 @@ func demoShare(other storeHook) (storeHook, error) {
 		if !strings.EqualFold(strings.TrimRight(e.Text, `\/`), demo.UNC) {
 			return other(e)
 		}
-		return onFS(e, share), nil
+		return sympath.Share(e.Text, e.Keyed, func(context.Context) (fs.FS, error) { return share, nil }), nil
 	}, nil
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	symhttp "github.com/symres/symres/sympath/http"
+	"github.com/symres/symres/sympath/smb"
 )
 
 // The exit statuses.
@@ -100,7 +101,9 @@ type app struct {
 	clientOnce sync.Once
 	client     *symhttp.Client
 	clientErr  error
-	smb        storeHook // reaches shares that are mounted nowhere; nil: nobody does
+	sharesOnce sync.Once
+	shares     *smb.Client
+	sharesErr  error
 }
 
 // exitError is an error with its exit status. One without a cause was

@@ -21,7 +21,7 @@ const (
 )
 
 // Server is a running smbd. Its shares are guest (for guests only), signed,
-// sealed (encrypted) and dfs. They are below Root, in the directories of the
+// sealed (encrypted), myshare (for everybody) and dfs. They are below Root, in the directories of the
 // same names; signed and sealed share one.
 type Server struct {
 	Port string
@@ -76,6 +76,10 @@ const conf = `[global]
 	valid users = games
 	read only = yes
 	server smb encrypt = required
+[myshare]
+	path = DIR/share/myshare
+	guest ok = yes
+	read only = yes
 [dfs]
 	path = DIR/share/dfs
 	guest ok = yes
@@ -104,7 +108,7 @@ func Start(tb testing.TB, o Options) *Server {
 	if s.Port == "" {
 		s.Port = freePort(tb)
 	}
-	for _, d := range []string{"share/guest", "share/signed", "share/dfs", "log", "var/private", "var/lock", "var/state", "var/cache", "var/pid", "var/ncalrpc"} {
+	for _, d := range []string{"share/guest", "share/signed", "share/dfs", "share/myshare", "log", "var/private", "var/lock", "var/state", "var/cache", "var/pid", "var/ncalrpc"} {
 		if err := os.MkdirAll(filepath.Join(dir, d), 0o755); err != nil {
 			tb.Fatal(err)
 		}

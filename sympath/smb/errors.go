@@ -12,7 +12,7 @@ import (
 // Sentinels of the failures, for errors.Is on [sympath.Attempt.Err].
 var (
 	ErrName         = errors.New(`not a share: want \\server\share or \\server\share\dir`)
-	ErrNoCredential = errors.New("no credential for the server, and nobody asked for a guest login")
+	ErrNoCredential = errors.New("no credential for the server: set SYMRES_AUTH=smb://SERVER=USER:PASSWORD, or smb://SERVER=guest: for a guest login")
 	ErrLogin        = errors.New("the server refused the login")
 	ErrGuest        = errors.New("the server took the login for a guest's, which nobody asked for")
 	ErrDialect      = errors.New("the server speaks no SMB 3")

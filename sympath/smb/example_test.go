@@ -31,5 +31,5 @@ func Example() {
 	}
 	// Output:
 	// fs_rec.sys (3B7D84752000): not found: 1 error
-	// SYMSRV:  UNC: \\builds\symbols\fs_rec.sys\3B7D84752000\fs_rec.sys - error: no credential for the server, and nobody asked for a guest login
+	// SYMSRV:  UNC: \\builds\symbols\fs_rec.sys\3B7D84752000\fs_rec.sys - error: no credential for the server: set SYMRES_AUTH=smb://SERVER=USER:PASSWORD, or smb://SERVER=guest: for a guest login
 }

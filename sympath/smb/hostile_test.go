@@ -69,7 +69,7 @@ func TestHostileServer(t *testing.T) {
 		s.Write(t, dir+"/sym/f.pdb/A00000011/f.pdb", want)
 		s.Write(t, dir+"/sym/other.pdb/A00000011/f.pdb", want)
 	}
-	runs := 200
+	runs := 90
 	if testing.Short() {
 		runs = 30
 	}
