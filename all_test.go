@@ -16,13 +16,13 @@ const modulePath = "github.com/symres/symres"
 // layers lists the packages from the top down. A package may import those on
 // the lines below its own, never those beside or above it.
 var layers = [][]string{
-	{"cmd/symres", "examples/pagedout", "examples/pebpagedout", "examples/customstore"},
+	{"cmd/symres", "examples/delve", "examples/pagedout", "examples/pebpagedout", "examples/customstore"},
 	{"internal/cli"},
 	{"."},
 	{"nt"},
 	{"internal/pedisk"},
 	{"pdb", "internal/peimage", "sympath/http", "sympath/smb"},
-	{"sympath", "memsource/crashdump", "memsource/physmem", "memsource/minidump", "memsource/gdbremote"},
+	{"sympath", "memsource/crashdump", "memsource/physmem", "memsource/minidump", "memsource/gdbremote", "memsource/process"},
 	{"memsource/paging"},
 	{"memsource/memtest"},
 	{"memsource", "vadmath", "pdb/undname", "internal/cab", "internal/creds"},
@@ -41,10 +41,10 @@ var reserved = map[string][]string{
 	"net/http":                     {"sympath/http"},
 	"github.com/saferwall/pe":      {"internal/pedisk"},
 	"golang.org/x/exp/mmap":        {"internal/fsx", "memsource"},
-	"golang.org/x/sys":             {"internal/flock", "internal/fsx"},
+	"golang.org/x/sys":             {"internal/flock", "internal/fsx", "memsource/process"},
 	"github.com/spf13/cobra":       {"internal/cli"},
 	"golang.org/x/term":            {"internal/cli"},
-	"github.com/go-delve/delve":    {},
+	"github.com/go-delve/delve":    {"examples/delve"},
 	"github.com/jdx/go-netrc":      {"internal/creds"},
 	"github.com/cloudsoda/go-smb2": {"sympath/smb"},
 	"github.com/vbauerster/mpb":    {"internal/cli"},

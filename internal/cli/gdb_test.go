@@ -46,13 +46,15 @@ func answerGDB(conn net.Conn, memory memsource.Source) {
 		if err != nil {
 			return
 		}
-		reply, addr, size := "", uint64(0), 0
+		var addr uint64
+		var size int
+		reply := ""
 		if n, _ := fmt.Sscanf(packet, "m%x,%x#", &addr, &size); n == 2 && size <= 0x1000 {
 			b := make([]byte, size)
-			if reply = hex.EncodeToString(b); memsource.ReadFull(memory, b, addr) != nil {
-				reply = "E14"
-			} else {
+			if err := memsource.ReadFull(memory, b, addr); err == nil {
 				reply = hex.EncodeToString(b)
+			} else {
+				reply = "E14"
 			}
 		}
 		sum := byte(0)

@@ -66,6 +66,7 @@ type targetOptions struct {
 	*pathOptions
 	dump    string
 	gdb     string
+	pid     int
 	image   string
 	pdb     string
 	modules []string
@@ -80,14 +81,15 @@ func addTargetFlags(cmd *cobra.Command) *targetOptions {
 	flags := cmd.Flags()
 	flags.StringVar(&o.dump, "dump", "", "target: the kernel crash dump or minidump `FILE`")
 	flags.StringVar(&o.gdb, "gdb", "", "target: the GDB stub at `HOST:PORT`, such as QEMU's; with --module (it stops, and stays stopped)")
+	flags.IntVar(&o.pid, "pid", 0, "target: the process `N` of this machine, of Windows or Wine")
 	flags.StringVar(&o.image, "image", "", "target: the image `FILE`, at its preferred base")
 	flags.StringVar(&o.pdb, "pdb", "", "target: the PDB `FILE`, alone or for --image")
 	flags.StringArrayVar(&o.modules, "module", nil, "a loaded module, `NAME=BASE,SIZE[,STAMP]` in hex (repeatable)")
 	flags.BoolVar(&o.demo, "demo", false, "target: the built-in one, whose image header is paged out")
 	flags.StringVar(&o.process, "process", "", "in the context of `P` of the kernel target: name, PID (hex, or 0n and decimal) or address")
 	flags.StringVar(&o.check, "version-check", "known", "how far a copy must agree with the target: `known|strict|off`")
-	cmd.MarkFlagsMutuallyExclusive("dump", "gdb", "demo", "image")
-	cmd.MarkFlagsMutuallyExclusive("dump", "gdb", "demo", "pdb")
+	cmd.MarkFlagsMutuallyExclusive("dump", "gdb", "pid", "demo", "image")
+	cmd.MarkFlagsMutuallyExclusive("dump", "gdb", "pid", "demo", "pdb")
 	for _, name := range []string{"dump", "image", "pdb"} {
 		_ = cmd.MarkFlagFilename(name) // fails for a flag that does not exist
 	}
@@ -98,7 +100,7 @@ func addTargetFlags(cmd *cobra.Command) *targetOptions {
 
 // any reports whether a target was named.
 func (o *targetOptions) any() bool {
-	return o.dump != "" || o.gdb != "" || o.image != "" || o.pdb != "" || o.demo || len(o.modules) > 0
+	return o.dump != "" || o.gdb != "" || o.pid != 0 || o.image != "" || o.pdb != "" || o.demo || len(o.modules) > 0
 }
 
 func (o *targetOptions) versionCheck() (symres.VersionCheck, error) {
@@ -111,7 +113,7 @@ func (o *targetOptions) versionCheck() (symres.VersionCheck, error) {
 
 // errNoTarget is what every command that needs a target says without one.
 func errNoTarget(cmd *cobra.Command) error {
-	return usage(fmt.Errorf("no target: give --dump FILE, --gdb HOST:PORT, --image FILE, --pdb FILE or --module NAME=BASE,SIZE; "+
+	return usage(fmt.Errorf("no target: give --dump FILE, --gdb HOST:PORT, --pid N, --image FILE, --pdb FILE or --module NAME=BASE,SIZE; "+
 		"to try it without: %s", demoLine(cmd)))
 }
 

@@ -88,6 +88,8 @@ func (o *opener) open(ctx context.Context, specs []string) error {
 		err = o.openDump(ctx, o.opts.dump)
 	case o.opts.gdb != "":
 		err = o.openGDB(ctx)
+	case o.opts.pid != 0:
+		err = o.openProcess(ctx)
 	case o.opts.image != "" || o.opts.pdb != "":
 		listed, err = nil, o.openFiles(listed)
 	}
