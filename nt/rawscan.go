@@ -35,7 +35,11 @@ func (f *finder) debugRecord() (hint, error) {
 				roots = append(roots, at+uint64(off))
 			}
 		}
-		at += skip(n, err)
+		next := at + skip(n, err)
+		if next <= at || errors.Is(err, memsource.ErrCanceled) { // the top of memory, or nobody waits
+			break
+		}
+		at = next
 	}
 	for _, root := range roots {
 		for _, record := range records {

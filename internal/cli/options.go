@@ -73,19 +73,22 @@ type targetOptions struct {
 	demo    bool
 	check   string
 	process string
-	bare    bool // the modules of the target are not wanted, but its processes
+
+	pageFiles []string // N=FILE
+	bare      bool     // the modules of the target are not wanted, but its processes
 }
 
 func addTargetFlags(cmd *cobra.Command) *targetOptions {
 	o := &targetOptions{pathOptions: addPathFlags(cmd)}
 	flags := cmd.Flags()
-	flags.StringVar(&o.dump, "dump", "", "target: the kernel crash dump or minidump `FILE`")
+	flags.StringVar(&o.dump, "dump", "", "target: the kernel crash dump, minidump or memory image `FILE`")
 	flags.StringVar(&o.gdb, "gdb", "", "target: the GDB stub at `HOST:PORT`, such as QEMU's; with --module (it stops, and stays stopped)")
 	flags.IntVar(&o.pid, "pid", 0, "target: the process `N` of this machine, of Windows or Wine")
 	flags.StringVar(&o.image, "image", "", "target: the image `FILE`, at its preferred base")
 	flags.StringVar(&o.pdb, "pdb", "", "target: the PDB `FILE`, alone or for --image")
 	flags.StringArrayVar(&o.modules, "module", nil, "a loaded module, `NAME=BASE,SIZE[,STAMP]` in hex (repeatable)")
 	flags.BoolVar(&o.demo, "demo", false, "target: the built-in one, whose image header is paged out")
+	flags.StringArrayVar(&o.pageFiles, "pagefile", nil, "paging file `N=FILE` of the kernel target, to read what is paged out (repeatable)")
 	flags.StringVar(&o.process, "process", "", "in the context of `P` of the kernel target: name, PID (hex, or 0n and decimal) or address")
 	flags.StringVar(&o.check, "version-check", "known", "how far a copy must agree with the target: `known|strict|off`")
 	cmd.MarkFlagsMutuallyExclusive("dump", "gdb", "pid", "demo", "image")

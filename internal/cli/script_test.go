@@ -33,6 +33,8 @@ func symres() {
 //
 //	fixture NAME FILE            copies a file of testdata
 //	mkdump MACHINE TYPE FILE     writes a crash dump: x86, x64 or user (x64, of processes); full, bitmap or triage
+//	mkpagefiles MACHINE PREFIX   writes the paging files of that dump, PREFIX0 and on
+//	mkimage FORMAT FILE          writes the memory of the user dump: raw, lime or core, or nostub, raw without low memory
 //	mkminidump FILE              writes a minidump of a process with fs_rec (x64) and a module without CodeView
 //	exits STATUS COMMAND ARG...  runs a command that must end with exactly that status
 //	lines N FILE                 checks how many lines a file or stdout has
@@ -79,7 +81,8 @@ func TestScript(t *testing.T) {
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"fixture": cmdFixture, "mkdump": cmdMkdump, "exits": cmdExits, "lines": cmdLines, "cut": cmdCut,
-			"samelines": cmdSameLines, "setdebug": cmdSetDebug, "setpdb": cmdSetPDB, "mkloop": cmdMkloop, "mkminidump": cmdMkminidump, "bytes": cmdBytes,
+			"samelines": cmdSameLines, "setdebug": cmdSetDebug, "setpdb": cmdSetPDB, "mkloop": cmdMkloop, "mkminidump": cmdMkminidump,
+			"mkimage": cmdMkimage, "mkpagefiles": cmdMkpagefiles, "bytes": cmdBytes,
 			"serve": servers.serve, "requests": servers.requests, "nginx": cmdNginx, "swap": cmdSwap,
 		},
 	})
@@ -102,8 +105,7 @@ func cmdFixture(ts *testscript.TestScript, neg bool, args []string) {
 
 func cmdMkdump(ts *testscript.TestScript, neg bool, args []string) {
 	need(ts, neg, args, 3, "mkdump MACHINE TYPE FILE")
-	seed := map[string]func(dumpbuild.Reader, uint32) (dumpbuild.Spec, error){"x86": dumpbuild.Seed32, "x64": dumpbuild.Seed64,
-		"user": dumpbuild.SeedUser}[args[0]]
+	seed := seedOf(args[0])
 	typ, ok := map[string]uint32{"full": dumpbuild.Full, "bitmap": dumpbuild.Bitmap, "triage": dumpbuild.Triage}[args[1]]
 	if seed == nil || !ok {
 		ts.Fatalf("mkdump: %s %s?", args[0], args[1])

@@ -51,6 +51,8 @@ type opener struct {
 	config  symres.Config
 	modules []symres.Module
 	named   bool // --module gives modules besides those of the dump
+
+	pageFiles map[int]io.ReaderAt // of --pagefile
 }
 
 // openTarget opens what the flags name. extra are modules in the spelling of
@@ -81,6 +83,9 @@ func (o *opener) open(ctx context.Context, specs []string) error {
 		return err
 	}
 	o.named = len(listed) > 0
+	if err := o.openPageFiles(); err != nil {
+		return err
+	}
 	switch {
 	case o.opts.demo:
 		err = o.openDemo(ctx)
@@ -89,9 +94,12 @@ func (o *opener) open(ctx context.Context, specs []string) error {
 	case o.opts.gdb != "":
 		err = o.openGDB(ctx)
 	case o.opts.pid != 0:
-		err = o.openProcess(ctx)
+		err = o.openLive(ctx)
 	case o.opts.image != "" || o.opts.pdb != "":
 		listed, err = nil, o.openFiles(listed)
+	}
+	if err == nil && len(o.pageFiles) > 0 && o.target.kernel == nil {
+		err = usage(errors.New("--pagefile: paging files are those of a kernel target: give --dump FILE"))
 	}
 	if err == nil {
 		err = o.context(ctx)
@@ -245,6 +253,8 @@ func (o *opener) readDump(ctx context.Context, r io.ReaderAt, size int64) error 
 		return o.readKernelDump(ctx, r, size)
 	case kind == kindMinidump:
 		return o.readMinidump(ctx, r, size)
+	case kind == kindCore || kind == kindLiME || kind == kindUnknown && size >= minRaw:
+		return o.readPhysical(ctx, r, size)
 	}
 	return notDump(kind, size)
 }
@@ -258,16 +268,8 @@ func (o *opener) readKernelDump(ctx context.Context, r io.ReaderAt, size int64) 
 	if err != nil {
 		return err
 	}
-	o.target.bits, o.target.kernel, o.target.sparse = kernel.Bits(), kernel, f.Header().Type == crashdump.Triage
-	o.target.unloaded = unloadedDrivers(kernel)
-	o.config.Memory, o.config.Machine, o.config.Kernel = kernel.Memory(), kernel.Machine(), kernel
-	if o.opts.bare {
-		for _, problem := range f.Problems() {
-			o.console.warn("%v", problem)
-		}
-		return nil
-	}
-	return o.listModules(ctx, fromLoader(kernel), f.Problems())
+	o.target.sparse = f.Header().Type == crashdump.Triage
+	return o.useKernel(ctx, kernel, f.Problems())
 }
 
 // fromLoader yields the modules the kernel lists.
@@ -308,12 +310,10 @@ func notDump(kind kind, size int64) error {
 	switch {
 	case size == 0:
 		return errors.New("the file is empty")
-	case kind == kindELF:
-		return fmt.Errorf("%s, not supported yet as a target", kind.title())
 	case kind == kindUnknown:
-		return errors.New("not a crash dump or minidump; raw memory images are not supported yet")
+		return errors.New("not a crash dump, a minidump or a memory image")
 	}
-	return fmt.Errorf("%s, not a crash dump or minidump", kind.title())
+	return fmt.Errorf("%s, not a crash dump, a minidump or a memory image", kind.title())
 }
 
 // parseModules reads the values of --module.
