@@ -1,6 +1,7 @@
 package pdb
 
 import (
+	"errors"
 	"io"
 	"sync/atomic"
 )
@@ -258,7 +259,12 @@ func (w *walker) fill(off, n uint32) ([]byte, error) {
 		w.own = make([]byte, size)
 	}
 	w.buf = nil
-	if err := w.s.read(w.own[:size], off); err != nil {
+	err := w.s.read(w.own[:size], off)
+	if size > n && errors.Is(err, ErrFormat) { // damage further on is the problem of whoever gets there
+		size = n
+		err = w.s.read(w.own[:n], off)
+	}
+	if err != nil {
 		return nil, err
 	}
 	w.off, w.buf = off, w.own[:size]
