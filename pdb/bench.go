@@ -316,7 +316,7 @@ func (r result) fewer() string {
 	if r.runs == 5 {
 		return ""
 	}
-	return fmt.Sprintf(" (%d runs)", r.runs)
+	return fmt.Sprintf(" (runs: %d)", r.runs)
 }
 
 func ms(d time.Duration) string {
@@ -822,8 +822,8 @@ Machine: %s, %d CPUs, %s/%s, %s, %s. Written by `+"`go run bench.go`"+`.
 Method: the programs of a comparison run in turn, each as a process from its start to its end, whose output goes to the null device;
 files are in the page cache. Times are medians of %d runs and so is the ratio, that of a run of the other to the run of ours before it;
 what takes minutes runs less often, and says so. Memory is the peak the system reports for the process, mapped pages of the file
-included. Every job checks its answers: as many symbols as the library and the other tool have, as many inlined functions, the same
-sums, the same names. The library alone prints what llvm-symbolizer prints. S, M and L are made by gen_pdb.py of the shared tools, R
+included. Every job checks its answers: as many symbols as the library has (and, on S and R, the other tool), as many inlined functions,
+the same sums, the same names. The library alone prints what llvm-symbolizer prints. S, M and L are made by gen_pdb.py of the shared tools, R
 was written by Microsoft's linker. A whole process of ours takes 2 ms before it does anything, which is most of what small files take.
 
 `, processor(), runtime.NumCPU(), runtime.GOOS, runtime.GOARCH, runtime.Version(), version, b.pairs)
