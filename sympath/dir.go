@@ -40,7 +40,7 @@ func (d dirStore) search(s *search) bool {
 		if d.origin = OriginSymsrv; d.reopen != nil {
 			d.origin = OriginUNC
 		}
-		return symsrvStore{d.place}.search(s)
+		return symsrvStore(d).search(s)
 	}
 	probes := [][]string{{s.query.File}}
 	if ext, ok := s.query.imageExt(); ok {

@@ -91,7 +91,7 @@ func (p place) readPointer(ctx context.Context, name, location string) (pointer,
 	return parsePointer(string(text))
 }
 
-var errNoPointer = errors.New("file.ptr says neither PATH: nor MSG:")
+var errNoPointer = errors.New("file.ptr says neither PATH nor MSG")
 
 func parsePointer(text string) (pointer, error) {
 	line, _, _ := strings.Cut(strings.TrimPrefix(text, "\ufeff"), "\n")

@@ -132,6 +132,11 @@ func Start(tb testing.TB, o Options) *Server {
 	}
 	s.cmd = exec.Command(exe, "--foreground", "--no-process-group", "-s", file, "--log-basename="+s.log)
 	own(s.cmd) // with its children
+	// It ends when its standard input does: should this process be killed, the
+	// server goes too.
+	if _, err := s.cmd.StdinPipe(); err != nil {
+		tb.Fatal(err)
+	}
 	if err := s.cmd.Start(); err != nil {
 		tb.Fatal(err)
 	}
