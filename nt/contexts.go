@@ -74,8 +74,9 @@ func (e *ContextError) Error() string {
 
 // contexts are the other address spaces of a target, found when first needed.
 type contexts struct {
-	once sync.Once
-	list []space // one for each session first, then the rest
+	once  sync.Once
+	list  []space
+	first int // so many of the list, of each session, come first
 
 	mu   sync.Mutex
 	memo map[uint64]*space // by page, of addresses that were looked for
@@ -96,7 +97,7 @@ const (
 
 // find returns a space other than that of root which maps addr.
 func (c *contexts) find(k *Kernel, addr, root uint64) *space {
-	c.once.Do(func() { c.list = k.spaces() })
+	c.once.Do(func() { c.list, c.first = k.spaces() })
 	key := addr/pageSize<<1 | addr>>63
 	c.mu.Lock()
 	s, ok := c.memo[key]
@@ -104,13 +105,7 @@ func (c *contexts) find(k *Kernel, addr, root uint64) *space {
 	if ok && (s == nil || s.process.Root != root) {
 		return s
 	}
-	s = nil
-	for i := range c.list {
-		if other := &c.list[i]; other.process.Root != root && other.maps(addr) {
-			s = other
-			break
-		}
-	}
+	s = c.search(addr, root, addr>>(k.header.Bits-1)&1 == 1)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.memo == nil || len(c.memo) >= maxMemo {
@@ -118,6 +113,21 @@ func (c *contexts) find(k *Kernel, addr, root uint64) *space {
 	}
 	c.memo[key] = s
 	return s
+}
+
+// search asks the address spaces one by one. What lies in the kernel's half
+// is shared within a session, so a few of each are enough for it.
+func (c *contexts) search(addr, root uint64, kernelHalf bool) *space {
+	for i := range c.list {
+		other := &c.list[i]
+		if kernelHalf && i >= c.first && other.process.HasSession || other.process.Root == root {
+			continue
+		}
+		if other.maps(addr) {
+			return other
+		}
+	}
+	return nil
 }
 
 // maps reports whether the page tables of the process say something of addr.
@@ -134,11 +144,13 @@ func (s *space) maps(addr uint64) bool {
 	return true
 }
 
-// spaces lists the address spaces of all processes: one of each session comes
-// first, as processes of one session share what belongs to the session.
-func (k *Kernel) spaces() []space {
-	var first, rest []space
-	sessions, roots := map[uint32]bool{}, map[uint64]bool{}
+// spaces lists the address spaces of all processes: some of each session come
+// first, as processes of one session share what belongs to the session. Several
+// of them, because that of a process that has ended may lead nowhere.
+func (k *Kernel) spaces() (list []space, first int) {
+	const ofSession = 3
+	var rest []space
+	sessions, roots := map[uint32]int{}, map[uint64]bool{}
 	for p, err := range k.Processes() {
 		if err != nil || roots[p.Root] {
 			continue
@@ -148,9 +160,8 @@ func (k *Kernel) spaces() []space {
 			continue
 		}
 		roots[p.Root] = true
-		if p.HasSession && !sessions[p.Session] {
-			sessions[p.Session] = true
-			first = append(first, space{p, memory})
+		if sessions[p.Session]++; p.HasSession && sessions[p.Session] <= ofSession {
+			list = append(list, space{p, memory})
 		} else {
 			rest = append(rest, space{p, memory})
 		}
@@ -158,7 +169,7 @@ func (k *Kernel) spaces() []space {
 			break
 		}
 	}
-	return append(first, rest...)
+	return append(list, rest...), len(list)
 }
 
 // Context returns the view of a process whose page tables map addr, which the

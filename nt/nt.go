@@ -1,16 +1,19 @@
 // Package nt reads Windows NT structures out of a target's memory: the list of
-// loaded drivers, and the file behind a page that is not resident.
+// loaded drivers, processes with their loader lists and VAD trees, and the file
+// behind a page that is not resident.
 //
-// [FromDump] puts it all together for a kernel crash dump: a page-table walker
-// over the pages of a full or bitmap dump, or the pieces of memory and the
-// driver list of a triage dump. The parts can be used alone, on any
-// [memsource.Source]: [Modules] walks the loaded-driver list and
-// [SubsectionFile] names files for memsource/paging.
+// [FromDump] puts it all together for a kernel crash dump, and [FromPhysical]
+// for an image of physical memory: a page-table walker over the pages, or the
+// pieces of memory and the driver list of a triage dump. [Kernel.View] is the
+// target as one process sees it, with the modules it has loaded. The parts can
+// be used alone, on any [memsource.Source]: [Modules], [Processes], [VADs] and
+// [LoaderModules] walk the lists and trees, and [SubsectionFile] names files for
+// memsource/paging.
 //
-// Structures change with Windows. Their offsets come in as layouts; the
-// embedded ones ([ModuleLayoutFor], [SectionLayoutFor]) say in their Origin
-// which Windows they are of, and are meant for when no debug information of
-// that kernel is at hand.
+// Structures change with Windows. Their offsets come in as layouts, which
+// [LayoutsOf] and [PageLayout] read off the types in the kernel's own PDB. The
+// embedded ones ([LayoutsFor]) say in their Origin which Windows they are of,
+// and are meant for when that PDB is not at hand.
 //
 // # Security
 //

@@ -15,6 +15,7 @@ const (
 	maxVADDepth = 100     // of the tree, which is balanced: that many hold more than all memory
 	vadImageMap = 2       // VadType of an image
 	vadPhysical = 1
+	maxVADNames = 8 << 20 // bytes of all file names of a tree; real ones have some 100 KB
 )
 
 // TreeBreak is the error [VADs] yields where the tree cannot be followed: what
@@ -76,6 +77,7 @@ type vadWalk struct {
 	s     *SectionLayout
 	seen  map[uint64]bool
 	stack []vadNode // nodes whose left side is being walked
+	names int       // bytes of the file names read so far
 	yield func(vad, error) bool
 }
 
@@ -211,6 +213,10 @@ func (w *vadWalk) file(b []byte) (string, error) {
 		return "", errNoFile
 	case w.s.Bits == 0:
 		return "", ErrNoLayout
+	case w.names > maxVADNames:
+		return "", malformed(area, "more than %d bytes of file names", maxVADNames)
 	}
-	return w.s.fileName(w.src, area)
+	name, err := w.s.fileName(w.src, area)
+	w.names += len(name)
+	return name, err
 }

@@ -125,6 +125,46 @@ func TestVADs_deep(t *testing.T) {
 	}
 }
 
+// TestVADs_names: descriptors that all map one file of a very long name do not
+// multiply it beyond a bound.
+func TestVADs_names(t *testing.T) {
+	const n, area, file, buf = 6000, 0xffff800000300000, 0xffff800000301000, 0xffff800000302000
+	m := newMemory(64)
+	for i := range uint64(n) { // a balanced tree, by halves
+		at := vads + i*0x90
+		m.u32(at+0x18, uint32(i))
+		m.u32(at+0x1c, uint32(i))
+		m.u32(at+0x30, 2<<4|7<<7)
+		m.ptr(at+0x48, area+0x100)
+		m.ptr(at+0x50, 0)
+	}
+	var link func(low, high uint64) uint64
+	link = func(low, high uint64) uint64 {
+		if low == high {
+			return 0
+		}
+		at := vads + (low+high)/2*0x90
+		m.ptr(at, link(low, (low+high)/2))
+		m.ptr(at+8, link((low+high)/2+1, high))
+		return at
+	}
+	m.ptr(area+0x100, area)
+	m.ptr(area+0x40, file)
+	m.name(file+0x58, buf, strings.Repeat("x", 2000))
+	total, unnamed := 0, 0
+	for e, err := range nt.VADs(m.source(), nt.VADLayoutFor(amd64, 19041), nt.SectionLayoutFor(amd64, 19041), link(0, n)) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		if total += len(e.File); e.File == "" {
+			unnamed++
+		}
+	}
+	if total > 8<<20+2000 || total < 8<<20 || unnamed == 0 {
+		t.Errorf("%d bytes of names, %d without", total, unnamed)
+	}
+}
+
 func TestVADs_no_layout(t *testing.T) {
 	for _, err := range nt.VADs(newMemory(64).source(), nt.VADLayoutFor(0x1f0, 1), nt.SectionLayout{}, 1) {
 		if !errors.Is(err, nt.ErrNoLayout) {

@@ -3,12 +3,14 @@ package nt_test
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 
 	"github.com/symres/symres/internal/dumpbuild"
 	"github.com/symres/symres/internal/fixture"
 	"github.com/symres/symres/memsource"
+	"github.com/symres/symres/memsource/crashdump"
 	"github.com/symres/symres/nt"
 )
 
@@ -251,4 +253,71 @@ func TestContexts(t *testing.T) {
 	if f, _ := read(k.Memory(), facts.Modules[1].Base); f == nil || f.Reason != memsource.PagedOut {
 		t.Errorf("a header that is paged out: %v", f)
 	}
+}
+
+// TestContexts_XP: session space of a 32-bit target, whose sessions the
+// embedded layout does not tell.
+func TestContexts_XP(t *testing.T) {
+	s, err := dumpbuild.Demo(fixture.Read)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.Processes[1].Session, s.Processes[2].Session = 1, 2
+	s.Modules = append(s.Modules, dumpbuild.Module{Name: "win32k.sys", Base: 0xa0000000, PE: fixture.Bytes(t, "fs_rec/x86/private/fs_rec.sys"), Sessions: []uint32{2}})
+	k, facts := build(t, s)
+	win32k := facts.Modules[len(facts.Modules)-1]
+	_, err = memsource.U16(k.Memory(), win32k.Base)
+	if !errors.Is(err, memsource.ErrWrongContext) || errors.Is(err, memsource.ErrPagedOut) || !strings.Contains(err.Error(), "notepad.exe (pid c24)") {
+		t.Errorf("%v", err)
+	}
+	v, ok := k.Context(win32k.Base)
+	if !ok {
+		t.Fatal("no context")
+	}
+	got := make([]byte, len(win32k.Memory))
+	if err := memsource.ReadFull(v.Memory(), got, win32k.Base); err != nil || !bytes.Equal(got, win32k.Memory) {
+		t.Errorf("%v", err)
+	}
+}
+
+func ExampleKernel_View() {
+	spec, err := dumpbuild.SeedUser(fixture.Read, dumpbuild.Full)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	dump, _, err := dumpbuild.Build(spec)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	f, err := crashdump.New(bytes.NewReader(dump), int64(len(dump)))
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	kernel, err := nt.FromDump(f)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	for p, err := range kernel.Processes() {
+		if err != nil || p.Name != "explorer.exe" {
+			continue
+		}
+		view, err := kernel.View(p)
+		if err != nil {
+			fmt.Println(err)
+			return
+		}
+		user := view.Modules()
+		fmt.Println(user.PEB)
+		for _, m := range user.Modules {
+			fmt.Printf("%x %x %s\n", m.Base, m.Size, m.Name)
+		}
+	}
+	// Output:
+	// PEB is paged out (Peb.Ldr = 000007f7`ffffe018): 000007f7`ffffe018: paged out: pagefile 0 offset 0x1235000
+	// 7f78f9e0000 32000 explorer.exe
+	// 7fb37a60000 1e000 ExplorerFrame.dll
 }
