@@ -40,20 +40,17 @@ func pattern(n int) []byte {
 
 // TestReadMemory_conforms reads through stubs of all manners.
 func TestReadMemory_conforms(t *testing.T) {
-	data := pattern(0x2800)
+	data, top := pattern(0x1800), pattern(0x40)
 	for name, s := range map[string]*stub{
-		"plain":      {},
-		"small":      {features: "PacketSize=400"},
-		"qemu":       {features: "PacketSize=1000;qXfer:features:read+;vContSupported+", most: 0x800, files: i386()},
-		"no_acks":    {features: "PacketSize=4000;QStartNoAckMode+", runs: true},
-		"part":       {features: "PacketSize=4000", part: true},
-		"overstated": {features: "PacketSize=100000", most: 0x255},
+		"plain":  {},
+		"qemu":   {features: "PacketSize=1000;qXfer:features:read+;vContSupported+", most: 0x800, files: i386()},
+		"gnarly": {features: "PacketSize=100000;QStartNoAckMode+", most: 0x655, part: true, runs: true},
 	} {
-		s.virtual = ram(t, map[uint64][]byte{0x401000: data, 0xfffffffffffff000: pattern(0x1000)})
+		s.virtual = ram(t, map[uint64][]byte{0x401000: data, 0xffffffffffffffc0: top})
 		c := s.connect(t, gdbremote.Config{})
 		if err := memtest.TestSource(c,
-			memtest.Hole(0x400000, 0x1000, memsource.Unknown), memtest.Data(0x401000, data[:0x2000]),
-			memtest.Hole(0x404000, 0x1000, memsource.Unknown), memtest.Data(0xfffffffffffff000, pattern(0x1000)),
+			memtest.Hole(0x400000, 0x1000, memsource.Unknown), memtest.Data(0x401000, data),
+			memtest.Hole(0x402800, 0x800, memsource.Unknown), memtest.Data(0xffffffffffffffc0, top),
 		); err != nil {
 			t.Errorf("%s:\n%v", name, err)
 		}
@@ -98,12 +95,18 @@ func TestReadMemory_reasons(t *testing.T) {
 	if err := memtest.TestSource(c,
 		memtest.Hole(0x10000, 0x1000, memsource.NotMapped),
 		memtest.Data(va, append(bytes.Repeat([]byte("A"), 0x1000), bytes.Repeat([]byte("B"), 0x1000)...)),
-		memtest.Hole(va+0x2000, 0x1000, memsource.PagedOut), memtest.Hole(va+0x3000, 0x1000, memsource.NotMapped),
-		memtest.Hole(va+0x4000, 0x2000, memsource.NotInDump), memtest.Hole(0x800000000000, 0x1000, memsource.NonCanonical),
+		memtest.Hole(va+0x2000, 0x1000, memsource.PagedOut), memtest.Hole(va+0x4000, 0x2000, memsource.NotInDump),
 	); err != nil {
 		t.Error(err)
 	}
-	_, err := memsource.U8(c, va+0x2010)
+	_, err := memsource.U8(c, va+0x3000)
+	if !errors.Is(err, memsource.ErrNotMapped) {
+		t.Errorf("an empty PTE: %v", err)
+	}
+	if _, err = memsource.U8(c, 0x800000000000); !errors.Is(err, memsource.ErrNonCanonical) {
+		t.Errorf("no address: %v", err)
+	}
+	_, err = memsource.U8(c, va+0x2010)
 	if want := "fffff800`00002010: paged out: pagefile 0 offset 0x1234000"; err == nil || err.Error() != want {
 		t.Errorf("%v, want %s", err, want)
 	}
