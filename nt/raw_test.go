@@ -19,6 +19,7 @@ import (
 	"github.com/symres/symres/memsource"
 	"github.com/symres/symres/memsource/crashdump"
 	"github.com/symres/symres/memsource/paging"
+	"github.com/symres/symres/memsource/physmem"
 	"github.com/symres/symres/nt"
 )
 
@@ -286,11 +287,11 @@ func (c *pageCounter) ReadAt(p []byte, off int64) (int, error) {
 // walkProcesses lists the modules of every process.
 func walkProcesses(tb testing.TB, r io.ReaderAt, want int) {
 	tb.Helper()
-	var phys memsource.Sparse
-	if err := phys.AddReader(0, 16<<30, r, 0); err != nil {
+	phys, err := physmem.New(r, 16<<30)
+	if err != nil {
 		tb.Fatal(err)
 	}
-	k, err := nt.FromPhysical(nt.Physical{Memory: &phys})
+	k, err := nt.FromPhysical(nt.Physical{Memory: phys})
 	if err != nil {
 		tb.Fatal(err)
 	}
