@@ -2,6 +2,7 @@ package nt_test
 
 import (
 	"bytes"
+	"context"
 	"encoding/binary"
 	"errors"
 	"io"
@@ -11,6 +12,7 @@ import (
 	"github.com/symres/symres/internal/fixture"
 	"github.com/symres/symres/memsource"
 	"github.com/symres/symres/memsource/crashdump"
+	"github.com/symres/symres/nt"
 )
 
 // TestWithPageFiles: with the paging files at hand every page that is in one
@@ -156,5 +158,24 @@ func TestModes(t *testing.T) {
 				t.Errorf("in an empty list: %+v, %v", m, err)
 			}
 		})
+	}
+}
+
+// TestScanEnds: a scan of all addresses ends at the top of memory, and at once
+// when nobody waits for it.
+func TestScanEnds(t *testing.T) {
+	top := &memsource.Sparse{Missing: memsource.NotInDump}
+	for _, at := range []uint64{0x1000, ^uint64(0xfff)} {
+		if err := top.Add(at, make([]byte, 0x1000)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := nt.FromPhysical(nt.Physical{Memory: top, Scan: ^uint64(0)}); !errors.Is(err, nt.ErrNoKernel) {
+		t.Errorf("memory at the top: %v", err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := nt.FromPhysical(nt.Physical{Memory: memsource.Bind(ctx, top), Scan: ^uint64(0)}); !errors.Is(err, nt.ErrNoKernel) {
+		t.Errorf("canceled: %v", err)
 	}
 }
