@@ -16,7 +16,9 @@ type pathOptions struct {
 	sympath   string
 	imagepath string
 	cache     string
+	unc       []string
 	offline   bool
+	refresh   bool
 }
 
 func addPathFlags(cmd *cobra.Command) *pathOptions {
@@ -25,7 +27,9 @@ func addPathFlags(cmd *cobra.Command) *pathOptions {
 	flags.StringVar(&o.sympath, "sympath", "", "symbol `PATH` (default $_NT_ALT_SYMBOL_PATH, then $_NT_SYMBOL_PATH; '' is none)")
 	flags.StringVar(&o.imagepath, "imagepath", "", "image `PATH` (default $_NT_EXECUTABLE_IMAGE_PATH)")
 	flags.StringVar(&o.cache, "cache", "", "`DIR` that an empty place in srv** and a bare cache* stand for")
-	flags.BoolVar(&o.offline, "offline", false, "leave servers and shares out")
+	flags.StringArrayVar(&o.unc, "unc", nil, "where a share is mounted: `\\\\server\\share=DIR` (repeatable)")
+	flags.BoolVar(&o.offline, "offline", false, "make no connection: leave servers and shares out")
+	flags.BoolVar(&o.refresh, "refresh", false, "ask servers again for what they did not have")
 	return o
 }
 
@@ -55,10 +59,6 @@ func parsePath(name, text string) (sympath.Path, error) {
 		return p, usage(fmt.Errorf("%s: %w", name, err))
 	}
 	return p, nil
-}
-
-func (o *pathOptions) options(getenv func(string) string) sympath.Options {
-	return sympath.Options{Cache: o.cache, Offline: o.offline, Getenv: getenv}
 }
 
 // targetOptions name the target, and how far copies of its images are trusted.

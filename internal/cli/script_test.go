@@ -44,11 +44,22 @@ func symres() {
 //	setpdb FILE PATH             rewrites the path an image names its PDB by
 //	bytes FILE STRING            writes a file from a Go string without its quotes
 //	mkloop FILE                  writes a dump whose module list runs in a circle
+//	serve NAME DIR               serves a directory over TLS at $NAME, and has programs trust it
+//	requests NAME FILE           writes what that server was asked since the last time
+//	swap FILE STORE NAME         puts a file in place of every entry of that name
+//	nginx NAME DIR               serves a directory with nginx at $NAME
 //
-// and $SHARED, the shared corpus, where the condition [shared] holds.
+// and $SHARED, the shared corpus, where the condition [shared] holds. Where
+// the condition [nginx] does not hold a script says so.
 func TestScript(t *testing.T) {
 	shared := ""
 	t.Run("shared", func(t *testing.T) { shared = fixture.Shared(t) }) // skips loudly
+	t.Run("nginx", func(t *testing.T) {
+		if nginxPath() == "" {
+			t.Skip("nginx is not here; apt-get install nginx-light")
+		}
+	})
+	servers := &sites{byURL: map[string]*site{}}
 	testscript.Run(t, testscript.Params{
 		Dir:                 filepath.Join("testdata", "script"),
 		RequireExplicitExec: true,
@@ -60,15 +71,19 @@ func TestScript(t *testing.T) {
 			return nil
 		},
 		Condition: func(cond string) (bool, error) {
-			if cond != "shared" {
-				return false, fmt.Errorf("unknown condition %q", cond)
+			switch cond {
+			case "shared":
+				return shared != "", nil
+			case "nginx":
+				return nginxPath() != "", nil
 			}
-			return shared != "", nil
+			return false, fmt.Errorf("unknown condition %q", cond)
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"fixture": cmdFixture, "mkdump": cmdMkdump, "exits": cmdExits, "lines": cmdLines, "cut": cmdCut,
 			"samelines": cmdSameLines, "setdebug": cmdSetDebug, "setpdb": cmdSetPDB, "mkloop": cmdMkloop, "mkminidump": cmdMkminidump,
 			"mkimage": cmdMkimage, "mkpagefiles": cmdMkpagefiles, "bytes": cmdBytes,
+			"serve": servers.serve, "requests": servers.requests, "nginx": cmdNginx, "swap": cmdSwap,
 		},
 	})
 }

@@ -176,14 +176,15 @@ func bitsOf(machine uint16, modules []symres.Module) int {
 
 // stores makes the symbol and the image path.
 func (o *opener) stores() error {
-	options := o.opts.options(o.program.Getenv)
+	options, err := o.storeOptions(o.opts.pathOptions)
+	if err != nil {
+		return err
+	}
 	symbols, images := o.opts.symbols(o.program.Getenv), o.opts.images(o.program.Getenv)
 	if o.opts.demo {
-		share, err := demoShare()
-		if err != nil {
+		if options.UNC, err = demoShare(options.UNC); err != nil {
 			return err
 		}
-		options.UNC = share
 		if !o.opts.cmd.Flags().Changed("sympath") {
 			symbols = demo.UNC
 		}
@@ -201,6 +202,7 @@ func (o *opener) stores() error {
 		return nil
 	}
 	if path, err = parsePath("--imagepath", images); err == nil {
+		options.Recursive = true
 		o.config.Images = path.Store(options)
 	}
 	return err
