@@ -178,6 +178,10 @@ func (l *loader) identify(ctx context.Context) {
 		return
 	}
 	h, err := ReadImage(ctx, l.session.cfg.Memory, m.Base)
+	if memory, whose := l.session.elsewhere(err); memory != nil {
+		l.report.Notes = append(l.report.Notes, whose)
+		h, err = ReadImage(ctx, memory, m.Base)
+	}
 	l.report.Header, l.report.HeaderErr = h, err
 	l.target.timeDateStamp = or(h.TimeDateStamp, m.TimeDateStamp)
 	l.target.sizeOfImage = or(h.SizeOfImage, m.SizeOfImage)

@@ -20,7 +20,7 @@ func (a *app) checkCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "check FILE...",
 		Short: "read everything in files and say what is wrong",
-		Long: "check says what each file is (PE image, PDB, crash dump, minidump, the text of a symbol path), reads all of it\n" +
+		Long: "check says what each file is (PE image, PDB, crash dump, minidump, memory image, the text of a symbol path), reads all of it\n" +
 			"and lists what is wrong. The exit status is 1 when something is.",
 		Example: "  symres check null.sys null.pdb MEMORY.DMP",
 		Args:    cobra.MinimumNArgs(1),
@@ -70,6 +70,8 @@ func (a *app) check(ctx context.Context, path string) error {
 		o.crashDump(ctx, f)
 	case kindMinidump:
 		o.minidump(ctx, f)
+	case kindCore, kindLiME:
+		o.physical(f)
 	case kindPath:
 		o.path(f)
 	case kindUnknown:

@@ -97,6 +97,8 @@ func identify(path string) (*identityObject, error) {
 		err = o.crashDump(f)
 	case kindMinidump:
 		err = o.minidump(f)
+	case kindCore, kindLiME:
+		err = o.physical(f)
 	case kindUnknown, kindPath:
 		return nil, notFound(fmt.Errorf("%s: %s", path, kindUnknown.title()))
 	}

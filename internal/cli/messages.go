@@ -40,6 +40,13 @@ func (t *teller) module(name string) {
 	}
 }
 
+// warnings tells what happened to files on their way that a user should know.
+func (a *app) warnings() {
+	for _, text := range a.progress.take() {
+		a.console.warn("%s", text)
+	}
+}
+
 // failure tells why a module could not be loaded, or whatever else err is.
 func (t *teller) failure(err error) {
 	var load *symres.LoadError
@@ -58,6 +65,7 @@ func (t *teller) report(r *symres.Report, err error) {
 	if err != nil {
 		t.failed++
 	}
+	t.warnings()
 	switch {
 	case t.console.json && err != nil:
 		t.app.report(err)
@@ -70,7 +78,7 @@ func (t *teller) report(r *symres.Report, err error) {
 		if err != nil && t.failed <= maxDetailed {
 			t.notes(headerLines(r, t.target.bits, true))
 			t.notes(indent(reason(err)))
-			t.notes(attemptLines(r))
+			t.notes(t.attemptLines(r.Attempts))
 		}
 	}
 }
@@ -83,10 +91,11 @@ func (t *teller) notes(lines []string) {
 
 // nextStep is the last line of a failure: what to try, going by what was found.
 func (t *target) nextStep() string {
-	refused, unsupported := false, ""
+	refused, offline, unsupported := false, false, ""
 	for _, r := range t.session.Modules() {
 		for _, a := range r.Attempts {
 			refused = refused || !loaded(r) && a.Status == sympath.StatusRefused
+			offline = offline || a.Status == sympath.StatusOffline
 			if a.Status == sympath.StatusUnsupported {
 				unsupported = a.Store
 			}
@@ -96,6 +105,8 @@ func (t *target) nextStep() string {
 	case t.named:
 	case refused:
 		return "Try next: find the copy that matches, or take what was refused with --version-check off, labelled name-only"
+	case offline:
+		return "Try next: leave --offline out, or list what is needed with 'symres fetch --manifest' and fetch it on another machine"
 	case unsupported != "":
 		return "Try next: copy the files from " + unsupported + " into a folder by other means, and put it on the path: --sympath DIR"
 	}
@@ -115,7 +126,7 @@ func (t *teller) end() {
 
 // story is what !sym noisy prints about a load.
 func (t *teller) story(r *symres.Report) []string {
-	return append(headerLines(r, t.target.bits, true), loadLines(r)...)
+	return append(headerLines(r, t.target.bits, true), t.loadLines(r)...)
 }
 
 // headerLines tells of an image header that cannot be read: kd's line, and the
@@ -137,12 +148,12 @@ func headerLines(r *symres.Report, bits int, why bool) []string {
 }
 
 // loadLines is every probe, what was compared, and the outcome.
-func loadLines(r *symres.Report) []string {
+func (a *app) loadLines(r *symres.Report) []string {
 	var lines []string
 	if r.HeaderErr != nil {
 		lines = append(lines, fmt.Sprintf("DBGHELP: No header for %s.  Searching for image on disk", imageName(r)))
 	}
-	lines = append(lines, attemptLines(r)...)
+	lines = append(lines, a.attemptLines(r.Attempts)...)
 	for _, e := range r.Evidence {
 		lines = append(lines, "DBGHELP: "+e.String())
 	}
@@ -157,10 +168,14 @@ func loadLines(r *symres.Report) []string {
 		"        "+r.PDB)
 }
 
-func attemptLines(r *symres.Report) []string {
+// attemptLines is every probe; with -v also what happened in it.
+func (a *app) attemptLines(attempts []sympath.Attempt) []string {
 	var lines []string
-	for _, a := range r.Attempts {
-		lines = append(lines, a.String())
+	for _, at := range attempts {
+		lines = append(lines, at.String())
+		if story := a.progress.story(at); a.noisy {
+			lines = append(lines, story...)
+		}
 	}
 	return lines
 }

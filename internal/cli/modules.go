@@ -183,7 +183,7 @@ func (a *app) printDetails(r *symres.Report, bits int) {
 	if loaded(r) {
 		return
 	}
-	for _, l := range attemptLines(r) {
+	for _, l := range a.attemptLines(r.Attempts) {
 		a.console.line("    %s", l)
 	}
 }

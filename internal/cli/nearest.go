@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -52,8 +53,10 @@ type nearest struct {
 	*teller
 	workers []*namer
 	queries []query
+	addrs   []uint64 // of the queries, sorted
 	found   int
 	last    string // module of the last answer
+	hints   int    // looked for
 }
 
 func (n *nearest) status() error {
@@ -97,7 +100,7 @@ func (n *nearest) stream(ctx context.Context) error {
 }
 
 func (n *nearest) batch(ctx context.Context, lines [][]byte) error {
-	n.queries = n.queries[:0]
+	n.queries = slices.Grow(n.queries[:0], len(lines))
 	for _, line := range lines {
 		addr, ok := plainAddr(line)
 		if ok {
@@ -159,6 +162,7 @@ func (n *nearest) answer(ctx context.Context) error {
 func (n *nearest) print(q *query) {
 	if q.miss != nil {
 		n.miss(cmp.Or(q.text, hexString(q.addr)), q.miss)
+		n.hint(q)
 		return
 	}
 	n.found++
@@ -169,6 +173,20 @@ func (n *nearest) print(q *query) {
 	n.console.write(q.answer)
 	if q.frames != nil {
 		n.app.report(fmt.Errorf("%s: inlined functions and lines: %w", hexString(q.addr), q.frames))
+	}
+}
+
+// maxHints is for how many addresses without a module other processes are asked.
+const maxHints = 3
+
+// hint tells whose an address without a module is, for the first few.
+func (n *nearest) hint(q *query) {
+	if n.console.json || n.hints == maxHints || !errors.Is(q.miss, symres.ErrNoModule) {
+		return
+	}
+	n.hints++
+	if hint := n.target.contextHint(q.addr); hint != "" {
+		n.console.note("    %s", hint)
 	}
 }
 

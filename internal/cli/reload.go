@@ -96,6 +96,7 @@ func (r *reload) one(ctx context.Context, name string) error {
 	} else {
 		r.ok++
 	}
+	r.warnings()
 	if r.console.json {
 		r.console.object(newModuleObject(rep))
 	} else {
@@ -109,7 +110,7 @@ func (r *reload) print(rep *symres.Report, err error) {
 		r.lines(headerLines(rep, r.target.bits, r.noisy))
 	}
 	if r.noisy {
-		r.lines(loadLines(rep))
+		r.lines(r.loadLines(rep))
 	}
 	r.lines(verdict(rep))
 	if err != nil {

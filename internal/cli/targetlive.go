@@ -27,8 +27,8 @@ func (o *opener) openGDB(ctx context.Context) error {
 	return nil
 }
 
-// openProcess takes a process of this machine.
-func (o *opener) openProcess(ctx context.Context) error {
+// openLive takes a process of this machine.
+func (o *opener) openLive(ctx context.Context) error {
 	p, err := process.Open(o.opts.pid)
 	if err != nil {
 		return unusable(err)

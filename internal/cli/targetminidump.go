@@ -8,8 +8,8 @@ import (
 	"iter"
 
 	"github.com/symres/symres"
-	"github.com/symres/symres/memsource/crashdump"
 	"github.com/symres/symres/memsource/minidump"
+	"github.com/symres/symres/nt"
 )
 
 // readMinidump takes a user minidump.
@@ -57,13 +57,10 @@ func unloadedModules(f *minidump.File) iter.Seq2[symres.Module, error] {
 	}
 }
 
-// unloadedDrivers yields the unloaded drivers of a kernel crash dump.
-func unloadedDrivers(f *crashdump.File) iter.Seq2[symres.Module, error] {
+// unloadedDrivers yields the drivers the kernel remembers to have unloaded.
+func unloadedDrivers(k *nt.Kernel) iter.Seq2[symres.Module, error] {
 	return func(yield func(symres.Module, error) bool) {
-		for u, err := range f.Unloaded() {
-			if errors.Is(err, crashdump.ErrNoBlocks) {
-				err = errors.New("those of a page dump are not supported yet")
-			}
+		for u, err := range k.Unloaded() {
 			if !yield(symres.Module{Image: u.Name, Base: u.Start, Size: u.End - u.Start}, err) {
 				return
 			}

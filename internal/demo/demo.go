@@ -1,7 +1,8 @@
 // Package demo holds the target of "symres lookup --demo": the crash dump of
 // a Windows XP machine in which Fs_Rec.SYS is loaded at fe0c8000 while the
-// page with its image header is in the pagefile, and the share on which a copy
-// of the driver and its PDB lie.
+// page with its image header is in the pagefile, and in which explorer.exe and
+// notepad.exe have their PEBs there; and the share on which copies of the images
+// and their PDBs lie.
 //
 // The files are embedded, a few kilobytes in all, and are made from testdata
 // by go generate; nothing in them comes from Windows. They are given out as
@@ -20,6 +21,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"strings"
 )
 
 //go:generate go run gen.go
@@ -43,16 +45,21 @@ var files embed.FS
 // use.
 func Dump() ([]byte, error) { return unpack("files/" + DumpName + ".gz") }
 
-// Share returns the share: fs_rec.sys and fs_rec.pdb. Its files implement
+// Share returns the share: images and PDBs of Fs_Rec.SYS, notepad.exe and
+// ExplorerFrame.dll. Its files implement
 // [io.ReaderAt] and [io.Seeker]. Safe for concurrent use.
 func Share() (fs.FS, error) {
 	share := memFS{}
-	for _, name := range []string{"fs_rec.sys", "fs_rec.pdb"} {
-		b, err := unpack(path.Join("files", ShareName, name+".gz"))
+	packed, err := fs.ReadDir(files, path.Join("files", ShareName))
+	if err != nil {
+		return nil, fmt.Errorf("demo: %w", err)
+	}
+	for _, f := range packed {
+		b, err := unpack(path.Join("files", ShareName, f.Name()))
 		if err != nil {
 			return nil, err
 		}
-		share[name] = b
+		share[strings.TrimSuffix(f.Name(), ".gz")] = b
 	}
 	return share, nil
 }
@@ -75,7 +82,7 @@ func unpack(name string) ([]byte, error) {
 }
 
 // WriteTo writes the demo's files below the folder dir, which must exist:
-// demo.dmp, symbols/fs_rec.sys and symbols/fs_rec.pdb. It overwrites nothing:
+// demo.dmp and, in symbols, the files of the share. It overwrites nothing:
 // when one of them is there already the error wraps [fs.ErrExist]. After an
 // error none of the files it made is left.
 func WriteTo(dir string) error {

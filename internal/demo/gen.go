@@ -35,12 +35,15 @@ func run() error {
 	if err := put("demo.dmp", dump); err != nil {
 		return err
 	}
-	for _, name := range []string{"fs_rec.sys", "fs_rec.pdb"} {
-		b, err := fixture.Read("fs_rec/x86/good/" + name)
+	for _, name := range []string{
+		"fs_rec/x86/good/fs_rec.sys", "fs_rec/x86/good/fs_rec.pdb", "user/x86/notepad.exe", "user/x86/notepad.pdb",
+		"user/x86/ExplorerFrame.dll", "user/x86/ExplorerFrame.pdb",
+	} {
+		b, err := fixture.Read(name)
 		if err != nil {
 			return err
 		}
-		if err := put(filepath.Join("symbols", name), b); err != nil {
+		if err := put(filepath.Join("symbols", filepath.Base(name)), b); err != nil {
 			return err
 		}
 	}

@@ -4,7 +4,8 @@ package dumpbuild
 type Reader func(name string) ([]byte, error)
 
 // Demo is the dump of the demo: Windows XP on x86, Fs_Rec.SYS at fe0c8000
-// with its header page in pagefile 0, a driver that is whole, and the kernel.
+// with its header page in pagefile 0, a driver that is whole, and the kernel;
+// and explorer.exe and notepad.exe, whose PEBs are in the pagefile.
 func Demo(read Reader) (Spec, error) {
 	f := files{read: read, dir: "x86"}
 	s := Spec{Machine: X86, Build: buildXP, Type: Full, Modules: []Module{
@@ -13,6 +14,7 @@ func Demo(read Reader) (Spec, error) {
 			Pages: map[int]Page{0: {State: PageFile, Slot: 0x1234}}},
 		{Name: "Null.SYS", Path: `\SystemRoot\System32\Drivers\Null.SYS`, Base: 0xfe0d0000, PE: f.fsRec("nodebug")},
 	}}
+	s.Processes = f.pagedOut(0x7ffdf000, 0x01000000, 0x75f80000)
 	return s, f.err
 }
 
