@@ -144,7 +144,8 @@ func startChild(t testing.TB, path string, prefix ...string) *exec.Cmd {
 	}
 	args := append(prefix, exe)
 	cmd := exec.Command(args[0], args[1:]...)
-	cmd.Env = append(os.Environ(), childPath+"="+path)
+	// The race detector waits a second at the end unless told otherwise.
+	cmd.Env = append(os.Environ(), childPath+"="+path, "GORACE=atexit_sleep_ms=0")
 	return cmd
 }
 

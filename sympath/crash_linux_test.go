@@ -64,6 +64,7 @@ func points(trace, dir string) (list []point) {
 // next process succeeds and tidies up.
 func TestCrash_killAtEverySystemCall(t *testing.T) {
 	straceWorks(t)
+	t.Setenv("GOMAXPROCS", "1") // fewer threads, so that more points are met again
 	want := symbolFile(idOf(1), 600<<10)
 	url, _ := server(t, want, 0)
 	log, dir := filepath.Join(t.TempDir(), "log"), t.TempDir()
