@@ -1,9 +1,10 @@
 // Package demo holds the target of "symres lookup --demo": the crash dump of
 // a Windows XP machine in which Fs_Rec.SYS is loaded at fe0c8000 while the
 // page with its image header is in the pagefile, and the share on which a copy
-// of the driver and its PDB lie.
+// of the driver and its PDB lie. A second driver, wide.sys, has pages in every
+// state there is, and one function of it is hooked.
 //
-// The files are embedded, a few kilobytes in all, and are made from testdata
+// The files are embedded, about 100 kilobytes in all, and are made from testdata
 // by go generate; nothing in them comes from Windows. They are given out as
 // bytes and as an [fs.FS], for the same openers that read a dump or a symbol
 // path named on the command line.
@@ -43,11 +44,19 @@ var files embed.FS
 // use.
 func Dump() ([]byte, error) { return unpack("files/" + DumpName + ".gz") }
 
-// Share returns the share: fs_rec.sys and fs_rec.pdb. Its files implement
-// [io.ReaderAt] and [io.Seeker]. Safe for concurrent use.
+// Shared returns the files of the share, and the folder of testdata each is
+// from.
+func Shared() map[string]string {
+	return map[string]string{
+		"fs_rec.sys": "fs_rec/x86/good/", "fs_rec.pdb": "fs_rec/x86/good/", "wide.sys": "wide/x86/", "wide.pdb": "wide/x86/",
+	}
+}
+
+// Share returns the share: images and PDBs of fs_rec and wide. Its files
+// implement [io.ReaderAt] and [io.Seeker]. Safe for concurrent use.
 func Share() (fs.FS, error) {
 	share := memFS{}
-	for _, name := range []string{"fs_rec.sys", "fs_rec.pdb"} {
+	for name := range Shared() {
 		b, err := unpack(path.Join("files", ShareName, name+".gz"))
 		if err != nil {
 			return nil, err
@@ -75,7 +84,7 @@ func unpack(name string) ([]byte, error) {
 }
 
 // WriteTo writes the demo's files below the folder dir, which must exist:
-// demo.dmp, symbols/fs_rec.sys and symbols/fs_rec.pdb. It overwrites nothing:
+// demo.dmp and those of the share below symbols. It overwrites nothing:
 // when one of them is there already the error wraps [fs.ErrExist]. After an
 // error none of the files it made is left.
 func WriteTo(dir string) error {

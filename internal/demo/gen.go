@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/symres/symres/internal/demo"
 	"github.com/symres/symres/internal/dumpbuild"
 	"github.com/symres/symres/internal/fixture"
 )
@@ -35,8 +36,8 @@ func run() error {
 	if err := put("demo.dmp", dump); err != nil {
 		return err
 	}
-	for _, name := range []string{"fs_rec.sys", "fs_rec.pdb"} {
-		b, err := fixture.Read("fs_rec/x86/good/" + name)
+	for name, folder := range demo.Shared() {
+		b, err := fixture.Read(folder + name)
 		if err != nil {
 			return err
 		}
