@@ -84,7 +84,11 @@ func (t *teller) notes(lines []string) {
 // nextStep is the last line of a failure: what to try, going by what was found.
 func (t *target) nextStep() string {
 	refused, unsupported := false, ""
+	var wanted []*symres.Report
 	for _, r := range t.session.Modules() {
+		if !loaded(r) && r.Next != "" {
+			wanted = append(wanted, r)
+		}
 		for _, a := range r.Attempts {
 			refused = refused || !loaded(r) && a.Status == sympath.StatusRefused
 			if a.Status == sympath.StatusUnsupported {
@@ -94,12 +98,22 @@ func (t *target) nextStep() string {
 	}
 	switch {
 	case t.named:
+	case len(wanted) == 1 && unsupported == "":
+		return t.tryNext(wanted[0])
 	case refused:
 		return "Try next: find the copy that matches, or take what was refused with --version-check off, labelled name-only"
 	case unsupported != "":
 		return "Try next: copy the files from " + unsupported + " into a folder by other means, and put it on the path: --sympath DIR"
 	}
 	return "Try next: " + t.hint
+}
+
+// tryNext is what one module wants, and how to give it.
+func (t *target) tryNext(r *symres.Report) string {
+	if r.Next == "" {
+		return "Try next: " + t.hint
+	}
+	return "Try next: " + r.Next + " (" + t.hint + ")"
 }
 
 // end says what to try next when something failed.
@@ -144,10 +158,13 @@ func loadLines(r *symres.Report) []string {
 	}
 	lines = append(lines, attemptLines(r)...)
 	for _, e := range r.Evidence {
-		lines = append(lines, "DBGHELP: "+e.String())
+		lines = append(lines, fmt.Sprintf("DBGHELP: %s - %s", r.Module.Name, evidenceLine(e)))
 	}
 	for _, n := range r.Notes {
-		lines = append(lines, "DBGHELP: "+n)
+		lines = append(lines, fmt.Sprintf("DBGHELP: %s - %s", r.Module.Name, n))
+	}
+	if from := fromLine(r); from != "" {
+		lines = append(lines, fmt.Sprintf("DBGHELP: %s - %s", r.Module.Name, from))
 	}
 	if !loaded(r) {
 		return append(lines, fmt.Sprintf("DBGHELP: %s - no symbols loaded", r.Module.Name))
@@ -155,6 +172,28 @@ func loadLines(r *symres.Report) []string {
 	words := map[symres.Status]string{symres.StatusPublic: "public symbols", symres.StatusPrivate: "private symbols"}
 	return append(lines, fmt.Sprintf("DBGHELP: %s - %s, proof %v (%v)", r.Module.Name, words[r.Status], r.Proof, r.Identity),
 		"        "+r.PDB)
+}
+
+// evidenceLine is a piece of evidence after the rung it is from.
+func evidenceLine(e symres.Evidence) string {
+	if rung := e.Rung.String(); !strings.HasPrefix(e.Field, rung) {
+		return rung + ": " + e.String()
+	}
+	return e.String()
+}
+
+// fromLine tells whose symbols these are: those of the target's own image, or
+// those of a copy.
+func fromLine(r *symres.Report) string {
+	switch symbolsFrom(r) {
+	case "target":
+		return fmt.Sprintf("symbols named by the target's image (%v)", r.From)
+	case "copy":
+		return "symbols named by the copy " + r.Image
+	case "name":
+		return "symbols found by nothing but the file's name"
+	}
+	return ""
 }
 
 func attemptLines(r *symres.Report) []string {
@@ -177,7 +216,7 @@ func verdict(r *symres.Report) []string {
 	var lines []string
 	why := "nothing proves that they belong to the target"
 	for _, e := range r.Evidence {
-		if line := evidenceWarning(e, x); line != "" {
+		if line := evidenceWarning(e, x); line != "" && e.Rung >= symres.RungCopy {
 			lines = append(lines, "*** WARNING: "+line)
 		}
 		if e.Result == symres.Differs {

@@ -114,7 +114,7 @@ func errNoTarget(cmd *cobra.Command) error {
 func demoLine(cmd *cobra.Command) string {
 	example := map[string]string{
 		"lookup": "lookup --demo 'fs_rec!*'", "nearest": "nearest --demo fe0c8310", "modules": "modules --demo",
-		"reload": "reload --demo",
+		"reload": "reload --demo", "verify": "verify --demo",
 	}[cmd.Name()]
 	return "symres " + cmp.Or(example, "lookup --demo 'fs_rec!*'")
 }

@@ -157,7 +157,7 @@ func (a *app) root() *cobra.Command {
 	root.AddCommand(
 		a.lookupCommand(), a.nearestCommand(), a.modulesCommand(), a.reloadCommand(), a.identifyCommand(),
 		a.vpnCommand(), a.pathCommand(), a.dumpCommand(), a.undnameCommand(), a.checkCommand(), a.demoCommand(),
-		a.typeCommand(), a.lineCommand(),
+		a.typeCommand(), a.lineCommand(), a.verifyCommand(),
 	)
 	return root
 }

@@ -32,7 +32,8 @@ func symres() {
 // TestScript runs the scripts of testdata/script. They may use these commands:
 //
 //	fixture NAME FILE            copies a file of testdata
-//	mkdump MACHINE TYPE FILE     writes a crash dump: x86 or x64, full, bitmap or triage
+//	mkdump MACHINE TYPE FILE     writes a crash dump: x86 or x64, full, bitmap or triage;
+//	                             the RSDS record of Fs_Rec.SYS is out, as its header is
 //	exits STATUS COMMAND ARG...  runs a command that must end with exactly that status
 //	lines N FILE                 checks how many lines a file or stdout has
 //	samelines FILE FILE          checks that two files have the same number of lines, and some
@@ -93,6 +94,9 @@ func cmdMkdump(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	spec, err := seed(fixture.Read, typ)
 	ts.Check(err)
+	if args[0] == "x64" { // the record that names its PDB: the copy is needed then
+		spec.Modules[1].Pages[2] = dumpbuild.Page{State: dumpbuild.PageFile, Slot: 0x1235}
+	}
 	dump, _, err := dumpbuild.Build(spec)
 	ts.Check(err)
 	ts.Check(os.WriteFile(ts.MkAbs(args[2]), dump, 0o666))
