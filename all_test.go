@@ -16,36 +16,38 @@ const modulePath = "github.com/symres/symres"
 // layers lists the packages from the top down. A package may import those on
 // the lines below its own, never those beside or above it.
 var layers = [][]string{
-	{"cmd/symres", "examples/pagedout"},
+	{"cmd/symres", "examples/delve", "examples/pagedout", "examples/pebpagedout", "examples/customstore"},
 	{"internal/cli"},
 	{"."},
 	{"nt"},
 	{"internal/pedisk", "internal/fingerprint"},
-	{"pdb", "internal/peimage", "sympath/http"},
-	{"sympath", "memsource/crashdump"},
+	{"pdb", "internal/peimage", "sympath/http", "sympath/smb"},
+	{"sympath", "memsource/crashdump", "memsource/physmem", "memsource/minidump", "memsource/gdbremote", "memsource/process"},
 	{"memsource/paging"},
 	{"memsource/memtest"},
-	{"memsource", "vadmath", "pdb/undname", "internal/cab"},
+	{"memsource", "vadmath", "pdb/undname", "internal/cab", "internal/creds"},
 	{"internal/wire", "internal/guid", "internal/fsx", "internal/flock", "internal/hexaddr", "internal/wtext", "internal/demo"},
 }
 
 // testOnly packages may import anything below the root and are imported by
 // tests and generators alone.
-var testOnly = []string{"internal/cabbuild", "internal/dumpbuild", "internal/fixture", "memsource/memtest"}
+var testOnly = []string{"internal/cabbuild", "internal/dumpbuild", "internal/fixture", "internal/qemutest", "internal/smbd", "memsource/memtest"}
 
 // reserved imports, and the folders or files that may have them.
 var reserved = map[string][]string{
-	"log":                       {},
-	"unsafe":                    {"internal/fsx/map_windows.go"},
-	"os/exec":                   {},
-	"net/http":                  {"sympath/http"},
-	"github.com/saferwall/pe":   {"internal/pedisk"},
-	"golang.org/x/exp/mmap":     {"internal/fsx", "memsource"},
-	"golang.org/x/sys":          {"internal/flock", "internal/fsx"},
-	"github.com/spf13/cobra":    {"internal/cli"},
-	"golang.org/x/term":         {"internal/cli"},
-	"github.com/go-delve/delve": {},
-	"github.com/jdx/go-netrc":   {"sympath/http"},
+	"log":                          {},
+	"unsafe":                       {"internal/fsx/map_windows.go"},
+	"os/exec":                      {"internal/qemutest", "internal/smbd"},
+	"net/http":                     {"sympath/http"},
+	"github.com/saferwall/pe":      {"internal/pedisk"},
+	"golang.org/x/exp/mmap":        {"internal/fsx", "memsource"},
+	"golang.org/x/sys":             {"internal/flock", "internal/fsx", "memsource/process"},
+	"github.com/spf13/cobra":       {"internal/cli"},
+	"golang.org/x/term":            {"internal/cli"},
+	"github.com/go-delve/delve":    {"examples/delve"},
+	"github.com/jdx/go-netrc":      {"internal/creds"},
+	"github.com/cloudsoda/go-smb2": {"sympath/smb"},
+	"github.com/vbauerster/mpb":    {"internal/cli"},
 }
 
 // source is one parsed non-test file.

@@ -4,6 +4,6 @@ package symres
 // now on.
 func (s *Session) UseIndex() {
 	for _, m := range s.modules {
-		m.asked.Store(indexAfter)
+		m.asked.Store(1 << 40)
 	}
 }

@@ -46,6 +46,9 @@ func (l *loader) identify(ctx context.Context, m *module) {
 			l.cv, l.report.From = r.cv, r.rung
 		}
 	}
+	if l.cv != nil && l.report.From == RungListed {
+		l.report.Notes = append(l.report.Notes, "the PDB's GUID and age are from the "+l.module.Origin)
+	}
 	l.recall(m)
 	if l.cv == nil {
 		l.scan()
@@ -94,6 +97,11 @@ func (l *loader) fromHeader(ctx context.Context) (target, *CodeView) {
 		return target{}, nil
 	}
 	h, err := ReadImage(ctx, l.session.cfg.Memory, l.module.Base)
+	if memory, whose := l.session.elsewhere(err); memory != nil {
+		l.report.Notes = append(l.report.Notes, whose)
+		h, err = ReadImage(ctx, memory, l.module.Base)
+		l.resident.src = memsource.Bind(ctx, memory)
+	}
 	l.report.Header, l.report.HeaderErr = h, err
 	facts := target{timeDateStamp: h.TimeDateStamp, checkSum: h.CheckSum, sizeOfImage: h.SizeOfImage}
 	e := Evidence{Rung: RungHeader, Field: "image header", Target: facts.words(), Strength: StrengthMedium}

@@ -15,17 +15,41 @@ type Resolver struct {
 	syms    *symbols
 	loc     Location // the last answer
 	frames  []Frame
-	run     pdb.Run // of the last answer, where repeat
-	repeat  bool    // other addresses of the run have the same answer, but for the distance
+	near    []pdb.Symbol // memory for answers of the index
+	run     pdb.Run      // of the last answer, where repeat
+	repeat  bool         // other addresses of the run have the same answer, but for the distance
 }
 
 // NewResolver returns a Resolver. It holds no more than its last answer.
 func (s *Session) NewResolver() *Resolver { return &Resolver{session: s} }
 
-// indexAfter is how many addresses of a module are answered one by one before
-// an index of all its addresses is made, which takes as long as some ten
-// thousand answers.
-const indexAfter = 16 << 10
+// indexShare bounds how many addresses of a module are answered one by one
+// before an index of all its addresses is made: one for so many bytes of the PDB.
+// To read that many for the index takes about as long as an answer without it
+// (measured).
+const indexShare = 16 << 10
+
+// Expect says that addresses are about to be asked for, in any order: an index
+// they are worth is then made at once. It is for many addresses; nothing but
+// time depends on it.
+func (r *Resolver) Expect(addrs []uint64) {
+	var m *module
+	n := uint64(0) // of m, not counted yet
+	for _, addr := range addrs {
+		if m != nil && m.contains(addr) {
+			n++
+			continue
+		}
+		if m != nil {
+			m.asked.Add(n)
+		}
+		m, _ = r.session.at(addr) // nil for none
+		n = 1
+	}
+	if m != nil {
+		m.asked.Add(n)
+	}
+}
 
 // Resolve names an address. The Location is good until the next call; the
 // errors are those of [Session.Resolve].
@@ -65,7 +89,7 @@ func (r *Resolver) enter(ctx context.Context, addr uint64) error {
 
 // nearest fills in the symbol of an address.
 func (r *Resolver) nearest(rva uint32, addr uint64) error {
-	if r.module.asked.Add(1) > indexAfter {
+	if r.module.asked.Add(1) > uint64(r.syms.file.Size())/indexShare {
 		return r.indexed(rva, addr)
 	}
 	return r.plain(rva, addr)
@@ -99,8 +123,9 @@ func (r *Resolver) indexed(rva uint32, addr uint64) error {
 		r.loc.at(addr, run.Displacement)
 		return nil
 	}
-	near, err := index.Nearest(rva)
-	r.run, r.repeat = run, err == nil && oneModule(near)
+	near, err := index.AppendNearest(r.near[:0], rva)
+	r.near = near[:0]
+	r.run, r.repeat = run, err == nil && (oneModule(near) || allPublic(near))
 	if !r.repeat {
 		return r.plain(rva, addr)
 	}
@@ -110,8 +135,19 @@ func (r *Resolver) indexed(rva uint32, addr uint64) error {
 // oneModule reports whether the symbols are functions of one module, whose sizes
 // are in their records.
 func oneModule(near []pdb.Symbol) bool {
-	for _, sym := range near {
-		if !sym.Kind.IsProc() || sym.Module != near[0].Module {
+	for i := range near {
+		if !near[i].Kind.IsProc() || near[i].Module != near[0].Module {
+			return false
+		}
+	}
+	return len(near) > 0
+}
+
+// allPublic reports whether the symbols are public: nothing private is nearer
+// then, whoever is asked.
+func allPublic(near []pdb.Symbol) bool {
+	for i := range near {
+		if !near[i].Kind.IsPublic() {
 			return false
 		}
 	}

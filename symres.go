@@ -10,6 +10,7 @@ import (
 	"sync"
 
 	"github.com/symres/symres/internal/wtext"
+	"github.com/symres/symres/nt"
 	"github.com/symres/symres/sympath"
 	"github.com/symres/symres/vadmath"
 )
@@ -19,6 +20,9 @@ import (
 type Config struct {
 	// Memory is the target's virtual memory; nil when there is none.
 	Memory MemorySource
+	// Kernel is the kernel the target runs, where it has one: an image that
+	// Memory does not map, and another process does, is read there.
+	Kernel *nt.Kernel
 	// Symbols is the symbol path.
 	Symbols sympath.Store
 	// Images is the image path, searched for image copies before Symbols;

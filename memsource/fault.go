@@ -26,7 +26,7 @@ type Fault struct {
 	Status NTStatus // the reason as a status code; kd's own line prints StatusUnsuccessful for all of them
 
 	PTE   uint64 // last page-table entry seen, 0 if none
-	Level int8   // its level: 0 PTE, 1 PDE, 2 PDPTE, 3 PML4E
+	Level int8   // its level: 0 PTE, 1 PDE, 2 PDPTE, 3 PML4E, 4 PML5E
 
 	PageFile       int    // PagedOut, Compressed: number of the paging file
 	PageFileOffset uint64 // and byte offset in it of the page that holds Addr

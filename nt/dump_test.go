@@ -36,7 +36,7 @@ func built(t *testing.T, visit func(t *testing.T, k *nt.Kernel, f *dumpbuild.Fac
 	}
 }
 
-func build(t *testing.T, s dumpbuild.Spec) (*nt.Kernel, *dumpbuild.Facts) {
+func build(t testing.TB, s dumpbuild.Spec) (*nt.Kernel, *dumpbuild.Facts) {
 	t.Helper()
 	b, facts, err := dumpbuild.Build(s)
 	if err != nil {

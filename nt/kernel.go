@@ -2,86 +2,132 @@ package nt
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"iter"
 
 	"github.com/symres/symres/memsource"
 	"github.com/symres/symres/memsource/crashdump"
 	"github.com/symres/symres/memsource/paging"
+	"github.com/symres/symres/pdb"
 )
 
 // Kernel is the kernel of a target: its memory, and what it says is loaded. It
 // is safe for concurrent use.
 type Kernel struct {
 	// immutable
-	file   *crashdump.File
-	header crashdump.Header
-	memory memsource.Source
-	layout ModuleLayout
+	file    *crashdump.File // nil for a target that is no crash dump
+	header  crashdump.Header
+	layouts Layouts
+	phys    memsource.Source // nil where there are no page tables to walk
+	paging  paging.Config    // of the address space that was current
+	plain   memsource.Source // that space, or the pieces of a triage dump
+	memory  memsource.Source // plain, with the other contexts considered
+	block   memsource.Source // where the debugger data block is read; nil: plain
+	base    uint64           // of the kernel image, where it was searched for
+
+	contexts *contexts
 }
 
 // FromDump makes a Kernel of a crash dump, which must stay open while the
-// Kernel is used. Page dumps (full, bitmap) of x86 without PAE and of x64 are
+// Kernel is used. Page dumps (full, bitmap, summary) of x86, x64 and ARM64 are
 // translated through the page tables of the process that was running; triage
-// dumps work for every machine.
+// dumps work for every machine. Structures are read by the embedded layouts of
+// the build, see [Kernel.WithTypes].
 //
 // Errors wrap crashdump.ErrUnsupported for a type of dump, or a machine's page
 // tables, that are not read yet, and crashdump.ErrFormat for a damaged dump.
 func FromDump(f *crashdump.File) (*Kernel, error) {
 	h := f.Header()
-	k := &Kernel{file: f, header: h, layout: ModuleLayoutFor(h.Machine, h.Build)}
-	var err error
+	k := &Kernel{file: f, header: h, layouts: LayoutsFor(h.Machine, h.Build)}
 	if h.Type == crashdump.Triage {
-		k.memory, err = f.Blocks()
-	} else {
-		k.memory, err = translate(f)
+		blocks, err := f.Blocks()
+		if err != nil {
+			return nil, err
+		}
+		k.plain, k.memory, k.contexts = blocks, blocks, &contexts{}
+		return k, nil
 	}
+	phys, err := f.Physical()
 	if err != nil {
+		return nil, err
+	}
+	if err := k.translate(phys); err != nil {
 		return nil, err
 	}
 	return k, nil
 }
 
-// translate puts the page-table walker over a page dump.
-func translate(f *crashdump.File) (memsource.Source, error) {
-	phys, err := f.Physical()
-	if err != nil {
-		return nil, err
-	}
-	h := f.Header()
+// translate puts the page-table walker over physical memory.
+func (k *Kernel) translate(phys memsource.Source) error {
+	h := k.header
 	mode, err := modeOf(h)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	cfg := paging.Config{
-		Mode: mode, Root: h.DirectoryTableBase, Layout: paging.LayoutFor(mode, h.Build),
-		ResolveFile: SubsectionFile(SectionLayoutFor(h.Machine, h.Build)),
+	k.phys = memsource.Cache(phys, memsource.CacheOptions{})
+	k.paging = paging.Config{Mode: mode, Root: h.DirectoryTableBase, Layout: paging.LayoutFor(mode, h.Build)}
+	if mode == paging.PAE {
+		k.layouts.Section.PTE = 8
 	}
-	phys = memsource.Cache(phys, memsource.CacheOptions{})
-	space, err := paging.New(phys, cfg)
-	if err != nil || !cfg.Layout.Proto.Relative && !cfg.Layout.Subsection.Relative {
-		return space, err
+	k.fiveLevels()
+	if err := k.start(); err != nil || !k.paging.Layout.Proto.Relative && !k.paging.Layout.Subsection.Relative {
+		return err
 	}
-	if d, err := openDebuggerData(space, h.KdDebuggerDataBlock, width(h.Bits/8)); err == nil {
-		d.poolBounds(&cfg.Layout)
+	if d, err := openDebuggerData(k.plain, h.KdDebuggerDataBlock, width(h.Bits/8)); err == nil {
+		d.poolBounds(&k.paging.Layout)
 	}
-	return paging.New(phys, cfg)
+	return k.start()
 }
 
-func modeOf(h crashdump.Header) (paging.Mode, error) {
-	switch {
-	case h.Machine == machineAMD64:
-		return paging.X64, nil
-	case h.Machine == machineI386 && !h.PAE:
-		return paging.X86, nil
-	case h.Machine == machineI386:
-		return 0, fmt.Errorf("page tables of x86 with PAE: %w", crashdump.ErrUnsupported)
+// start makes the address space by what is known of the layouts.
+func (k *Kernel) start() error {
+	k.paging.ResolveFile = SubsectionFile(k.layouts.Section)
+	plain, err := k.space(k.header.DirectoryTableBase, nil)
+	if err != nil {
+		return err
 	}
-	return 0, fmt.Errorf("page tables of machine %#04x: %w", h.Machine, crashdump.ErrUnsupported)
+	k.contexts = &contexts{}
+	k.plain, k.memory = plain, &contextual{own: plain, root: k.header.DirectoryTableBase, k: k}
+	return nil
 }
 
-// Memory returns the virtual memory of the kernel. In a triage dump almost all
-// of it faults as not in the dump.
+// space is the address space of a page-table root. prototypeOf finds prototype
+// PTEs of pages its tables do not know of; nil finds none.
+func (k *Kernel) space(root uint64, prototypeOf func(uint64) (uint64, bool)) (*paging.Space, error) {
+	if k.phys == nil {
+		return nil, fmt.Errorf("page tables of a triage dump: %w", crashdump.ErrUnsupported)
+	}
+	cfg := k.paging
+	cfg.Root, cfg.PrototypeOf = root, prototypeOf
+	return paging.New(k.phys, cfg)
+}
+
+// WithTypes returns the kernel as the type records of its own PDB show it: the
+// layouts they give replace the embedded ones. The error says of which
+// structures the PDB has no types; the Kernel is good all the same, and reads
+// those by what is embedded. f is not kept.
+func (k *Kernel) WithTypes(f *pdb.File) (*Kernel, error) {
+	found, missing := LayoutsOf(f)
+	typed := *k
+	typed.layouts = found.over(k.layouts)
+	if k.phys != nil {
+		missing = errors.Join(missing, typed.typePages(f))
+		if err := typed.start(); err != nil {
+			return nil, err
+		}
+	}
+	missing = errors.Join(missing, typed.findBlock(f))
+	return &typed, missing
+}
+
+// Layouts returns the layouts in force, whose Origin says where they are from.
+func (k *Kernel) Layouts() Layouts { return k.layouts }
+
+// Memory returns the virtual memory of the kernel, and of the process that was
+// running. In a triage dump almost all of it faults as not in the dump. An
+// address that is not mapped here and is in another process, such as those of
+// a session or of the user modules of a process, faults as WrongContext.
 func (k *Kernel) Memory() memsource.Source { return k.memory }
 
 // Machine returns the IMAGE_FILE_MACHINE_* value of the target.
@@ -96,6 +142,9 @@ func (k *Kernel) Build() uint32 { return k.header.Build }
 // Base returns the address of the kernel image as the debugger data block has
 // it. Errors wrap a [*memsource.Fault] or [ErrMalformed].
 func (k *Kernel) Base() (uint64, error) {
+	if k.base != 0 {
+		return k.base, nil
+	}
 	d, err := k.debuggerData()
 	if err != nil {
 		return 0, err
@@ -104,7 +153,11 @@ func (k *Kernel) Base() (uint64, error) {
 }
 
 func (k *Kernel) debuggerData() (debuggerData, error) {
-	return openDebuggerData(k.memory, k.header.KdDebuggerDataBlock, width(k.header.Bits/8))
+	src := k.plain
+	if k.block != nil {
+		src = k.block
+	}
+	return openDebuggerData(src, k.header.KdDebuggerDataBlock, width(k.header.Bits/8))
 }
 
 // Modules lists the loaded drivers in load order, the kernel first: in a triage
@@ -120,12 +173,43 @@ func (k *Kernel) Modules() iter.Seq2[Module, error] {
 			yield(Module{}, fmt.Errorf("loaded-module list: %w", err))
 			return
 		}
-		for m, err := range Modules(k.memory, k.layout, head) {
+		for m, err := range Modules(k.plain, k.layouts.Module, head) {
 			if !yield(m, err) {
 				return
 			}
 		}
 	}
+}
+
+// Processes lists the processes, System first. Errors need not end the
+// sequence; see [Processes]. A triage dump has no list of processes: the error
+// then wraps a [*memsource.Fault].
+func (k *Kernel) Processes() iter.Seq2[Process, error] {
+	return func(yield func(Process, error) bool) {
+		head, err := k.processHead()
+		if err != nil {
+			yield(Process{}, fmt.Errorf("process list: %w", err))
+			return
+		}
+		for p, err := range Processes(k.plain, k.layouts.Process, head) {
+			if !yield(p, err) {
+				return
+			}
+		}
+	}
+}
+
+// processHead is the address of PsActiveProcessHead: from the dump header,
+// else from the debugger data block.
+func (k *Kernel) processHead() (uint64, error) {
+	if head := k.header.PsActiveProcessHead; head != 0 {
+		return head, nil
+	}
+	d, err := k.debuggerData()
+	if err != nil {
+		return 0, err
+	}
+	return d.value(kdPsActiveProcessHead)
 }
 
 // listHead is the address of PsLoadedModuleList: from the dump header, else
@@ -163,14 +247,18 @@ func (k *Kernel) drivers() iter.Seq2[Module, error] {
 // Offsets in KDDEBUGGER_DATA64 (wdbgexts.h). All members are 64 bits wide on
 // every machine; most hold the address of a variable.
 const (
-	kdTag                = 0x10
-	kdSize               = 0x14
-	kdHeader             = 0x18
-	kdKernBase           = 0x18
-	kdPsLoadedModuleList = 0x48
-	kdMmSubsectionBase   = 0xd8
-	kdMmNonPagedPoolEnd  = 0x118
-	kdMmPagedPoolStart   = 0x120
+	kdTag                  = 0x10
+	kdSize                 = 0x14
+	kdHeader               = 0x18
+	kdKernBase             = 0x18
+	kdPsLoadedModuleList   = 0x48
+	kdPsActiveProcessHead  = 0x50
+	kdNtBuildLab           = 0x208
+	kdMmUnloadedDrivers    = 0x220
+	kdMmLastUnloadedDriver = 0x228
+	kdMmSubsectionBase     = 0xd8
+	kdMmNonPagedPoolEnd    = 0x118
+	kdMmPagedPoolStart     = 0x120
 
 	kdOwner = 0x4742444b // 'KDBG'
 )

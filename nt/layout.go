@@ -108,6 +108,7 @@ func sectionLayout32(build uint32) SectionLayout {
 	default:
 		l.Origin = "embedded: x86, Windows 8 and 10"
 		l.SubsectionBase, l.StartingSector, l.PtesInSubsection = 0x04, 0x14, 0x1c
+		l.FilePointer = 0x20
 	}
 	return l
 }

@@ -1,16 +1,19 @@
 // Package nt reads Windows NT structures out of a target's memory: the list of
-// loaded drivers, and the file behind a page that is not resident.
+// loaded drivers, processes with their loader lists and VAD trees, and the file
+// behind a page that is not resident.
 //
-// [FromDump] puts it all together for a kernel crash dump: a page-table walker
-// over the pages of a full or bitmap dump, or the pieces of memory and the
-// driver list of a triage dump. The parts can be used alone, on any
-// [memsource.Source]: [Modules] walks the loaded-driver list and
-// [SubsectionFile] names files for memsource/paging.
+// [FromDump] puts it all together for a kernel crash dump, and [FromPhysical]
+// for an image of physical memory: a page-table walker over the pages, or the
+// pieces of memory and the driver list of a triage dump. [Kernel.View] is the
+// target as one process sees it, with the modules it has loaded. The parts can
+// be used alone, on any [memsource.Source]: [Modules], [Processes], [VADs] and
+// [LoaderModules] walk the lists and trees, and [SubsectionFile] names files for
+// memsource/paging.
 //
-// Structures change with Windows. Their offsets come in as layouts; the
-// embedded ones ([ModuleLayoutFor], [SectionLayoutFor]) say in their Origin
-// which Windows they are of, and are meant for when no debug information of
-// that kernel is at hand.
+// Structures change with Windows. Their offsets come in as layouts, which
+// [LayoutsOf] and [PageLayout] read off the types in the kernel's own PDB. The
+// embedded ones ([LayoutsFor]) say in their Origin which Windows they are of,
+// and are meant for when that PDB is not at hand.
 //
 // # Security
 //
@@ -46,9 +49,18 @@ const (
 
 // The builds at which structures changed.
 const (
+	buildXP    = 2600
+	build2003  = 3790
 	buildVista = 6000
 	build8     = 9200
+	build81    = 9600
 	build10    = 10240
+	build1803  = 17134
+	build1903  = 18362
+	build2004  = 19041
+	build22H2  = 19045
+	build20348 = 20348 // Server 2022
+	build26H1  = 28000
 )
 
 // maxNameBytes bounds a UNICODE_STRING: no driver or file name is longer.

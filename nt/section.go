@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 
+	"github.com/symres/symres/internal/hexaddr"
 	"github.com/symres/symres/memsource"
 	"github.com/symres/symres/memsource/paging"
 )
@@ -47,6 +48,9 @@ func (l *SectionLayout) offset(b []byte, subsection, proto uint64) (uint64, erro
 	return i*pageSize + uint64(u32(b, l.StartingSector))*sectorSize, nil
 }
 
+// errNoFile is the error for a section that maps no file but paging space.
+var errNoFile = fmt.Errorf("control area without a file: %w", ErrMalformed)
+
 // fileName follows CONTROL_AREA.FilePointer to FILE_OBJECT.FileName.
 func (l *SectionLayout) fileName(virt memsource.Source, controlArea uint64) (string, error) {
 	w := width(l.Bits / 8)
@@ -55,7 +59,7 @@ func (l *SectionLayout) fileName(virt memsource.Source, controlArea uint64) (str
 		return "", fmt.Errorf("control area: %w", err)
 	}
 	if file &^= l.ReferenceBits; file == 0 {
-		return "", malformed(controlArea, "control area without a file")
+		return "", fmt.Errorf("%s: %w", hexaddr.Addr(controlArea), errNoFile)
 	}
 	at := file + uint64(l.FileName)
 	b, err := structure(virt, "file object", at, int(w.stringSize()))

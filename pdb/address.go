@@ -142,7 +142,7 @@ func (f *File) hitSymbols(h hit, sec *sections) ([]Symbol, error) {
 // inFunction reports whether a record lies in that of a procedure. Damage
 // before it counts as no.
 func (ms *modStream) inFunction(off uint32) (bool, error) {
-	r := ms.symbols.records()
+	r := ms.symbols.someRecords() // the map of the module was made from them
 	for r.step() && r.off < off {
 		if !r.kind().IsProc() {
 			continue

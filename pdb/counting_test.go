@@ -91,6 +91,7 @@ func checkPointQueries(tb testing.TB, r io.ReaderAt, size int64, n int) {
 	sizes, all := bucketSizes(tb, whole)
 	rnd := rand.New(rand.NewPCG(1, 2))
 	var worst pointCost
+	beyond := 0 // pages at most, without one for each record
 	for range n {
 		want := all[rnd.IntN(len(all))]
 		got, cost := lookUp(tb, r, size, want.Name())
@@ -105,6 +106,7 @@ func checkPointQueries(tb testing.TB, r io.ReaderAt, size int64, n int) {
 		if limit := 40 + records; cost.pages > limit {
 			tb.Errorf("%s: %d pages, want at most 40 + %d records", want.Name(), cost.pages, records)
 		}
+		beyond = max(beyond, cost.pages-records)
 		// The block numbers of the pages touched are kept.
 		if limit := 64<<10 + uint64(size)>>13; cost.alloc >= limit {
 			tb.Errorf("%s: %d bytes allocated, want less than %d", want.Name(), cost.alloc, limit)
@@ -112,8 +114,8 @@ func checkPointQueries(tb testing.TB, r io.ReaderAt, size int64, n int) {
 		worst.pages, worst.alloc = max(worst.pages, cost.pages), max(worst.alloc, cost.alloc)
 		worst.bytes, worst.calls = max(worst.bytes, cost.bytes), max(worst.calls, cost.calls)
 	}
-	tb.Logf("%d lookups among %d publics in %d bytes: at most %d pages, %d reads of %d bytes together, %d bytes allocated",
-		n, len(all), size, worst.pages, worst.calls, worst.bytes, worst.alloc)
+	tb.Logf("%d lookups among %d publics in %d bytes: at most %d pages (%d more than records), %d reads of %d bytes together, %d bytes allocated",
+		n, len(all), size, worst.pages, beyond, worst.calls, worst.bytes, worst.alloc)
 }
 
 func TestPointQueryPages(t *testing.T) {

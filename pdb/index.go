@@ -1,9 +1,13 @@
 package pdb
 
 import (
+	"cmp"
 	"errors"
 	"iter"
+	"runtime"
+	"slices"
 	"sort"
+	"sync"
 )
 
 // Index is an index of the addresses of a PDB, for asking about very many of
@@ -18,6 +22,13 @@ type Index struct {
 	mods  []uint16 // which stream that is
 	shift uint8    // a page has 1<<shift bytes
 	pages []uint32 // number of the first symbol at or above each page, and how many there are
+	spans []span   // the sections, ascending
+}
+
+// span is where a section lies: its last page is whole.
+type span struct {
+	start uint32
+	end   uint64
 }
 
 // What Index.mods says about a symbol; anything else is the number of a
@@ -109,15 +120,41 @@ func (b *indexer) prepare() error {
 	return nil
 }
 
-// modules adds the symbols of all modules.
+// modules adds the symbols of all modules. Several read them at once: an equal
+// share of the modules each, which are put together in their order.
 func (b *indexer) modules() error {
 	list, err := b.f.loadModules()
-	for i := 0; err == nil && i < list.len(); i++ {
-		if err = b.module(i); !fatal(err) {
-			err = nil
+	if err != nil {
+		return err
+	}
+	workers := max(1, min(runtime.GOMAXPROCS(0), maxIndexers, list.len()/minModules))
+	parts := make([]indexer, workers)
+	errs := make([]error, workers)
+	var group sync.WaitGroup
+	for i := range parts {
+		first, last := share(list.len(), i, workers)
+		parts[i] = indexer{f: b.f, sec: b.sec, room: b.room, items: make([]indexItem, 0, cap(b.items)/2/workers)}
+		group.Go(func() { errs[i] = parts[i].someModules(first, last) })
+	}
+	group.Wait()
+	for i := range parts {
+		b.items = append(b.items, parts[i].items...)
+	}
+	return cmp.Or(errs...)
+}
+
+const (
+	maxIndexers = 8
+	minModules  = 16 // that are worth another one
+)
+
+func (b *indexer) someModules(first, last int) error {
+	for i := first; i < last; i++ {
+		if err := b.module(i); fatal(err) {
+			return err
 		}
 	}
-	return err
+	return nil
 }
 
 func (b *indexer) module(i int) error {
@@ -129,10 +166,8 @@ func (b *indexer) module(i int) error {
 		return err
 	}
 	r := ms.symbols.records()
-	for r.step() {
-		if key, ok := addressOf(r.rec); ok {
-			b.add(key, r.off, uint16(i))
-		}
+	for key, ok := r.stepAddress(); ok; key, ok = r.stepAddress() {
+		b.add(key, r.off, uint16(i))
 	}
 	return r.err
 }
@@ -208,6 +243,7 @@ func (b *indexer) build() *Index {
 		x.addrs[i], x.recs[i], x.mods[i] = it.addr, it.rec, it.mod
 	}
 	x.layPages()
+	x.laySpans()
 	return x
 }
 
@@ -258,9 +294,20 @@ func (x *Index) layPages() {
 	x.pages[page] = uint32(n)
 }
 
+// laySpans says where sections lie as [sections.locateLinked] does: of several
+// at one address the first counts.
+func (x *Index) laySpans() {
+	for _, s := range x.sec.orig {
+		end := (uint64(s.extent()) + pageMask) &^ pageMask
+		x.spans = append(x.spans, span{start: s.VirtualAddress, end: uint64(s.VirtualAddress) + end})
+	}
+	slices.SortStableFunc(x.spans, func(a, b span) int { return cmp.Compare(a.start, b.start) })
+	x.spans = slices.CompactFunc(x.spans, func(a, b span) bool { return a.start == b.start })
+}
+
 // Bytes returns how much memory the index takes.
 func (x *Index) Bytes() int {
-	return 4*cap(x.addrs) + 4*cap(x.recs) + 2*cap(x.mods) + 4*cap(x.pages)
+	return 4*cap(x.addrs) + 4*cap(x.recs) + 2*cap(x.mods) + 4*cap(x.pages) + 16*cap(x.spans)
 }
 
 // Len returns how many symbols the index has.
@@ -280,12 +327,8 @@ func (x *Index) Find(rva uint32) (run Run, ok bool) {
 	if !ok {
 		return Run{}, false
 	}
-	_, off, ok := x.sec.locateLinked(linked)
-	if !ok {
-		return Run{}, false
-	}
 	last := x.floor(linked)
-	if last < 0 || linked-x.addrs[last] > off {
+	if last < 0 || !x.together(x.addrs[last], linked) {
 		return Run{}, false
 	}
 	first := last
@@ -293,6 +336,17 @@ func (x *Index) Find(rva uint32) (run Run, ok bool) {
 		first = sort.Search(last, func(i int) bool { return x.addrs[i] == addr })
 	}
 	return Run{First: first, Count: last - first + 1, Displacement: linked - x.addrs[last]}, true
+}
+
+// together reports whether two addresses lie in one section, the first not
+// behind the second.
+func (x *Index) together(a, b uint32) bool {
+	for i := len(x.spans) - 1; i >= 0; i-- {
+		if s := &x.spans[i]; s.start <= b {
+			return s.start <= a && uint64(b) < s.end
+		}
+	}
+	return false
 }
 
 // floor returns the number of the last symbol at or below an address, -1 if
@@ -321,11 +375,15 @@ func (x *Index) Symbol(i int) (Symbol, error) {
 		return Symbol{}, err
 	}
 	defer x.f.leave()
+	return x.symbol(i)
+}
+
+func (x *Index) symbol(i int) (Symbol, error) {
 	sym, err := x.read(i)
 	if err != nil || sym.Kind.IsCode() {
 		return sym, err
 	}
-	sym.Size, err = x.reach(sym, i)
+	sym.Size, err = x.reach(sym)
 	sym.Inferred = true
 	return sym, err
 }
@@ -360,14 +418,16 @@ func (x *Index) read(i int) (Symbol, error) {
 	}
 }
 
-// reach bounds a symbol by the next one, its contribution and its section.
-func (x *Index) reach(sym Symbol, i int) (uint32, error) {
+// reach bounds a symbol as [File.Nearest] does: by the next public, its
+// contribution and its section.
+func (x *Index) reach(sym Symbol) (uint32, error) {
 	a := around{key: makeKey(sym.Segment, sym.Offset)}
-	for n := i + 1; n < len(x.addrs); n++ {
-		if d := x.addrs[n] - x.addrs[i]; d > 0 {
-			a.next, a.hasNext = a.key+addrKey(d), uint64(sym.Offset)+uint64(d) < 1<<32
-			break
-		}
+	p, err := x.f.loadPublics()
+	if err == nil && p.psi != nil {
+		a, err = p.above(a.key)
+	}
+	if err != nil {
+		return 0, err
 	}
 	return x.f.reach(x.sec, a)
 }
@@ -375,25 +435,29 @@ func (x *Index) reach(sym Symbol, i int) (uint32, error) {
 // Nearest is [File.Nearest] through the index. It also knows the names of
 // functions of other modules that were folded together, which may have no
 // public.
-func (x *Index) Nearest(rva uint32) ([]Symbol, error) {
+func (x *Index) Nearest(rva uint32) ([]Symbol, error) { return x.AppendNearest(nil, rva) }
+
+// AppendNearest is [Index.Nearest] that appends to dst. With room in dst it
+// allocates nothing, but for the names of thunks of an incremental-link table.
+func (x *Index) AppendNearest(dst []Symbol, rva uint32) ([]Symbol, error) {
 	if err := x.f.enter(); err != nil {
-		return nil, err
+		return dst, err
 	}
 	defer x.f.leave()
 	run, ok := x.Find(rva)
 	if !ok {
-		return nil, nil
+		return dst, nil
 	}
-	syms := make([]Symbol, 0, run.Count)
+	start := len(dst)
 	for i := run.First; i < run.First+run.Count; i++ {
-		sym, err := x.Symbol(i)
+		sym, err := x.symbol(i)
 		if err != nil {
-			return nil, err
+			return dst[:start], err
 		}
 		sym.Displacement = run.Displacement
-		syms = append(syms, sym)
+		dst = append(dst, sym)
 	}
-	return compactNames(syms), nil
+	return dst[:start+len(compactNames(dst[start:]))], nil
 }
 
 // All enumerates the symbols in the order of their addresses in the image as
@@ -402,7 +466,7 @@ func (x *Index) Nearest(rva uint32) ([]Symbol, error) {
 func (x *Index) All() iter.Seq2[Symbol, error] {
 	return x.f.sequence(func(yield func(Symbol, error) bool) error {
 		for i := range x.addrs {
-			sym, err := x.Symbol(i)
+			sym, err := x.symbol(i)
 			if errors.Is(err, ErrClosed) {
 				return err
 			}

@@ -53,8 +53,8 @@ func indexDiffers(plain, with []pdb.Symbol) string {
 		if w.Segment != p.Segment || w.Offset != p.Offset || w.Displacement != p.Displacement || w.RVA != p.RVA {
 			return "another address"
 		}
-		if w.Size > p.Size {
-			return "a larger size"
+		if w.Size != p.Size {
+			return "another size"
 		}
 	}
 	return ""

@@ -16,10 +16,8 @@ func (f *File) moduleMap(ms *modStream) (*memoryMap, error) {
 			return &m, nil
 		}
 		r := ms.symbols.records()
-		for r.step() {
-			if key, ok := addressOf(r.rec); ok {
-				m = append(m, memoryEntry{off: key.off(), rec: r.off, seg: key.seg()})
-			}
+		for key, ok := r.stepAddress(); ok; key, ok = r.stepAddress() {
+			m = append(m, memoryEntry{off: key.off(), rec: r.off, seg: key.seg()})
 		}
 		if fatal(r.err) {
 			return nil, r.err
@@ -27,6 +25,47 @@ func (f *File) moduleMap(ms *modStream) (*memoryMap, error) {
 		m.sort()
 		return &m, nil
 	})
+}
+
+// stepAddress moves to the next record with an address. It goes over the others,
+// which are most, without leaving the loop.
+func (r *recordWalk) stepAddress() (addrKey, bool) {
+	for {
+		buf, at := r.w.buf, int(r.next-r.w.off)
+		if r.next >= r.w.off && r.next < r.end {
+			buf = buf[:min(len(buf), int(r.end-r.w.off))]
+			for at >= 0 && at+recordHead <= len(buf) {
+				head := u32(buf, at)
+				if n := int(head&0xFFFF) + lenField; hasAddress(Kind(head>>16)) || n < recordHead || n > len(buf)-at {
+					break
+				} else {
+					at += n
+				}
+			}
+			r.next = r.w.off + uint32(at)
+		}
+		if !r.step() {
+			return 0, false
+		}
+		if key, ok := addressOf(r.rec); ok {
+			return key, true
+		}
+	}
+}
+
+// hasAddress reports whether addressOf has an answer for some records of a kind.
+func hasAddress(k Kind) bool {
+	const low = 1<<(KindGProc32-0x1100) | 1<<(KindLProc32-0x1100) | 1<<(KindGData32-0x1100) | 1<<(KindLData32-0x1100) |
+		1<<(KindGManProc-0x1100) | 1<<(KindLManProc-0x1100) | 1<<(KindThunk32-0x1100) | 1<<(KindTrampoline-0x1100) |
+		1<<(KindSepCode-0x1100) | 1<<(KindGManData-0x1100) | 1<<(KindLManData-0x1100)
+	const high = 1<<(KindGProc32ID-0x1140) | 1<<(KindLProc32ID-0x1140) | 1<<(KindLProc32DPC-0x1140) | 1<<(KindLProc32DPCID-0x1140)
+	switch k >> 6 {
+	case 0x1100 >> 6:
+		return uint64(low)>>(k&63)&1 != 0
+	case 0x1140 >> 6:
+		return uint64(high)>>(k&63)&1 != 0
+	}
+	return k>>8 == 0x10 // the old forms
 }
 
 // addressOf returns the address of a private symbol an address can be answered

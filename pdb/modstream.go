@@ -257,6 +257,12 @@ func (a area) records() recordWalk {
 	if a.s != nil {
 		a.s.ahead(a.off, a.len())
 	}
+	return a.someRecords()
+}
+
+// someRecords is records for a walk that does not go far, or over what was read
+// just now.
+func (a area) someRecords() recordWalk {
 	return recordWalk{w: a.walker(), off: a.off, next: a.off, end: a.end}
 }
 

@@ -148,7 +148,7 @@ func (p *publics) ask(question func(m addrMap, limit int) (around, error)) (arou
 	err := p.mapErr
 	if err == nil {
 		var a around
-		if a, err = question(p.addrs, maxRun); err == nil {
+		if a, err = question(&p.addrs, maxRun); err == nil {
 			return a, nil
 		}
 	}

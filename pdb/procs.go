@@ -20,7 +20,7 @@ func (f *File) Procs() iter.Seq2[Symbol, error] {
 
 // ProcsPart enumerates part i, counted from 0, of n of [File.Procs]: the parts
 // one after the other are the whole. They are for use by several goroutines at
-// once.
+// once. Where nothing can be read part 0 says so.
 func (f *File) ProcsPart(i, n int) iter.Seq2[Symbol, error] {
 	return f.sequence(func(yield func(Symbol, error) bool) error {
 		_, err := f.eachProc(i, n, yield)
@@ -33,11 +33,11 @@ func (f *File) ProcsPart(i, n int) iter.Seq2[Symbol, error] {
 func (f *File) eachProc(i, n int, yield func(Symbol, error) bool) (bool, error) {
 	list, err := f.loadModules()
 	if err != nil {
-		return false, err
+		return false, ofPart(i, err)
 	}
 	sec, err := f.placer()
 	if err != nil {
-		return false, err
+		return false, ofPart(i, err)
 	}
 	pick := func(w *scopeWalk, sym *Symbol) (bool, error) { return f.procHere(w, sec, sym) }
 	first, last := share(list.len(), i, n)

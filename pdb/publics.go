@@ -1,6 +1,7 @@
 package pdb
 
 import (
+	"errors"
 	"iter"
 	"math/bits"
 	"slices"
@@ -90,21 +91,29 @@ func (f *File) Publics() iter.Seq2[Symbol, error] {
 
 // PublicsPart enumerates part i, counted from 0, of n of [File.Publics]: the
 // parts one after the other are the whole. They are for use by several
-// goroutines at once.
+// goroutines at once. Where nothing can be read part 0 says so.
 func (f *File) PublicsPart(i, n int) iter.Seq2[Symbol, error] {
 	return f.sequence(func(yield func(Symbol, error) bool) error {
 		p, err := f.loadPublics()
 		if err != nil || p.gss == nil {
-			return err
+			return ofPart(i, err)
 		}
 		set, err := p.set.get(p.offsets)
 		if err != nil {
-			return err
+			return ofPart(i, err)
 		}
 		part := set.part(i, n)
 		_, err = f.eachIn(&p.names, &part, yield)
 		return err
 	})
+}
+
+// ofPart leaves an error that all parts have to part 0.
+func ofPart(i int, err error) error {
+	if i > 0 && !errors.Is(err, ErrClosed) {
+		return nil
+	}
+	return err
 }
 
 // part returns part i of n of a set; what is kept aside is in the last.

@@ -67,15 +67,19 @@ func (s *Symbol) parse(rec []byte) bool {
 		if len(rec) < pubHead {
 			return false
 		}
-		*s = Symbol{Kind: kind, Segment: u16(rec, 12), Offset: u32(rec, 8), Flags: u32(rec, 4), name: untilNUL(rec[pubHead:])}
+		*s = Symbol{} // filled in place: to build it aside and copy it takes longer than all the rest
+		s.Kind, s.Segment, s.Offset, s.Flags = kind, u16(rec, 12), u32(rec, 8), u32(rec, 4)
+		s.name = untilNUL(rec[pubHead:])
 		return true
 	case KindGProc32, KindLProc32, KindGProc32ID, KindLProc32ID:
 		const head = 39
 		if len(rec) < head {
 			return false
 		}
-		*s = Symbol{Kind: kind, Segment: u16(rec, 36), Offset: u32(rec, 32), Flags: uint32(rec[38]), Size: u32(rec, 16),
-			Type: u32(rec, 28), name: untilNUL(rec[head:])}
+		*s = Symbol{}
+		s.Kind, s.Segment, s.Offset, s.Flags = kind, u16(rec, 36), u32(rec, 32), uint32(rec[38])
+		s.Size, s.Type = u32(rec, 16), u32(rec, 28)
+		s.name = untilNUL(rec[head:])
 		return true
 	default:
 		return s.parseOther(kind, rec)

@@ -105,6 +105,17 @@ func parsePublic(rec []byte) (sym Symbol, ok bool) {
 
 // record returns the symbol record at off.
 func (w *walker) record(off uint32) ([]byte, error) {
+	if d := off - w.off; off >= w.off && uint64(d)+recordHead <= uint64(len(w.buf)) {
+		b := w.buf[d:]
+		if n := int(u16(b, 0)) + lenField; n >= recordHead && n <= len(b) {
+			return b[:n:n], nil
+		}
+	}
+	return w.recordSlow(off)
+}
+
+// recordSlow is record across the end of a run and over damage.
+func (w *walker) recordSlow(off uint32) ([]byte, error) {
 	head, err := w.span(off, recordHead)
 	if err != nil {
 		return nil, err

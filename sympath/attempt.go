@@ -18,6 +18,7 @@ const (
 	StatusPathNotFound = "path not found"    // the directory is not there
 	StatusNoKey        = "no key"            // a symbol store, but the identity is unknown
 	StatusUnsupported  = "not supported yet" // Err says what
+	StatusPointer      = "pointer"           // file.ptr, which is followed; Err says where to
 	StatusOffline      = "offline"           // would need a connection
 	StatusRefused      = "refused"           // set by callers: found, but not the wanted file
 	StatusError        = "error"             // Err says why; the search went on

@@ -2,6 +2,7 @@ package sympath
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -19,11 +20,21 @@ import (
 // neither disk nor network; directories are opened by each search, so that one
 // which appears later is seen. A symbol store that occurs twice is asked once.
 func (p Path) Store(o Options) Store {
-	b := builder{options: o.orDefault()}
+	b := builder{options: o.orDefault(), roots: &roots{}}
 	for _, e := range p.Expand().elements {
 		b.element(e)
 	}
 	return chain{stores: b.stores, trace: o.Trace}
+}
+
+// Caches returns the caches of the path that this machine can write to, from
+// left to right, each once.
+func (p Path) Caches(o Options) []*Cache {
+	b := builder{options: o.orDefault(), roots: &roots{}}
+	for _, e := range p.Expand().elements {
+		b.element(e)
+	}
+	return b.caches
 }
 
 // DefaultCache returns the directory that an empty place in a chain and a bare
@@ -45,6 +56,8 @@ type builder struct {
 	stores  []searcher
 	seen    []string // symbol store directories already in the list
 	kept    []*Cache // of the cache* elements so far: they keep what is found to their right
+	caches  []*Cache // all of them
+	roots   *roots
 }
 
 func (b *builder) element(e Element) {
@@ -60,7 +73,11 @@ func (b *builder) element(e Element) {
 			b.kept = with(b.kept, b.keyed(store, OriginCache, b.kept))
 		}
 	case ElementDir:
-		b.add(lazyDir{element: e, origin: OriginDir, open: b.options.dir(), limits: b.options.Limits}, b.kept)
+		b.root(e.Text)
+		b.add(lazyDir{
+			element: e, origin: OriginDir, open: b.options.dir(), limits: b.options.Limits, roots: b.roots,
+			tree: b.options.Recursive,
+		}, b.kept)
 	default:
 		b.remote(e, b.kept)
 	}
@@ -118,12 +135,22 @@ func (b *builder) keyed(e Element, origin Origin, tiers []*Cache) *Cache {
 	var c *Cache
 	if origin == OriginCache {
 		c = b.cache(e.Text)
+		b.caches = with(b.caches, c)
+	} else {
+		b.root(e.Text)
 	}
 	if !slices.Contains(b.seen, e.Text) {
 		b.seen = append(b.seen, e.Text)
-		b.add(lazyDir{element: e, origin: origin, open: b.options.dir(), cache: c, limits: b.options.Limits}, tiers)
+		b.add(lazyDir{element: e, origin: origin, open: b.options.dir(), cache: c, limits: b.options.Limits, roots: b.roots}, tiers)
 	}
 	return c
+}
+
+// root lets a file.ptr lead into a directory of the path. Caches are none:
+// nobody keeps anything there by hand.
+func (b *builder) root(dir string) {
+	open := b.options.dir()
+	b.roots.add(dir, false, func(context.Context) (fs.FS, error) { return open(dir) })
 }
 
 // cache is nil for a directory that this machine cannot write to.
@@ -147,6 +174,9 @@ func (b *builder) remote(e Element, tiers []*Cache) {
 	case hook != nil:
 		store, err := hook(e)
 		if err == nil && store != nil {
+			if sh, ok := store.(*share); ok {
+				store = sh.in(tiers, b.options, b.roots)
+			}
 			if r, ok := store.(*remote); ok {
 				b.stores = append(b.stores, r.within(tiers, b.options))
 				return
@@ -155,6 +185,9 @@ func (b *builder) remote(e Element, tiers []*Cache) {
 			return
 		}
 		u.status, u.err = StatusError, cmp.Or(err, errNoStore)
+		if errors.Is(err, errors.ErrUnsupported) {
+			u.status = StatusUnsupported
+		}
 	}
 	b.stores = append(b.stores, u)
 }
@@ -217,6 +250,8 @@ type lazyDir struct {
 	open    func(string) (fs.FS, error)
 	cache   *Cache // the directory is a cache to be read with care
 	limits  Limits
+	roots   *roots
+	tree    bool // of a plain directory: with all that is below it
 }
 
 func (l lazyDir) search(s *search) bool {
@@ -227,6 +262,9 @@ func (l lazyDir) search(s *search) bool {
 		p = l.cache.place()
 	}
 	p.limits = l.limits
+	if l.cache == nil {
+		p.roots = l.roots
+	}
 	if err != nil {
 		u := unusable{element: l.element, origin: l.origin}
 		u.status, u.err = p.classify(err)
@@ -234,6 +272,9 @@ func (l lazyDir) search(s *search) bool {
 	}
 	if l.element.Keyed {
 		return symsrvStore{p}.search(s)
+	}
+	if l.tree {
+		return treeStore{p}.search(s)
 	}
 	return dirStore{p}.search(s)
 }

@@ -35,8 +35,30 @@ func straceWorks(t *testing.T) {
 	}
 }
 
-// The system calls with which the cache is written.
-const writePath = "mkdirat,pwrite64,fsync,linkat,renameat,renameat2,unlinkat,flock,utimensat,ftruncate"
+// The system calls with which the cache is written. openat and close are among
+// those that read as well.
+const writePath = "mkdirat,openat,write,pwrite64,fsync,linkat,renameat,renameat2,unlinkat,flock,utimensat,ftruncate,close"
+
+// point is a system call of the writer: the k-th of its name in a thread.
+type point struct {
+	call string
+	k    int
+}
+
+// points returns the calls of a trace (strace -f -y) that concern a directory.
+func points(trace, dir string) (list []point) {
+	count := map[string]int{}
+	seen := map[point]bool{}
+	for _, m := range regexp.MustCompile(`(?m)^(\d+)\s+(\w+)\((.*)`).FindAllStringSubmatch(trace, -1) {
+		count[m[1]+m[2]]++
+		p := point{m[2], count[m[1]+m[2]]}
+		if strings.Contains(m[3], dir) && !seen[p] {
+			seen[p] = true
+			list = append(list, p)
+		}
+	}
+	return list
+}
 
 // Killed at every one of them, the entry is absent or whole afterwards, and the
 // next process succeeds and tidies up.
@@ -44,8 +66,8 @@ func TestCrash_killAtEverySystemCall(t *testing.T) {
 	straceWorks(t)
 	want := symbolFile(idOf(1), 600<<10)
 	url, _ := server(t, want, 0)
-	log := filepath.Join(t.TempDir(), "log")
-	out, err := startChild(t, "srv*"+t.TempDir()+"*"+url, "strace", "-f", "-qq", "-e", "trace="+writePath, "-o", log).CombinedOutput()
+	log, dir := filepath.Join(t.TempDir(), "log"), t.TempDir()
+	out, err := startChild(t, "srv*"+dir+"*"+url, "strace", "-f", "-y", "-qq", "-e", "trace="+writePath, "-o", log).CombinedOutput()
 	if err != nil {
 		t.Fatalf("without a fault: %v: %s", err, out)
 	}
@@ -53,44 +75,45 @@ func TestCrash_killAtEverySystemCall(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	count := map[string]int{}
-	for _, m := range regexp.MustCompile(`(?m)^\d+\s+(\w+)\(`).FindAllSubmatch(text, -1) {
-		count[string(m[1])]++
-	}
-	points := 0
-	for name, n := range count {
-		for k := range n {
-			points++
-			killAt(t, want, url, name, k+1)
+	list := points(string(text), dir)
+	killed, calls := 0, map[string]int{}
+	for _, p := range list {
+		if killAt(t, want, url, p) {
+			killed++
+			calls[p.call]++
 		}
 	}
-	if points < 20 {
-		t.Errorf("only %d points, of %v: is the write path what the test thinks it is?", points, count)
+	if len(list) < 50 || killed < len(list)*3/4 || len(calls) < 8 {
+		t.Errorf("killed at %d of %d points, %v: is the write path what the test thinks it is?", killed, len(list), calls)
 	}
-	t.Logf("killed at %d points: %v", points, count)
+	t.Logf("killed at %d of %d points: %v", killed, len(list), calls)
 }
 
-func killAt(t *testing.T, want []byte, url, call string, k int) {
+// killAt runs a process that is killed at a point, and another after it. It is
+// false when the process never got there: its threads share the calls anew
+// each time.
+func killAt(t *testing.T, want []byte, url string, p point) (killed bool) {
 	t.Helper()
 	dir := t.TempDir()
-	point := fmt.Sprintf("%s:signal=KILL:when=%d", call, k)
-	out, err := startChild(t, "srv*"+dir+"*"+url, "strace", "-f", "-qq", "-e", "trace="+call, "-e", "inject="+point, "-o", os.DevNull).CombinedOutput()
+	what := fmt.Sprintf("%s:signal=KILL:when=%d", p.call, p.k)
+	out, err := startChild(t, "srv*"+dir+"*"+url, "strace", "-f", "-qq", "-e", "trace="+p.call, "-e", "inject="+what, "-o", os.DevNull).CombinedOutput()
 	if err == nil && !strings.Contains(string(out), "read") {
-		t.Errorf("%s: %s", point, out)
+		t.Errorf("%s: %s", what, out)
 	}
 	entry := filepath.Join(dir, "f.pdb/A00000011/f.pdb")
 	if data, err := os.ReadFile(entry); err == nil && !bytes.Equal(data, want) {
-		t.Errorf("%s: an entry of %d bytes was left, %d are whole", point, len(data), len(want))
+		t.Errorf("%s: an entry of %d bytes was left, %d are whole", what, len(data), len(want))
 	}
 	if out, err := startChild(t, "srv*"+dir+"*"+url).CombinedOutput(); err != nil {
-		t.Errorf("%s: the next process failed: %s", point, out)
+		t.Errorf("%s: the next process failed: %s", what, out)
 	}
 	if data, err := os.ReadFile(entry); err != nil || !bytes.Equal(data, want) {
-		t.Errorf("%s: afterwards the entry has %d bytes, %v", point, len(data), err)
+		t.Errorf("%s: afterwards the entry has %d bytes, %v", what, len(data), err)
 	}
 	if left, _ := os.ReadDir(filepath.Join(dir, ".symres/tmp")); len(left) > 0 {
-		t.Errorf("%s: left behind: %v", point, left)
+		t.Errorf("%s: left behind: %v", what, left)
 	}
+	return err != nil
 }
 
 func TestDisk_injectedErrors(t *testing.T) {
@@ -234,10 +257,14 @@ func TestProcesses_holderKilledOrStopped(t *testing.T) {
 			if signal == syscall.SIGKILL {
 				holder.Wait()
 			}
+			patience := time.Minute // is not to be needed
+			if signal == syscall.SIGSTOP {
+				patience = 300 * time.Millisecond
+			}
 			o := serving(1)
 			start := time.Now()
-			mustFind(t, o.store(t, "srv*"+dir+"*https://symbols.test", sympath.Options{LockWait: 300 * time.Millisecond}), query(1))
-			if took := time.Since(start); took > 10*time.Second || (signal == syscall.SIGSTOP) != (took > 300*time.Millisecond) {
+			mustFind(t, o.store(t, "srv*"+dir+"*https://symbols.test", sympath.Options{LockWait: patience}), query(1))
+			if took := time.Since(start); took > 30*time.Second || signal == syscall.SIGSTOP && took < patience {
 				t.Errorf("took %v", took)
 			}
 			if n := len(names(temp)); signal == syscall.SIGKILL && n != 0 {

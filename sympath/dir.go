@@ -37,7 +37,10 @@ func (d dirStore) Find(ctx context.Context, q Query) iter.Seq2[Candidate, error]
 
 func (d dirStore) search(s *search) bool {
 	if holds(d.fsys, "pingme.txt") {
-		return symsrvStore{place{name: d.name, fsys: d.fsys, origin: OriginSymsrv}}.search(s)
+		if d.origin = OriginSymsrv; d.reopen != nil {
+			d.origin = OriginUNC
+		}
+		return symsrvStore(d).search(s)
 	}
 	probes := [][]string{{s.query.File}}
 	if ext, ok := s.query.imageExt(); ok {
@@ -95,8 +98,6 @@ func (d symsrvStore) search(s *search) bool {
 	return true
 }
 
-var errPointer = errors.New("pointer to a file elsewhere")
-
 // takeCompressed offers a file that must be expanded to be read, and notes why
 // another cannot.
 func (s *search) takeCompressed(p place) func(string, Attempt, time.Time) bool {
@@ -144,18 +145,9 @@ func (d symsrvStore) searchKey(s *search, dir []string) bool {
 	}
 	s.probe(d.place, s.takeCompressed(d.place), in(compressedName(s.query.File))...)
 	if !s.over {
-		s.probe(d.place, s.unsupported(errPointer), in("file.ptr")...)
+		s.probe(d.place, s.takePointer(d.place), in("file.ptr")...)
 	}
 	return !s.over
-}
-
-// unsupported notes a form of the file that is there but cannot be read.
-func (s *search) unsupported(form error) func(string, Attempt, time.Time) bool {
-	return func(_ string, a Attempt, start time.Time) bool {
-		a.Status, a.Err = StatusUnsupported, form
-		s.note(a, start)
-		return true
-	}
 }
 
 // compressedName is the name of the compressed form of a file: the last

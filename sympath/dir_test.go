@@ -203,7 +203,7 @@ S/a.sys/5FDA21D230000/a.sy_ error
 S/a.sys/5FDA21D230000/file.ptr not found`},
 		{"pointer", files("a.sys/5fda21d230000/FILE.PTR"), id, `S/a.sys/5FDA21D230000/a.sys not found
 S/a.sys/5FDA21D230000/a.sy_ not found
-S/a.sys/5fda21d230000/FILE.PTR not supported yet`},
+S/a.sys/5fda21d230000/FILE.PTR error`},
 		{"directory in the way", files("a.sys/5FDA21D230000/a.sys/x", "a.sys/5FDA21D230000/A.SYS"), id,
 			`S/a.sys/5FDA21D230000/a.sys error
 S/a.sys/5FDA21D230000/A.SYS found

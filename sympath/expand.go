@@ -46,14 +46,14 @@ func expand(r io.ReaderAt, size int64, w io.Writer, l Limits) (int64, error) {
 // openExpanded opens a compressed file of a store on disk. What is in it lives
 // in memory, or in a temporary file, until it is closed.
 func (p place) openExpanded(ctx context.Context, name, location string) (File, error) {
-	f, err := openFile(p.fsys, name, location)
+	f, err := p.open(ctx, name, location)
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
 	l := &landed{refs: 1, held: &scratch{}}
 	defer l.release()
-	l.size, err = expand(f, f.Size(), l.held, p.limits.orDefault())
+	l.size, err = expand(within(ctx, f), f.Size(), l.held, p.limits.orDefault())
 	if err != nil {
 		return nil, fmt.Errorf("open %s: %w", wtext.Printable(location), err)
 	}

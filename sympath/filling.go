@@ -2,6 +2,11 @@ package sympath
 
 import (
 	"context"
+	"fmt"
+	"io"
+
+	"github.com/symres/symres/internal/fsx"
+	"github.com/symres/symres/internal/wtext"
 )
 
 // filling opens a file that was found and copies it, once it is known to be
@@ -20,12 +25,16 @@ func (f filling) open(ctx context.Context) (File, error) {
 	if err != nil {
 		return nil, err
 	}
-	id, err := f.opts.verify(f.query, file, file.Size())
+	id, err := f.opts.verify(f.query, within(ctx, file), file.Size())
+	if ctx.Err() != nil {
+		file.Close()
+		return nil, fmt.Errorf("open %s: %w", wtext.Printable(f.location), ctx.Err())
+	}
 	if err != nil || id.Key() == "" {
 		return file, nil // not for a cache; whether it will do is for the caller to say
 	}
 	for i := len(f.tiers) - 1; i >= 0; i-- {
-		e, err := f.tiers[i].add(f.query, id, file, file.Size(), f.location)
+		e, err := f.tiers[i].add(f.query, id, within(ctx, file), file.Size(), f.location)
 		if err == nil {
 			var near File
 			if near, err = e.open(ctx); err == nil {
@@ -38,6 +47,24 @@ func (f filling) open(ctx context.Context) (File, error) {
 		}
 	}
 	return file, nil
+}
+
+// within reads from a file until the context ends.
+func within(ctx context.Context, r io.ReaderAt) io.ReaderAt { return boundReader{ctx, r} }
+
+type boundReader struct {
+	ctx context.Context // of one call, like that of an http.Request
+	r   io.ReaderAt
+}
+
+func (b boundReader) ReadAt(p []byte, off int64) (int, error) {
+	if r, ok := b.r.(fsx.ContextReaderAt); ok {
+		return r.ReadAtContext(b.ctx, p, off)
+	}
+	if err := b.ctx.Err(); err != nil {
+		return 0, err
+	}
+	return b.r.ReadAt(p, off)
 }
 
 // cached is a store with caches to its left.

@@ -185,6 +185,16 @@ func isKey(s string) bool {
 	return len(s) <= 40 && s != "" && strings.Trim(s, "0123456789abcdefABCDEF") == ""
 }
 
+// ParseKey is the other way round of [ID.Key]: it reads the index directory
+// that a file of this name has in a symbol store. ok is false for what is none.
+func ParseKey(file, key string) (id ID, ok bool) {
+	if !isKey(key) {
+		return ID{}, false
+	}
+	id = idOfKey(file, key)
+	return id, slices.ContainsFunc(id.Keys(), func(k string) bool { return strings.EqualFold(k, key) })
+}
+
 // idOfKey reads a key back. What a short one means shows in the file's name.
 func idOfKey(file, key string) ID {
 	m := regexp.MustCompile(`^([0-9A-Fa-f]{32})([0-9A-Fa-f]{0,8})$`).FindStringSubmatch(key)

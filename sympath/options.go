@@ -15,12 +15,16 @@ type Options struct {
 	// caches are read as they are and never written.
 	Verify func(q Query, r io.ReaderAt, size int64) (ID, error)
 	// HTTP and UNC make the stores for elements of those kinds. Without one,
-	// such an element is an attempt with [StatusUnsupported].
+	// or when its error wraps [errors.ErrUnsupported], such an element is an
+	// attempt with [StatusUnsupported].
 	HTTP, UNC func(Element) (Store, error)
 	// Dir opens the directory of an element; nil reads the file system of this
 	// machine, where a FIFO, device or directory in place of a file is refused.
 	// With a Dir of the caller's the caches of the path are not written.
 	Dir func(dir string) (fs.FS, error)
+	// Recursive searches plain directories with everything below them, which
+	// is what WinDbg does along the image path and not along the symbol path.
+	Recursive bool
 	// Cache is the default downstream store: the directory that an empty place
 	// in a chain and a bare cache* stand for. Empty: [DefaultCache].
 	Cache string

@@ -151,3 +151,28 @@ func TestIsShare(t *testing.T) {
 		}
 	}
 }
+
+// An entry that somebody shortens while it is read gives an error: it is read,
+// not mapped.
+func TestCache_shrinksWhileRead(t *testing.T) {
+	dir := t.TempDir()
+	fill(t, dir, 1)
+	for c, err := range mustParse(t, "srv*"+dir).Store(defaults()).Find(t.Context(), query(1)) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		f, err := c.Open(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer f.Close()
+		if err := os.Truncate(c.Location, 100); err != nil {
+			t.Fatal(err)
+		}
+		if n, err := f.ReadAt(make([]byte, 50), 5000); err == nil {
+			t.Errorf("%d bytes behind the end", n)
+		}
+		return
+	}
+	t.Fatal("not found")
+}

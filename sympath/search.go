@@ -30,6 +30,7 @@ type search struct {
 	yield func(Candidate, error) bool
 	over  bool
 	wrap  func(Candidate) Candidate // what a store around the one that is searched makes of its candidates
+	noted func(Attempt)             // who hears of attempts instead of the traces, or nil
 
 	mu       sync.Mutex // record may be called by a foreign store's goroutines
 	traces   []*Trace   // of the chains the search is inside of
@@ -68,6 +69,10 @@ func (s *search) note(a Attempt, start time.Time) {
 }
 
 func (s *search) record(a Attempt) {
+	if s.noted != nil {
+		s.noted(a)
+		return
+	}
 	s.mu.Lock()
 	s.attempts = append(s.attempts, a)
 	traces := s.traces
@@ -129,6 +134,22 @@ type place struct {
 	origin Origin
 	cache  *Cache // not nil when what it holds is to be verified first
 	limits Limits // for what is expanded; zero means the defaults
+	roots  *roots // where a file.ptr may lead; nil: nowhere
+	// reopen gives the directory again for a file of it that is opened after
+	// the search; nil where fsys does not end with a context.
+	reopen func(context.Context) (fs.FS, error)
+}
+
+// open opens a file of the place that a search has found.
+func (p place) open(ctx context.Context, name, location string) (File, error) {
+	fsys := p.fsys
+	if p.reopen != nil {
+		var err error
+		if fsys, err = p.reopen(ctx); err != nil {
+			return nil, fmt.Errorf("open %s: %w", wtext.Printable(location), err)
+		}
+	}
+	return openFile(fsys, name, location)
 }
 
 // location returns the full name of a file in the place, in the place's own style.
@@ -183,7 +204,7 @@ func (s *search) take(p place) func(string, Attempt, time.Time) bool {
 		s.note(a, start)
 		return s.offer(Candidate{
 			Location: a.Location, Origin: p.origin, Store: p.name,
-			open: func(context.Context) (File, error) { return openFile(p.fsys, name, a.Location) },
+			open: func(ctx context.Context) (File, error) { return p.open(ctx, name, a.Location) },
 		})
 	}
 }

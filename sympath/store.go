@@ -65,7 +65,7 @@ const (
 	OriginSymsrv               // symbol store on disk: found by name and key
 	OriginCache                // symbol store that serves as a local cache
 	OriginHTTP                 // symbol server
-	OriginUNC                  // Windows share
+	OriginUNC                  // symbol store on a Windows share: found by name and key
 )
 
 // String returns the origin in one word.

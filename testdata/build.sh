@@ -108,10 +108,49 @@ rm wide/arm/wide.pdb wide/arm64/wide.pdb # page comparison needs the images alon
 simple x86 nt ntoskrnl.exe ntkrnlmp.pdb KiSystemStartup@4 1091000000 nt32.c /version:5.1 \
 	/export:KeSetEvent /export:IoCreateDevice /export:ZwLoadDriver
 simple x64 nt ntoskrnl.exe ntkrnlmp.pdb KiSystemStartup 1600000000 nt64.c /version:10.0
+# Types of page-table entries of other kernels: their PDBs alone.
+pte() {
+	m=$1 dir=pte/$2
+	mkdir -p "$dir"
+	cc "$m" pte.obj pte.c -DERA="$3" $private
+	lld-link-19 $lflags /machine:"$m" /entry:"$4" /base:"$(base "$m")" /timestamp:1100000000 $(debug pte.pdb) /out:pte.exe pte.obj
+	mv pte.pdb "$dir/"
+}
+pte x86 x86-7 1 KiSystemStartup@4
+pte x86 pae-xp 2 KiSystemStartup@4
+pte x64 x64-7 3 KiSystemStartup
+
+# The eras of kernel structures: an image for each build at which they changed.
+era() {
+	m=$1 build=$2
+	shift 2
+	mkdir -p "nt/$m-$build"
+	cc "$m" ntera.obj ntera.c $private -DBUILD="$build"
+	lld-link-19 $lflags /machine:"$m" /entry:"$1" /base:"$(base "$m")" /timestamp:$((1100000000 + build)) $(debug ntkrnlmp.pdb) \
+		/out:ntoskrnl.exe ntera.obj
+	mv ntoskrnl.exe ntkrnlmp.pdb "nt/$m-$build/"
+}
+for build in 3790 7601 9200 10240; do era x86 $build KiSystemStartup@4; done
+for build in 3790 7601 9200 9600 17134 22621 28000; do era x64 $build KiSystemStartup; done
+
+# The images of a process, with the sizes of the page about paged-out PEBs.
+user() {
+	m=$1 image=$2 pdb=$3 entry=$4
+	shift 4
+	mkdir -p "user/$m"
+	cc "$m" user.obj notepad.c $private "$@"
+	lld-link-19 ${lflags#/nologo /driver} /nologo /subsystem:windows /machine:"$m" /entry:"$entry" /timestamp:1340000000 $(debug "$pdb") \
+		$([ "$image" = "${image%.dll}" ] || echo /dll /noimplib) /out:"$image" user.obj
+	mv "$image" "$pdb" "user/$m/"
+}
+for m in x86 x64; do
+	user $m notepad.exe notepad.pdb WinMainCRTStartup
+	user $m ExplorerFrame.dll ExplorerFrame.pdb DllMain -DEXPLORERFRAME
+done
 
 # Every product, under the name it is installed by: PDBs and the wide images
 # gzipped.
-list=$(find fs_rec nt wide -type f | LC_ALL=C sort)
+list=$(find fs_rec nt pte user wide -type f | LC_ALL=C sort)
 packed() {
 	case $1 in
 	*.pdb | wide/*) echo "$1.gz" ;;

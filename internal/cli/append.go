@@ -14,10 +14,11 @@ const (
 	highs = 0x8080808080808080
 )
 
-// unprintable is not zero if one of the eight bytes of w is no printable ASCII.
-func unprintable(w uint64) uint64 {
-	return (w | (w-0x20*ones)&^w | hasByte(w, 0x7f)) & highs
-}
+// unprintable has a high bit set if one of the eight bytes of w is no printable
+// ASCII: with it in the byte itself, in the sum only 0x7f reaches, or missing in
+// the sum only those below 0x20 do not reach. A byte that carries into the next
+// one has it itself.
+func unprintable(w uint64) uint64 { return (w | (w + ones) | ^(w + 0x60*ones)) & highs }
 
 // hasByte has a high bit set if one of the eight bytes of w is c.
 func hasByte(w uint64, c byte) uint64 {

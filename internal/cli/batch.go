@@ -6,11 +6,12 @@ import (
 	"errors"
 	"io"
 	"iter"
+	"slices"
 )
 
 const (
-	chunkSize   = 64 << 10
-	chunksAhead = 16 // chunks read before they are wanted
+	chunkSize   = 256 << 10
+	chunksAhead = 4 // chunks read before they are wanted
 )
 
 // chunk is a piece of input, or how it ends.
@@ -103,6 +104,7 @@ func (b *batcher) fill(ctx context.Context) error {
 var errLongLine = errors.New("a line is too long")
 
 func (b *batcher) cut(data []byte) {
+	b.lines = slices.Grow(b.lines, bytes.Count(data, []byte("\n"))+1)
 	for {
 		i := bytes.IndexByte(data, '\n')
 		if i < 0 {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/symres/symres"
 	"github.com/symres/symres/memsource/crashdump"
+	"github.com/symres/symres/memsource/minidump"
 	"github.com/symres/symres/nt"
 	"github.com/symres/symres/pdb"
 	"github.com/symres/symres/sympath"
@@ -19,7 +20,7 @@ func (a *app) checkCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "check FILE...",
 		Short: "read everything in files and say what is wrong",
-		Long: "check says what each file is (PE image, PDB, crash dump, the text of a symbol path), reads all of it\n" +
+		Long: "check says what each file is (PE image, PDB, crash dump, minidump, memory image, the text of a symbol path), reads all of it\n" +
 			"and lists what is wrong. The exit status is 1 when something is.",
 		Example: "  symres check null.sys null.pdb MEMORY.DMP",
 		Args:    cobra.MinimumNArgs(1),
@@ -67,6 +68,10 @@ func (a *app) check(ctx context.Context, path string) error {
 		o.pdb(ctx, f)
 	case kindCrashDump:
 		o.crashDump(ctx, f)
+	case kindMinidump:
+		o.minidump(ctx, f)
+	case kindCore, kindLiME:
+		o.physical(f)
 	case kindPath:
 		o.path(f)
 	case kindUnknown:
@@ -176,6 +181,43 @@ func (o *checkObject) crashDump(ctx context.Context, f *file) {
 			o.problem(err)
 		}
 	}
+}
+
+// minidump reads every list. A list that is not there is no problem.
+func (o *checkObject) minidump(ctx context.Context, f *file) {
+	d, err := minidump.New(f, f.Size())
+	if err != nil {
+		o.problem(err)
+		return
+	}
+	for _, err := range d.Problems() {
+		o.problem(err)
+	}
+	note := func(errs ...error) bool {
+		for _, err := range errs {
+			if !errors.Is(err, minidump.ErrNoStream) {
+				o.problem(err)
+			}
+		}
+		return ctx.Err() == nil
+	}
+	for m, err := range d.Modules() {
+		if !note(err, m.NameErr, m.CodeViewErr) {
+			return
+		}
+	}
+	for u, err := range d.Unloaded() {
+		if !note(err, u.NameErr) {
+			return
+		}
+	}
+	for _, err := range d.Threads() {
+		if !note(err) {
+			return
+		}
+	}
+	_, err = d.Exception()
+	note(err)
 }
 
 func (o *checkObject) path(f *file) {

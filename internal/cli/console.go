@@ -25,9 +25,8 @@ type console struct {
 	failed    error // the first error of writing to standard output
 }
 
-func newConsole(stdout, stderr io.Writer, getenv func(string) string) *console {
-	return &console{out: bufio.NewWriterSize(stdout, 64<<10), err: stderr,
-		color: wantsColor(stderr, getenv), paintsOut: wantsColor(stdout, getenv)}
+func newConsole(stdout, stderr io.Writer, color bool) *console {
+	return &console{out: bufio.NewWriterSize(stdout, 64<<10), err: stderr, color: color}
 }
 
 // wantsColor follows no-color.org, and never sends colours where the console
@@ -51,16 +50,16 @@ func (c *console) line(format string, args ...any) {
 }
 
 // row writes one line of results that was put together by hand. It is changed.
-func (c *console) row(b []byte) { c.write(finishRow(b, 0)) }
+func (c *console) row(b []byte) { c.write(finishRow(b, 0, 0)) }
 
 // finishRow makes one line safe to print that begins at start and goes to the
-// end of b.
-func finishRow(b []byte, start int) []byte {
+// end of b. Before plain there is nothing but printable ASCII.
+func finishRow(b []byte, start, plain int) []byte {
 	for len(b) > start && b[len(b)-1] == ' ' {
 		b = b[:len(b)-1]
 	}
-	if line := b[start:]; !isPlain(line) {
-		b = append(b[:start], escapeLine(string(line))...)
+	if len(b)-start > maxLine || !isPrintable(b[min(plain, len(b)):]) {
+		b = append(b[:start], escapeLine(string(b[start:]))...)
 	}
 	return append(b, '\n')
 }

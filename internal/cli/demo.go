@@ -1,7 +1,8 @@
 package cli
 
 import (
-	"fmt"
+	"context"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -42,19 +43,20 @@ func (a *app) writeDemo(dir string) error {
 	return nil
 }
 
-// demoShare makes the hook that serves the demo's one share and no other.
-func demoShare() (func(sympath.Element) (sympath.Store, error), error) {
+// storeHook makes the store of an element of a path.
+type storeHook func(sympath.Element) (sympath.Store, error)
+
+// demoShare makes the hook that serves the demo's one share, and leaves others
+// to the hook that there is.
+func demoShare(other storeHook) (storeHook, error) {
 	share, err := demo.Share()
 	if err != nil {
 		return nil, unusable(err)
 	}
 	return func(e sympath.Element) (sympath.Store, error) {
-		switch {
-		case !strings.EqualFold(strings.TrimRight(e.Text, `\/`), demo.UNC):
-			return nil, fmt.Errorf("the demo has no share but %s", demo.UNC)
-		case e.Keyed:
-			return sympath.Symsrv(e.Text, share), nil
+		if !strings.EqualFold(strings.TrimRight(e.Text, `\/`), demo.UNC) {
+			return other(e)
 		}
-		return sympath.Dir(e.Text, share), nil
+		return sympath.Share(e.Text, e.Keyed, func(context.Context) (fs.FS, error) { return share, nil }), nil
 	}, nil
 }

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"iter"
 
 	"github.com/spf13/cobra"
 
@@ -67,8 +66,6 @@ type dump struct {
 	ctx  context.Context
 	path string
 	pdb  *pdb.File
-	json jsonRow
-	text []byte
 
 	printed, bad int
 }
@@ -100,36 +97,16 @@ func (a *app) dump(ctx context.Context, path string, face face) error {
 	return nil
 }
 
-// dumpAll prints what can be read; a damaged record does not end it.
-func dumpAll[T any](d *dump, all iter.Seq2[T, error], show func(T)) error {
-	const often = 256 // rows between two looks at the context
-	for v, err := range all {
-		if (d.printed+d.bad)%often == 0 && d.ctx.Err() != nil {
-			return d.ctx.Err()
-		}
-		if err != nil {
-			d.damage(err)
-			continue
-		}
-		show(v)
-		if d.printed++; d.console.failed != nil {
-			return d.console.failed
-		}
+// take prints rows, and tells of the damage between them.
+func (d *dump) take(r *rows) error {
+	at := 0
+	for _, f := range r.faults {
+		d.console.write(r.b[at:f.at])
+		d.report(fmt.Errorf("%s: %w", d.path, f.err))
+		at = f.at
 	}
+	d.console.write(r.b[at:])
+	d.printed += r.n
+	d.bad += len(r.faults)
 	return cmp.Or(d.console.failed, d.ctx.Err())
-}
-
-// damage tells of a record that cannot be read.
-func (d *dump) damage(err error) {
-	d.bad++
-	d.report(fmt.Errorf("%s: %w", d.path, err))
-}
-
-// write prints the line that was built last.
-func (d *dump) write() {
-	if d.console.json {
-		d.console.write(d.json.end())
-		return
-	}
-	d.console.row(d.text)
 }

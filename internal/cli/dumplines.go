@@ -9,7 +9,7 @@ import (
 )
 
 // lines prints the lines of all modules, without inlined code.
-func (d *dump) lines() error { return dumpAll(d, d.allLines(), d.line) }
+func (d *dump) lines() error { return dumpAll(d, d.allLines(), (*rows).line) }
 
 func (d *dump) allLines() iter.Seq2[pdb.Line, error] {
 	return func(yield func(pdb.Line, error) bool) {
@@ -29,25 +29,24 @@ func (d *dump) allLines() iter.Seq2[pdb.Line, error] {
 	}
 }
 
-func (d *dump) line(l pdb.Line) {
-	if d.console.json {
-		d.lineObject(l)
+func (r *rows) line(l pdb.Line) {
+	if r.json {
+		r.lineObject(&l)
 		return
 	}
-	b := d.place(l.Segment, l.Offset, l.RVA, l.HasRVA)
-	b = append(hexaddr.Append(b, uint64(l.Size), 1), ' ', ' ')
-	b = append(append(b, l.File...), '(')
-	b = strconv.AppendUint(b, uint64(l.Line), 10)
+	start := r.place(l.Segment, l.Offset, l.RVA, l.HasRVA)
+	r.b = append(hexaddr.Append(r.b, uint64(l.Size), 1), ' ', ' ')
+	plain := len(r.b)
+	r.b = append(append(r.b, l.File...), '(')
+	r.b = strconv.AppendUint(r.b, uint64(l.Line), 10)
 	if l.Column != 0 {
-		b = strconv.AppendUint(append(b, ','), uint64(l.Column), 10)
+		r.b = strconv.AppendUint(append(r.b, ','), uint64(l.Column), 10)
 	}
-	d.text = append(b, ')')
-	d.write()
+	r.b = finishRow(append(r.b, ')'), start, plain)
 }
 
-func (d *dump) lineObject(l pdb.Line) {
-	r := &d.json
-	r.begin()
+func (r *rows) lineObject(l *pdb.Line) {
+	r.more()
 	if l.HasRVA {
 		r.hex("rva", uint64(l.RVA))
 	}
@@ -61,5 +60,5 @@ func (d *dump) lineObject(l pdb.Line) {
 		r.num("end_line", uint64(l.EndLine))
 	}
 	r.num("module", uint64(l.Module))
-	d.write()
+	r.end()
 }

@@ -7,69 +7,74 @@ import (
 	"github.com/symres/symres/pdb"
 )
 
-func (d *dump) publics() error {
-	return dumpAll(d, d.pdb.Publics(), func(s pdb.Symbol) {
-		if !d.console.json {
-			d.text = d.place(s.Segment, s.Offset, s.RVA, s.HasRVA)
-			d.text = append(hexaddr.Append(d.text, uint64(s.Flags), 1), ' ', ' ')
-			d.text = append(d.text, s.NameBytes()...)
-			d.write()
-			return
-		}
-		var err error
-		if s.Size, err = d.pdb.SizeOf(s); err != nil {
-			d.damage(err)
-		}
-		d.symbolObject(s)
-	})
+func (d *dump) publics() error { return dumpParts(d, d.pdb.PublicsPart) }
+
+func (d *dump) procs() error { return dumpParts(d, d.pdb.ProcsPart) }
+
+func (d *dump) globals() error {
+	return dumpAll(d, d.pdb.Globals(), func(r *rows, s pdb.Symbol) { r.symbol(&s) })
 }
 
-func (d *dump) procs() error { return dumpAll(d, d.pdb.Procs(), d.symbol) }
+// public adds a public symbol.
+func (r *rows) public(s *pdb.Symbol) {
+	start := r.place(s.Segment, s.Offset, s.RVA, s.HasRVA)
+	r.b = append(hexaddr.Append(r.b, uint64(s.Flags), 1), ' ', ' ')
+	plain := len(r.b)
+	r.b = finishRow(append(r.b, s.NameBytes()...), start, plain)
+}
 
-func (d *dump) globals() error { return dumpAll(d, d.pdb.Globals(), d.symbol) }
+// sizedObject adds a public symbol with its size as JSON.
+func (r *rows) sizedObject(f *pdb.File, s *pdb.Symbol) {
+	var err error
+	if s.Size, err = f.SizeOf(*s); err != nil {
+		r.damage(err)
+	}
+	r.symbolObject(s)
+}
 
-func (d *dump) symbol(s pdb.Symbol) {
-	if d.console.json {
-		d.symbolObject(s)
+func (r *rows) symbol(s *pdb.Symbol) {
+	if r.json {
+		r.symbolObject(s)
 		return
 	}
+	start := len(r.b)
 	if hasPlace(s.Kind) {
-		d.text = d.place(s.Segment, s.Offset, s.RVA, s.HasRVA)
-		d.text = hexaddr.Append(d.text, uint64(s.Size), 1)
+		r.place(s.Segment, s.Offset, s.RVA, s.HasRVA)
+		r.b = hexaddr.Append(r.b, uint64(s.Size), 1)
 	} else {
-		d.text = append(d.text[:0], "                         -"...)
+		r.b = append(r.b, "                         -"...)
 	}
-	d.text = append(d.text, ' ', ' ')
-	d.text = append(d.text, s.Kind.String()...)
-	d.text = append(d.text, ' ', ' ')
-	d.text = append(d.text, s.NameBytes()...)
+	r.b = append(r.b, ' ', ' ')
+	r.b = append(r.b, s.Kind.String()...)
+	r.b = append(r.b, ' ', ' ')
+	plain := len(r.b)
+	r.b = append(r.b, s.NameBytes()...)
 	switch {
 	case s.Kind.IsConstant():
-		d.text = append(d.text, " = "...)
-		d.text = append(d.text, s.Value.String()...)
-	case !hasPlace(s.Kind) && s.Module != 0:
-		d.text = append(d.text, "  in module "...)
-		d.text = strconv.AppendUint(d.text, uint64(s.Module), 10)
+		r.b = append(append(r.b, " = "...), s.Value.String()...)
+	case s.Module != 0 && !hasPlace(s.Kind):
+		r.b = strconv.AppendUint(append(r.b, "  in module "...), uint64(s.Module), 10)
 	}
-	d.write()
+	r.b = finishRow(r.b, start, plain)
 }
 
-// place begins a line of text with segment:offset and RVA.
-func (d *dump) place(segment uint16, offset, rva uint32, hasRVA bool) []byte {
-	const at = 4 // the upper half of the segment, which goes
-	b := [at + 25]byte([]byte("    ssss:oooooooo            "))
-	hexaddr.Put8(b[0:], uint32(segment))
-	hexaddr.Put8(b[at+5:], offset)
+// place begins a row of text with segment:offset and RVA. It returns where
+// the row begins.
+func (r *rows) place(segment uint16, offset, rva uint32, hasRVA bool) int {
+	start := len(r.b)
+	r.b = append(r.b, "ssss:oooooooo            "...)
+	b := r.b[start:]
+	hexaddr.Put4(b, segment)
+	hexaddr.Put8(b[5:], offset)
 	if hasRVA {
-		hexaddr.Put8(b[at+15:], rva)
+		hexaddr.Put8(b[15:], rva)
 	}
-	return append(d.text[:0], b[at:]...)
+	return start
 }
 
-// symbolObject prints a symbol as JSON.
-func (d *dump) symbolObject(s pdb.Symbol) {
-	r := &d.json
-	r.begin()
+// symbolObject adds a symbol as JSON.
+func (r *rows) symbolObject(s *pdb.Symbol) {
+	r.more()
 	r.str("kind", s.Kind.String())
 	r.rawView(s.NameBytes())
 	if hasPlace(s.Kind) {
@@ -82,7 +87,7 @@ func (d *dump) symbolObject(s pdb.Symbol) {
 	r.knownNum("size", uint64(s.Size))
 	switch {
 	case s.Kind.IsConstant():
-		numberJSON(r, "value", s.Value)
+		numberJSON(&r.jsonRow, "value", s.Value)
 	case hasFlags(s.Kind):
 		r.num("flags", uint64(s.Flags))
 	}
@@ -90,7 +95,7 @@ func (d *dump) symbolObject(s pdb.Symbol) {
 		r.hex("type", uint64(s.Type))
 	}
 	r.knownNum("module", uint64(s.Module))
-	d.write()
+	r.end()
 }
 
 // hasPlace reports whether records of a kind have a segment and an offset.

@@ -8,23 +8,24 @@ import (
 	"github.com/symres/symres/pdb"
 )
 
-func (d *dump) types() error { return dumpAll(d, d.pdb.Types(), d.typeRecord) }
+func (d *dump) types() error { return dumpAll(d, d.pdb.Types(), (*rows).typeRecord) }
 
-func (d *dump) typeRecord(t pdb.Type) {
+func (r *rows) typeRecord(t pdb.Type) {
 	var size uint64
 	known := false
 	if !t.IsForward() { // a declaration as it stands has no size
 		var err error
 		size, err = t.Size()
 		if known = err == nil; err != nil && !errors.Is(err, pdb.ErrNotFound) {
-			d.damage(err)
+			r.damage(err)
 		}
 	}
-	if d.console.json {
-		d.typeObject(t, size, known)
+	if r.json {
+		r.typeObject(t, size, known)
 		return
 	}
-	b := append(hexaddr.Append(d.text[:0], uint64(t.Index()), 6), ' ', ' ')
+	start := len(r.b)
+	b := append(hexaddr.Append(r.b, uint64(t.Index()), 6), ' ', ' ')
 	b = append(append(b, t.Leaf().String()...), ' ', ' ')
 	if known {
 		b = hexaddr.Append(b, size, 1)
@@ -41,13 +42,11 @@ func (d *dump) typeRecord(t pdb.Type) {
 	default:
 		b = append(b, t.String()...)
 	}
-	d.text = b
-	d.write()
+	r.b = finishRow(b, start, start)
 }
 
-func (d *dump) typeObject(t pdb.Type, size uint64, known bool) {
-	r := &d.json
-	r.begin()
+func (r *rows) typeObject(t pdb.Type, size uint64, known bool) {
+	r.more()
 	r.hex("index", uint64(t.Index()))
 	r.str("leaf", t.Leaf().String())
 	r.str("kind", t.Kind().String())
@@ -60,18 +59,19 @@ func (d *dump) typeObject(t pdb.Type, size uint64, known bool) {
 		r.num("size", size)
 	}
 	r.flag("forward", t.IsForward())
-	d.write()
+	r.end()
 }
 
 func (d *dump) modules() error {
 	number := uint64(0)
-	return dumpAll(d, d.pdb.Modules(), func(m pdb.Module) {
+	return dumpAll(d, d.pdb.Modules(), func(r *rows, m pdb.Module) {
 		number++
-		if d.console.json {
-			d.moduleObject(number, m)
+		if r.json {
+			r.moduleObject(number, m)
 			return
 		}
-		b := strconv.AppendUint(d.text[:0], number, 10)
+		start := len(r.b)
+		b := strconv.AppendUint(r.b, number, 10)
 		b = append(b, ' ', ' ')
 		if m.HasStream {
 			b = strconv.AppendUint(b, uint64(m.Stream), 10)
@@ -82,19 +82,17 @@ func (d *dump) modules() error {
 		if m.Object != "" && m.Object != m.Name {
 			b = append(append(b, ' ', ' '), m.Object...)
 		}
-		d.text = b
-		d.write()
+		r.b = finishRow(b, start, start)
 	})
 }
 
-func (d *dump) moduleObject(number uint64, m pdb.Module) {
-	r := &d.json
-	r.begin()
+func (r *rows) moduleObject(number uint64, m pdb.Module) {
+	r.more()
 	r.num("module", number)
 	r.str("name", m.Name)
 	r.known("object", m.Object)
 	if m.HasStream {
 		r.num("stream", uint64(m.Stream))
 	}
-	d.write()
+	r.end()
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 	"iter"
+	"time"
 
 	"github.com/symres/symres"
 )
@@ -27,3 +28,8 @@ func LocationRow(l *symres.Location) string {
 	w.object(l)
 	return string(w.row.b)
 }
+
+// The units of command lines.
+func ParseSize(s string) (int64, error)        { return parseSize(s) }
+func ParseAge(s string) (time.Duration, error) { return parseAge(s) }
+func ByteCount(n int64) string                 { return byteCount(n) }

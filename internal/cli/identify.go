@@ -8,8 +8,10 @@ import (
 
 	"github.com/symres/symres"
 	"github.com/symres/symres/memsource/crashdump"
+	"github.com/symres/symres/memsource/minidump"
 	"github.com/symres/symres/pdb"
 	"github.com/symres/symres/sympath"
+	"github.com/symres/symres/vadmath"
 )
 
 func (a *app) identifyCommand() *cobra.Command {
@@ -93,6 +95,10 @@ func identify(path string) (*identityObject, error) {
 		err = o.pdb(f)
 	case kindCrashDump:
 		err = o.crashDump(f)
+	case kindMinidump:
+		err = o.minidump(f)
+	case kindCore, kindLiME:
+		err = o.physical(f)
 	case kindUnknown, kindPath:
 		return nil, notFound(fmt.Errorf("%s: %s", path, kindUnknown.title()))
 	}
@@ -147,6 +153,34 @@ func (o *identityObject) crashDump(f *file) error {
 	}
 	h := d.Header()
 	o.Machine, o.Type, o.Build = machineName(h.Machine), h.Type.String(), h.Build
+	return nil
+}
+
+// minidump says of which process the dump is, and why it was made.
+func (o *identityObject) minidump(f *file) error {
+	d, err := minidump.New(f, f.Size())
+	if err != nil {
+		return err
+	}
+	o.Machine, o.Build = "", d.System().Build
+	if m := d.System().Machine; m != 0 {
+		o.Machine = machineName(m)
+	}
+	modules := 0
+	for m, err := range d.Modules() {
+		if err != nil {
+			break // what is wrong is for check to tell
+		}
+		if modules++; modules == 1 {
+			o.notes = append(o.notes, "of the process "+m.Name)
+		}
+	}
+	if modules > 0 {
+		o.notes = append(o.notes, fmt.Sprintf("%d modules", modules))
+	}
+	if e, err := d.Exception(); err == nil {
+		o.notes = append(o.notes, fmt.Sprintf("exception %08x at %s", e.Code, vadmath.FormatAddr(e.Address, d.Bits())))
+	}
 	return nil
 }
 

@@ -10,6 +10,7 @@ import (
 
 	"github.com/symres/symres/internal/fsx"
 	"github.com/symres/symres/memsource/crashdump"
+	"github.com/symres/symres/memsource/physmem"
 	"github.com/symres/symres/pdb"
 )
 
@@ -24,6 +25,8 @@ const (
 	kindCrashDump kind = "crashdump"
 	kindMinidump  kind = "minidump"
 	kindELF       kind = "elf"
+	kindCore      kind = "elf-core"
+	kindLiME      kind = "lime"
 	kindPath      kind = "path" // text that is a symbol path
 )
 
@@ -31,7 +34,7 @@ const (
 func (k kind) title() string {
 	titles := map[kind]string{
 		kindPE: "a PE image", kindPDB: "a PDB 7", kindCrashDump: "a kernel crash dump", kindMinidump: "a minidump",
-		kindELF: "an ELF file", kindPath: "a symbol path", "pdb2": "a PDB 2.00", "msfz": "a compressed PDB (MSFZ)",
+		kindELF: "an ELF file", kindCore: "an ELF core", kindLiME: "a LiME memory image", kindPath: "a symbol path", "pdb2": "a PDB 2.00", "msfz": "a compressed PDB (MSFZ)",
 		"portable-pdb": "a portable PDB", "dbg": "a .dbg file", "cab": "a cabinet", "lib": "a library of object files",
 		"codeview": "bare CodeView symbols",
 	}
@@ -44,7 +47,11 @@ func (k kind) title() string {
 // readable reports whether this version reads the kind, rather than only
 // recognising it.
 func (k kind) readable() bool {
-	return k == kindPE || k == kindPDB || k == kindCrashDump || k == kindPath
+	switch k {
+	case kindPE, kindPDB, kindCrashDump, kindMinidump, kindCore, kindLiME, kindPath:
+		return true
+	}
+	return false
 }
 
 // maxPathText bounds a file that is looked at as the text of a symbol path.
@@ -62,6 +69,10 @@ func sniff(r io.ReaderAt, size int64) (kind, error) {
 		return kind(format.String()), nil
 	case crashdump.Sniff(head):
 		return kindCrashDump, nil
+	case physmem.Sniff(head) == physmem.LiME:
+		return kindLiME, nil
+	case physmem.Sniff(head) == physmem.ELF:
+		return kindCore, nil
 	case bytes.HasPrefix(head, []byte("\x7fELF")):
 		return kindELF, nil
 	}

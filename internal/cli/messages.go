@@ -40,6 +40,13 @@ func (t *teller) module(name string) {
 	}
 }
 
+// warnings tells what happened to files on their way that a user should know.
+func (a *app) warnings() {
+	for _, text := range a.progress.take() {
+		a.console.warn("%s", text)
+	}
+}
+
 // failure tells why a module could not be loaded, or whatever else err is.
 func (t *teller) failure(err error) {
 	var load *symres.LoadError
@@ -58,6 +65,7 @@ func (t *teller) report(r *symres.Report, err error) {
 	if err != nil {
 		t.failed++
 	}
+	t.warnings()
 	switch {
 	case t.console.json && err != nil:
 		t.app.report(err)
@@ -70,7 +78,7 @@ func (t *teller) report(r *symres.Report, err error) {
 		if err != nil && t.failed <= maxDetailed {
 			t.notes(headerLines(r, t.target.bits, true))
 			t.notes(indent(reason(err)))
-			t.notes(attemptLines(r))
+			t.notes(t.attemptLines(r.Attempts))
 		}
 	}
 }
@@ -83,7 +91,7 @@ func (t *teller) notes(lines []string) {
 
 // nextStep is the last line of a failure: what to try, going by what was found.
 func (t *target) nextStep() string {
-	refused, unsupported := false, ""
+	refused, offline, unsupported := false, false, ""
 	var wanted []*symres.Report
 	for _, r := range t.session.Modules() {
 		if !loaded(r) && r.Next != "" {
@@ -91,6 +99,7 @@ func (t *target) nextStep() string {
 		}
 		for _, a := range r.Attempts {
 			refused = refused || !loaded(r) && a.Status == sympath.StatusRefused
+			offline = offline || a.Status == sympath.StatusOffline
 			if a.Status == sympath.StatusUnsupported {
 				unsupported = a.Store
 			}
@@ -98,6 +107,8 @@ func (t *target) nextStep() string {
 	}
 	switch {
 	case t.named:
+	case offline:
+		return "Try next: leave --offline out, or list what is needed with 'symres fetch --manifest' and fetch it on another machine"
 	case len(wanted) == 1 && unsupported == "":
 		return t.tryNext(wanted[0])
 	case refused:
@@ -129,7 +140,7 @@ func (t *teller) end() {
 
 // story is what !sym noisy prints about a load.
 func (t *teller) story(r *symres.Report) []string {
-	return append(headerLines(r, t.target.bits, true), loadLines(r)...)
+	return append(headerLines(r, t.target.bits, true), t.loadLines(r)...)
 }
 
 // headerLines tells of an image header that cannot be read: kd's line, and the
@@ -151,17 +162,17 @@ func headerLines(r *symres.Report, bits int, why bool) []string {
 }
 
 // loadLines is every probe, what was compared, and the outcome.
-func loadLines(r *symres.Report) []string {
+func (a *app) loadLines(r *symres.Report) []string {
 	var lines []string
 	if r.HeaderErr != nil {
 		lines = append(lines, fmt.Sprintf("DBGHELP: No header for %s.  Searching for image on disk", imageName(r)))
 	}
-	lines = append(lines, attemptLines(r)...)
+	lines = append(lines, a.attemptLines(r.Attempts)...)
 	for _, e := range r.Evidence {
 		lines = append(lines, fmt.Sprintf("DBGHELP: %s - %s", r.Module.Name, evidenceLine(e)))
 	}
 	for _, n := range r.Notes {
-		lines = append(lines, fmt.Sprintf("DBGHELP: %s - %s", r.Module.Name, n))
+		lines = append(lines, "DBGHELP: "+n)
 	}
 	if from := fromLine(r); from != "" {
 		lines = append(lines, fmt.Sprintf("DBGHELP: %s - %s", r.Module.Name, from))
@@ -196,10 +207,14 @@ func fromLine(r *symres.Report) string {
 	return ""
 }
 
-func attemptLines(r *symres.Report) []string {
+// attemptLines is every probe; with -v also what happened in it.
+func (a *app) attemptLines(attempts []sympath.Attempt) []string {
 	var lines []string
-	for _, a := range r.Attempts {
-		lines = append(lines, a.String())
+	for _, at := range attempts {
+		lines = append(lines, at.String())
+		if story := a.progress.story(at); a.noisy {
+			lines = append(lines, story...)
+		}
 	}
 	return lines
 }

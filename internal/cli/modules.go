@@ -11,7 +11,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/symres/symres"
-	"github.com/symres/symres/memsource/crashdump"
 	"github.com/symres/symres/vadmath"
 )
 
@@ -189,7 +188,7 @@ func (a *app) printDetails(r *symres.Report, bits int) {
 		field("Note", n)
 	}
 	if !loaded(r) {
-		for _, l := range attemptLines(r) {
+		for _, l := range a.attemptLines(r.Attempts) {
 			a.console.line("    %s", l)
 		}
 	}
@@ -222,7 +221,7 @@ func knowsDebug(m *symres.Image) bool {
 
 // unloaded lists the modules the target remembers to have unloaded.
 func (a *app) unloaded(t *target, patterns []*symres.Pattern) {
-	if t.dump == nil {
+	if t.unloaded == nil {
 		a.console.warn("only a dump has a list of unloaded modules")
 		return
 	}
@@ -230,26 +229,23 @@ func (a *app) unloaded(t *target, patterns []*symres.Pattern) {
 		a.console.line("")
 		a.console.line("Unloaded modules:")
 	}
-	for u, err := range t.dump.Unloaded() {
+	for m, err := range t.unloaded {
 		switch {
-		case errors.Is(err, crashdump.ErrNoBlocks):
-			a.console.warn("the unloaded modules of a page dump are not supported yet")
-			return
 		case err != nil:
 			a.console.warn("unloaded modules: %v", err)
-		case matches(patterns, u.Name):
-			a.printUnloaded(u, t.bits)
+		case matches(patterns, m.Image):
+			a.printUnloaded(m, t.bits)
 		}
 	}
 }
 
-func (a *app) printUnloaded(u crashdump.Unloaded, bits int) {
+func (a *app) printUnloaded(m symres.Module, bits int) {
 	if a.console.json {
 		a.console.object(moduleObject{
-			Name: cmp.Or(symres.ModuleName(u.Name), u.Name), Image: u.Name, Base: hexString(u.Start),
-			Size: hexString(u.End - u.Start), Unloaded: true,
+			Name: cmp.Or(symres.ModuleName(m.Image), m.Image), Image: m.Image, Base: hexString(m.Base), Size: hexString(m.Size),
+			Timestamp: hexKnown(uint64(m.TimeDateStamp)), Checksum: hexKnown(uint64(m.CheckSum)), Unloaded: true,
 		})
 		return
 	}
-	a.console.line("%s %s   %s", vadmath.FormatAddr(u.Start, bits), vadmath.FormatAddr(u.End, bits), u.Name)
+	a.console.line("%s %s   %s", vadmath.FormatAddr(m.Base, bits), vadmath.FormatAddr(m.Base+m.Size, bits), m.Image)
 }

@@ -17,6 +17,8 @@ const (
 	maxBatch   = 32 << 10 // addresses that are answered together
 	fewQueries = 256      // so many are not worth sorting and sharing out
 	maxNamers  = 8
+
+	usualAnswer = 128 // bytes, most answers have fewer
 )
 
 // query is an address and what there is to say of it.
@@ -60,6 +62,11 @@ func (n *nearest) nameAll(ctx context.Context) {
 		return
 	}
 	slices.SortFunc(order, func(a, b *query) int { return cmp.Compare(a.addr, b.addr) })
+	n.addrs = slices.Grow(n.addrs[:0], len(order))
+	for _, q := range order {
+		n.addrs = append(n.addrs, q.addr)
+	}
+	n.namer(0).resolver.Expect(n.addrs)
 	var group sync.WaitGroup
 	share := (len(order)-1)/min(runtime.GOMAXPROCS(0), maxNamers) + 1
 	i := 0
@@ -73,7 +80,8 @@ func (n *nearest) nameAll(ctx context.Context) {
 
 // name answers queries.
 func (w *namer) name(ctx context.Context, queries []*query) {
-	w.row.b, w.starts = w.row.b[:0], w.starts[:0]
+	w.row.b = slices.Grow(w.row.b[:0], usualAnswer*len(queries))
+	w.starts = slices.Grow(w.starts[:0], len(queries)+1)
 	for _, q := range queries {
 		w.starts = append(w.starts, len(w.row.b))
 		if q.miss == nil && ctx.Err() == nil {
@@ -108,7 +116,7 @@ func (w *namer) lines(l *symres.Location) {
 		start := len(b)
 		b = append(append(b, l.Frames[0].File...), '(')
 		b = append(strconv.AppendUint(b, uint64(l.Frames[0].Line), 10), ')')
-		b = finishRow(b, start)
+		b = finishRow(b, start, start)
 	}
 	b = w.symbol(b, l)
 	if len(l.Frames) > 1 {
@@ -136,7 +144,7 @@ func (w *namer) symbol(b []byte, l *symres.Location) []byte {
 		b = hexaddr.Append(append(b, "   (past its end, size 0x"...), uint64(l.Size), 1)
 		b = append(b, ')')
 	}
-	return finishRow(append(b, label(l.Proof)...), start)
+	return finishRow(append(b, label(l.Proof)...), start, start)
 }
 
 // inlined writes the functions at an address in the look of k, innermost first.
@@ -154,7 +162,7 @@ func (w *namer) inlined(b []byte, l *symres.Location) []byte {
 			b = append(append(b, " ["...), f.File...)
 			b = append(strconv.AppendUint(append(b, " @ "...), uint64(f.Line), 10), ']')
 		}
-		b = finishRow(b, start)
+		b = finishRow(b, start, start)
 	}
 	return b
 }
@@ -162,7 +170,7 @@ func (w *namer) inlined(b []byte, l *symres.Location) []byte {
 func appendName(b []byte, module, name string) []byte {
 	start := len(b)
 	b = append(append(append(b, "    "...), module...), '!')
-	return finishRow(append(b, name...), start)
+	return finishRow(append(b, name...), start, start)
 }
 
 // object writes a line of JSON.

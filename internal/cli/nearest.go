@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -52,6 +53,7 @@ type nearest struct {
 	*teller
 	workers []*namer
 	queries []query
+	addrs   []uint64 // of the queries, sorted
 	found   int
 	last    string // module of the last answer
 }
@@ -97,7 +99,7 @@ func (n *nearest) stream(ctx context.Context) error {
 }
 
 func (n *nearest) batch(ctx context.Context, lines [][]byte) error {
-	n.queries = n.queries[:0]
+	n.queries = slices.Grow(n.queries[:0], len(lines))
 	for _, line := range lines {
 		addr, ok := plainAddr(line)
 		if ok {

@@ -137,6 +137,7 @@ type moduleObject struct {
 	Identity  string        `json:"identity,omitempty"`
 	Pages     *pagesObject  `json:"pages,omitempty"`
 	Header    string        `json:"header,omitempty"`
+	Origin    string        `json:"origin,omitempty"`
 	Unloaded  bool          `json:"unloaded,omitempty"`
 	Report    *reportObject `json:"report,omitempty"`
 }
@@ -147,7 +148,13 @@ func newModuleObject(r *symres.Report) moduleObject {
 		Name: m.Name, Image: m.Image, Path: m.Path, Base: hexString(m.Base), Size: hexString(m.Size),
 		Timestamp: hexKnown(uint64(stampOf(r))), Checksum: hexKnown(uint64(checksumOf(r))), Status: r.Status.String(),
 	}
+	if road, _, _ := strings.Cut(m.Origin, " ("); road == "VAD" || road == "loader lists" {
+		o.Origin = m.Origin // modules of a process come by either
+	}
 	if r.Status == symres.StatusDeferred {
+		if cv := m.CodeView; cv != nil {
+			o.PDB, o.Key = lastPart(cv.Path), cv.ID().Key()
+		}
 		return o
 	}
 	o.Key, o.Header = r.PDBID.Key(), headerState(r)

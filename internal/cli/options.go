@@ -16,7 +16,9 @@ type pathOptions struct {
 	sympath   string
 	imagepath string
 	cache     string
+	unc       []string
 	offline   bool
+	refresh   bool
 }
 
 func addPathFlags(cmd *cobra.Command) *pathOptions {
@@ -25,7 +27,9 @@ func addPathFlags(cmd *cobra.Command) *pathOptions {
 	flags.StringVar(&o.sympath, "sympath", "", "symbol `PATH` (default $_NT_ALT_SYMBOL_PATH, then $_NT_SYMBOL_PATH; '' is none)")
 	flags.StringVar(&o.imagepath, "imagepath", "", "image `PATH` (default $_NT_EXECUTABLE_IMAGE_PATH)")
 	flags.StringVar(&o.cache, "cache", "", "`DIR` that an empty place in srv** and a bare cache* stand for")
-	flags.BoolVar(&o.offline, "offline", false, "leave servers and shares out")
+	flags.StringArrayVar(&o.unc, "unc", nil, "where a share is mounted: `\\\\server\\share=DIR` (repeatable)")
+	flags.BoolVar(&o.offline, "offline", false, "make no connection: leave servers and shares out")
+	flags.BoolVar(&o.refresh, "refresh", false, "ask servers again for what they did not have")
 	return o
 }
 
@@ -57,32 +61,38 @@ func parsePath(name, text string) (sympath.Path, error) {
 	return p, nil
 }
 
-func (o *pathOptions) options(getenv func(string) string) sympath.Options {
-	return sympath.Options{Cache: o.cache, Offline: o.offline, Getenv: getenv}
-}
-
 // targetOptions name the target, and how far copies of its images are trusted.
 type targetOptions struct {
 	*pathOptions
 	dump    string
+	gdb     string
+	pid     int
 	image   string
 	pdb     string
 	modules []string
 	demo    bool
 	check   string
+	process string
+
+	pageFiles []string // N=FILE
+	bare      bool     // the modules of the target are not wanted, but its processes
 }
 
 func addTargetFlags(cmd *cobra.Command) *targetOptions {
 	o := &targetOptions{pathOptions: addPathFlags(cmd)}
 	flags := cmd.Flags()
-	flags.StringVar(&o.dump, "dump", "", "target: the kernel crash dump `FILE`")
+	flags.StringVar(&o.dump, "dump", "", "target: the kernel crash dump, minidump or memory image `FILE`")
+	flags.StringVar(&o.gdb, "gdb", "", "target: the GDB stub at `HOST:PORT`, such as QEMU's; with --module (it stops, and stays stopped)")
+	flags.IntVar(&o.pid, "pid", 0, "target: the process `N` of this machine, of Windows or Wine")
 	flags.StringVar(&o.image, "image", "", "target: the image `FILE`, at its preferred base")
 	flags.StringVar(&o.pdb, "pdb", "", "target: the PDB `FILE`, alone or for --image")
 	flags.StringArrayVar(&o.modules, "module", nil, "a loaded module, `NAME=BASE,SIZE[,STAMP]` in hex (repeatable)")
 	flags.BoolVar(&o.demo, "demo", false, "target: the built-in one, whose image header is paged out")
+	flags.StringArrayVar(&o.pageFiles, "pagefile", nil, "paging file `N=FILE` of the kernel target, to read what is paged out (repeatable)")
+	flags.StringVar(&o.process, "process", "", "in the context of `P` of the kernel target: name, PID (hex, or 0n and decimal) or address")
 	flags.StringVar(&o.check, "version-check", "known", "how far a copy must agree with the target: `known|strict|off`")
-	cmd.MarkFlagsMutuallyExclusive("dump", "demo", "image")
-	cmd.MarkFlagsMutuallyExclusive("dump", "demo", "pdb")
+	cmd.MarkFlagsMutuallyExclusive("dump", "gdb", "pid", "demo", "image")
+	cmd.MarkFlagsMutuallyExclusive("dump", "gdb", "pid", "demo", "pdb")
 	for _, name := range []string{"dump", "image", "pdb"} {
 		_ = cmd.MarkFlagFilename(name) // fails for a flag that does not exist
 	}
@@ -93,7 +103,7 @@ func addTargetFlags(cmd *cobra.Command) *targetOptions {
 
 // any reports whether a target was named.
 func (o *targetOptions) any() bool {
-	return o.dump != "" || o.image != "" || o.pdb != "" || o.demo || len(o.modules) > 0
+	return o.dump != "" || o.gdb != "" || o.pid != 0 || o.image != "" || o.pdb != "" || o.demo || len(o.modules) > 0
 }
 
 func (o *targetOptions) versionCheck() (symres.VersionCheck, error) {
@@ -106,7 +116,7 @@ func (o *targetOptions) versionCheck() (symres.VersionCheck, error) {
 
 // errNoTarget is what every command that needs a target says without one.
 func errNoTarget(cmd *cobra.Command) error {
-	return usage(fmt.Errorf("no target: give --dump FILE, --image FILE, --pdb FILE or --module NAME=BASE,SIZE; "+
+	return usage(fmt.Errorf("no target: give --dump FILE, --gdb HOST:PORT, --pid N, --image FILE, --pdb FILE or --module NAME=BASE,SIZE; "+
 		"to try it without: %s", demoLine(cmd)))
 }
 
@@ -114,7 +124,8 @@ func errNoTarget(cmd *cobra.Command) error {
 func demoLine(cmd *cobra.Command) string {
 	example := map[string]string{
 		"lookup": "lookup --demo 'fs_rec!*'", "nearest": "nearest --demo fe0c8310", "modules": "modules --demo",
-		"reload": "reload --demo", "verify": "verify --demo",
+		"reload": "reload --demo", "processes": "processes --demo", "vad": "vad --demo --process notepad.exe",
+		"verify": "verify --demo",
 	}[cmd.Name()]
 	return "symres " + cmp.Or(example, "lookup --demo 'fs_rec!*'")
 }

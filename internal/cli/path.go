@@ -3,13 +3,9 @@ package cli
 import (
 	"context"
 	"errors"
-	"io/fs"
-	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 
-	"github.com/symres/symres/internal/fsx"
 	"github.com/symres/symres/sympath"
 )
 
@@ -19,7 +15,8 @@ func (a *app) pathCommand() *cobra.Command {
 		Aliases: []string{"sympath"},
 		Short:   "show and check the symbol path, as .sympath does",
 		Long: "path prints PATH, or the symbol path in force, as it was given and as it is read, and warns of what\n" +
-			"will hardly do what it looks like. With --check the directories are probed; nothing is downloaded.",
+			"will hardly do what it looks like. With --check every element is asked whether it answers, and how fast:\n" +
+			"directories and shares are opened, servers are asked for index2.txt. Nothing is downloaded.",
 		Example: "  symres path --check\n  symres path 'srv*C:\\sym*https://msdl.microsoft.com/download/symbols'",
 		Args:    cobra.MaximumNArgs(1),
 	}
@@ -48,7 +45,12 @@ func (a *app) path(ctx context.Context, o *pathOptions, text string, probe bool)
 	}
 	var elements []elementObject
 	for _, e := range p.Elements() {
-		elements = append(elements, a.element(ctx, o, e, probe))
+		elements = append(elements, newElement(e))
+	}
+	if probe {
+		if err := a.probeAll(ctx, o, p.Elements(), elements); err != nil {
+			return err
+		}
 	}
 	if ctx.Err() != nil {
 		return ctx.Err()
@@ -56,122 +58,50 @@ func (a *app) path(ctx context.Context, o *pathOptions, text string, probe bool)
 	warn(elements, p.Warnings())
 	a.printPath(p, elements)
 	for _, e := range elements {
-		if e.Status == statusMissing {
+		if e.Status == statusMissing || e.Status == statusError {
 			return reported(exitNotFound)
 		}
 	}
 	return nil
 }
 
-// The responses to a probe.
-const (
-	statusOK          = "ok"
-	statusMissing     = "missing"
-	statusUnsupported = "not supported yet"
-)
-
 // elementObject is a line of path.
 type elementObject struct {
-	Element   string        `json:"element"`
-	Kind      string        `json:"kind"`
-	Position  int           `json:"position"`
-	Expanded  []string      `json:"expanded,omitempty"`
-	Stores    []storeObject `json:"stores,omitempty"`
-	Warnings  []string      `json:"warnings,omitempty"`
-	Status    string        `json:"status,omitempty"`
-	Error     string        `json:"error,omitempty"`
-	ElapsedMS int64         `json:"elapsed_ms,omitempty"`
+	Element  string        `json:"element"`
+	Kind     string        `json:"kind"`
+	Position int           `json:"position"`
+	Expanded []string      `json:"expanded,omitempty"`
+	Stores   []storeObject `json:"stores,omitempty"`
+	Warnings []string      `json:"warnings,omitempty"`
+	probed
 }
 
+// storeObject is one store of a chain.
 type storeObject struct {
 	Store string `json:"store"`
 	Kind  string `json:"kind"`
+	probed
 }
 
-func (a *app) element(ctx context.Context, o *pathOptions, e sympath.Element, probe bool) elementObject {
+// summary leaves the reason to the stores of a chain, whose lines follow.
+func (e elementObject) summary() probed {
+	if e.Status != "" && len(e.Stores) > 0 {
+		e.Error = ""
+	}
+	return e.probed
+}
+
+func newElement(e sympath.Element) elementObject {
 	out := elementObject{Element: e.String(), Kind: e.Kind.String(), Position: e.Pos}
 	for _, s := range e.Stores {
-		out.Stores = append(out.Stores, storeObject{s.Text, s.Kind.String()})
+		out.Stores = append(out.Stores, storeObject{Store: s.Text, Kind: s.Kind.String()})
 	}
 	if full := e.Expand(); len(full) > 1 {
 		for _, x := range full {
 			out.Expanded = append(out.Expanded, x.String())
 		}
 	}
-	if probe && ctx.Err() == nil {
-		start := time.Now()
-		out.Status, out.Error = a.probe(o, e)
-		if out.Kind == sympath.ElementUNC.String() || out.Kind == sympath.ElementHTTP.String() {
-			out.ElapsedMS = time.Since(start).Milliseconds()
-		}
-	}
 	return out
-}
-
-// probe asks whether an element can be used. A chain is as good as the worst
-// of its stores.
-func (a *app) probe(o *pathOptions, e sympath.Element) (status, problem string) {
-	switch e.Kind {
-	case sympath.ElementDir:
-		return probeDir(e.Text)
-	case sympath.ElementDefault:
-		return a.probeDefault(o)
-	case sympath.ElementServer, sympath.ElementCache:
-		return a.probeChain(o, e)
-	}
-	return statusUnsupported, ""
-}
-
-func (a *app) probeChain(o *pathOptions, e sympath.Element) (status, problem string) {
-	if len(e.Stores) == 0 {
-		if e.Kind == sympath.ElementServer {
-			return statusUnsupported, ""
-		}
-		return a.probeDefault(o)
-	}
-	status = statusOK
-	for i, s := range e.Stores {
-		got, why := a.probe(o, s)
-		switch {
-		case got == statusMissing && (e.Kind == sympath.ElementCache || i < len(e.Stores)-1):
-			// a cache that does not exist yet is no fault
-		case got != statusOK && status == statusOK:
-			status, problem = got, why
-		}
-	}
-	return status, problem
-}
-
-// probeDefault accepts a default cache that does not exist yet.
-func (a *app) probeDefault(o *pathOptions) (status, problem string) {
-	if o.cache != "" {
-		return statusOK, ""
-	}
-	if _, err := sympath.DefaultCache(a.program.Getenv); err != nil {
-		return statusMissing, err.Error()
-	}
-	return statusOK, ""
-}
-
-func probeDir(dir string) (status, problem string) {
-	d, err := fsx.Dir(dir).Open(".")
-	if err != nil {
-		return statusMissing, pathErrorCause(err)
-	}
-	defer d.Close()
-	if st, err := d.Stat(); err != nil || !st.IsDir() {
-		return statusMissing, "not a directory"
-	}
-	return statusOK, ""
-}
-
-// pathErrorCause drops the name that the line has already.
-func pathErrorCause(err error) string {
-	var pe *fs.PathError
-	if errors.As(err, &pe) {
-		return pe.Err.Error()
-	}
-	return err.Error()
 }
 
 // warn gives each element its warnings: those behind its start and before the
@@ -201,19 +131,14 @@ func (a *app) printPath(p sympath.Path, elements []elementObject) {
 	a.console.line("************* Path validation summary **************")
 	a.console.line("%-32s %-13s %s", "Response", "Time (ms)", "Location")
 	for _, e := range elements {
-		a.console.line("%-32s %-13s %s", response(e), "", e.Element)
+		a.printProbed(e.summary(), e.Element)
+		for _, store := range e.Stores {
+			if store.Status != "" {
+				a.printProbed(store.probed, "  "+store.Store)
+			}
+		}
 		for _, w := range e.Warnings {
 			a.console.note("*** WARNING: %s: %s", e.Element, w)
 		}
 	}
-}
-
-// response is WinDbg's word for the result of a probe.
-func response(e elementObject) string {
-	words := map[string]string{"": "Deferred", statusOK: "OK", statusMissing: "Error", statusUnsupported: "Not supported yet"}
-	text := words[e.Status]
-	if e.Error != "" {
-		text += ": " + strings.ReplaceAll(e.Error, "\n", "; ")
-	}
-	return text
 }

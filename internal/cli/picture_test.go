@@ -16,7 +16,7 @@ func pictured(t *testing.T, colors bool) string {
 	var out, errw bytes.Buffer
 	p := Program{Args: []string{"verify", "--demo"}, Stdout: &out, Stderr: &errw}
 	p.fillIn()
-	a := &app{program: p, console: newConsole(p.Stdout, p.Stderr, p.Getenv)}
+	a := newApp(p)
 	a.console.paintsOut = colors
 	root := a.root()
 	root.SetArgs(p.Args)

@@ -5,8 +5,12 @@ import (
 	"errors"
 	"io"
 	"slices"
+	"sync"
 
 	"github.com/spf13/cobra"
+
+	symhttp "github.com/symres/symres/sympath/http"
+	"github.com/symres/symres/sympath/smb"
 )
 
 // The exit statuses.
@@ -37,13 +41,31 @@ func Main(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io
 // Run runs the command as [Main] does. It is called once.
 func (p Program) Run(ctx context.Context) int {
 	p.fillIn()
-	a := &app{program: p, console: newConsole(p.Stdout, p.Stderr, p.Getenv)}
+	a := newApp(p)
+	defer a.closeStores()
 	a.console.json = slices.Contains(p.Args, "--json") // until flags are parsed
 	root := a.root()
 	root.SetArgs(p.Args)
 	err := root.ExecuteContext(ctx)
+	a.progress.stop()
+	a.warnings()
 	a.console.flush()
 	return a.finish(ctx, err)
+}
+
+func newApp(p Program) *app {
+	a := &app{program: p}
+	stdout, stderr := p.Stdout, p.Stderr
+	a.progress = newProgress(nil)
+	if isTerminal(stderr) && p.Getenv("TERM") != "dumb" {
+		a.progress.screen, stderr = stderr, a.progress.over(stderr)
+		if isTerminal(stdout) {
+			stdout = a.progress.over(stdout)
+		}
+	}
+	a.console = newConsole(stdout, stderr, wantsColor(p.Stderr, p.Getenv))
+	a.console.paintsOut = wantsColor(p.Stdout, p.Getenv)
+	return a
 }
 
 func (p *Program) fillIn() {
@@ -74,6 +96,15 @@ type app struct {
 	console *console
 	noisy   bool // -v
 	json    bool // --json, once flags are parsed
+	quiet   bool // --no-progress
+
+	progress   *progress
+	clientOnce sync.Once
+	client     *symhttp.Client
+	clientErr  error
+	sharesOnce sync.Once
+	shares     *smb.Client
+	sharesErr  error
 }
 
 // exitError is an error with its exit status. One without a cause was
@@ -136,6 +167,14 @@ func (a *app) report(err error) {
 	a.console.note("symres: %v", err)
 }
 
+// applyFlags does what the flags of every command say.
+func (a *app) applyFlags() {
+	a.console.json = a.json
+	if a.quiet {
+		a.progress.screen = nil
+	}
+}
+
 // root builds the tree of commands.
 func (a *app) root() *cobra.Command {
 	root := &cobra.Command{
@@ -146,7 +185,7 @@ func (a *app) root() *cobra.Command {
 			"To see it work: symres lookup --demo 'fs_rec!*'",
 		SilenceErrors:    true,
 		SilenceUsage:     true,
-		PersistentPreRun: func(*cobra.Command, []string) { a.console.json = a.json },
+		PersistentPreRun: func(*cobra.Command, []string) { a.applyFlags() },
 	}
 	root.SetIn(a.program.Stdin)
 	root.SetOut(a.program.Stdout)
@@ -154,10 +193,12 @@ func (a *app) root() *cobra.Command {
 	flags := root.PersistentFlags()
 	flags.BoolVarP(&a.noisy, "noisy", "v", false, "say what is tried, as !sym noisy does")
 	flags.BoolVar(&a.json, "json", false, "print one JSON object a line")
+	flags.BoolVar(&a.quiet, "no-progress", false, "show no progress of downloads on a terminal")
 	root.AddCommand(
 		a.lookupCommand(), a.nearestCommand(), a.modulesCommand(), a.reloadCommand(), a.identifyCommand(),
 		a.vpnCommand(), a.pathCommand(), a.dumpCommand(), a.undnameCommand(), a.checkCommand(), a.demoCommand(),
-		a.typeCommand(), a.lineCommand(), a.verifyCommand(),
+		a.typeCommand(), a.lineCommand(), a.fetchCommand(), a.cacheCommand(), a.processesCommand(), a.vadCommand(),
+		a.verifyCommand(),
 	)
 	return root
 }

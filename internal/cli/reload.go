@@ -9,7 +9,6 @@ import (
 
 	"github.com/symres/symres"
 	"github.com/symres/symres/memsource"
-	"github.com/symres/symres/memsource/crashdump"
 )
 
 func (a *app) reloadCommand() *cobra.Command {
@@ -97,6 +96,7 @@ func (r *reload) one(ctx context.Context, name string) error {
 	} else {
 		r.ok++
 	}
+	r.warnings()
 	if r.console.json {
 		r.console.object(newModuleObject(rep))
 	} else {
@@ -110,7 +110,7 @@ func (r *reload) print(rep *symres.Report, err error) {
 		r.lines(headerLines(rep, r.target.bits, r.noisy))
 	}
 	if r.noisy {
-		r.lines(loadLines(rep))
+		r.lines(r.loadLines(rep))
 	}
 	r.lines(verdict(rep))
 	if err != nil {
@@ -127,8 +127,7 @@ func (r *reload) lines(lines []string) {
 }
 
 // expected reports whether a header that is missing is no news: a triage dump
-// never holds one, its driver list stands in.
+// or minidump hardly ever holds one, its list of modules stands in.
 func (r *reload) expected(rep *symres.Report) bool {
-	return r.target.dump != nil && r.target.dump.Header().Type == crashdump.Triage &&
-		errors.Is(rep.HeaderErr, memsource.ErrNotInDump)
+	return r.target.sparse && errors.Is(rep.HeaderErr, memsource.ErrNotInDump)
 }

@@ -32,8 +32,11 @@ func symres() {
 // TestScript runs the scripts of testdata/script. They may use these commands:
 //
 //	fixture NAME FILE            copies a file of testdata
-//	mkdump MACHINE TYPE FILE     writes a crash dump: x86 or x64, full, bitmap or triage;
-//	                             the RSDS record of Fs_Rec.SYS is out, as its header is
+//	mkdump MACHINE TYPE FILE     writes a crash dump: x86, x64 or user (x64, of processes); full, bitmap or triage;
+//	                             the RSDS record of the x64 Fs_Rec.SYS is out, as its header is
+//	mkpagefiles MACHINE PREFIX   writes the paging files of that dump, PREFIX0 and on
+//	mkimage FORMAT FILE          writes the memory of the user dump: raw, lime or core, or nostub, raw without low memory
+//	mkminidump FILE              writes a minidump of a process with fs_rec (x64) and a module without CodeView
 //	exits STATUS COMMAND ARG...  runs a command that must end with exactly that status
 //	lines N FILE                 checks how many lines a file or stdout has
 //	samelines FILE FILE          checks that two files have the same number of lines, and some
@@ -42,11 +45,22 @@ func symres() {
 //	setpdb FILE PATH             rewrites the path an image names its PDB by
 //	bytes FILE STRING            writes a file from a Go string without its quotes
 //	mkloop FILE                  writes a dump whose module list runs in a circle
+//	serve NAME DIR               serves a directory over TLS at $NAME, and has programs trust it
+//	requests NAME FILE           writes what that server was asked since the last time
+//	swap FILE STORE NAME         puts a file in place of every entry of that name
+//	nginx NAME DIR               serves a directory with nginx at $NAME
 //
-// and $SHARED, the shared corpus, where the condition [shared] holds.
+// and $SHARED, the shared corpus, where the condition [shared] holds. Where
+// the condition [nginx] does not hold a script says so.
 func TestScript(t *testing.T) {
 	shared := ""
 	t.Run("shared", func(t *testing.T) { shared = fixture.Shared(t) }) // skips loudly
+	t.Run("nginx", func(t *testing.T) {
+		if nginxPath() == "" {
+			t.Skip("nginx is not here; apt-get install nginx-light")
+		}
+	})
+	servers := &sites{byURL: map[string]*site{}}
 	testscript.Run(t, testscript.Params{
 		Dir:                 filepath.Join("testdata", "script"),
 		RequireExplicitExec: true,
@@ -58,14 +72,19 @@ func TestScript(t *testing.T) {
 			return nil
 		},
 		Condition: func(cond string) (bool, error) {
-			if cond != "shared" {
-				return false, fmt.Errorf("unknown condition %q", cond)
+			switch cond {
+			case "shared":
+				return shared != "", nil
+			case "nginx":
+				return nginxPath() != "", nil
 			}
-			return shared != "", nil
+			return false, fmt.Errorf("unknown condition %q", cond)
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"fixture": cmdFixture, "mkdump": cmdMkdump, "exits": cmdExits, "lines": cmdLines, "cut": cmdCut,
-			"samelines": cmdSameLines, "setdebug": cmdSetDebug, "setpdb": cmdSetPDB, "mkloop": cmdMkloop, "bytes": cmdBytes,
+			"samelines": cmdSameLines, "setdebug": cmdSetDebug, "setpdb": cmdSetPDB, "mkloop": cmdMkloop, "mkminidump": cmdMkminidump,
+			"mkimage": cmdMkimage, "mkpagefiles": cmdMkpagefiles, "bytes": cmdBytes,
+			"serve": servers.serve, "requests": servers.requests, "nginx": cmdNginx, "swap": cmdSwap,
 		},
 	})
 }
@@ -87,7 +106,7 @@ func cmdFixture(ts *testscript.TestScript, neg bool, args []string) {
 
 func cmdMkdump(ts *testscript.TestScript, neg bool, args []string) {
 	need(ts, neg, args, 3, "mkdump MACHINE TYPE FILE")
-	seed := map[string]func(dumpbuild.Reader, uint32) (dumpbuild.Spec, error){"x86": dumpbuild.Seed32, "x64": dumpbuild.Seed64}[args[0]]
+	seed := seedOf(args[0])
 	typ, ok := map[string]uint32{"full": dumpbuild.Full, "bitmap": dumpbuild.Bitmap, "triage": dumpbuild.Triage}[args[1]]
 	if seed == nil || !ok {
 		ts.Fatalf("mkdump: %s %s?", args[0], args[1])

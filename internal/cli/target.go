@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"iter"
 
 	"github.com/spf13/cobra"
 
@@ -24,10 +25,16 @@ type target struct {
 	session *symres.Session
 	memory  symres.MemorySource // nil in file mode
 	bits    int                 // width of its addresses
-	dump    *crashdump.File     // nil without --dump and --demo
+	kernel  *nt.Kernel          // nil where the target has none
+	view    *nt.View            // of the process of --process
 	named   bool                // its symbol file was named with --pdb
-	hint    string              // what to try when symbols are not found
-	closers []io.Closer
+	sparse  bool                // its dump is of a kind that holds no image headers
+
+	unloaded iter.Seq2[symres.Module, error] // nil where no such list is kept
+	hint     string                          // what to try when symbols are not found
+	closers  []io.Closer
+
+	typesErr error // why the kernel's structures are read without its own PDB
 }
 
 func (t *target) close() {
@@ -44,6 +51,8 @@ type opener struct {
 	config  symres.Config
 	modules []symres.Module
 	named   bool // --module gives modules besides those of the dump
+
+	pageFiles map[int]io.ReaderAt // of --pagefile
 }
 
 // openTarget opens what the flags name. extra are modules in the spelling of
@@ -74,13 +83,26 @@ func (o *opener) open(ctx context.Context, specs []string) error {
 		return err
 	}
 	o.named = len(listed) > 0
+	if err := o.openPageFiles(); err != nil {
+		return err
+	}
 	switch {
 	case o.opts.demo:
 		err = o.openDemo(ctx)
 	case o.opts.dump != "":
 		err = o.openDump(ctx, o.opts.dump)
+	case o.opts.gdb != "":
+		err = o.openGDB(ctx)
+	case o.opts.pid != 0:
+		err = o.openLive(ctx)
 	case o.opts.image != "" || o.opts.pdb != "":
 		listed, err = nil, o.openFiles(listed)
+	}
+	if err == nil && len(o.pageFiles) > 0 && o.target.kernel == nil {
+		err = usage(errors.New("--pagefile: paging files are those of a kernel target: give --dump FILE"))
+	}
+	if err == nil {
+		err = o.context(ctx)
 	}
 	if err == nil {
 		err = o.listed(listed)
@@ -89,6 +111,17 @@ func (o *opener) open(ctx context.Context, specs []string) error {
 		return err
 	}
 	return o.start()
+}
+
+// context goes into the process that was asked for, or prepares for all.
+func (o *opener) context(ctx context.Context) error {
+	switch {
+	case o.opts.process != "":
+		return o.openProcess(ctx, o.opts.process)
+	case o.opts.bare && o.target.kernel != nil:
+		return o.useTypes(ctx)
+	}
+	return nil
 }
 
 // listed adds the modules of the command line.
@@ -143,14 +176,15 @@ func bitsOf(machine uint16, modules []symres.Module) int {
 
 // stores makes the symbol and the image path.
 func (o *opener) stores() error {
-	options := o.opts.options(o.program.Getenv)
+	options, err := o.storeOptions(o.opts.pathOptions)
+	if err != nil {
+		return err
+	}
 	symbols, images := o.opts.symbols(o.program.Getenv), o.opts.images(o.program.Getenv)
 	if o.opts.demo {
-		share, err := demoShare()
-		if err != nil {
+		if options.UNC, err = demoShare(options.UNC); err != nil {
 			return err
 		}
-		options.UNC = share
 		if !o.opts.cmd.Flags().Changed("sympath") {
 			symbols = demo.UNC
 		}
@@ -168,6 +202,7 @@ func (o *opener) stores() error {
 		return nil
 	}
 	if path, err = parsePath("--imagepath", images); err == nil {
+		options.Recursive = true
 		o.config.Images = path.Store(options)
 	}
 	return err
@@ -208,10 +243,23 @@ func (o *opener) openDemo(ctx context.Context) error {
 	return nil
 }
 
+// readDump takes a dump of any kind.
 func (o *opener) readDump(ctx context.Context, r io.ReaderAt, size int64) error {
-	if err := wantDump(r, size); err != nil {
+	kind, err := sniff(r, size)
+	switch {
+	case err != nil:
 		return err
+	case kind == kindCrashDump:
+		return o.readKernelDump(ctx, r, size)
+	case kind == kindMinidump:
+		return o.readMinidump(ctx, r, size)
+	case kind == kindCore || kind == kindLiME || kind == kindUnknown && size >= minRaw:
+		return o.readPhysical(ctx, r, size)
 	}
+	return notDump(kind, size)
+}
+
+func (o *opener) readKernelDump(ctx context.Context, r io.ReaderAt, size int64) error {
 	f, err := crashdump.New(r, size)
 	if err != nil {
 		return err
@@ -220,22 +268,32 @@ func (o *opener) readDump(ctx context.Context, r io.ReaderAt, size int64) error 
 	if err != nil {
 		return err
 	}
-	o.target.dump, o.target.bits = f, kernel.Bits()
-	o.config.Memory, o.config.Machine = kernel.Memory(), kernel.Machine()
-	return o.listModules(ctx, kernel, f.Problems())
+	o.target.sparse = f.Header().Type == crashdump.Triage
+	return o.useKernel(ctx, kernel, f.Problems())
 }
 
-// listModules takes the modules the kernel lists. What is wrong with the dump
+// fromLoader yields the modules the kernel lists.
+func fromLoader(kernel *nt.Kernel) iter.Seq2[symres.Module, error] {
+	return func(yield func(symres.Module, error) bool) {
+		for m, err := range kernel.Modules() {
+			if !yield(symres.FromLoader(m), err) {
+				return
+			}
+		}
+	}
+}
+
+// listModules takes the modules the target lists. What is wrong with the dump
 // is told of, in one error when it leaves nothing to work with.
-func (o *opener) listModules(ctx context.Context, kernel *nt.Kernel, problems []error) error {
-	for m, err := range kernel.Modules() {
+func (o *opener) listModules(ctx context.Context, modules iter.Seq2[symres.Module, error], problems []error) error {
+	for m, err := range modules {
 		switch {
 		case ctx.Err() != nil:
 			return ctx.Err()
 		case err != nil:
 			problems = append(problems, err)
 		default:
-			o.modules = append(o.modules, symres.FromLoader(m))
+			o.modules = append(o.modules, m)
 		}
 	}
 	if len(o.modules) == 0 && !o.named && len(problems) > 0 {
@@ -247,22 +305,15 @@ func (o *opener) listModules(ctx context.Context, kernel *nt.Kernel, problems []
 	return nil
 }
 
-// wantDump says what a file is that is not a kernel crash dump.
-func wantDump(r io.ReaderAt, size int64) error {
-	kind, err := sniff(r, size)
+// notDump says what a file is that is no dump.
+func notDump(kind kind, size int64) error {
 	switch {
-	case err != nil:
-		return err
-	case kind == kindCrashDump:
-		return nil
-	case kind == kindMinidump || kind == kindELF:
-		return fmt.Errorf("%s, not supported yet as a target", kind.title())
 	case size == 0:
 		return errors.New("the file is empty")
 	case kind == kindUnknown:
-		return errors.New("not a kernel crash dump; raw memory images are not supported yet")
+		return errors.New("not a crash dump, a minidump or a memory image")
 	}
-	return fmt.Errorf("%s, not a kernel crash dump", kind.title())
+	return fmt.Errorf("%s, not a crash dump, a minidump or a memory image", kind.title())
 }
 
 // parseModules reads the values of --module.

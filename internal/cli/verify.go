@@ -68,7 +68,7 @@ func (a *app) noCopy(t *target, r *symres.Report, err error) error {
 	for _, l := range headerLines(r, t.bits, true) {
 		a.console.note("%s", l)
 	}
-	for _, l := range attemptLines(r) {
+	for _, l := range a.attemptLines(r.Attempts) {
 		a.console.note("%s", l)
 	}
 	a.console.note("%s", t.tryNext(r))

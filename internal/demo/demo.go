@@ -1,8 +1,9 @@
 // Package demo holds the target of "symres lookup --demo": the crash dump of
 // a Windows XP machine in which Fs_Rec.SYS is loaded at fe0c8000 while the
-// page with its image header is in the pagefile, and the share on which a copy
-// of the driver and its PDB lie. A second driver, wide.sys, has pages in every
-// state there is, and one function of it is hooked.
+// page with its image header is in the pagefile, and in which explorer.exe and
+// notepad.exe have their PEBs there; and the share on which copies of the images
+// and their PDBs lie. Another driver, wide.sys, has pages in every state there is,
+// and one function of it is hooked.
 //
 // The files are embedded, about 100 kilobytes in all, and are made from testdata
 // by go generate; nothing in them comes from Windows. They are given out as
@@ -21,6 +22,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"strings"
 )
 
 //go:generate go run gen.go
@@ -44,24 +46,21 @@ var files embed.FS
 // use.
 func Dump() ([]byte, error) { return unpack("files/" + DumpName + ".gz") }
 
-// Shared returns the files of the share, and the folder of testdata each is
-// from.
-func Shared() map[string]string {
-	return map[string]string{
-		"fs_rec.sys": "fs_rec/x86/good/", "fs_rec.pdb": "fs_rec/x86/good/", "wide.sys": "wide/x86/", "wide.pdb": "wide/x86/",
-	}
-}
-
-// Share returns the share: images and PDBs of fs_rec and wide. Its files
-// implement [io.ReaderAt] and [io.Seeker]. Safe for concurrent use.
+// Share returns the share: images and PDBs of Fs_Rec.SYS, wide.sys, notepad.exe
+// and ExplorerFrame.dll. Its files implement
+// [io.ReaderAt] and [io.Seeker]. Safe for concurrent use.
 func Share() (fs.FS, error) {
 	share := memFS{}
-	for name := range Shared() {
-		b, err := unpack(path.Join("files", ShareName, name+".gz"))
+	packed, err := fs.ReadDir(files, path.Join("files", ShareName))
+	if err != nil {
+		return nil, fmt.Errorf("demo: %w", err)
+	}
+	for _, f := range packed {
+		b, err := unpack(path.Join("files", ShareName, f.Name()))
 		if err != nil {
 			return nil, err
 		}
-		share[name] = b
+		share[strings.TrimSuffix(f.Name(), ".gz")] = b
 	}
 	return share, nil
 }
@@ -84,7 +83,7 @@ func unpack(name string) ([]byte, error) {
 }
 
 // WriteTo writes the demo's files below the folder dir, which must exist:
-// demo.dmp and those of the share below symbols. It overwrites nothing:
+// demo.dmp and, in symbols, the files of the share. It overwrites nothing:
 // when one of them is there already the error wraps [fs.ErrExist]. After an
 // error none of the files it made is left.
 func WriteTo(dir string) error {

@@ -7,6 +7,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"path"
 	"path/filepath"
 	"testing"
 	"testing/fstest"
@@ -24,7 +25,13 @@ func ExampleShare() {
 	}
 	names, err := fs.Glob(share, "*")
 	fmt.Println(demo.UNC, names, err)
-	// Output: \\demo\symbols [fs_rec.pdb fs_rec.sys wide.pdb wide.sys] <nil>
+	// Output: \\demo\symbols [ExplorerFrame.dll ExplorerFrame.pdb fs_rec.pdb fs_rec.sys notepad.exe notepad.pdb wide.pdb wide.sys] <nil>
+}
+
+// shared are the files of the share by their names in testdata.
+func shared() []string {
+	return []string{"fs_rec/x86/good/fs_rec.sys", "fs_rec/x86/good/fs_rec.pdb", "user/x86/notepad.exe", "user/x86/notepad.pdb",
+		"user/x86/ExplorerFrame.dll", "user/x86/ExplorerFrame.pdb", "wide/x86/wide.sys", "wide/x86/wide.pdb"}
 }
 
 // TestGenerated makes the demo's files anew and compares contents; "go
@@ -45,8 +52,8 @@ func TestGenerated(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for name, folder := range demo.Shared() {
-		if got, err := fs.ReadFile(share, name); err != nil || !bytes.Equal(got, fixture.Bytes(t, folder+name)) {
+	for _, name := range shared() {
+		if got, err := fs.ReadFile(share, path.Base(name)); err != nil || !bytes.Equal(got, fixture.Bytes(t, name)) {
 			t.Errorf("the embedded %s is stale (%v)", name, err)
 		}
 	}
@@ -57,7 +64,7 @@ func TestShare(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := fstest.TestFS(share, "fs_rec.sys", "fs_rec.pdb", "wide.sys", "wide.pdb"); err != nil {
+	if err := fstest.TestFS(share, "fs_rec.sys", "fs_rec.pdb", "notepad.exe", "notepad.pdb", "ExplorerFrame.dll", "ExplorerFrame.pdb", "wide.sys", "wide.pdb"); err != nil {
 		t.Error(err)
 	}
 	f, err := share.Open("fs_rec.sys")
@@ -105,9 +112,9 @@ func TestWriteTo(t *testing.T) {
 	if got, err := os.ReadFile(filepath.Join(dir, demo.DumpName)); err != nil || !bytes.Equal(got, want) {
 		t.Errorf("demo.dmp: %d bytes, %v", len(got), err)
 	}
-	for name, folder := range demo.Shared() {
-		got, err := os.ReadFile(filepath.Join(dir, demo.ShareName, name))
-		if err != nil || !bytes.Equal(got, fixture.Bytes(t, folder+name)) {
+	for _, name := range shared() {
+		got, err := os.ReadFile(filepath.Join(dir, demo.ShareName, path.Base(name)))
+		if err != nil || !bytes.Equal(got, fixture.Bytes(t, name)) {
 			t.Errorf("%s: %d bytes, %v", name, len(got), err)
 		}
 	}

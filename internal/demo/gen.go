@@ -12,7 +12,6 @@ import (
 	"os"
 	"path/filepath"
 
-	"github.com/symres/symres/internal/demo"
 	"github.com/symres/symres/internal/dumpbuild"
 	"github.com/symres/symres/internal/fixture"
 )
@@ -36,12 +35,15 @@ func run() error {
 	if err := put("demo.dmp", dump); err != nil {
 		return err
 	}
-	for name, folder := range demo.Shared() {
-		b, err := fixture.Read(folder + name)
+	for _, name := range []string{
+		"fs_rec/x86/good/fs_rec.sys", "fs_rec/x86/good/fs_rec.pdb", "user/x86/notepad.exe", "user/x86/notepad.pdb",
+		"user/x86/ExplorerFrame.dll", "user/x86/ExplorerFrame.pdb", "wide/x86/wide.sys", "wide/x86/wide.pdb",
+	} {
+		b, err := fixture.Read(name)
 		if err != nil {
 			return err
 		}
-		if err := put(filepath.Join("symbols", name), b); err != nil {
+		if err := put(filepath.Join("symbols", filepath.Base(name)), b); err != nil {
 			return err
 		}
 	}

@@ -40,13 +40,17 @@ type builder struct {
 	nonPaged, paged pool
 	slot            uint32 // next free page of the pagefiles
 	facts           Facts
-	roots           []uint64 // of processes with an address space of their own
+	roots           []uint64            // of processes with an address space of their own
+	sessions        map[uint32]uint64   // their structures
+	members         map[uint32][]uint64 // roots of their processes
+	images          map[string]*mapped  // of processes, by file
+	inSession       []sessionImage
 	out             []uint64 // pool pages to move to the pagefile at the end
 	err             error
 }
 
 func newBuilder(s Spec) (*builder, error) {
-	b := &builder{spec: s, slot: 0x1234}
+	b := &builder{spec: s, slot: 0x1234, sessions: map[uint32]uint64{}, members: map[uint32][]uint64{}, images: map[string]*mapped{}}
 	switch s.Machine {
 	case X86:
 		b.spec.Build = cmpOr(s.Build, buildXP)
@@ -179,11 +183,35 @@ func (b *builder) debuggerBlock() {
 			b.put32(at+off+4, 1<<32-1)
 		}
 	}
+	if b.spec.MaskRVA != 0 {
+		b.put(b.spec.Modules[0].Base+uint64(b.spec.MaskRVA), b.spec.PTEMask, 8)
+	}
 	for off, v := range b.variables() {
 		if addr := b.getPtr(at + off); addr != 0 {
 			b.putPtr(addr, v)
 		}
 	}
+	b.unloaded()
+}
+
+// unloaded writes the array of unloaded drivers, which goes round.
+func (b *builder) unloaded() {
+	if len(b.spec.Unloaded) == 0 {
+		return
+	}
+	const entries = 50
+	ptr, at := b.lay.pointer, b.facts.DebuggerBlock
+	size := 4*ptr + 8
+	array := b.alloc(&b.nonPaged, "MmDT", entries*size)
+	for i, u := range b.spec.Unloaded {
+		e := array + uint64(i%entries)*size
+		b.text(&b.nonPaged, "MmDN", e, u.Name)
+		b.putPtr(e+2*ptr, u.Start)
+		b.putPtr(e+3*ptr, u.End)
+		b.put(e+4*ptr, u.Time, 8)
+	}
+	b.putPtr(b.getPtr(at+0x220), array)
+	b.put32(b.getPtr(at+0x228), uint64(len(b.spec.Unloaded)%entries))
 }
 
 // variables are kernel variables by the place in KDDEBUGGER_DATA64 of their
@@ -202,7 +230,7 @@ func (b *builder) finish() {
 	b.refreshKernel()
 	for _, va := range b.out {
 		if b.err == nil {
-			b.fail(b.mem.evict(b.root, va, b.mustSlot()))
+			b.evict(va)
 		}
 	}
 	half := uint64(pageSize / 2)
@@ -212,6 +240,7 @@ func (b *builder) finish() {
 		copy(b.mem.frames[r>>12][half:], b.mem.frames[b.root>>12][half:])
 		b.mem.put(r>>12, self, own)
 	}
+	b.placeSessions()
 	for i := range b.spec.Modules {
 		if b.spec.Modules[i].TableOut && b.err == nil {
 			b.fail(b.dropTable(i))
@@ -221,6 +250,36 @@ func (b *builder) finish() {
 		b.failf("more than %x frames", b.lay.kernelFrames)
 	}
 	b.facts.Frames = b.mem.list()
+}
+
+// sessionImage is a module that waits for the processes of its sessions.
+type sessionImage struct {
+	module int // its number
+	image  *image
+}
+
+// placeSessions maps the images of session space, each session's in frames of
+// its own. Processes of one session share the tables.
+func (b *builder) placeSessions() {
+	for _, s := range b.inSession {
+		m, f := &b.spec.Modules[s.module], &b.facts.Modules[s.module]
+		for _, n := range m.Sessions {
+			roots := b.members[n]
+			if b.err != nil || len(roots) == 0 {
+				b.failf("%s is of session %d, which has no process", m.Name, n)
+				return
+			}
+			pl := placer{b: b, root: roots[0], base: m.Base, pages: len(s.image.flat) / pageSize, file: f.Path, image: s.image}
+			f.Pages = nil
+			for i := range pl.pages {
+				f.Pages = append(f.Pages, pl.place(i, m.Pages[i], s.image.flat[i*pageSize:][:pageSize]))
+			}
+			top := b.mem.index(m.Base, b.mem.shifts()[0])
+			for _, r := range roots[1:] {
+				b.mem.put(r>>12, top, b.mem.get(roots[0]>>12, top))
+			}
+		}
+	}
 }
 
 // refreshKernel takes what was written to the kernel's variables into its facts.
@@ -255,10 +314,15 @@ func (b *builder) dropTable(i int) error {
 	return err
 }
 
-// mustSlot returns the PTE of the next free page of pagefile 0.
-func (b *builder) mustSlot() uint64 {
-	pte, err := b.pte.pageFile(0, b.slot)
-	b.slot++
+// evict moves a page of the kernel to the next free page of pagefile 0.
+func (b *builder) evict(va uint64) {
+	page, err := b.mem.resident(b.root, va)
 	b.fail(err)
-	return pte
+	slot := b.freeSlot(0)
+	pte, err := b.pte.pageFile(0, slot)
+	b.fail(err)
+	b.swap(0, uint64(slot)*pageSize, page)
+	if b.err == nil {
+		b.fail(b.mem.evict(b.root, va, pte))
+	}
 }

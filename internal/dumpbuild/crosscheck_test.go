@@ -14,6 +14,7 @@ import (
 
 	"github.com/symres/symres/internal/dumpbuild"
 	"github.com/symres/symres/internal/fixture"
+	"github.com/symres/symres/internal/qemutest"
 	"github.com/symres/symres/memsource"
 	"github.com/symres/symres/memsource/crashdump"
 	"github.com/symres/symres/memsource/paging"
@@ -112,7 +113,7 @@ func (b built) reader() *crashdump.File {
 // TestCrossCheckPages gives the physical pages of a dump to QEMU and compares
 // what its page walk finds in the whole address space with what ours finds.
 func TestCrossCheckPages(t *testing.T) {
-	needTools(t, qemu)
+	needTools(t, qemutest.Program)
 	for name, s := range crossSpecs(t) {
 		t.Run(name, func(t *testing.T) {
 			b := build(t, s)
@@ -293,7 +294,7 @@ func (c *crossing) process(p dumpbuild.ProcessFacts) {
 		c.t.Fatal(err)
 	}
 	c.soft = nil
-	c.hw.set("cr3", p.Root)
+	c.hw.Set("cr3", p.Root)
 	c.space(c.field(1<<31, 1<<47))
 	c.t.Logf("%s: %v", p.Name, &c.tally)
 }

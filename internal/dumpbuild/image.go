@@ -22,6 +22,7 @@ type image struct {
 	optional
 	flat     []byte // rounded up to a page
 	stamp    uint32
+	machine  uint16
 	sections []*pe.Section
 }
 
@@ -48,8 +49,8 @@ func optionalOf(f *pe.File) (optional, error) {
 	return optional{}, fmt.Errorf("%w: no optional header", ErrSpec)
 }
 
-// loadImage lays raw out as the loader does at base.
-func loadImage(raw []byte, machine uint16, base uint64) (*image, error) {
+// parseImage reads the headers.
+func parseImage(raw []byte) (*image, error) {
 	f, err := pe.NewFile(bytes.NewReader(raw))
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrSpec, err)
@@ -58,17 +59,29 @@ func loadImage(raw []byte, machine uint16, base uint64) (*image, error) {
 	if err != nil {
 		return nil, err
 	}
-	if f.Machine != machine || o.size == 0 || o.size > maxImage || uint64(o.headers) > uint64(min(len(raw), int(o.size))) {
-		return nil, fmt.Errorf("%w: image of machine %x, size %x", ErrSpec, f.Machine, o.size)
+	if o.size == 0 || o.size > maxImage || uint64(o.headers) > uint64(min(len(raw), int(o.size))) {
+		return nil, fmt.Errorf("%w: image of size %x", ErrSpec, o.size)
 	}
-	i := &image{optional: o, flat: make([]byte, roundUp(uint64(o.size), pageSize)), stamp: f.TimeDateStamp, sections: f.Sections}
+	return &image{optional: o, stamp: f.TimeDateStamp, machine: f.Machine, sections: f.Sections}, nil
+}
+
+// loadImage lays raw out as the loader does at base.
+func loadImage(raw []byte, machine uint16, base uint64) (*image, error) {
+	i, err := parseImage(raw)
+	if err != nil {
+		return nil, err
+	}
+	if i.machine != machine {
+		return nil, fmt.Errorf("%w: image of machine %x", ErrSpec, i.machine)
+	}
+	i.flat = make([]byte, roundUp(uint64(i.size), pageSize))
 	if err := i.layOut(raw); err != nil {
 		return nil, err
 	}
 	if err := i.rebase(raw, base); err != nil {
 		return nil, err
 	}
-	return i, i.relocate(base - o.base)
+	return i, i.relocate(base - i.base)
 }
 
 // rebase puts the base into the header in memory.

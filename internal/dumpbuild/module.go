@@ -18,9 +18,12 @@ func (b *builder) module(m *Module) {
 	}
 	f := ModuleFacts{Name: m.Name, Path: path, Base: m.Base, Size: uint64(len(img.flat)), SizeOfImage: img.size,
 		CheckSum: img.check, Stamp: img.stamp, EntryHasTime: b.lay.kldr.stamp != 0, Memory: img.flat}
-	if m.Large {
+	switch {
+	case len(m.Sessions) > 0:
+		b.inSession = append(b.inSession, sessionImage{len(b.facts.Modules), img})
+	case m.Large:
 		f.Pages = b.placeLarge(m, img)
-	} else {
+	default:
 		f.Pages = b.placeModule(m, img, path)
 	}
 	b.aloneIf(m.EntryOut, &b.nonPaged, func() { f.Entry = b.alloc(&b.nonPaged, "MmLd", b.lay.kldr.size) })

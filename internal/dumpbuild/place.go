@@ -77,12 +77,12 @@ func (b *builder) encode(p Page, content []byte, f *PageFacts) uint64 {
 		return b.pte.demandZero()
 	case PageFile:
 		if p.Slot == 0 {
-			p.Slot = b.slot
-			b.slot++
+			p.Slot = b.freeSlot(p.PageFile)
 		}
 		pte, err := b.pte.pageFile(p.PageFile, p.Slot)
 		b.fail(err)
 		f.PageFile, f.Offset = p.PageFile, uint64(p.Slot)*pageSize
+		b.swap(f.PageFile, f.Offset, content)
 		return pte
 	}
 	b.failf("page %x in state %d", f.Addr, p.State)

@@ -3,21 +3,17 @@ package dumpbuild_test
 import (
 	"bufio"
 	"bytes"
-	"context"
-	"encoding/hex"
 	"errors"
-	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strconv"
 	"testing"
-	"time"
+
+	"github.com/symres/symres/internal/qemutest"
 )
 
 const (
-	qemu      = "qemu-system-x86_64"
 	ramFrames = 80 << 20 >> 12 // more than the highest frame of any dump here
 	pageBytes = 0x1000
 )
@@ -25,10 +21,8 @@ const (
 // guest is a machine of QEMU that never runs: its memory is that of a dump,
 // and its memory management unit, in software, translates our addresses.
 type guest struct {
+	*qemutest.Machine
 	t *testing.T
-	remote
-	regs   map[string]register
-	stderr bytes.Buffer
 }
 
 // absentWord fills the frames a dump does not hold: it says which frame it is,
@@ -39,43 +33,14 @@ func absentPage(frame uint64) []byte {
 	return bytes.Repeat(le.AppendUint32(nil, absentWord(frame)), pageBytes/4)
 }
 
-// boot starts a machine with the physical pages of d. It is killed with the
-// test, or after two minutes.
+// boot starts a machine with the physical pages of d.
 func boot(t *testing.T, d *dump) *guest {
 	t.Helper()
-	dir := t.TempDir()
-	writeRAM(t, filepath.Join(dir, "ram"), d)
-	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
-	cmd := exec.CommandContext(ctx, qemu, "-M", "q35,memory-backend=ram",
-		"-object", fmt.Sprintf("memory-backend-file,id=ram,size=%dM,mem-path=ram,share=off", ramFrames>>8),
-		"-m", fmt.Sprintf("%dM", ramFrames>>8), "-accel", "tcg", "-cpu", "max", "-nodefaults", "-vga", "none",
-		"-display", "none", "-S", "-gdb", "stdio")
-	g := &guest{t: t}
-	cmd.Dir, cmd.Stderr, cmd.WaitDelay = dir, &g.stderr, 10*time.Second
-	in, err := cmd.StdinPipe()
-	g.must(err)
-	out, err := cmd.StdoutPipe()
-	g.must(err)
-	g.must(cmd.Start())
-	t.Cleanup(func() {
-		cancel()
-		_ = cmd.Wait() // it was killed, and says so
-		if t.Failed() && g.stderr.Len() > 0 {
-			t.Logf("%s: %s", qemu, g.stderr.Bytes())
-		}
-	})
-	g.remote = remote{bufio.NewReader(out), in}
-	g.regs, err = g.registers()
-	g.must(err)
+	ram := filepath.Join(t.TempDir(), "ram")
+	writeRAM(t, ram, d)
+	g := &guest{qemutest.Start(t, ram), t}
 	g.holds(d)
 	return g
-}
-
-func (g *guest) must(err error) {
-	g.t.Helper()
-	if err != nil {
-		g.t.Fatalf("%s: %v", qemu, err)
-	}
 }
 
 // writeRAM writes physical memory as the machine is to have it.
@@ -102,70 +67,40 @@ func writeRAM(t *testing.T, name string, d *dump) {
 // a PC has holes and ROM below its first megabyte.
 func (g *guest) holds(d *dump) {
 	g.t.Helper()
-	g.must(g.expect("Qqemu.PhyMemMode:1"))
+	g.Must(g.Expect("Qqemu.PhyMemMode:1"))
 	for _, f := range d.order {
 		if f >= ramFrames {
 			g.t.Fatalf("frame %x is above the machine's memory", f)
 		}
-		if got, err := g.memory(f<<12, pageBytes); err != nil || !bytes.Equal(got, d.frame(f)) {
+		if got, err := g.Memory(f<<12, pageBytes); err != nil || !bytes.Equal(got, d.frame(f)) {
 			g.t.Fatalf("the machine does not hold frame %x: %d bytes, %v", f, len(got), err)
 		}
 	}
-	g.must(g.expect("Qqemu.PhyMemMode:0"))
+	g.Must(g.Expect("Qqemu.PhyMemMode:0"))
 }
-
-// Bits of control registers (Intel SDM volume 3, 2.5 and 2.2.1).
-const (
-	cr0Protected = 1<<31 | 1<<16 | 1<<4 | 1<<0 // PG, WP, ET, PE
-	cr4Large     = 1 << 4                      // PSE
-	cr4PAE       = 1 << 5
-	eferLong     = 1<<10 | 1<<8 // LMA, LME
-)
 
 // translate turns paging on: two levels of 32 bits, or four of 64.
 func (g *guest) translate(wide bool, root uint64) {
 	g.t.Helper()
 	if wide {
-		g.set("cr4", cr4PAE)
-		g.set("efer", eferLong)
+		g.Set("cr4", qemutest.CR4PAE)
+		g.Set("efer", qemutest.EFERLong)
 	} else {
-		g.set("cr4", cr4Large)
+		g.Set("cr4", qemutest.CR4PSE)
 	}
-	g.set("cr3", root)
-	g.set("cr0", cr0Protected)
-}
-
-// set sets a register and reads it back.
-func (g *guest) set(name string, v uint64) {
-	g.t.Helper()
-	r, ok := g.regs[name]
-	if !ok || r.size < 4 || r.size > 8 {
-		g.t.Fatalf("%s: register %s is %+v", qemu, name, r)
-	}
-	want := hex.EncodeToString(le.AppendUint64(nil, v)[:r.size])
-	g.must(g.expect(fmt.Sprintf("P%x=%s", r.number, want)))
-	if got, err := g.ask(fmt.Sprintf("p%x", r.number)); err != nil || got != want {
-		g.t.Fatalf("%s: %s is %s after setting it to %s, %v", qemu, name, got, want, err)
-	}
+	g.Set("cr3", root)
+	g.Set("cr0", qemutest.CR0Paging)
 }
 
 // page returns the page at a virtual address, nil if it is not mapped.
-func (g *guest) page(va uint64) []byte {
-	g.t.Helper()
-	b, err := g.memory(va, pageBytes)
-	if no, ok := errors.AsType[refused](err); ok && no == "E14" { // EFAULT
-		return nil
-	}
-	g.must(err)
-	return b
-}
+func (g *guest) page(va uint64) []byte { return g.Read(va, pageBytes) }
 
 // mapped returns all pages that are mapped and their physical addresses. In
 // QEMU that is another walker than the one that translates for page.
 func (g *guest) mapped(wide bool) map[uint64]uint64 {
 	g.t.Helper()
-	text, err := g.monitor("info tlb")
-	g.must(err)
+	text, err := g.Monitor("info tlb")
+	g.Must(err)
 	large := uint64(4 << 20)
 	if wide {
 		large = 2 << 20

@@ -4,8 +4,9 @@ package dumpbuild
 type Reader func(name string) ([]byte, error)
 
 // Demo is the dump of the demo: Windows XP on x86, Fs_Rec.SYS at fe0c8000
-// with its header page in pagefile 0, a driver that is whole, the kernel, and
-// wide.sys, of which a third is away and one function is hooked.
+// with its header page in pagefile 0, a driver that is whole, the kernel,
+// wide.sys, of which a third is away and one function is hooked, and
+// explorer.exe and notepad.exe, whose PEBs are in the pagefile.
 func Demo(read Reader) (Spec, error) {
 	f := files{read: read, dir: "x86"}
 	s := Spec{Machine: X86, Build: buildXP, Type: Full, Modules: []Module{
@@ -16,6 +17,7 @@ func Demo(read Reader) (Spec, error) {
 		{Name: "wide.sys", Path: `\SystemRoot\System32\Drivers\wide.sys`, Base: 0xfe200000, PE: f.get("wide/x86/wide.sys"),
 			Pages: thinned(), Patches: map[uint32][]byte{0xd120: {0xe9, 0x4b, 0x1d, 0xe0, 0x01}}},
 	}}
+	s.Processes = f.pagedOut(0x7ffdf000, 0x01000000, 0x75f80000)
 	return s, f.err
 }
 

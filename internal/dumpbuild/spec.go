@@ -60,6 +60,10 @@ type Module struct {
 	TableOut bool         // the page table of Base is left out of the dump
 	NamesOut bool         // the names' pool page is in a pagefile
 	EntryOut bool         // the loader entry's pool page is in a pagefile
+
+	// Sessions makes it an image of session space: mapped in the processes of
+	// these sessions, in frames of their own, and nowhere else.
+	Sessions []uint32
 }
 
 // A Process is an entry of the process list, with an address space of its own
@@ -70,6 +74,22 @@ type Process struct {
 	PEB     uint64 // 0: none
 	PEBPage Page
 	VADs    []VAD
+	Parent  uint64
+	Session uint32  // of what session; 0: of none, as System
+	Loader  *Loader // the lists of its loader; nil: the PEB is an empty page
+
+	// WoW64 is the address of the 32-bit PEB of a 32-bit process on x64, whose
+	// loader's lists are Loader32: of the VADs marked Narrow.
+	WoW64    uint64
+	Loader32 *Loader
+}
+
+// A Loader is what a process's loader keeps: lists of the VADs with a PE, in
+// the order given, from Heap on. Page 0 there holds the heads; module n has its
+// entry on page 1+2n and its names on page 2+2n.
+type Loader struct {
+	Heap  uint64
+	Pages map[int]Page // a page that is not named is Resident
 }
 
 // A VAD is a range of a process's address space, in page numbers, both
@@ -80,6 +100,12 @@ type VAD struct {
 	Protection uint32       // MM protection, 0 to 31
 	Pages      map[int]Page // by page from Start; a page that is not named is NotMapped
 	Data       []byte       // contents from Start on, of pages that are in memory
+	Commit     uint64       // pages charged
+	// PE is the image of File: its pages are those of the VAD, and a page that
+	// is not named is Resident.
+	PE      []byte
+	Narrow  bool // the image is in the lists of the 32-bit loader
+	NameOut bool // the name of the file is in a pagefile
 }
 
 // A Spec describes a dump. Only Machine, Type and Modules are needed.
@@ -92,9 +118,13 @@ type Spec struct {
 	// invalid PTE whose bits under the mask are all clear is stored with
 	// them set; every other one is stored as it is, with the swizzle bit.
 	PTEMask uint64
+	// MaskRVA is where the kernel's image keeps that mask, which its types
+	// and symbols say (nt!MiState); with 0 it is not written there.
+	MaskRVA uint32
 
 	Modules   []Module
 	Processes []Process
+	Unloaded  []Unloaded
 	Blocks    []Block // Triage: what memory is kept; empty: a default choice
 }
 
@@ -102,6 +132,14 @@ type Spec struct {
 type Block struct {
 	Addr uint64
 	Size uint32 // bytes
+}
+
+// An Unloaded is a driver the kernel remembers, the one unloaded last coming
+// last; at most 50.
+type Unloaded struct {
+	Name       string
+	Start, End uint64 // End is behind the last byte
+	Time       uint64 // FILETIME
 }
 
 // Facts tell a test what [Build] wrote.
@@ -114,8 +152,9 @@ type Facts struct {
 	Subsections        uint64 // MmSubsectionBase, the base of XP's subsection addresses
 	Modules            []ModuleFacts
 	Processes          []ProcessFacts
-	Frames             []uint64 // page frame numbers in the dump, ascending
-	Size               int64    // bytes the header says are needed (RequiredDumpSpace)
+	Frames             []uint64     // page frame numbers in the dump, ascending
+	Size               int64        // bytes the header says are needed (RequiredDumpSpace)
+	PageFiles          map[int]Swap // the paging files, by number
 }
 
 // ModuleFacts are those of a module, in the order of the loaded-driver list.
@@ -153,6 +192,7 @@ type ProcessFacts struct {
 	PEB     uint64
 	PEBPage PageFacts
 	VADs    []VADFacts // in address order
+	Entries []uint64   // addresses of the entries of its loaders
 }
 
 // VADFacts are those of a VAD.
@@ -160,5 +200,6 @@ type VADFacts struct {
 	Address    uint64 // of the node
 	Start, End uint64 // page numbers, inclusive
 	File       string
+	Memory     []byte // of an image: as the loader left it
 	Pages      []PageFacts
 }

@@ -249,13 +249,13 @@ func TestEras(t *testing.T) {
 	})
 	t.Run("x86 7601 prototype address", func(t *testing.T) {
 		s := seed(t, "demo")
-		s.Build = 7601
+		s.Build, s.Processes = 7601, nil // no page in a file for this era
 		s.Modules[1].Pages = map[int]dumpbuild.Page{0: {State: dumpbuild.PrototypeValid}, 1: {State: dumpbuild.PrototypePageFile, PageFile: 3}}
 		build(t, s).pages(t)
 	})
 	t.Run("x86 10240 loader entry with stamp", func(t *testing.T) {
 		s := seed(t, "demo")
-		s.Build = 10240
+		s.Build, s.Processes = 10240, nil
 		b := build(t, s)
 		m := b.facts.Modules[1]
 		if !m.EntryHasTime || b.u32At(m.Entry+0x58) != uint64(m.Stamp) || b.u32At(m.Entry+0x54) != 0x1900 {

@@ -9,6 +9,7 @@
 package fsx
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -99,6 +100,29 @@ func (f *File) ReadAt(p []byte, off int64) (int, error) {
 		return 0, &fs.PathError{Op: "read", Path: f.name, Err: fs.ErrClosed}
 	}
 	return f.r.ReadAt(p, off)
+}
+
+// ContextReaderAt is a reader over a network, whose reads can be called off.
+type ContextReaderAt interface {
+	ReadAtContext(ctx context.Context, p []byte, off int64) (int, error)
+}
+
+// ReadAtContext is ReadAt, but ends with the context. A file of this machine
+// looks at it only before it reads.
+func (f *File) ReadAtContext(ctx context.Context, p []byte, off int64) (int, error) {
+	if err := ctx.Err(); err != nil {
+		return 0, &fs.PathError{Op: "read", Path: f.name, Err: err}
+	}
+	r, ok := f.r.(ContextReaderAt)
+	if !ok {
+		return f.ReadAt(p, off)
+	}
+	f.mu.RLock()
+	defer f.mu.RUnlock()
+	if f.closed {
+		return 0, &fs.PathError{Op: "read", Path: f.name, Err: fs.ErrClosed}
+	}
+	return r.ReadAtContext(ctx, p, off)
 }
 
 // Close closes the file. Closing again does nothing.

@@ -45,6 +45,13 @@ func Lookup(fsys fs.FS, parts ...string) (string, error) {
 	return "", first
 }
 
+// CaseFolder is an fs.FS that may know that it does not tell letter cases
+// apart. Its directories then need not be read to find a name.
+type CaseFolder interface {
+	fs.FS
+	IgnoresCase() bool
+}
+
 // Matches yields the name of every file or directory in fsys whose path is
 // parts, letter case aside, the exact spelling first. Each part is one path
 // component. A directory is read only when the caller wants more than the exact
@@ -122,6 +129,13 @@ func (s *search) miss(name string, left int, dirExists bool) {
 // want itself was found, but is not listed, then the file system ignores case
 // and what is listed is the same file again.
 func (s *search) spellings(dir, want string, found bool) ([]string, error) {
+	if f, ok := s.fsys.(CaseFolder); ok && f.IgnoresCase() {
+		if found {
+			return nil, nil
+		}
+		_, err := fs.Stat(s.fsys, dir)
+		return nil, err
+	}
 	var names []string
 	listed := false
 	err := readDir(s.fsys, dir, func(name string) {

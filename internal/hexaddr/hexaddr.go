@@ -30,9 +30,15 @@ func AppendWide(dst []byte, a uint64) []byte {
 // Put8 writes n in eight digits to the start of dst, which has room for them.
 func Put8(dst []byte, n uint32) { binary.BigEndian.PutUint64(dst, eight(uint64(n))) }
 
+// Put4 is Put8 for four digits.
+func Put4(dst []byte, n uint16) { binary.BigEndian.PutUint32(dst, uint32(eight(uint64(n)))) }
+
 // Append appends n in lower-case hex, with zeros in front up to width digits, 1
 // to 16.
 func Append(dst []byte, n uint64, width int) []byte {
+	if n < 16 && width == 1 {
+		return append(dst, "0123456789abcdef"[n])
+	}
 	var digits [16]byte
 	binary.BigEndian.PutUint64(digits[:8], eight(n>>32))
 	binary.BigEndian.PutUint64(digits[8:], eight(n&0xffffffff))

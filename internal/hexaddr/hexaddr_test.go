@@ -49,5 +49,8 @@ func FuzzAppend(f *testing.F) {
 		if hexaddr.Put8(b[1:], uint32(n)); string(b[1:]) != fmt.Sprintf("%08x", uint32(n)) {
 			t.Errorf("%#x in eight digits: %s", uint32(n), b[1:])
 		}
+		if hexaddr.Put4(b[1:], uint16(n)); string(b[1:5]) != fmt.Sprintf("%04x", uint16(n)) {
+			t.Errorf("%#x in four digits: %s", uint16(n), b[1:5])
+		}
 	})
 }

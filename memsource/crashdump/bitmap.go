@@ -51,15 +51,19 @@ func (f *File) loadBitmap() (pageMap, error) {
 	}
 	le := binary.LittleEndian
 	a, b := le.Uint64(head[0x28:]), le.Uint64(head[0x30:])
-	m := &bitmapMap{file: f, start: at + bitmapHead, data: le.Uint64(head[0x20:]), pages: min(a, b), bits: max(a, b)}
+	return f.newBitmap(&bitmapMap{start: at + bitmapHead, data: le.Uint64(head[0x20:]), pages: min(a, b), bits: max(a, b)})
+}
+
+// newBitmap checks what a head says of its bitmap.
+func (f *File) newBitmap(m *bitmapMap) (pageMap, error) {
 	if m.bits > maxPages {
 		return nil, fmt.Errorf("crash dump: bitmap of %#x pages: %w", m.bits, ErrFormat)
 	}
 	if m.data < m.start+(m.bits+7)/8 || m.data > math.MaxInt64/2 {
 		return nil, fmt.Errorf("crash dump: first page cannot be at offset %#x: %w", m.data, ErrFormat)
 	}
-	m.readable, m.rank = m.bits, []uint64{0}
-	if held := f.size - m.start; held < (m.bits+7)/8 {
+	m.file, m.readable, m.rank = f, m.bits, []uint64{0}
+	if held := f.size - min(f.size, m.start); held < (m.bits+7)/8 {
 		m.readable = held * 8
 	}
 	return m, nil

@@ -117,6 +117,33 @@ func bitmapDump(bits int, typ uint32, sig string, total uint64, spans ...span) [
 	return b
 }
 
+// summaryDump is the kernel dump of older systems: the same bitmap behind a
+// head of its own.
+func summaryDump(bits int, total uint64, spans ...span) []byte {
+	b, fixed := head64(2), 0x28
+	if bits == 32 {
+		b, fixed = head32(2), 0x20
+	}
+	at, list := len(b), pages(spans)
+	head := make([]byte, fixed+int(total+7)/8)
+	copy(head, "SDMPDUMP")
+	first := (at + len(head) + page - 1) &^ (page - 1)
+	le.PutUint32(head[0x08:], 1)
+	le.PutUint32(head[0x0c:], uint32(first))
+	le.PutUint32(head[0x10:], uint32(total))
+	le.PutUint32(head[0x14:], uint32(len(list)))
+	le.PutUint32(head[0x18:], uint32(total))
+	for _, n := range list {
+		head[fixed+int(n/8)] |= 1 << (n % 8)
+	}
+	b = append(b, head...)
+	b = append(b, make([]byte, first-len(b))...)
+	for _, n := range list {
+		b = append(b, pageBytes(n)...)
+	}
+	return b
+}
+
 type driver struct {
 	name                 string
 	base                 uint64

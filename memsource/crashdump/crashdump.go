@@ -3,7 +3,7 @@
 //
 // [Open] reads the header only. What else there is depends on the type:
 //
-//   - full (1) and bitmap (5, 6) dumps hold pages of physical memory:
+//   - full (1), summary (2) and bitmap (5, 6) dumps hold pages of physical memory:
 //     [File.Physical] is a source over physical addresses, to be put under a
 //     page-table walker such as memsource/paging;
 //   - triage dumps (4) hold pieces of virtual memory ([File.Blocks]) and a list

@@ -22,6 +22,8 @@ func FuzzDump(f *testing.F) {
 	f.Add(bitmapDump(32, 6, "SDMPDUMP", 12, span{1, 2}, span{5, 1}), probe)
 	f.Add(triageDump(64, someDrivers, someDrivers[2:], []piece{{probe - 2, "data"}, {probe, "over"}}), probe)
 	f.Add(triageDump(32, someDrivers, someDrivers[2:], []piece{{probe - 2, "data"}, {^uint64(0), "x"}}), probe)
+	f.Add(summaryDump(32, 12, span{1, 2}, span{5, 1}), probe)
+	f.Add(summaryDump(64, 12, span{1, 2}, span{5, 1}), probe)
 	f.Add(head64(2), ^uint64(7))
 	f.Fuzz(func(t *testing.T, b []byte, addr uint64) {
 		one := describe(t, b, addr)

@@ -23,7 +23,7 @@ const fill = 0x45474150
 // and other readers call the numbers.
 type DumpType uint32
 
-// The dump types known. Full, BitmapFull, BitmapKernel and Triage are read.
+// The dump types known. Full, Summary, BitmapFull, BitmapKernel and Triage are read.
 const (
 	Full         DumpType = 1 // every page of physical memory, in runs
 	Summary      DumpType = 2 // kernel pages, the form of Windows 2000 to 7

@@ -25,7 +25,8 @@ type pageMap interface {
 	problems(fileSize uint64) []error
 }
 
-// Physical returns a source over the physical memory in a full or bitmap dump.
+// Physical returns a source over the physical memory in a full, bitmap or
+// summary dump.
 // Addresses are physical. A page the dump does not hold faults with
 // [memsource.NotInDump], Physical set, and Len reaching to the next page held
 // as far as that is known; a page beyond the end of a truncated file faults
@@ -47,6 +48,8 @@ func (f *File) loadPages() (pageMap, error) {
 		return f.loadRuns()
 	case BitmapFull, BitmapKernel:
 		return f.loadBitmap()
+	case Summary:
+		return f.loadSummary()
 	case Triage:
 		return nil, fmt.Errorf("crash dump: %w", ErrNoPages)
 	default:

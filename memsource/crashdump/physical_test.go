@@ -54,6 +54,10 @@ func TestPhysical(t *testing.T) {
 		"bitmap_5_FDMP":     bitmapDump(64, 5, "FDMPDUMP", total, spans...),
 		"bitmap_6_SDMP":     bitmapDump(64, 6, "SDMPDUMP", total, spans...),
 		"bitmap_32":         bitmapDump(32, 5, "SDMPDUMP", total, spans...),
+		"bitmap_32_kernel":  bitmapDump(32, 6, "SDMPDUMP", total, spans...),
+		"summary_32":        summaryDump(32, total, spans...),
+		"summary_64":        summaryDump(64, total, spans...),
+		"summary_new_head":  bitmapDump(64, 2, "SDMPDUMP", total, spans...),
 		"bitmap_long":       bitmapDump(64, 5, "FDMPDUMP", 9600, spans...),
 		"bitmap_other_way":  swapCounts(bitmapDump(64, 5, "FDMPDUMP", total, spans...)),
 		"full_out_of_order": fullDump(64, spans[3], spans[1], spans[0], spans[2]),
@@ -218,8 +222,12 @@ func TestPhysicalRefused(t *testing.T) {
 		want error
 		says string
 	}{
-		"triage":        {triageDump(64, nil, nil, nil), crashdump.ErrNoPages, ""},
-		"summary":       {head64(2), crashdump.ErrUnsupported, "kernel summary"},
+		"triage":               {triageDump(64, nil, nil, nil), crashdump.ErrNoPages, ""},
+		"summary":              {head64(2), crashdump.ErrFormat, "summary head"},
+		"summary_no_signature": {change(summaryDump(32, 8, span{1, 1}), func(b []byte) { b[0x1000]++ }), crashdump.ErrFormat, "SDMP"},
+		"summary_pages_in_bitmap": {change(summaryDump(64, 1<<16, span{1, 1}), func(b []byte) {
+			le.PutUint32(b[0x200c:], 0x2000)
+		}), crashdump.ErrFormat, "offset 0x2000"},
 		"header_only":   {head64(3), crashdump.ErrUnsupported, "header only"},
 		"automatic":     {head32(7), crashdump.ErrUnsupported, "automatic"},
 		"k":             {head64(8), crashdump.ErrUnsupported, ".dump /k"},

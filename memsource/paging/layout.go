@@ -1,5 +1,7 @@
 package paging
 
+import "strings"
+
 // Layout says where Windows keeps things inside the page-table entries the
 // processor does not look at. The positions moved over the years; [LayoutFor]
 // knows them by build, and a caller with the kernel's types can fill in its
@@ -79,23 +81,28 @@ const (
 // LayoutFor returns the layout of a Windows build. The positions are embedded,
 // from the public kernel types of those builds (MMPTE_SOFTWARE, _PROTOTYPE,
 // _TRANSITION, _SUBSECTION) and, for XP, measured in its PDB; Origin names the
-// row. Build 0 gives the oldest row of the mode.
+// row. Build 0 gives the oldest row of the mode. ARM64 has the rows of x64.
 func LayoutFor(m Mode, build uint32) Layout {
 	switch {
 	case m == X86 && build < buildVista:
 		return layoutXP()
 	case m == X86:
 		return layout7()
-	case build < build1803:
-		return layout64()
+	case m == PAE:
+		return layoutPAE()
 	}
 	l := layout64()
-	l.Origin = "embedded: x64, Windows 10 1803 and later"
-	l.PageFile = Field{12, 4}
-	l.SwizzleBit = 4
+	if build >= build1803 {
+		l.Origin = "embedded: x64, Windows 10 1803 and later"
+		l.PageFile = Field{12, 4}
+		l.SwizzleBit = 4
+	}
 	if build >= buildWin11b {
 		l.Origin = "embedded: x64, Windows 11 22H2 and later"
 		l.FileMask, l.FileValue = 0xffff80000000000f, 0xffff800000000000
+	}
+	if m == ARM64 {
+		l.Origin = strings.Replace(l.Origin, "x64", "ARM64, taken from x64", 1)
 	}
 	return l
 }
@@ -118,6 +125,17 @@ func layout7() Layout {
 	l := layout32("embedded: x86 without PAE, Windows Vista and 7")
 	l.Proto = Address{Low: Move{1, 8, 2}, High: Move{11, 21, 10}, Base: 1 << 31}
 	l.Subsection = Address{Low: Move{1, 9, 1}, High: Move{11, 21, 10}, Base: 1 << 31}
+	return l
+}
+
+// layoutPAE is 32-bit Windows with PAE, from XP on: as on x64, with addresses
+// of 32 bits.
+func layoutPAE() Layout {
+	l := layout64()
+	l.Origin = "embedded: x86 with PAE"
+	l.TransitionFrame = Field{12, 26}
+	l.Proto = Address{High: Move{32, 32, 0}}
+	l.Subsection = l.Proto
 	return l
 }
 

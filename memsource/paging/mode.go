@@ -7,26 +7,30 @@ type Mode uint8
 
 // The formats. The zero Mode is none of them.
 const (
-	X86 Mode = iota + 1 // 32-bit without PAE: 4 KB and 4 MB pages (PSE, PSE-36)
-	X64                 // 64-bit, four levels: 4 KB, 2 MB and 1 GB pages
+	X86   Mode = iota + 1 // 32-bit without PAE: 4 KB and 4 MB pages (PSE, PSE-36)
+	X64                   // 64-bit, four levels: 4 KB, 2 MB and 1 GB pages
+	PAE                   // 32-bit with PAE: 4 KB and 2 MB pages
+	LA57                  // 64-bit, five levels: as X64, for addresses of 57 bits
+	ARM64                 // 64-bit ARM with the 4 KB granule, four levels: pages as X64
 )
 
-// String returns "x86" or "x64".
+// String returns "x86", "x64", "pae", "la57" or "arm64".
 func (m Mode) String() string {
-	switch m {
-	case X86:
-		return "x86"
-	case X64:
-		return "x64"
+	names := [...]string{X86: "x86", X64: "x64", PAE: "pae", LA57: "la57", ARM64: "arm64"}
+	if int(m) < len(names) && names[m] != "" {
+		return names[m]
 	}
 	return fmt.Sprintf("mode %d", uint8(m))
 }
 
-// geometry is a format in numbers (Intel SDM volume 3, chapter 4).
+// geometry is a format in numbers (Intel SDM volume 3, chapter 4; Arm ARM, D8.3).
 type geometry struct {
 	entry    uint64  // bytes of a table entry
 	frame    uint64  // mask of the frame address in an entry
-	addrBits uint8   // bits of an address that are translated
+	root     uint64  // mask of the table address in a root register
+	addrBits uint8   // bits of an address that are translated, the sign included
+	split    bool    // the upper half has a root of its own
+	arm      bool    // entries are descriptors of ARM
 	levels   []level // 0 is the PTE
 }
 
@@ -36,20 +40,58 @@ type level struct {
 	large       func(entry uint64) uint64 // frame of a large page, nil where none exist
 }
 
-// geometry returns the numbers of m, and false for no known format.
-func (m Mode) geometry() (geometry, bool) {
-	switch m {
+const frame64 = 0xffffffffff000 // physical address bits 12 to 51
+
+// geometry returns the numbers of a configuration, and false when there are none.
+func (c *Config) geometry() (geometry, bool) {
+	switch c.Mode {
 	case X86:
-		return geometry{entry: 4, frame: 0xfffff000, addrBits: 32, levels: []level{
+		return geometry{entry: 4, frame: 0xfffff000, root: 0xfffff000, addrBits: 32, levels: []level{
 			{12, 10, nil}, {22, 10, frame4M},
 		}}, true
-	case X64:
-		const frame = 0xffffffffff000
-		return geometry{entry: 8, frame: frame, addrBits: 48, levels: []level{
-			{12, 9, nil}, {21, 9, frame2M}, {30, 9, frame1G}, {39, 9, nil},
+	case PAE: // the topmost table has four entries and is aligned to its size only
+		return geometry{entry: 8, frame: frame64, root: 0xffffffe0, addrBits: 32, levels: []level{
+			{12, 9, nil}, {21, 9, frame2M}, {30, 2, nil},
 		}}, true
+	case X64, LA57:
+		g := geometry{entry: 8, frame: frame64, root: frame64, addrBits: 48, levels: []level{
+			{12, 9, nil}, {21, 9, frame2M}, {30, 9, frame1G}, {39, 9, nil}, {48, 9, nil},
+		}}
+		if c.Mode == LA57 {
+			g.addrBits = 57
+		} else {
+			g.levels = g.levels[:4]
+		}
+		return g, true
+	case ARM64:
+		return c.geometryARM()
 	}
 	return geometry{}, false
+}
+
+// geometryARM is that of ARM64 with the 4 KB granule and physical addresses of
+// 48 bits. Each root translates VABits bits; a single root, as Windows has it,
+// has the two halves of 47 bits in one table.
+func (c *Config) geometryARM() (geometry, bool) {
+	const frame = 0xfffffffff000
+	bits := c.VABits
+	if bits == 0 {
+		bits = 47
+		if c.Root2 != 0 && c.Root2&0xfff != 0x800 { // not the upper half of a table of both
+			bits = 48
+		}
+	}
+	if bits < 40 || bits > 48 || c.Root2 == 0 && bits != 47 {
+		return geometry{}, false
+	}
+	top := bits - 39
+	if c.Root2 == 0 {
+		top = 9
+	}
+	return geometry{entry: 8, frame: frame, root: frame | 0xfff&^(8<<top-1), addrBits: bits + 1,
+		split: c.Root2 != 0, arm: true, levels: []level{
+			{12, 9, nil}, {21, 9, frame2MARM}, {30, 9, frame1GARM}, {39, top, nil},
+		}}, true
 }
 
 // frame4M puts physical address bits 32 to 39 in place, which PSE-36 keeps in
@@ -60,18 +102,48 @@ func frame4M(e uint64) uint64 { return e&0xffc00000 | e>>13&0xff<<32 }
 func frame2M(e uint64) uint64 { return e & 0xfffffffe00000 }
 func frame1G(e uint64) uint64 { return e & 0xfffffc0000000 }
 
+func frame2MARM(e uint64) uint64 { return e & 0xffffffe00000 }
+func frame1GARM(e uint64) uint64 { return e & 0xffffc0000000 }
+
+// form is what an entry is to the processor.
+type form uint8
+
+const (
+	formAbsent   form = iota // not valid: Windows decides what it means
+	formTable                // leads to a table
+	formPage                 // is a page, a large one above level 0
+	formReserved             // valid, and of no form the architecture knows
+)
+
+// formOf classifies the entry e of a table of level lv.
+func (g *geometry) formOf(e uint64, lv int) form {
+	const tableOrPage = 1 << 1 // ARM: not a block
+	switch {
+	case e&valid == 0:
+		return formAbsent
+	case g.arm && e&tableOrPage == 0 && g.levels[lv].large == nil:
+		return formReserved
+	case lv == 0, g.arm && e&tableOrPage == 0, !g.arm && e&large != 0 && g.levels[lv].large != nil:
+		return formPage
+	}
+	return formTable
+}
+
 // covers returns how many bytes from va to the end of what one table of level
-// lv covers; for the topmost table that is to the end of va's half.
+// lv covers; for a topmost table of both halves that is to the end of va's half.
 func (g *geometry) covers(lv int, va uint64) uint64 {
 	bits := g.levels[lv].shift + g.levels[lv].bits
-	if lv == len(g.levels)-1 && g.addrBits > 32 {
-		bits-- // sign-extended: the two halves do not touch
+	if g.addrBits > 32 {
+		bits = min(bits, g.addrBits-1) // sign-extended: the two halves do not touch
 	}
 	return rest(va, bits)
 }
 
 // rest returns how many bytes from va to the next multiple of 1<<bits.
 func rest(va uint64, bits uint8) uint64 { return 1<<bits - va&(1<<bits-1) }
+
+// upper reports whether va is in the half of the kernel.
+func (g *geometry) upper(va uint64) bool { return va>>(g.addrBits-1) != 0 }
 
 // hole returns how many bytes from va no address exists for, 0 if va is one.
 func (g *geometry) hole(va uint64) uint64 {

@@ -33,32 +33,31 @@ var (
 	errNoBase     = errors.New("the base its address is relative to is not known")
 	errUnnamed    = errors.New("the entry does not tell its subsection")
 	errNoResolver = errors.New("no way to read file names was given")
+	errReserved   = errors.New("the entry has a form that is reserved")
 )
 
 // software decodes a PTE the processor would refuse.
 func (w *walker) software(va, pte uint64) (mapping, *memsource.Fault) {
 	switch {
+	case pte == 0:
+		return w.empty(va, 0)
 	case pte&prototype == 0:
-		return w.soft(va, pte, false)
+		return w.soft(va, pte)
 	case w.s.cfg.Layout.VADMarker.allOnes(pte):
 		f := pageFault(memsource.NotMapped, va, pte)
 		f.Err = ErrConsultVAD
-		return mapping{}, f
+		return w.consultVAD(f)
 	}
-	return w.prototype(va, pte)
+	return w.prototype(va, pte, w.s.cfg.Layout.Proto)
 }
 
-// soft decodes what a PTE and a prototype PTE have in common. An empty
-// prototype PTE is a page of a section nobody touched; an empty PTE is none.
-func (w *walker) soft(va, v uint64, proto bool) (mapping, *memsource.Fault) {
+// soft decodes what a PTE and a prototype PTE have in common, the empty ones
+// excepted.
+func (w *walker) soft(va, v uint64) (mapping, *memsource.Fault) {
 	l := &w.s.cfg.Layout
 	switch {
 	case v&softKind == transition:
 		return w.s.geo.page(va, w.transitionFrame(v), v), nil
-	case v == 0 && proto:
-		return mapping{}, pageFault(memsource.DemandZero, va, v)
-	case v == 0:
-		return mapping{}, w.emptyEntry(va, 0)
 	case l.PageFile.of(v) == 0 && (l.PageFileOffset.of(v) == 0 || l.pageFileOffset(v) == 0):
 		return mapping{}, pageFault(unwritten(l.Protection.of(v)), va, v)
 	}
@@ -67,8 +66,9 @@ func (w *walker) soft(va, v uint64, proto bool) (mapping, *memsource.Fault) {
 	f.PageFileOffset = l.pageFileOffset(v) << pageShift
 	if w.s.cfg.CompressionStores>>f.PageFile&1 != 0 {
 		f.Reason = memsource.Compressed
+		return mapping{}, f
 	}
-	return mapping{}, f
+	return w.swappedIn(f)
 }
 
 // unwritten says what an entry without any place means, by its protection.
@@ -82,14 +82,22 @@ func unwritten(protection uint64) memsource.Reason {
 	return memsource.DemandZero
 }
 
-// prototype follows a PTE to the prototype PTE it names.
-func (w *walker) prototype(va, pte uint64) (mapping, *memsource.Fault) {
-	at, v, err := w.readPrototype(pte)
+// prototype follows a PTE to the prototype PTE it names in the form of a.
+func (w *walker) prototype(va, pte uint64, a Address) (mapping, *memsource.Fault) {
+	at, v, err := w.readPrototype(pte, a)
 	if err != nil {
 		return mapping{}, prototypeFault(err, va, pte)
 	}
+	return w.throughPrototype(va, v, at)
+}
+
+// throughPrototype decodes the prototype PTE v, which lies at at. An empty one
+// is a page of a section nobody touched.
+func (w *walker) throughPrototype(va, v, at uint64) (mapping, *memsource.Fault) {
 	l := &w.s.cfg.Layout
 	switch {
+	case v == 0:
+		return mapping{}, pageFault(memsource.DemandZero, va, v)
 	case v&valid != 0:
 		return w.s.geo.page(va, v&w.s.geo.frame, v), nil
 	case l.FileMask != 0 && v&l.FileMask == l.FileValue: // other bits mean nothing then
@@ -99,35 +107,41 @@ func (w *walker) prototype(va, pte uint64) (mapping, *memsource.Fault) {
 	case v&prototype != 0:
 		return mapping{}, w.fileBacked(va, v, at)
 	}
-	return w.soft(va, v, true)
+	return w.soft(va, v)
 }
 
 // readPrototype reads the prototype PTE and returns its address with it.
-func (w *walker) readPrototype(pte uint64) (at, v uint64, err error) {
+func (w *walker) readPrototype(pte uint64, a Address) (at, v uint64, err error) {
 	if w.depth >= maxNesting {
 		return 0, 0, errNesting
 	}
 	first, second := w.s.cfg.Layout.plain(pte)
-	at, v, err = w.readPrototypeAt(first)
+	at, v, err = w.decodePrototype(first, a)
 	if err != nil && first != second {
-		if at, v, err2 := w.readPrototypeAt(second); err2 == nil {
+		if at, v, err2 := w.decodePrototype(second, a); err2 == nil {
 			return at, v, nil
 		}
 	}
 	return at, v, err
 }
 
-func (w *walker) readPrototypeAt(pte uint64) (at, v uint64, err error) {
-	at, ok := w.s.cfg.Layout.Proto.decode(pte)
+func (w *walker) decodePrototype(pte uint64, a Address) (at, v uint64, err error) {
+	at, ok := a.decode(pte)
 	if !ok {
 		return 0, 0, errNoBase
 	}
+	v, err = w.prototypeAt(at)
+	return at, v, err
+}
+
+// prototypeAt reads the prototype PTE at a virtual address.
+func (w *walker) prototypeAt(at uint64) (uint64, error) {
 	var b [8]byte
 	p := b[:w.s.geo.entry]
 	if _, err := w.s.read(w.phys, p, at, w.depth+1); err != nil {
-		return at, 0, err
+		return 0, err
 	}
-	return at, w.s.geo.decode(p), nil
+	return w.s.geo.decode(p), nil
 }
 
 // prototypeFault is the fault of a page whose prototype PTE cannot be read:
@@ -204,34 +218,56 @@ func (w *walker) has(pa uint64) bool {
 	return err == nil
 }
 
-// noTable is the fault of an entry above level 0 that leads to no table.
-func (w *walker) noTable(va, e uint64, lv int) *memsource.Fault {
-	if e == 0 {
-		return w.emptyEntry(va, lv)
-	}
-	_, f := w.soft(va, e, false)
-	if f == nil || e&prototype != 0 {
-		f = pageFault(memsource.NotMapped, va, e)
-	}
-	if f.Reason == memsource.PagedOut || f.Reason == memsource.Compressed {
-		table := *f
-		f = pageFault(memsource.TableNotInDump, va, e)
-		f.Err = because("page table", &table)
+// outTable finds the table behind an entry above level 0 that is not valid:
+// tables are pageable as well.
+func (w *walker) outTable(va, e uint64, lv int) (place, *memsource.Fault) {
+	f := pageFault(memsource.NotMapped, va, e)
+	if e&prototype == 0 {
+		m, sf := w.soft(va&^(1<<pageShift-1), e)
+		if sf == nil {
+			return m.at, nil
+		}
+		f.Reason, f.Status = sf.Reason, sf.Status
+		if sf.Reason == memsource.PagedOut || sf.Reason == memsource.Compressed {
+			f = pageFault(memsource.TableNotInDump, va, e)
+			sf.Addr = va
+			f.Err = because("page table", sf)
+		}
 	}
 	f.Level, f.Len = int8(lv), rest(va, w.s.geo.levels[lv].shift)
-	return f
+	return place{}, f
 }
 
-// emptyEntry is the fault of an entry that is all zero. In the lower half,
-// where processes live, tables are made as they are needed, so that only the
-// VAD tree knows what is there.
-func (w *walker) emptyEntry(va uint64, lv int) *memsource.Fault {
+// empty is what an entry that is all zero means. In the lower half, where
+// processes live, tables are made as they are needed, so that only the VAD
+// tree knows what is there.
+func (w *walker) empty(va uint64, lv int) (mapping, *memsource.Fault) {
 	f := memsource.NewFault(memsource.NotMapped, va, rest(va, w.s.geo.levels[lv].shift))
 	f.Level = int8(lv)
-	if va>>(w.s.geo.addrBits-1) == 0 {
-		f.Err = ErrConsultVAD
+	if w.s.geo.upper(va) {
+		return mapping{}, f
 	}
-	return f
+	f.Err = ErrConsultVAD
+	return w.consultVAD(f)
+}
+
+// consultVAD asks the VAD tree about the page of f, the fault to give when it
+// does not know either: then of that page alone, for of the next it may. It is
+// not asked on behalf of a translation.
+func (w *walker) consultVAD(f *memsource.Fault) (mapping, *memsource.Fault) {
+	if w.s.cfg.PrototypeOf == nil || w.depth > 0 {
+		return mapping{}, f
+	}
+	f.Len = rest(f.Addr, pageShift)
+	at, ok := w.s.cfg.PrototypeOf(f.Addr)
+	if !ok {
+		return mapping{}, f
+	}
+	v, err := w.prototypeAt(at)
+	if err != nil {
+		return mapping{}, prototypeFault(err, f.Addr, f.PTE)
+	}
+	return w.throughPrototype(f.Addr, v, at)
 }
 
 // pageFault is a fault for the rest of the page of va, found through entry.

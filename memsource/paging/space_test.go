@@ -3,6 +3,7 @@ package paging_test
 import (
 	"bytes"
 	"errors"
+	"io"
 	"sync/atomic"
 	"testing"
 
@@ -155,7 +156,7 @@ const fuzzFrames = 8
 // fuzzMachine lays out page tables by a program of 4-byte instructions: which
 // entry of which frame, of what kind, with what value. Frames and addresses are
 // kept small so that most chains lead somewhere.
-func fuzzMachine(program []byte, x86 bool) ram {
+func fuzzMachine(program []byte, mode paging.Mode) ram {
 	r := ram{}
 	for f := range uint64(fuzzFrames - 1) { // the last one is missing
 		r.fill(f<<12, byte(f+'a'))
@@ -164,7 +165,7 @@ func fuzzMachine(program []byte, x86 bool) ram {
 	for ; len(program) >= 4; program = program[4:] {
 		frame, slot := uint64(program[0]%(fuzzFrames-1))<<12, uint64(program[0]>>3&3)
 		v := fuzzEntry(program[1], program[2], program[3])
-		if x86 {
+		if mode == paging.X86 {
 			r.put32(frame+4*slot, uint32(v))
 		} else {
 			r.put64(frame+8*slot, v)
@@ -176,7 +177,7 @@ func fuzzMachine(program []byte, x86 bool) ram {
 func fuzzEntry(kind, a, b byte) uint64 {
 	frame := uint64(a%fuzzFrames) << 12
 	addr := fuzzAddr(a, b)
-	switch kind % 10 {
+	switch kind % 11 {
 	case 0, 1:
 		return frame | 3
 	case 2:
@@ -193,6 +194,8 @@ func fuzzEntry(kind, a, b byte) uint64 {
 		return ^uint64(0) &^ uint64(b)
 	case 8:
 		return uint64(a)<<12 | uint64(b)<<1
+	case 9:
+		return frame | 1 | uint64(b)<<48 // ARM: a block
 	}
 	return uint64(kind) | uint64(a)<<8 | uint64(b)<<16 | uint64(a^b)<<48
 }
@@ -206,22 +209,31 @@ func fuzzAddr(a, b byte) uint64 {
 // exactly the first one missing; reads agree with themselves and with reads in
 // pieces; and a fault's length claims only what cannot be read either.
 func FuzzSpace(f *testing.F) {
-	f.Add([]byte{0, 0, 1, 0, 1, 0, 2, 0, 2, 0, 3, 0, 3, 0, 4, 0}, uint8(0), uint8(3), uint16(0x1800), false, uint32(0))
-	f.Add([]byte{0, 0, 1, 0, 1, 0, 2, 0, 2, 0, 3, 0, 3, 4, 0, 9, 11, 3, 4, 0}, uint8(0), uint8(0), uint16(0x2fff), false, uint32(w2004))
-	f.Add([]byte{0, 0, 1, 0, 1, 0, 4, 0, 9, 6, 0x12, 0x40}, uint8(0), uint8(0), uint16(0x3000), true, uint32(7601))
-	f.Fuzz(func(t *testing.T, program []byte, a, b uint8, size uint16, x86 bool, build uint32) {
-		cfg := paging.Config{Mode: paging.X64, ResolveFile: files(0x1000)}
-		if x86 {
-			cfg.Mode = paging.X86
+	chain := []byte{0, 0, 1, 0, 1, 0, 2, 0, 2, 0, 3, 0, 3, 0, 4, 0}
+	f.Add(chain, uint8(0), uint8(3), uint16(0x1800), uint8(0), uint32(0))
+	f.Add([]byte{0, 0, 1, 0, 1, 0, 2, 0, 2, 0, 3, 0, 3, 4, 0, 9, 11, 3, 4, 0}, uint8(0), uint8(0), uint16(0x2fff), uint8(0), uint32(w2004))
+	f.Add([]byte{0, 0, 1, 0, 1, 0, 4, 0, 9, 6, 0x12, 0x40}, uint8(0), uint8(0), uint16(0x3000), uint8(1), uint32(7601))
+	f.Add([]byte{0, 0, 1, 0, 1, 0, 2, 0, 2, 6, 1, 0}, uint8(0), uint8(0), uint16(0x1fff), uint8(2), uint32(0)) // PAE, in a paging file
+	f.Add(append(chain, 4, 0, 5, 0), uint8(0), uint8(3), uint16(0x1800), uint8(3), uint32(w22H2))              // five levels
+	f.Add([]byte{0, 0, 1, 0, 1, 9, 2, 0, 0, 6, 3, 0}, uint8(0), uint8(0), uint16(0x1fff), uint8(4), uint32(0)) // a block of ARM
+	f.Fuzz(func(t *testing.T, program []byte, a, b uint8, size uint16, mode uint8, build uint32) {
+		modes := []paging.Mode{paging.X64, paging.X86, paging.PAE, paging.LA57, paging.ARM64}
+		cfg := paging.Config{Mode: modes[int(mode)%len(modes)], ResolveFile: files(0x1000),
+			PageFiles: map[int]io.ReaderAt{0: pageFile(map[int]byte{1: 'x', 2: 'y'}), 1: bytes.NewReader(program)}}
+		if build%2 == 1 {
+			cfg.PrototypeOf = func(va uint64) (uint64, bool) { return va >> 12 * 8, va>>12&3 != 3 }
 		}
 		cfg.Layout = paging.LayoutFor(cfg.Mode, build)
-		s, err := paging.New(fuzzMachine(program, x86).source(), cfg)
+		s, err := paging.New(fuzzMachine(program, cfg.Mode).source(), cfg)
 		if err != nil {
 			t.Fatal(err)
 		}
 		addr := fuzzAddr(a, b)
-		if x86 {
+		switch cfg.Mode {
+		case paging.X86:
 			addr = uint64(a&3)<<22 | uint64(a>>2&3)<<12 | uint64(b)*8
+		case paging.PAE:
+			addr &= 1<<32 - 1
 		}
 		whole := make([]byte, size)
 		n, err := s.ReadMemory(whole, addr)
@@ -240,6 +252,9 @@ func FuzzSpace(f *testing.F) {
 		}
 		if err != nil {
 			checkFault(t, s, err, addr+uint64(n), uint64(a)<<8|uint64(b))
+		}
+		if p, err := s.Translate(addr); err == nil && (p.Size == 0 || p.Size > 1<<30 || p.Valid && p.PTE&1 == 0) {
+			t.Fatalf("%#x is at %+v", addr, p)
 		}
 	})
 }

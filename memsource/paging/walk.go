@@ -3,6 +3,7 @@ package paging
 import (
 	"encoding/binary"
 	"errors"
+	"fmt"
 
 	"github.com/symres/symres/memsource"
 )
@@ -10,7 +11,7 @@ import (
 const (
 	pageShift = 12
 	chunkSize = 512 // bytes of a table read at once
-	maxLevels = 4
+	maxLevels = 5
 )
 
 // walker translates during one read. It remembers the last piece of a table of
@@ -23,18 +24,27 @@ type walker struct {
 	one    [8]byte
 }
 
-// chunk is an aligned piece of a table; n bytes of it could be read.
-type chunk struct {
-	base uint64
-	n    int
-	buf  [chunkSize]byte
+// place is where bytes are: in physical memory, or in a paging file.
+type place struct {
+	off  uint64
+	file int // number of the paging file plus 1; 0: physical memory
 }
 
-// mapping is a run of physical memory: left bytes at pa, found through pte.
+// chunk is an aligned piece of a table; n bytes of it could be read.
+type chunk struct {
+	at  place
+	n   int
+	buf [chunkSize]byte
+}
+
+// mapping is a run of memory: left bytes at a place, found through pte.
 type mapping struct {
-	pa, left uint64
-	pte      uint64
-	level    int
+	at      place
+	left    uint64
+	pte     uint64
+	level   int
+	soft    bool             // the processor would not have come here
+	swapped *memsource.Fault // in a paging file: what to say where that falls short
 }
 
 // read reads from the page that holds va, up to its end.
@@ -46,7 +56,11 @@ func (w *walker) read(p []byte, va uint64) (int, error) {
 	if uint64(len(p)) > m.left {
 		p = p[:m.left]
 	}
-	n, err := w.phys.ReadMemory(p, m.pa)
+	if m.at.file != 0 {
+		n, err := w.readFile(p, m.at)
+		return n, m.swapFault(err, va, n)
+	}
+	n, err := w.phys.ReadMemory(p, m.at.off)
 	if err != nil {
 		return n, m.fault(err, va, n)
 	}
@@ -59,26 +73,33 @@ func (w *walker) translate(va uint64) (mapping, *memsource.Fault) {
 	if size := g.hole(va); size != 0 {
 		return mapping{}, memsource.NewFault(memsource.NonCanonical, va, size)
 	}
-	table, parent := w.s.root, uint64(0)
+	table, parent, soft := place{off: w.s.root(va)}, uint64(0), false
 	for lv := len(g.levels) - 1; ; lv-- {
 		e, f := w.entry(lv, table, va)
 		if f != nil {
 			f.PTE = parent
 			return mapping{}, f
 		}
-		switch {
-		case e&valid != 0 && lv == 0:
-			return g.page(va, e&g.frame, e), nil
-		case e&valid != 0 && e&large != 0 && g.levels[lv].large != nil:
-			return g.largePage(va, e, lv), nil
-		case e&valid != 0:
-			table = e & g.frame
-		case lv == 0:
-			return w.software(va, e)
-		case e&softKind == transition:
-			table = w.transitionFrame(e)
-		default:
-			return mapping{}, w.noTable(va, e, lv)
+		switch g.formOf(e, lv) {
+		case formPage:
+			m := g.mapped(va, e, lv)
+			m.soft = soft
+			return m, nil
+		case formTable:
+			table = place{off: e & g.frame}
+		case formReserved:
+			return mapping{}, w.reserved(va, e, lv)
+		case formAbsent:
+			if lv == 0 {
+				return w.software(va, e)
+			}
+			if e == 0 {
+				return w.empty(va, lv)
+			}
+			if table, f = w.outTable(va, e, lv); f != nil {
+				return mapping{}, f
+			}
+			soft = true
 		}
 		parent = e
 	}
@@ -87,33 +108,52 @@ func (w *walker) translate(va uint64) (mapping, *memsource.Fault) {
 // page is the mapping of a 4 KB page.
 func (g *geometry) page(va, frame, pte uint64) mapping {
 	const inPage = 1<<pageShift - 1
-	return mapping{pa: frame | va&inPage, left: rest(va, pageShift), pte: pte}
+	return mapping{at: place{off: frame | va&inPage}, left: rest(va, pageShift), pte: pte, soft: true}
 }
 
-// largePage is the mapping of an entry that stands for a page above level 0.
-func (g *geometry) largePage(va, e uint64, lv int) mapping {
+// mapped is the mapping of an entry that is a page at level lv.
+func (g *geometry) mapped(va, e uint64, lv int) mapping {
+	if lv == 0 {
+		return g.page(va, e&g.frame, e)
+	}
 	l := g.levels[lv]
-	return mapping{pa: l.large(e) | va&(1<<l.shift-1), left: rest(va, l.shift), pte: e, level: lv}
+	return mapping{at: place{off: l.large(e) | va&(1<<l.shift-1)}, left: rest(va, l.shift), pte: e, level: lv}
+}
+
+// reserved is the fault of an entry no processor accepts.
+func (w *walker) reserved(va, e uint64, lv int) *memsource.Fault {
+	f := memsource.NewFault(memsource.NotMapped, va, rest(va, w.s.geo.levels[lv].shift))
+	f.PTE, f.Level, f.Err = e, int8(lv), errReserved
+	return f
 }
 
 // entry reads the entry for va of a table.
-func (w *walker) entry(lv int, table, va uint64) (uint64, *memsource.Fault) {
+func (w *walker) entry(lv int, table place, va uint64) (uint64, *memsource.Fault) {
 	g := &w.s.geo
 	l := g.levels[lv]
-	pa := table + va>>l.shift&(1<<l.bits-1)*g.entry
+	at := table
+	at.off += va >> l.shift & (1<<l.bits - 1) * g.entry
 	c := &w.chunks[lv]
-	if base := pa &^ (chunkSize - 1); c.n == 0 || c.base != base {
-		c.base = base
-		c.n, _ = w.phys.ReadMemory(c.buf[:], base)
+	if base := (place{at.off &^ (chunkSize - 1), at.file}); c.n == 0 || c.at != base {
+		c.at = base
+		c.n, _ = w.readAt(c.buf[:], base)
 	}
-	if off := int(pa - c.base); off+int(g.entry) <= c.n {
+	if off := int(at.off - c.at.off); off+int(g.entry) <= c.n {
 		return g.decode(c.buf[off:]), nil
 	}
 	p := w.one[:g.entry] // the chunk has a hole: ask for this entry alone
-	if _, err := w.phys.ReadMemory(p, pa); err != nil {
-		return 0, w.tableFault(err, lv, pa, va)
+	if _, err := w.readAt(p, at); err != nil {
+		return 0, w.tableFault(err, lv, at, va)
 	}
 	return g.decode(p), nil
+}
+
+// readAt reads a piece of a table.
+func (w *walker) readAt(p []byte, at place) (int, error) {
+	if at.file != 0 {
+		return w.readFile(p, at)
+	}
+	return w.phys.ReadMemory(p, at.off)
 }
 
 // decode reads an entry.
@@ -126,10 +166,15 @@ func (g *geometry) decode(p []byte) uint64 {
 
 // tableFault is the fault of an entry that could not be read. If the rest of
 // its table is missing too, so is the translation of all the table covers.
-func (w *walker) tableFault(err error, lv int, pa, va uint64) *memsource.Fault {
+func (w *walker) tableFault(err error, lv int, at place, va uint64) *memsource.Fault {
 	g := &w.s.geo
 	f := memsource.NewFault(memsource.TableNotInDump, va, rest(va, g.levels[lv].shift))
-	f.Level, f.Physical = int8(lv), pa
+	f.Level = int8(lv)
+	if at.file != 0 {
+		f.Err = fmt.Errorf("page table at offset %#x of the paging file: %w", at.off, err)
+		return f
+	}
+	f.Physical = at.off
 	pf, ok := errors.AsType[*memsource.Fault](err)
 	if !ok {
 		f.Err = err
@@ -163,7 +208,7 @@ func cause(pf *memsource.Fault) error {
 // fault is what a failed read of the mapped memory means for va+n.
 func (m mapping) fault(err error, va uint64, n int) *memsource.Fault {
 	f := memsource.NewFault(memsource.NotInDump, va+uint64(n), 0)
-	f.PTE, f.Level, f.Physical = m.pte, int8(m.level), m.pa+uint64(n)
+	f.PTE, f.Level, f.Physical = m.pte, int8(m.level), m.at.off+uint64(n)
 	pf, ok := errors.AsType[*memsource.Fault](err)
 	if !ok {
 		f.Err = err

@@ -11,6 +11,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/symres/symres/internal/creds"
 	"github.com/symres/symres/sympath"
 )
 
@@ -20,7 +21,7 @@ type Client struct {
 	cfg   Config
 	trip  http.RoundTripper
 	proxy func(*http.Request) (*url.URL, error)
-	creds *credentials
+	creds *creds.Finder
 
 	mu      sync.Mutex
 	hosts   map[string]*host // by origin
@@ -32,7 +33,7 @@ type Client struct {
 func New(cfg Config) (*Client, error) {
 	c := &Client{cfg: cfg.orDefault(), hosts: map[string]*host{}, allowed: map[string]bool{}}
 	var err error
-	if c.creds, err = newCredentials(c.cfg); err != nil {
+	if c.creds, err = creds.New(creds.Config{Ask: cfg.Credentials, Getenv: cfg.Getenv, Netrc: cfg.Netrc}); err != nil {
 		return nil, err
 	}
 	if c.proxy, err = proxyFrom(c.cfg.Getenv); err != nil {
@@ -83,7 +84,7 @@ func (c *Client) viaProxy(r *http.Request) (*url.URL, error) {
 	}
 	u, err := c.proxy(r)
 	if err == nil && u != nil {
-		c.trust(hostPort(u))
+		c.trust(creds.HostPort(u))
 	}
 	return u, err
 }
@@ -107,32 +108,13 @@ func proxyFrom(getenv func(string) string) (func(*http.Request) (*url.URL, error
 	return http.ProxyURL(u), nil
 }
 
-// origin is scheme://host:port in lower case, what a credential is bound to.
-func origin(u *url.URL) string {
-	return strings.ToLower(u.Scheme) + "://" + hostPort(u)
-}
-
-func hostPort(u *url.URL) string {
-	port := u.Port()
-	switch {
-	case port != "":
-	case strings.EqualFold(u.Scheme, "https"):
-		port = "443"
-	case strings.HasPrefix(strings.ToLower(u.Scheme), "socks5"):
-		port = "1080"
-	default:
-		port = "80"
-	}
-	return net.JoinHostPort(strings.ToLower(u.Hostname()), port)
-}
-
 func (c *Client) host(u *url.URL) *host {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	h := c.hosts[origin(u)]
+	h := c.hosts[creds.Origin(u)]
 	if h == nil {
 		h = newHost(u.Hostname(), c.cfg.Conns)
-		c.hosts[origin(u)] = h
+		c.hosts[creds.Origin(u)] = h
 	}
 	return h
 }
@@ -140,6 +122,14 @@ func (c *Client) host(u *url.URL) *host {
 // Store returns the store for an http or https element; it is meant for
 // [sympath.Options].HTTP. No connection is made yet.
 func (c *Client) Store(e sympath.Element) (sympath.Store, error) {
+	s, err := c.server(e)
+	if err != nil {
+		return nil, err
+	}
+	return sympath.Remote(s), nil
+}
+
+func (c *Client) server(e sympath.Element) (*server, error) {
 	u, err := url.Parse(e.Text)
 	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
 		return nil, errors.New("not an http or https URL with a host")
@@ -153,10 +143,10 @@ func (c *Client) Store(e sympath.Element) (sympath.Store, error) {
 		s.cred = &Credential{User: user.Username(), Password: password}
 	}
 	u.User, u.Fragment = nil, ""
-	c.trust(hostPort(u))
+	c.trust(creds.HostPort(u))
 	c.trust(net.JoinHostPort(strings.ToLower(u.Hostname()), "443")) // http sends many to https
 	s.index2.token = make(chan struct{}, 1)
-	return sympath.Remote(s), nil
+	return s, nil
 }
 
 func cmpUser(a, b *url.Userinfo) *url.Userinfo {

@@ -289,27 +289,38 @@ func TestFault_noResumeWithoutValidator(t *testing.T) {
 	})
 }
 
+// A megabyte of headers is enough, be it in one answer or in those that only
+// announce one.
 func TestFault_headerFlood(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		wrote := 0
-		f := &faulty{script: func(_ int, _ *http.Request, w net.Conn) bool {
-			w.Write([]byte("HTTP/1.1 200 OK\r\n"))
-			for line := []byte(strings.Repeat("X-Flood: 1234567890\r\n", 1000)); ; wrote += len(line) {
-				if _, err := w.Write(line); err != nil {
-					return false
-				}
+	for name, flood := range map[string]struct{ first, line string }{
+		"headers":       {"HTTP/1.1 200 OK\r\n", "X-Flood: 1234567890\r\n"},
+		"informational": {"", "HTTP/1.1 103 Early Hints\r\nLink: <x>\r\n\r\n"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) { headerFlood(t, flood.first, flood.line) })
+		})
+	}
+}
+
+func headerFlood(t *testing.T, first, line string) {
+	wrote := 0
+	f := &faulty{script: func(_ int, _ *http.Request, w net.Conn) bool {
+		w.Write([]byte(first))
+		for lines := []byte(strings.Repeat(line, 1000)); ; wrote += len(lines) {
+			if _, err := w.Write(lines); err != nil {
+				return false
 			}
-		}}
-		transport := &http.Transport{DialContext: f.dial, MaxResponseHeaderBytes: 1 << 20}
-		defer transport.CloseIdleConnections()
-		c, err := symhttp.New(symhttp.Config{Client: &http.Client{Transport: transport}, Tries: 1})
-		if err != nil {
-			t.Fatal(err)
 		}
-		if r := run(t, open(t, c, "http://symbols.test"), symbol(t).query); r.found || wrote > 2<<20 {
-			t.Errorf("found %v after %d bytes of headers", r.found, wrote)
-		}
-	})
+	}}
+	transport := &http.Transport{DialContext: f.dial, MaxResponseHeaderBytes: 1 << 20}
+	defer transport.CloseIdleConnections()
+	c, err := symhttp.New(symhttp.Config{Client: &http.Client{Transport: transport}, Tries: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r := run(t, open(t, c, "http://symbols.test"), symbol(t).query); r.found || wrote > 2<<20 {
+		t.Errorf("found %v after %d bytes of headers", r.found, wrote)
+	}
 }
 
 func TestBreaker(t *testing.T) {

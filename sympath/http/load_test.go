@@ -155,3 +155,43 @@ func TestHTTP2_goAway(t *testing.T) {
 		}
 	}
 }
+
+// However many want one file, each form of it is asked for once, and so is
+// index2.txt, whether the server has the file or not.
+func TestLoad_tenThousandCallers(t *testing.T) {
+	callers := 10000
+	if raceDetector {
+		callers = 1000
+	}
+	s := symbol(t)
+	forms := []string{"/index2.txt", s.path}
+	for name, want := range map[string][]string{
+		"found":   forms,
+		"missing": append(forms, strings.TrimSuffix(s.path, "b")+"_", pointer(s)),
+	} {
+		t.Run(name, func(t *testing.T) {
+			srv := serve(t, false, func(w http.ResponseWriter, r *http.Request) {
+				if name == "found" && r.URL.Path == s.path {
+					w.Write(s.data)
+					return
+				}
+				http.NotFound(w, r)
+			})
+			store := open(t, client(t, symhttp.Config{}), "srv*"+t.TempDir()+"*"+srv.URL)
+			before := runtime.NumGoroutine()
+			var wg sync.WaitGroup
+			for range callers {
+				wg.Go(func() {
+					if r := run(t, store, s.query); r.found != (name == "found") || r.found && r.content != string(s.data) {
+						t.Errorf("found %v, %v", r.found, r.last())
+					}
+				})
+			}
+			if n := runtime.NumGoroutine() - before; n > callers+32 { // those of the server and the connection too
+				t.Errorf("%d goroutines for %d callers", n, callers)
+			}
+			wg.Wait()
+			wantURIs(t, srv.uris(), want...)
+		})
+	}
+}

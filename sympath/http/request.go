@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/symres/symres/internal/creds"
 )
 
 const (
@@ -56,12 +58,12 @@ func (s *server) follow(ctx context.Context, u *url.URL, header http.Header, tim
 	cred := s.cred
 	if cred == nil {
 		var err error
-		if cred, err = s.client.creds.find(ctx, u); err != nil {
+		if cred, err = s.client.creds.Find(ctx, u); err != nil {
 			return nil, permanent{err}
 		}
 	}
 	seen := []string{u.String()}
-	start := origin(u)
+	start := creds.Origin(u)
 	for {
 		resp, err := s.once(ctx, u, header, cred)
 		if err != nil {
@@ -80,7 +82,7 @@ func (s *server) follow(ctx context.Context, u *url.URL, header http.Header, tim
 			return nil, fmt.Errorf("%w: a loop, or more than %d", ErrRedirect, maxRedirects)
 		}
 		seen = append(seen, next.String())
-		if origin(next) != start {
+		if creds.Origin(next) != start {
 			cred = nil // and it does not come back should the chain return
 		}
 		u = next
@@ -110,7 +112,7 @@ func (s *server) redirect(from *url.URL, location string) (*url.URL, error) {
 		return refuse("it has a user name in it")
 	case u.Scheme != "https" && (u.Scheme != "http" || from.Scheme == "https"):
 		return refuse("from " + from.Scheme + " to " + u.Scheme)
-	case literal(u.Hostname()) && !s.client.trusted(hostPort(u)):
+	case literal(u.Hostname()) && !s.client.trusted(creds.HostPort(u)):
 		return nil, fmt.Errorf("%w: %w: %s", ErrRedirect, ErrAddress, u.Hostname())
 	}
 	u.Fragment = ""
@@ -130,7 +132,7 @@ func (s *server) once(ctx context.Context, u *url.URL, header http.Header, cred 
 	// Asks Azure DevOps for a status rather than its login page.
 	r.Header.Set("X-TFS-FedAuthRedirect", "Suppress")
 	if cred != nil {
-		r.Header.Set("Authorization", cred.header())
+		r.Header.Set("Authorization", cred.Header())
 	}
 	return s.client.trip.RoundTrip(r)
 }

@@ -209,7 +209,7 @@ func (s *server) small(ctx context.Context, u *url.URL, limit int64, f *search) 
 		if text, err = io.ReadAll(io.LimitReader(r, limit)); err != nil {
 			return 0, err
 		}
-		if page(text) || strings.HasPrefix(a.Header.Get("Content-Type"), "text/html") {
+		if page(text) || isPage(a.Response) {
 			return 0, permanent{errPage}
 		}
 		return 0, nil

@@ -3,6 +3,7 @@ package http
 import (
 	"bytes"
 	"fmt"
+	"net/http"
 	"path"
 	"strings"
 )
@@ -42,6 +43,11 @@ func expected(file string) []string {
 		return []string{"DI"}
 	}
 	return nil
+}
+
+// isPage goes by what a server says of an answer.
+func isPage(r *http.Response) bool {
+	return strings.HasPrefix(r.Header.Get("Content-Type"), "text/html")
 }
 
 func page(first []byte) bool {

@@ -150,7 +150,7 @@ func (t *transfer) accept(a *answer) error {
 		return errors.Join(fmt.Errorf("%w: the file has become shorter", ErrTruncated), t.restart())
 	case a.StatusCode != http.StatusOK:
 		return statusError(a.Response, time.Now())
-	case strings.HasPrefix(a.Header.Get("Content-Type"), "text/html"):
+	case isPage(a.Response):
 		return permanent{errPage}
 	case a.ContentLength == 0:
 		return permanent{ErrEmpty}

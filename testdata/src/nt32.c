@@ -121,6 +121,7 @@ struct _PEB {
 
 /* Processes. */
 struct _KPROCESS { u8 Header[0x10]; struct _LIST_ENTRY ProfileListHead; u32 DirectoryTableBase[2]; u8 Rest[0x6c - 0x20]; };
+struct _MM_SESSION_SPACE { s32 ReferenceCount; u32 u, SessionId; };
 struct _EPROCESS {
 	struct _KPROCESS Pcb;
 	u8 Gap1[0x84 - 0x6c];
@@ -130,7 +131,10 @@ struct _EPROCESS {
 	void *VadRoot, *VadHint;
 	u8 Gap3[0x138 - 0x124];
 	void *SectionObject, *SectionBaseAddress;
-	u8 Gap4[0x174 - 0x140];
+	u8 Gap4[0x14c - 0x140];
+	void *InheritedFromUniqueProcessId;
+	u8 Gap7[0x170 - 0x150];
+	void *Session;
 	u8 ImageFileName[16];
 	u8 Gap5[0x1b0 - 0x184];
 	struct _PEB *Peb;
@@ -188,7 +192,7 @@ AT(_KLDR_DATA_TABLE_ENTRY, DllBase, 0x18); AT(_KLDR_DATA_TABLE_ENTRY, FullDllNam
 AT(_KLDR_DATA_TABLE_ENTRY, CheckSum, 0x40); AT(_KLDR_DATA_TABLE_ENTRY, LoadedImports, 0x44);
 AT(_LDR_DATA_TABLE_ENTRY, DllBase, 0x18); AT(_LDR_DATA_TABLE_ENTRY, BaseDllName, 0x2c); AT(_LDR_DATA_TABLE_ENTRY, TimeDateStamp, 0x44);
 AT(_EPROCESS, Pcb.DirectoryTableBase, 0x18); AT(_EPROCESS, UniqueProcessId, 0x84); AT(_EPROCESS, ActiveProcessLinks, 0x88);
-AT(_EPROCESS, VadRoot, 0x11c); AT(_EPROCESS, SectionBaseAddress, 0x13c); AT(_EPROCESS, ImageFileName, 0x174); AT(_EPROCESS, Peb, 0x1b0);
+AT(_EPROCESS, VadRoot, 0x11c); AT(_EPROCESS, InheritedFromUniqueProcessId, 0x14c); AT(_EPROCESS, Session, 0x170); AT(_EPROCESS, SectionBaseAddress, 0x13c); AT(_EPROCESS, ImageFileName, 0x174); AT(_EPROCESS, Peb, 0x1b0);
 AT(_KDDEBUGGER_DATA64, PsLoadedModuleList, 0x48); AT(_KDDEBUGGER_DATA64, MmSubsectionBase, 0xd8);
 AT(_KDDEBUGGER_DATA64, MmNonPagedPoolStart, 0x110); AT(_KDDEBUGGER_DATA64, MmPagedPoolStart, 0x120); AT(_KDDEBUGGER_DATA64, MmPageSize, 0x138);
 AT(_KDDEBUGGER_DATA64, MmUnloadedDrivers, 0x220);
@@ -197,6 +201,7 @@ AT(_KDDEBUGGER_DATA64, MmUnloadedDrivers, 0x220);
 #define KEEP(t) struct t *keep##t
 KEEP(_MMPTE); KEEP(_EPROCESS); KEEP(_MMVAD); KEEP(_MMVAD_SHORT); KEEP(_SUBSECTION); KEEP(_CONTROL_AREA); KEEP(_FILE_OBJECT); KEEP(_SEGMENT);
 KEEP(_KLDR_DATA_TABLE_ENTRY); KEEP(_LDR_DATA_TABLE_ENTRY); KEEP(_PEB); KEEP(_PEB_LDR_DATA);
+KEEP(_MM_SESSION_SPACE);
 
 #define NTAPI __attribute__((stdcall))
 NTAPI s32 KeSetEvent(void *event, s32 inc, u8 wait) { return inc + wait + (event != 0); }

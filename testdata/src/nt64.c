@@ -172,6 +172,8 @@ struct _PEB {
 
 /* Processes. */
 struct _KPROCESS { u8 Header[0x18]; struct _LIST_ENTRY ProfileListHead; u64 DirectoryTableBase; u8 Rest[0x438 - 0x30]; };
+struct _MM_SESSION_SPACE { s32 ReferenceCount; u32 u, SessionId; };
+struct _EWOW64PROCESS { void *Peb; u16 Machine; };
 struct _EPROCESS {
 	struct _KPROCESS Pcb;
 	struct _EX_PUSH_LOCK ProcessLock;
@@ -179,9 +181,13 @@ struct _EPROCESS {
 	struct _LIST_ENTRY ActiveProcessLinks;
 	u8 Gap1[0x520 - 0x458];
 	void *SectionBaseAddress;
-	u8 Gap2[0x550 - 0x528];
+	u8 Gap2[0x540 - 0x528];
+	void *InheritedFromUniqueProcessId, *OwnerProcessId;
 	struct _PEB *Peb;
-	u8 Gap3[0x5a8 - 0x558];
+	void *Session;
+	u8 Gap3[0x580 - 0x560];
+	struct _EWOW64PROCESS *WoW64Process;
+	u8 Gap6[0x5a8 - 0x588];
 	u8 ImageFileName[15], PriorityClass;
 	u8 Gap4[0x7d8 - 0x5b8];
 	struct _RTL_AVL_TREE VadRoot;
@@ -223,6 +229,8 @@ u64 MmPagedPoolStart, MmPagedPoolEnd;
 void *MmHighestUserAddress = (void *)0x00007ffffffeffffULL, *MmSystemRangeStart = (void *)0xffff800000000000ULL;
 u32 MmLastUnloadedDriver;
 u16 NtBuildNumber = 19041;
+u8 KdpDataBlockEncoded = 0;
+u64 KiWaitNever = 0, KiWaitAlways = 0;
 const char NtBuildLab[] = "19041.1.amd64fre.fixture";
 struct _MI_SYSTEM_INFORMATION MiState;
 struct _KDDEBUGGER_DATA64 KdDebuggerDataBlock = {
@@ -249,7 +257,7 @@ AT(_KLDR_DATA_TABLE_ENTRY, DllBase, 0x30); AT(_KLDR_DATA_TABLE_ENTRY, FullDllNam
 AT(_KLDR_DATA_TABLE_ENTRY, CheckSum, 0x78); AT(_KLDR_DATA_TABLE_ENTRY, SizeOfImageNotRounded, 0x98); AT(_KLDR_DATA_TABLE_ENTRY, TimeDateStamp, 0x9c);
 AT(_LDR_DATA_TABLE_ENTRY, DllBase, 0x30); AT(_LDR_DATA_TABLE_ENTRY, TimeDateStamp, 0x80);
 AT(_KPROCESS, DirectoryTableBase, 0x28); AT(_EPROCESS, UniqueProcessId, 0x440); AT(_EPROCESS, ActiveProcessLinks, 0x448);
-AT(_EPROCESS, SectionBaseAddress, 0x520); AT(_EPROCESS, Peb, 0x550); AT(_EPROCESS, ImageFileName, 0x5a8); AT(_EPROCESS, VadRoot, 0x7d8);
+AT(_EPROCESS, SectionBaseAddress, 0x520); AT(_EPROCESS, InheritedFromUniqueProcessId, 0x540); AT(_EPROCESS, Session, 0x558); AT(_EPROCESS, WoW64Process, 0x580); AT(_EPROCESS, Peb, 0x550); AT(_EPROCESS, ImageFileName, 0x5a8); AT(_EPROCESS, VadRoot, 0x7d8);
 AT(_KDDEBUGGER_DATA64, PsLoadedModuleList, 0x48); AT(_KDDEBUGGER_DATA64, MmPfnDatabase, 0xc0); AT(_KDDEBUGGER_DATA64, MmPageSize, 0x138);
 AT(_KDDEBUGGER_DATA64, MmUnloadedDrivers, 0x220); AT(_KDDEBUGGER_DATA64, SizeEProcess, 0x2a8); AT(_KDDEBUGGER_DATA64, PteBase, 0x360);
 _Static_assert(sizeof(struct _MMPTE_HARDWARE) == 8 && sizeof(struct _MMPTE_SOFTWARE) == 8 && sizeof(struct _MMPTE_PROTOTYPE) == 8 &&
@@ -258,7 +266,8 @@ _Static_assert(sizeof(struct _MMPTE_HARDWARE) == 8 && sizeof(struct _MMPTE_SOFTW
 /* A pointer to a structure keeps its type record. */
 #define KEEP(t) struct t *keep##t
 KEEP(_MMPTE); KEEP(_EPROCESS); KEEP(_MMVAD); KEEP(_SUBSECTION); KEEP(_CONTROL_AREA); KEEP(_FILE_OBJECT); KEEP(_SEGMENT);
-KEEP(_KLDR_DATA_TABLE_ENTRY); KEEP(_LDR_DATA_TABLE_ENTRY); KEEP(_PEB); KEEP(_PEB_LDR_DATA);
+KEEP(_KLDR_DATA_TABLE_ENTRY); KEEP(_LDR_DATA_TABLE_ENTRY); KEEP(_PEB); KEEP(_PEB_LDR_DATA); KEEP(_MMVAD_SHORT);
+KEEP(_MM_SESSION_SPACE); KEEP(_EWOW64PROCESS);
 
 __declspec(dllexport) s32 KeSetEvent(void *event, s32 inc, u8 wait) { return inc + wait + (event != 0); }
 __declspec(dllexport) s32 IoCreateDevice(void *driver, u32 ext, void *name, u32 type, u32 ch, u8 excl, void **dev) {

@@ -1,4 +1,11 @@
-package dumpbuild_test
+// Package qemutest runs QEMU for tests: a machine whose processor never
+// executes anything, but whose memory management unit, in software, translates
+// addresses, and whose memory is what the test put there. That makes it a page
+// walker to compare ours with.
+//
+// It is for tests only, and uses emulation alone. A test that finds no QEMU
+// skips and says so.
+package qemutest
 
 import (
 	"bufio"
@@ -10,29 +17,40 @@ import (
 	"strings"
 )
 
-// remote is a client of the GDB remote serial protocol (GDB manual, appendix
+// Remote is a client of the GDB remote serial protocol (GDB manual, appendix
 // "GDB Remote Serial Protocol"), as much of it as reading memory and setting
-// registers takes.
-type remote struct {
+// registers takes. It is not safe for concurrent use.
+type Remote struct {
 	in  *bufio.Reader
 	out io.Writer
 }
 
-// refused is a reply of the form Enn.
-type refused string
+// Refused is a reply of the form Enn.
+type Refused string
 
-func (r refused) Error() string { return "refused with " + string(r) }
+// Error names the reply.
+func (r Refused) Error() string { return "refused with " + string(r) }
 
-// ask sends a packet and returns the first reply.
-func (r *remote) ask(packet string) (string, error) {
-	if _, err := fmt.Fprintf(r.out, "$%s#%02x", packet, checksum(packet)); err != nil {
+// NotMapped is how QEMU refuses to read where nothing is (EFAULT).
+const NotMapped = Refused("E14")
+
+// Ask sends a packet and returns the first reply. A refusal is an error of
+// type [Refused].
+func (r *Remote) Ask(packet string) (string, error) {
+	if err := r.send(packet); err != nil {
 		return "", err
 	}
 	return r.reply()
 }
 
-// reply reads a packet, acknowledgements before it included.
-func (r *remote) reply() (string, error) {
+func (r *Remote) send(packet string) error {
+	_, err := fmt.Fprintf(r.out, "$%s#%02x", packet, checksum(packet))
+	return err
+}
+
+// reply reads a packet, acknowledgements before it included. None is sent back:
+// the next packet stands for one.
+func (r *Remote) reply() (string, error) {
 	if _, err := r.in.ReadString('$'); err != nil {
 		return "", err
 	}
@@ -48,11 +66,8 @@ func (r *remote) reply() (string, error) {
 	if want := fmt.Sprintf("%02x", checksum(body)); want != string(sum[:]) {
 		return "", fmt.Errorf("packet with checksum %s, not %s", sum, want)
 	}
-	if _, err := io.WriteString(r.out, "+"); err != nil {
-		return "", err
-	}
 	if len(body) == 3 && body[0] == 'E' {
-		return "", refused(body)
+		return "", Refused(body)
 	}
 	return unescape(body), nil
 }
@@ -78,20 +93,20 @@ func unescape(s string) string {
 	return b.String()
 }
 
-// expect asks for something that is answered by OK.
-func (r *remote) expect(packet string) error {
-	got, err := r.ask(packet)
+// Expect asks for something that is answered by OK.
+func (r *Remote) Expect(packet string) error {
+	got, err := r.Ask(packet)
 	if err == nil && got != "OK" {
 		err = fmt.Errorf("%s: reply %.20q", packet, got)
 	}
 	return err
 }
 
-// memory reads n bytes; QEMU gives 800 hex at once.
-func (r *remote) memory(addr uint64, n int) ([]byte, error) {
+// Memory reads n bytes; QEMU gives 800 hex at once.
+func (r *Remote) Memory(addr uint64, n int) ([]byte, error) {
 	var out []byte
 	for len(out) < n {
-		s, err := r.ask(fmt.Sprintf("m%x,%x", addr+uint64(len(out)), min(n-len(out), 0x800)))
+		s, err := r.Ask(fmt.Sprintf("m%x,%x", addr+uint64(len(out)), min(n-len(out), 0x800)))
 		if err != nil {
 			return nil, err
 		}
@@ -104,10 +119,39 @@ func (r *remote) memory(addr uint64, n int) ([]byte, error) {
 	return out, nil
 }
 
-// monitor runs a command of the other side's monitor and returns what it prints.
-func (r *remote) monitor(command string) (string, error) {
+// Monitor runs a command of the other side's monitor and returns what it prints.
+func (r *Remote) Monitor(command string) (string, error) {
+	var text string
+	err := r.MonitorAll([]string{command}, func(_ int, s string) { text = s })
+	return text, err
+}
+
+// MonitorAll runs commands of the other side's monitor, without waiting for one
+// to be answered before the next is sent, and gives what each prints to use.
+func (r *Remote) MonitorAll(commands []string, use func(i int, text string)) error {
+	sent := make(chan error, 1)
+	go func() {
+		w := bufio.NewWriterSize(r.out, 64<<10)
+		for _, c := range commands {
+			packet := "qRcmd," + hex.EncodeToString([]byte(c))
+			fmt.Fprintf(w, "$%s#%02x", packet, checksum(packet)) // Flush returns the error
+		}
+		sent <- w.Flush()
+	}()
+	for i, c := range commands {
+		text, err := r.printed(c)
+		if err != nil {
+			return err
+		}
+		use(i, text)
+	}
+	return <-sent
+}
+
+// printed gathers what one command of the monitor prints.
+func (r *Remote) printed(command string) (string, error) {
 	var out []byte
-	s, err := r.ask("qRcmd," + hex.EncodeToString([]byte(command)))
+	s, err := r.reply()
 	for ; err == nil && s != "OK"; s, err = r.reply() {
 		b, bad := hex.DecodeString(strings.TrimPrefix(s, "O"))
 		if bad != nil || !strings.HasPrefix(s, "O") {
@@ -119,10 +163,10 @@ func (r *remote) monitor(command string) (string, error) {
 }
 
 // feature reads a file of the target description.
-func (r *remote) feature(name string, v any) error {
+func (r *Remote) feature(name string, v any) error {
 	var text strings.Builder
 	for {
-		s, err := r.ask(fmt.Sprintf("qXfer:features:read:%s:%x,7e0", name, text.Len()))
+		s, err := r.Ask(fmt.Sprintf("qXfer:features:read:%s:%x,7e0", name, text.Len()))
 		if err != nil {
 			return err
 		}
@@ -142,7 +186,7 @@ type register struct{ number, size int }
 // registers reads the target description. Registers are numbered in order of
 // appearance but for those that say their number; comments hold some that do
 // not exist.
-func (r *remote) registers() (map[string]register, error) {
+func (r *Remote) registers() (map[string]register, error) {
 	var target struct {
 		Include []struct {
 			Href string `xml:"href,attr"`

@@ -1,0 +1,24 @@
+module github.com/symres/symres/examples/delve
+
+go 1.26.5
+
+replace github.com/symres/symres => ../..
+
+require (
+	github.com/go-delve/delve v1.27.2
+	github.com/symres/symres v0.0.0-00010101000000-000000000000
+)
+
+require (
+	github.com/ayoubfaouzi/pkcs7 v0.2.3 // indirect
+	github.com/cilium/ebpf v0.22.0 // indirect
+	github.com/edsrzf/mmap-go v1.1.0 // indirect
+	github.com/ianlancetaylor/demangle v0.0.0-20260724033716-83e58baca724 // indirect
+	github.com/saferwall/pe v1.6.5 // indirect
+	golang.org/x/arch v0.28.0 // indirect
+	golang.org/x/crypto v0.33.0 // indirect
+	golang.org/x/exp v0.0.0-20261014143641-f0251eb4aa3e // indirect
+	golang.org/x/sys v0.49.0 // indirect
+	golang.org/x/telemetry v0.0.0-20241106142447-58a1122356f5 // indirect
+	golang.org/x/text v0.40.0 // indirect
+)

@@ -1,0 +1,101 @@
+package cli_test
+
+import (
+	"bufio"
+	"encoding/hex"
+	"fmt"
+	"io"
+	"net"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/symres/symres/internal/fixture"
+	"github.com/symres/symres/memsource"
+	"github.com/symres/symres/memsource/memtest"
+)
+
+// serveGDB answers requests for memory as the plainest stub does, and returns
+// the address.
+func serveGDB(t *testing.T, memory memsource.Source) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { l.Close() })
+	go func() {
+		for {
+			conn, err := l.Accept()
+			if err != nil {
+				return
+			}
+			answerGDB(conn, memory)
+		}
+	}()
+	return l.Addr().String()
+}
+
+func answerGDB(conn net.Conn, memory memsource.Source) {
+	defer conn.Close()
+	for in := bufio.NewReader(conn); ; {
+		if _, err := in.ReadString('$'); err != nil {
+			return
+		}
+		packet, err := in.ReadString('#')
+		if err != nil {
+			return
+		}
+		var addr uint64
+		var size int
+		reply := ""
+		if n, _ := fmt.Sscanf(packet, "m%x,%x#", &addr, &size); n == 2 && size <= 0x1000 {
+			b := make([]byte, size)
+			if err := memsource.ReadFull(memory, b, addr); err == nil {
+				reply = hex.EncodeToString(b)
+			} else {
+				reply = "E14"
+			}
+		}
+		sum := byte(0)
+		for _, c := range []byte(reply) {
+			sum += c
+		}
+		if _, err := io.WriteString(conn, fmt.Sprintf("+$%s#%02x", reply, sum)); err != nil {
+			return
+		}
+	}
+}
+
+// TestGDB finds the symbols of a module through its header behind a stub.
+func TestGDB(t *testing.T) {
+	image, err := memtest.Image(fixture.Bytes(t, "fs_rec/x64/good/fs_rec.sys"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if image, err = image.At(0xfffff80003a00000); err != nil {
+		t.Fatal(err)
+	}
+	dir := filepath.Dir(fixture.Path(t, "fs_rec/x64/good/fs_rec.pdb"))
+	address := serveGDB(t, image.Source())
+	module := "fs_rec.sys=fffff800`03a00000,9000"
+	out, errs, status := run(t, "", "lookup", "--json", "--gdb", address, "--module", module, "--sympath", dir, "fs_rec!DriverEntry")
+	if status != 0 || !strings.Contains(out, `"proof":"exact","identity":"pdb-id"`) {
+		t.Errorf("status %d: %s%s", status, out, errs)
+	}
+	if _, errs, status = run(t, "", "modules", "--gdb", address); status != 2 || !strings.Contains(errs, "--module") {
+		t.Errorf("without --module: status %d: %s", status, errs)
+	}
+	if _, errs, status = run(t, "", "reload", "-v", "--gdb", address, "--module", "other.sys=fffff800`05000000,9000", "--sympath", dir); status != 1 {
+		t.Errorf("nothing there: status %d: %s", status, errs)
+	}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	gone := l.Addr().String()
+	l.Close()
+	if _, errs, status = run(t, "", "modules", "--gdb", gone, "--module", module); status != 3 || !strings.Contains(errs, gone) || strings.Count(errs, "\n") != 1 {
+		t.Errorf("nobody listens: status %d: %s", status, errs)
+	}
+}

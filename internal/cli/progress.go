@@ -1,0 +1,213 @@
+package cli
+
+import (
+	"fmt"
+	"io"
+	"sync"
+	"time"
+
+	"github.com/vbauerster/mpb/v8"
+	"github.com/vbauerster/mpb/v8/decor"
+
+	"github.com/symres/symres/sympath"
+)
+
+// progress shows what becomes of files on their way: bars on a terminal, below
+// all other lines, and elsewhere lines that are told when their time comes. It
+// is safe for concurrent use: searches report from goroutines of their own.
+type progress struct {
+	screen     io.Writer // the terminal, nil elsewhere
+	everywhere bool      // draw on a screen that is no terminal, for tests
+
+	mu       sync.Mutex
+	bars     *mpb.Progress // nil while nothing arrives
+	files    map[string]*arrival
+	warnings []string
+	pending  map[sympath.Query][]string // what happened before the next attempt
+	stories  map[string][]string        // what happened in an attempt, by its location
+}
+
+// arrival is a file on its way.
+type arrival struct {
+	since time.Time
+	done  int64
+	bar   *mpb.Bar // nil until it took a while
+}
+
+// patience is how long a file may take before a bar is shown for it.
+const patience = 300 * time.Millisecond
+
+func newProgress(screen io.Writer) *progress {
+	return &progress{
+		screen: screen, files: map[string]*arrival{},
+		pending: map[sympath.Query][]string{}, stories: map[string][]string{},
+	}
+}
+
+// trace is what stores report to.
+func (p *progress) trace() *sympath.Trace { return &sympath.Trace{Attempt: p.attempt, Event: p.event} }
+
+func (p *progress) event(q sympath.Query, e sympath.Event) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	switch e.Kind {
+	case sympath.EventStart:
+		if p.files[e.Location] == nil {
+			p.files[e.Location] = &arrival{since: time.Now()}
+		}
+	case sympath.EventProgress:
+		p.advance(e)
+	case sympath.EventRetry:
+		p.delay(q, fmt.Sprintf("SYMSRV:  %s - %v; trying again in %v", e.Location, e.Err, e.Wait.Round(time.Millisecond)))
+	case sympath.EventWait:
+		p.delay(q, "SYMSRV:  another process is fetching it into "+e.Location)
+	case sympath.EventPublish:
+		p.pending[q] = append(p.pending[q], "SYMSRV:  PATH: "+e.Location)
+	case sympath.EventQuarantine:
+		p.warnings = append(p.warnings, fmt.Sprintf("put away as %s: %v", e.Location, e.Err))
+	case sympath.EventWarning:
+		p.warnings = append(p.warnings, fmt.Sprintf("%s: %v", e.Location, e.Err))
+	}
+}
+
+// delay tells why it takes so long: at once where somebody waits for it.
+func (p *progress) delay(q sympath.Query, line string) {
+	if p.screen == nil {
+		p.pending[q] = append(p.pending[q], line)
+		return
+	}
+	p.write(p.screen, []byte(escapeLine(line)+"\n"))
+}
+
+// attempt files what happened under the attempt that it led to.
+func (p *progress) attempt(q sympath.Query, a sympath.Attempt) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	story := p.pending[q]
+	delete(p.pending, q)
+	if f := p.files[a.Location]; f != nil {
+		delete(p.files, a.Location)
+		p.drop(f)
+		if took := time.Since(f.since); a.Status == sympath.StatusFound {
+			story = append(story, fmt.Sprintf("SYMSRV:  Downloaded successfully, took %d ms for %d bytes%s.",
+				took.Milliseconds(), f.done, rate(f.done, took)))
+		}
+	}
+	if len(story) > 0 {
+		p.stories[a.Location] = append(p.stories[a.Location], story...)
+	}
+}
+
+// story returns what happened in an attempt, once.
+func (p *progress) story(a sympath.Attempt) []string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	story := p.stories[a.Location]
+	delete(p.stories, a.Location)
+	return story
+}
+
+// take returns the warnings, once.
+func (p *progress) take() []string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	all := p.warnings
+	p.warnings = nil
+	return all
+}
+
+// advance moves the bar of a file, or makes it when the file takes long.
+func (p *progress) advance(e sympath.Event) {
+	f := p.files[e.Location]
+	if f == nil {
+		return
+	}
+	f.done = e.Done
+	if p.screen == nil || f.bar == nil && time.Since(f.since) < patience {
+		return
+	}
+	if f.bar == nil {
+		if f.bar = p.newBar(e, f.since); f.bar == nil {
+			return
+		}
+	}
+	f.bar.SetCurrent(e.Done)
+}
+
+func (p *progress) newBar(e sympath.Event, since time.Time) *mpb.Bar {
+	if p.bars == nil {
+		p.bars = mpb.New(mpb.WithOutput(p.screen), mpb.ContainerOptional(mpb.WithAutoRefresh(), p.everywhere))
+	}
+	const nameWidth = 24
+	name := []rune(escapeLine(lastPart(e.Location)))
+	if len(name) > nameWidth {
+		name = append(name[:nameWidth-1], '…')
+	}
+	bar, err := p.bars.Add(max(e.Total, 0), mpb.BarStyle().Build(), mpb.BarRemoveOnComplete(),
+		mpb.PrependDecorators(decor.Name(string(name), decor.WCSyncSpaceR)),
+		mpb.AppendDecorators(
+			decor.CountersKibiByte("% .1f / % .1f", decor.WCSyncSpace),
+			decor.NewAverageSpeed(decor.SizeB1024(0), "% .1f", since, decor.WCSyncSpace),
+			decor.NewElapsed(decor.ET_STYLE_GO, since, decor.WCSyncSpace),
+		))
+	if err != nil {
+		return nil
+	}
+	return bar
+}
+
+// rate is the bytes a second of what took long enough to say so.
+func rate(n int64, took time.Duration) string {
+	if took < 100*time.Millisecond {
+		return ""
+	}
+	return ", " + byteCount(int64(float64(n)/took.Seconds())) + "/s"
+}
+
+// drop takes a bar off the screen; the last one gives the screen back.
+func (p *progress) drop(f *arrival) {
+	if f.bar != nil {
+		f.bar.Abort(true)
+	}
+	for _, other := range p.files {
+		if other.bar != nil {
+			return
+		}
+	}
+	if p.bars != nil {
+		p.bars.Wait()
+		p.bars = nil
+	}
+}
+
+// stop gives the screen back.
+func (p *progress) stop() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for location, f := range p.files {
+		delete(p.files, location)
+		p.drop(f)
+	}
+}
+
+// over is w for lines that bars must not write over.
+func (p *progress) over(w io.Writer) io.Writer { return above{p, w} }
+
+type above struct {
+	*progress
+	w io.Writer
+}
+
+func (a above) Write(b []byte) (int, error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.write(a.w, b)
+}
+
+// write writes lines above the bars, or to w where there are none.
+func (p *progress) write(w io.Writer, b []byte) (int, error) {
+	if p.bars != nil {
+		return p.bars.Write(b)
+	}
+	return w.Write(b)
+}

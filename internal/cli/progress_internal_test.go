@@ -1,0 +1,102 @@
+package cli
+
+import (
+	"bytes"
+	"errors"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/symres/symres/sympath"
+)
+
+// screen is a terminal that remembers.
+type screen struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (s *screen) Write(p []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.b.Write(p)
+}
+
+func (s *screen) String() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.b.String()
+}
+
+// A bar is shown for a file that takes a while, and lines of the program stand
+// above it. When the last file is there the screen is as before.
+func TestProgress_bar(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var s screen
+		p := newProgress(&s)
+		p.everywhere = true
+		q := sympath.Query{File: "a.pdb"}
+		const url = "https://h/a.pdb/1/a.pdb"
+		p.event(q, sympath.Event{Kind: sympath.EventStart, Location: url, Total: 4 << 20})
+		p.event(q, sympath.Event{Kind: sympath.EventProgress, Location: url, Done: 1 << 20, Total: 4 << 20})
+		if p.bars != nil {
+			t.Error("a bar at once")
+		}
+		time.Sleep(time.Second)
+		p.event(q, sympath.Event{Kind: sympath.EventProgress, Location: url, Done: 2 << 20, Total: 4 << 20})
+		time.Sleep(1100 * time.Millisecond)
+		for _, want := range []string{"a.pdb", "2.0 MiB / 4.0 MiB", "1.1 MiB/s", "2s"} {
+			if !strings.Contains(s.String(), want) {
+				t.Errorf("screen without %q: %q", want, s.String())
+			}
+		}
+		if _, err := p.over(&s).Write([]byte("a line of the program\n")); err != nil {
+			t.Error(err)
+		}
+		p.event(q, sympath.Event{Kind: sympath.EventRetry, Location: url, Wait: time.Second, Err: errors.New("\x1bcut")})
+		time.Sleep(time.Second)
+		p.attempt(q, sympath.Attempt{Location: url, Origin: sympath.OriginHTTP, Status: sympath.StatusFound})
+		if p.bars != nil || len(p.files) != 0 {
+			t.Error("the bar is still there")
+		}
+		if got := s.String(); !strings.Contains(got, "a line of the program") || !strings.Contains(got, `\x1bcut; trying again in 1s`) {
+			t.Errorf("lines are missing on the screen: %q", got)
+		}
+		p.event(q, sympath.Event{Kind: sympath.EventStart, Location: url})
+		time.Sleep(time.Second)
+		p.event(q, sympath.Event{Kind: sympath.EventProgress, Location: url, Done: 5, Total: -1})
+		p.stop() // with a file of unknown length on its way
+	})
+}
+
+// Elsewhere nothing is shown, and what happened is told under its attempt.
+func TestProgress_story(t *testing.T) {
+	p := newProgress(nil)
+	q, other := sympath.Query{File: "a.pdb"}, sympath.Query{File: "b.pdb"}
+	a := sympath.Attempt{Location: "https://h/a", Origin: sympath.OriginHTTP, Status: sympath.StatusFound}
+	for _, e := range []sympath.Event{
+		{Kind: sympath.EventStart, Location: a.Location, Total: 10},
+		{Kind: sympath.EventRetry, Location: a.Location, Err: errors.New("cut"), Wait: 500 * time.Millisecond},
+		{Kind: sympath.EventProgress, Location: a.Location, Done: 10, Total: 10},
+		{Kind: sympath.EventWarning, Location: "/c", Err: errors.New("full")},
+		{Kind: sympath.EventPublish, Location: "/d/a"},
+	} {
+		p.event(q, e)
+	}
+	p.attempt(other, sympath.Attempt{Location: "https://h/b"})
+	p.attempt(q, a)
+	got := strings.Join(p.story(a), "\n")
+	for _, want := range []string{"SYMSRV:  https://h/a - cut; trying again in 500ms\nSYMSRV:  PATH: /d/a\nSYMSRV:  Downloaded successfully, took ", " ms for 10 bytes"} {
+		if !strings.Contains(got, want) {
+			t.Errorf("story %q without %q", got, want)
+		}
+	}
+	if len(p.story(a)) != 0 || len(p.story(sympath.Attempt{Location: "https://h/b"})) != 0 {
+		t.Error("told twice, or of another file")
+	}
+	if w := p.take(); len(w) != 1 || w[0] != "/c: full" || len(p.take()) != 0 {
+		t.Errorf("warnings %q", w)
+	}
+}

@@ -1,0 +1,245 @@
+package cli
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+
+	"github.com/spf13/cobra"
+
+	"github.com/symres/symres/memsource"
+	"github.com/symres/symres/nt"
+	"github.com/symres/symres/vadmath"
+)
+
+func (a *app) vadCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "vad [ADDR]",
+		Short: "list the virtual address descriptors of a process, as !vad does",
+		Long: "vad lists what is mapped in a process, or the one descriptor of an address, and for images the\n" +
+			".reload command that makes the debugger know them: that is how modules are found when the PEB is\n" +
+			"paged out. Without --process an address is looked for in every process.",
+		Example: "  symres vad --dump MEMORY.DMP --process explorer.exe\n  symres vad --dump MEMORY.DMP --process notepad.exe 7f78e9e000f",
+		Args:    cobra.MaximumNArgs(1),
+	}
+	o := addTargetFlags(cmd)
+	cmd.RunE = func(cmd *cobra.Command, args []string) error { return a.vad(cmd, o, args) }
+	return cmd
+}
+
+func (a *app) vad(cmd *cobra.Command, o *targetOptions, args []string) error {
+	var addr uint64
+	if len(args) > 0 {
+		var err error
+		if addr, err = vadmath.ParseAddr(args[0]); err != nil {
+			return usage(err)
+		}
+	}
+	if o.process == "" && len(args) == 0 {
+		return usage(errors.New("vad: of which process? Give --process, or an address"))
+	}
+	t, err := a.openKernel(cmd, o)
+	if err != nil {
+		return err
+	}
+	defer t.close()
+	l := &vadLister{app: a, target: t}
+	switch {
+	case t.view == nil:
+		return l.anywhere(cmd.Context(), addr)
+	case len(args) > 0:
+		return l.one(t.view, addr)
+	}
+	return l.all(cmd.Context())
+}
+
+// vadLister is one run of the subcommand.
+type vadLister struct {
+	*app
+	target *target
+}
+
+// all prints the list, and the commands for the images in it.
+func (l *vadLister) all(ctx context.Context) error {
+	var images []vadmath.Reload
+	var list []vadmath.Entry
+	var problems []error
+	for e, err := range l.target.view.VADs() {
+		if err != nil {
+			problems = append(problems, err)
+			continue
+		}
+		list = append(list, e)
+	}
+	if len(list) == 0 {
+		return l.none(problems)
+	}
+	if !l.console.json {
+		l.console.line("VAD             Level         Start             End              Commit")
+	}
+	for _, e := range list {
+		if ctx.Err() != nil || l.console.failed != nil {
+			return cmp.Or(ctx.Err(), l.console.failed)
+		}
+		r, err := reloadOf(e)
+		if err != nil {
+			problems = append(problems, err)
+			continue
+		}
+		if l.console.json {
+			l.console.object(newVADObject(e, r))
+			continue
+		}
+		l.row(e)
+		if e.Type == vadmath.TypeImage {
+			images = append(images, r)
+		}
+	}
+	l.commands(list, images)
+	for _, err := range problems {
+		l.console.warn("%v", err)
+	}
+	return nil
+}
+
+// none is the answer for a process without VADs.
+func (l *vadLister) none(problems []error) error {
+	err := errors.Join(problems...)
+	if err == nil {
+		return notFound(fmt.Errorf("%s has no VADs", l.target.view.Process().Name))
+	}
+	if errors.Is(err, nt.ErrNoLayout) && l.target.typesErr != nil {
+		err = fmt.Errorf("%w; the kernel's PDB would tell it, and: %w", err, l.target.typesErr)
+	}
+	return unusable(err)
+}
+
+// row prints a line of the list as the debuggers since Windows 8.1 do.
+func (l *vadLister) row(e vadmath.Entry) {
+	kind := map[string]string{vadmath.TypeImage: "Mapped  Exe ", vadmath.TypeMapped: "Mapped      ", vadmath.TypePrivate: "Private     "}[e.Type]
+	what := e.File
+	if what == "" && e.Note == pagefileNote {
+		what = e.Note
+	}
+	line := fmt.Sprintf("%0*x %2d %15x %15x %15d %s %-18s %s", l.target.bits/4, e.Address, e.Level, uint64(e.Pages.Start), uint64(e.Pages.End),
+		e.Commit, kind, e.Protection, what)
+	l.console.line("%s", trimRight(line))
+	if e.Note != "" && e.Note != pagefileNote {
+		l.console.warn("%x: %s", e.Address, e.Note)
+	}
+}
+
+// pagefileNote is what stands in the place of a file that there is none of.
+const pagefileNote = "Pagefile section"
+
+func trimRight(s string) string {
+	for len(s) > 0 && s[len(s)-1] == ' ' {
+		s = s[:len(s)-1]
+	}
+	return s
+}
+
+// commands prints the totals and a command for each image.
+func (l *vadLister) commands(list []vadmath.Entry, images []vadmath.Reload) {
+	if l.console.json {
+		return
+	}
+	levels, deepest := 0, 0
+	for _, e := range list {
+		levels += e.Level
+		deepest = max(deepest, e.Level)
+	}
+	l.console.line("")
+	l.console.line("Total VADs: %d, average level: %d, maximum depth: %d", len(list), levels/len(list), deepest)
+	for _, r := range images {
+		l.console.line("Reload command: %s", r)
+	}
+}
+
+// one prints the descriptor of an address.
+func (l *vadLister) one(v *nt.View, addr uint64) error {
+	e, err := v.VADAt(addr)
+	if err != nil {
+		if !errors.Is(err, memsource.ErrNotMapped) || errors.Is(err, nt.ErrNoLayout) {
+			return l.none([]error{err})
+		}
+		return notFound(err)
+	}
+	return l.block(e)
+}
+
+// block prints a descriptor as !vad ADDR does.
+func (l *vadLister) block(e vadmath.Entry) error {
+	r, err := reloadOf(e)
+	if err != nil {
+		return unusable(err)
+	}
+	if l.console.json {
+		l.console.object(newVADObject(e, r))
+		return nil
+	}
+	l.console.line("VAD @ %x", e.Address)
+	l.console.line("  Start VPN: %13x  End VPN: %13x  Commit Charge %9x (%d.)", uint64(e.Pages.Start), uint64(e.Pages.End), max(e.Commit, 0), e.Commit)
+	flag := map[string]string{vadmath.TypeImage: "ImageMap ", vadmath.TypePrivate: "PrivateMemory "}[e.Type]
+	l.console.line("   %s%s", flag, e.Protection)
+	switch {
+	case e.File != "":
+		l.console.line("        File: %s", e.File)
+	case e.Note != "":
+		l.console.note("    %s", e.Note)
+	}
+	if e.Type == vadmath.TypeImage {
+		l.console.line("Reload command: %s", r)
+	}
+	return nil
+}
+
+// reloadOf is the command for an image as !vad prints it. An image whose name
+// is out gets the one its module has.
+func reloadOf(e vadmath.Entry) (vadmath.Reload, error) {
+	r, err := e.Reload(vadmath.Page4K)
+	if err != nil {
+		return r, fmt.Errorf("VAD %x: %w", e.Address, err)
+	}
+	if r.Force = false; r.Image == "" && e.Type == vadmath.TypeImage {
+		r.Image = "module_" + strconv.FormatUint(r.Base, 16)
+	}
+	return r, nil
+}
+
+// anywhere prints the descriptors of an address in every process that has one.
+func (l *vadLister) anywhere(ctx context.Context, addr uint64) error {
+	found := 0
+	var problems []error
+	for p, err := range l.target.kernel.Processes() {
+		if ctx.Err() != nil || l.console.failed != nil {
+			return cmp.Or(ctx.Err(), l.console.failed)
+		}
+		if err != nil {
+			problems = append(problems, err)
+			continue
+		}
+		v, err := l.target.kernel.View(p)
+		if err != nil {
+			return unusable(err)
+		}
+		e, err := v.VADAt(addr)
+		if err != nil {
+			continue
+		}
+		found++
+		l.console.note("%s (pid %x):", p.Name, p.PID)
+		if err := l.block(e); err != nil {
+			return err
+		}
+	}
+	switch {
+	case found > 0:
+		return nil
+	case len(problems) > 0:
+		return unusable(l.target.noProcesses(problems))
+	}
+	return notFound(fmt.Errorf("no process has a VAD of %s", vadmath.FormatAddr(addr, l.target.bits)))
+}

@@ -1,0 +1,140 @@
+package cli_test
+
+import (
+	"encoding/json"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+)
+
+// wine is a folder in which programs of Windows run.
+type wine struct {
+	t   *testing.T
+	dir string
+}
+
+// newWine builds app.exe, with its PDB, in an empty folder. What Wine keeps and
+// runs there ends with the test.
+func newWine(t *testing.T) *wine {
+	t.Helper()
+	for _, program := range []string{"wine", "wineserver", "clang-19", "lld-link-19", "llvm-dlltool-19"} {
+		if _, err := exec.LookPath(program); err != nil {
+			t.Skipf("NOTHING OF WINE was read: %v; on Debian: apt-get install wine wine64 clang-19 lld-19 llvm-19", err)
+		}
+	}
+	source, err := filepath.Abs("testdata/wine")
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := &wine{t, t.TempDir()}
+	for _, dll := range []string{"kernel32", "dbghelp"} {
+		w.run("llvm-dlltool-19", "-m", "i386:x86-64", "-d", filepath.Join(source, dll+".def"), "-l", dll+".lib")
+	}
+	w.run("clang-19", "--target=x86_64-pc-windows-msvc", "-c", "-O1", "-g", "-gcodeview", "-ffreestanding",
+		"-fno-stack-protector", filepath.Join(source, "app.c"), "-o", "app.obj")
+	w.run("lld-link-19", "/nologo", "/subsystem:console", "/entry:start", "/nodefaultlib", "/debug", "/pdb:app.pdb",
+		"/pdbaltpath:app.pdb", "/out:app.exe", "app.obj", "kernel32.lib", "dbghelp.lib")
+	return w
+}
+
+// command prepares a program that works in the folder.
+func (w *wine) command(name string, args ...string) *exec.Cmd {
+	cmd := exec.Command(name, args...)
+	cmd.Dir = w.dir
+	cmd.Env = append(os.Environ(), "WINEPREFIX="+filepath.Join(w.dir, "prefix"), "WINEDEBUG=-all",
+		"WINEDLLOVERRIDES=mscoree,mshtml=", "DISPLAY=")
+	return cmd
+}
+
+func (w *wine) run(name string, args ...string) {
+	w.t.Helper()
+	if out, err := w.command(name, args...).CombinedOutput(); err != nil {
+		w.t.Fatalf("%s: %v\n%s", name, err, out)
+	}
+}
+
+// start runs app.exe until it waits, and returns its process number. Wine makes
+// its folder first, which takes some seconds.
+func (w *wine) start() int {
+	w.t.Helper()
+	app := w.command("wine", "app.exe")
+	if err := app.Start(); err != nil {
+		w.t.Fatal(err)
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- app.Wait() }()
+	w.t.Cleanup(func() {
+		_ = w.command("wineserver", "-k").Run() // fails when nothing runs any more
+		_ = w.command("wineserver", "-w").Run()
+		_ = app.Process.Kill()
+	})
+	for limit := time.Now().Add(4 * time.Minute); ; time.Sleep(100 * time.Millisecond) {
+		if _, err := os.Stat(filepath.Join(w.dir, "ready")); err == nil {
+			return app.Process.Pid
+		}
+		select {
+		case err := <-ended:
+			w.t.Fatalf("app.exe ended: %v", err)
+		default:
+		}
+		if time.Now().After(limit) {
+			w.t.Fatal("app.exe does not start")
+		}
+	}
+}
+
+// modules returns what the command lists, by name.
+func (w *wine) modules(target ...string) map[string]string {
+	w.t.Helper()
+	out, errs, status := run(w.t, "", append([]string{"modules", "--json"}, target...)...)
+	if status != 0 {
+		w.t.Fatalf("%v: status %d: %s", target, status, errs)
+	}
+	all := map[string]string{}
+	for line := range strings.Lines(out) {
+		var m struct{ Name, Base, Size, Timestamp, Checksum string }
+		if err := json.Unmarshal([]byte(line), &m); err != nil {
+			w.t.Fatal(err)
+		}
+		all[m.Name] = strings.Join([]string{m.Base, m.Size, m.Timestamp, m.Checksum}, " ")
+	}
+	return all
+}
+
+// TestWine reads a minidump that Wine's own MiniDumpWriteDump made, and the
+// process it is of. Its module records name no PDB, so that the dump needs the
+// image; the process has its header in memory.
+func TestWine(t *testing.T) {
+	w := newWine(t)
+	pid := strconv.Itoa(w.start())
+	dump := filepath.Join(w.dir, "app.dmp")
+	saved, live := w.modules("--dump", dump), w.modules("--pid", pid)
+	if len(saved) < 4 || saved["app"] == "" || saved["ntdll"] == "" {
+		t.Errorf("the dump lists %v", saved)
+	}
+	for name, is := range saved {
+		if live[name] != is {
+			t.Errorf("%s: %q in the process, %q in the dump", name, live[name], is)
+		}
+	}
+	if out, errs, status := run(t, "", "check", dump); status != 0 {
+		t.Errorf("check: status %d: %s%s", status, out, errs)
+	}
+	for _, c := range []struct {
+		target []string
+		proof  string
+	}{
+		{[]string{"--dump", dump}, `"proof":"image","identity":"image-key"`},
+		{[]string{"--pid", pid}, `"proof":"exact","identity":"pdb-id"`},
+	} {
+		args := append([]string{"lookup", "--json", "--sympath", w.dir, "app!wait_to_be_read"}, c.target...)
+		out, errs, status := run(t, "", args...)
+		if status != 0 || !strings.Contains(out, `"name":"wait_to_be_read"`) || !strings.Contains(out, c.proof) {
+			t.Errorf("%v: status %d: %s%s", c.target, status, out, errs)
+		}
+	}
+}

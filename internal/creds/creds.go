@@ -1,0 +1,197 @@
+// Package creds finds the credential for a server, and for no other, in the
+// places where users keep them: a callback, the environment and netrc.
+package creds
+
+import (
+	"cmp"
+	"context"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+
+	"github.com/jdx/go-netrc"
+
+	"github.com/symres/symres/internal/fsx"
+)
+
+// Credential is what is sent to one origin, and to no other: a user name and
+// password, an Azure DevOps personal access token as the password of an empty
+// user, or a bearer token. Shares want a user and password; the user may be
+// written DOMAIN\user.
+type Credential struct {
+	User, Password string
+	Bearer         string
+}
+
+// String hides everything but the user, and so do all other formats.
+func (c Credential) String() string {
+	if c.Bearer != "" {
+		return "bearer token"
+	}
+	return "user " + c.User
+}
+
+// GoString is String.
+func (c Credential) GoString() string { return c.String() }
+
+// Format implements [fmt.Formatter].
+func (c Credential) Format(w fmt.State, _ rune) { io.WriteString(w, c.String()) }
+
+// Header returns the value of an Authorization header.
+func (c *Credential) Header() string {
+	if c.Bearer != "" {
+		return "Bearer " + c.Bearer
+	}
+	return "Basic " + base64.StdEncoding.EncodeToString([]byte(c.User+":"+c.Password))
+}
+
+// Config says where to look. The zero value looks nowhere.
+type Config struct {
+	// Ask is asked once for the credential of each origin; nil means that it has none.
+	Ask func(ctx context.Context, origin string) (*Credential, error)
+	// Getenv is asked for SYMRES_AUTH and NETRC; nil leaves the environment alone.
+	Getenv func(string) string
+	// Netrc is the netrc file; empty means the one NETRC names or that of the
+	// user's home directory, if there is a Getenv.
+	Netrc string
+}
+
+// Finder answers for an origin, and remembers what it answered. It is safe for
+// concurrent use.
+type Finder struct {
+	ask   func(ctx context.Context, origin string) (*Credential, error)
+	env   map[string]*Credential // by origin
+	netrc *netrc.Netrc
+
+	mu    sync.Mutex
+	known map[string]*Credential
+}
+
+// New reads the environment and the netrc file. No error quotes a secret.
+func New(cfg Config) (*Finder, error) {
+	f := &Finder{ask: cfg.Ask, known: map[string]*Credential{}}
+	file := cfg.Netrc
+	if cfg.Getenv != nil {
+		var err error
+		if f.env, err = parseAuth(cfg.Getenv("SYMRES_AUTH")); err != nil {
+			return nil, err
+		}
+		file = cmp.Or(file, cfg.Getenv("NETRC"))
+	}
+	explicit := file != ""
+	if home, err := os.UserHomeDir(); err == nil && !explicit && cfg.Getenv != nil {
+		file = filepath.Join(home, ".netrc")
+	}
+	if file == "" {
+		return f, nil
+	}
+	var err error
+	f.netrc, err = readNetrc(file)
+	if errors.Is(err, fs.ErrNotExist) && !explicit {
+		return f, nil
+	}
+	return f, err
+}
+
+// parseAuth reads SYMRES_AUTH: words of the form origin=user:password, as in
+// https://dev.azure.com=:token and smb://server=DOMAIN\user:password.
+func parseAuth(s string) (map[string]*Credential, error) {
+	creds := map[string]*Credential{}
+	for i, word := range strings.Fields(s) {
+		at, secret, ok := strings.Cut(word, "=")
+		u, err := url.Parse(at)
+		user, password, colon := strings.Cut(secret, ":")
+		if !ok || !colon || err != nil || u.Host == "" {
+			return nil, fmt.Errorf("SYMRES_AUTH, word %d: want https://host=user:password or smb://host=user:password", i+1)
+		}
+		creds[Origin(u)] = &Credential{User: user, Password: password}
+	}
+	return creds, nil
+}
+
+var errEncrypted = errors.New("an encrypted netrc file is not read")
+
+// maxNetrc bounds the size of the file that is read.
+const maxNetrc = 1 << 20
+
+// readNetrc reads the file itself: given a name that ends in .gpg, the library
+// would run a program.
+func readNetrc(name string) (*netrc.Netrc, error) {
+	if strings.EqualFold(filepath.Ext(name), ".gpg") {
+		return nil, fmt.Errorf("netrc: %w", errEncrypted)
+	}
+	f, err := fsx.Open(name)
+	if err != nil {
+		return nil, fmt.Errorf("netrc: %w", err)
+	}
+	defer f.Close()
+	if f.Size() > maxNetrc {
+		return nil, fmt.Errorf("netrc: %w", fsx.ErrTooLarge)
+	}
+	data := make([]byte, f.Size())
+	if _, err := f.ReadAt(data, 0); err != nil && err != io.EOF {
+		return nil, fmt.Errorf("netrc: %w", err)
+	}
+	n, err := netrc.ParseString(string(data))
+	if err != nil {
+		return nil, errors.New("netrc: cannot be parsed") // the cause may quote it
+	}
+	return n, nil
+}
+
+// Find returns the credential for the origin of a URL, or nil. Netrc is used
+// for https and smb, which do not send a password in the clear.
+func (f *Finder) Find(ctx context.Context, u *url.URL) (*Credential, error) {
+	at := Origin(u)
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if cred, ok := f.known[at]; ok {
+		return cred, nil
+	}
+	var cred *Credential
+	if f.ask != nil {
+		var err error
+		if cred, err = f.ask(ctx, at); err != nil {
+			return nil, fmt.Errorf("credentials for %s: %w", at, err)
+		}
+	}
+	if cred == nil {
+		cred = f.env[at]
+	}
+	if cred == nil && f.netrc != nil && (u.Scheme == "https" || u.Scheme == "smb") {
+		if m := f.netrc.Machine(u.Hostname()); m != nil && !m.IsDefault {
+			cred = &Credential{User: m.Get("login"), Password: m.Get("password")}
+		}
+	}
+	f.known[at] = cred
+	return cred, nil
+}
+
+// Origin is scheme://host:port in lower case, what a credential is bound to.
+func Origin(u *url.URL) string { return strings.ToLower(u.Scheme) + "://" + HostPort(u) }
+
+// HostPort returns host:port of a URL in lower case, with the port that its
+// scheme implies.
+func HostPort(u *url.URL) string {
+	port := u.Port()
+	switch scheme := strings.ToLower(u.Scheme); {
+	case port != "":
+	case scheme == "https":
+		port = "443"
+	case scheme == "smb":
+		port = "445"
+	case strings.HasPrefix(scheme, "socks5"):
+		port = "1080"
+	default:
+		port = "80"
+	}
+	return net.JoinHostPort(strings.ToLower(u.Hostname()), port)
+}

@@ -1,0 +1,172 @@
+//go:build linux
+
+package gdbremote_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/binary"
+	"errors"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"syscall"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"github.com/symres/symres/internal/qemutest"
+	"github.com/symres/symres/memsource"
+	"github.com/symres/symres/memsource/gdbremote"
+	"github.com/symres/symres/memsource/memtest"
+)
+
+// machine is a PC that runs the boot sector of testdata.
+type machine struct {
+	cmd    *exec.Cmd
+	socket string
+}
+
+// run starts the machine, which is killed with the test.
+func run(t *testing.T) *machine {
+	t.Helper()
+	qemutest.Need(t)
+	dir := t.TempDir()
+	for _, args := range [][]string{
+		{"clang-19", "--target=x86_64-linux-gnu", "-c", "testdata/boot.S", "-o", filepath.Join(dir, "boot.o")},
+		{"ld.lld-19", "--oformat", "binary", "-Ttext", "0x7c00", "-o", filepath.Join(dir, "boot.bin"), filepath.Join(dir, "boot.o")},
+	} {
+		if _, err := exec.LookPath(args[0]); err != nil {
+			t.Skipf("NOT RUN against QEMU: %v; on Debian: apt-get install clang-19 lld-19", err)
+		}
+		if out, err := exec.CommandContext(t.Context(), args[0], args[1:]...).CombinedOutput(); err != nil {
+			t.Fatalf("%s: %v\n%s", args[0], err, out)
+		}
+	}
+	m := &machine{socket: filepath.Join(dir, "gdb")}
+	m.cmd = exec.Command(qemutest.Program, "-machine", "pc,accel=tcg", "-m", "8M", "-nodefaults", "-display", "none",
+		"-drive", "file="+filepath.Join(dir, "boot.bin")+",format=raw,if=floppy",
+		"-chardev", "socket,id=gdb,server=on,wait=off,path="+m.socket, "-gdb", "chardev:gdb")
+	var stderr bytes.Buffer
+	m.cmd.Stderr = &stderr
+	if err := m.cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = m.cmd.Process.Kill() // it may be gone
+		_ = m.cmd.Wait()
+		if t.Failed() && stderr.Len() > 0 {
+			t.Logf("%s: %s", qemutest.Program, stderr.Bytes())
+		}
+	})
+	return m
+}
+
+func (m *machine) config(timeout time.Duration) gdbremote.Config {
+	return gdbremote.Config{Timeout: timeout, Resume: true, Dial: func(ctx context.Context) (net.Conn, error) {
+		return new(net.Dialer).DialContext(ctx, "unix", m.socket)
+	}}
+}
+
+// halted connects once the boot sector has done its work. Every connection
+// stops the machine, and Resume lets it go on.
+func (m *machine) halted(t *testing.T, timeout time.Duration) *gdbremote.Client {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	defer cancel()
+	for {
+		c, err := gdbremote.Dial(ctx, m.socket, m.config(timeout))
+		if err == nil {
+			if mz, err := memsource.U16(c, 0x200000); err == nil && mz == 0x5a4d {
+				t.Cleanup(func() { c.Close() })
+				return c
+			}
+			c.Close()
+		}
+		select {
+		case <-ctx.Done():
+			t.Fatalf("the machine does not boot: %v", err)
+		case <-time.After(200 * time.Millisecond):
+		}
+	}
+}
+
+// TestQEMU reads through a real stub. The page that is not present is found to
+// be paged out, by the entry of the page table.
+func TestQEMU(t *testing.T) {
+	const high = 0xffffffff80000000
+	c := run(t).halted(t, time.Minute)
+	if c.Machine() != 0x8664 {
+		t.Errorf("machine %#x, want x64", c.Machine())
+	}
+	word := binary.LittleEndian.AppendUint64(nil, 0x1122334455667788)
+	if err := memtest.TestSource(c,
+		memtest.Data(0x9000, word), memtest.Data(0x200000, []byte("MZ")),
+		memtest.Hole(0x400000, 0x1000, memsource.NotMapped),
+		memtest.Data(high+0x9000, word), memtest.Hole(high+0x100000, 0x1000, memsource.PagedOut),
+	); err != nil {
+		t.Error(err)
+	}
+	_, err := memsource.U64(c, high+0x100008)
+	f, ok := errors.AsType[*memsource.Fault](err)
+	if !ok || f.PTE != 0x123400000080 || f.Level != 0 || f.PageFile != 0 || f.PageFileOffset != 0x1234000 || f.Len != 0xff8 {
+		t.Errorf("%v: %+v", err, f)
+	}
+	if _, err := memsource.U64(c, 0xfffff80000000000); !errors.Is(err, memsource.ErrNotMapped) {
+		t.Errorf("an empty PML4 entry: %v", err)
+	} else if f, _ := errors.AsType[*memsource.Fault](err); f.Len != 1<<39 || f.Level != 3 {
+		t.Errorf("an empty PML4 entry: %+v", f)
+	}
+}
+
+// readOn reads over and over until that fails; the result comes on the channel.
+func readOn(c *gdbremote.Client, started chan<- struct{}) <-chan error {
+	failed := make(chan error, 1)
+	go func() {
+		buf := make([]byte, 0x10000)
+		for i := 0; ; i++ {
+			if _, err := c.ReadMemory(buf, 0); err != nil {
+				failed <- err
+				return
+			}
+			if i == 3 {
+				close(started)
+			}
+		}
+	}()
+	return failed
+}
+
+// TestQEMU_dies stops QEMU in the middle of reads, so that it does not answer,
+// and kills it. Reads end within their time limit and leave nothing behind.
+func TestQEMU_dies(t *testing.T) {
+	for name, signal := range map[string]os.Signal{"frozen": syscall.SIGSTOP, "killed": syscall.SIGKILL} {
+		t.Run(name, func(t *testing.T) {
+			m := run(t)
+			c := m.halted(t, 4*time.Second)
+			before := goleak.IgnoreCurrent()
+			started := make(chan struct{})
+			failed := readOn(c, started)
+			select {
+			case <-started:
+			case err := <-failed:
+				t.Fatal(err)
+			}
+			if err := m.cmd.Process.Signal(signal); err != nil {
+				t.Fatal(err)
+			}
+			select {
+			case err := <-failed:
+				if f, ok := errors.AsType[*memsource.Fault](err); !ok || f.Reason != memsource.IO {
+					t.Errorf("%v, want a Fault of reason IO", err)
+				}
+			case <-time.After(time.Minute): // far more than is allowed
+				t.Fatal("the read does not end")
+			}
+			c.Close()
+			goleak.VerifyNone(t, before)
+		})
+	}
+}

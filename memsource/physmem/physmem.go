@@ -1,0 +1,239 @@
+// Package physmem reads images of physical memory that are no crash dumps: raw
+// images, LiME files, and ELF cores as QEMU's dump-guest-memory writes them.
+//
+// A [File] is a [memsource.Source] over physical addresses, to be put under a
+// page-table walker such as memsource/paging. Where page tables begin the notes
+// of QEMU say ([File.CPUs]); in other images nothing does, and package nt looks
+// for it.
+//
+// Opening reads headers only; afterwards a read touches the bytes that are
+// asked for and no others, so sparse files of any size are fine.
+//
+// The layouts are those of elf.h, of LiME's own header, and of QEMU's note as
+// measured on cores of QEMU 7.2.
+//
+// # Security
+//
+// An image may be forged. Counts are bounded by the file and by limits of this
+// package, ranges may overlap and reach beyond the file, and a walk over
+// headers always moves on. What does not fit is listed by [File.Problems].
+package physmem
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"slices"
+
+	"github.com/symres/symres/internal/fsx"
+	"github.com/symres/symres/memsource"
+)
+
+var (
+	// ErrFormat means the file is no image of physical memory, or its headers
+	// contradict each other.
+	ErrFormat = errors.New("not a valid image of physical memory")
+	// ErrUnsupported means a kind of image that is not read; the error names it.
+	ErrUnsupported = errors.New("kind of memory image not supported")
+)
+
+// Format is how an image is written.
+type Format uint8
+
+// The formats. The zero Format is none of them.
+const (
+	Raw  Format = iota + 1 // the byte at offset n is that at physical address n
+	LiME                   // ranges, each behind a header of its own
+	ELF                    // an ELF core whose segments are physical memory
+)
+
+// String returns "raw", "LiME" or "ELF core".
+func (f Format) String() string {
+	switch f {
+	case Raw:
+		return "raw"
+	case LiME:
+		return "LiME"
+	case ELF:
+		return "ELF core"
+	}
+	return "unknown"
+}
+
+// SniffLen is how many first bytes [Sniff] looks at.
+const SniffLen = 18
+
+// Sniff tells the format by the first bytes of a file: LiME, ELF for a core of
+// any kind, or 0. Raw images have no mark.
+func Sniff(first []byte) Format {
+	switch {
+	case len(first) >= 8 && binary.LittleEndian.Uint32(first) == limeMagic && binary.LittleEndian.Uint32(first[4:]) == 1:
+		return LiME
+	case len(first) >= SniffLen && bytes.HasPrefix(first, []byte("\x7fELF")) && elfType(first) == elfCore:
+		return ELF
+	}
+	return 0
+}
+
+// Range is a run of physical memory in the file.
+type Range struct {
+	Address uint64 // physical
+	Size    uint64 // bytes; at least 1
+	Offset  int64  // in the file, which may end before
+}
+
+// last is the last address.
+func (r Range) last() uint64 { return r.Address + (r.Size - 1) }
+
+// maxRanges bounds the ranges of an image: a machine has a few dozen.
+const maxRanges = 1 << 16
+
+// File is an open image. It is safe for concurrent use, Close excepted: reads
+// after Close fail.
+type File struct {
+	// immutable after New
+	r        io.ReaderAt
+	size     uint64
+	closer   io.Closer
+	format   Format
+	machine  uint16
+	cpus     []CPU
+	ranges   []Range
+	memory   memsource.Sparse
+	problems []error
+}
+
+// Open opens the image at path, which must be a regular file. Errors are those
+// of [New] and of the file system.
+func Open(path string) (*File, error) {
+	o, err := fsx.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	f, err := New(o, o.Size())
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("%s: %w", path, err), o.Close())
+	}
+	f.closer = o
+	return f, nil
+}
+
+// New reads the headers of the image in the first size bytes of r, which must
+// stay readable, and be safe for concurrent reads, as long as the File is used.
+// What has no mark of another format is a raw image. Errors wrap [ErrFormat]
+// for an empty file and for headers without any memory, [ErrUnsupported] for
+// cores of other systems, or are those of r.
+func New(r io.ReaderAt, size int64) (*File, error) {
+	if size <= 0 {
+		return nil, fmt.Errorf("memory image of %d bytes: %w", size, ErrFormat)
+	}
+	f := &File{r: r, size: uint64(size), memory: memsource.Sparse{Missing: memsource.NotInDump}}
+	first := make([]byte, min(size, SniffLen))
+	if err := f.read("first bytes", first, 0); err != nil {
+		return nil, err
+	}
+	var err error
+	switch f.format = Sniff(first); f.format {
+	case LiME:
+		err = f.readLiME()
+	case ELF:
+		err = f.readELF()
+	default:
+		f.format = Raw
+		f.add(Range{Size: f.size})
+	}
+	if err == nil && len(f.ranges) == 0 {
+		err = fmt.Errorf("memory image (%v) without any memory: %w", f.format, errors.Join(append(f.problems, ErrFormat)...))
+	}
+	if err != nil {
+		return nil, err
+	}
+	slices.SortStableFunc(f.ranges, func(a, b Range) int {
+		if a.Address < b.Address {
+			return -1
+		}
+		return int(min(a.Address-b.Address, 1))
+	})
+	return f, nil
+}
+
+// add takes a range into the image, unless it cannot be.
+func (f *File) add(r Range) {
+	switch {
+	case r.Size == 0:
+		return
+	case r.Offset < 0 || r.last() < r.Address || uint64(math.MaxInt64-r.Offset) < r.Size:
+		f.problem("memory image: a range of %#x bytes at %#x cannot be: %w", r.Size, r.Address, ErrFormat)
+		return
+	case uint64(r.Offset) > f.size || f.size-uint64(r.Offset) < r.Size:
+		f.problem("memory image: the file ends before the range at %#x does: %w", r.Address, io.ErrUnexpectedEOF)
+	}
+	if err := f.memory.AddReader(r.Address, r.Size, io.NewSectionReader(f.r, 0, int64(f.size)), r.Offset); err != nil {
+		f.problem("memory image: %w", err)
+		return
+	}
+	f.ranges = append(f.ranges, r)
+}
+
+func (f *File) problem(format string, args ...any) {
+	const enough = 100
+	if len(f.problems) < enough {
+		f.problems = append(f.problems, fmt.Errorf(format, args...))
+	}
+}
+
+// read fills buf from the file.
+func (f *File) read(what string, buf []byte, off uint64) error {
+	if off > f.size || uint64(len(buf)) > f.size-off {
+		return fmt.Errorf("memory image: %s at offset %#x is beyond the end of the file: %w: %w", what, off, ErrFormat, io.ErrUnexpectedEOF)
+	}
+	if n, err := f.r.ReadAt(buf, int64(off)); n < len(buf) {
+		if err == nil {
+			err = io.ErrUnexpectedEOF
+		}
+		return fmt.Errorf("memory image: %s at offset %#x: %w", what, off, err)
+	}
+	return nil
+}
+
+// ReadMemory implements [memsource.Source]. Addresses are physical. What no
+// range holds faults with NotInDump and Len reaching to the next range, what
+// lies beyond the end of the file with Truncated. Where ranges overlap the one
+// that comes later in the file wins.
+func (f *File) ReadMemory(buf []byte, addr uint64) (int, error) {
+	n, err := f.memory.ReadMemory(buf, addr)
+	if fault, ok := errors.AsType[*memsource.Fault](err); ok && fault.Reason == memsource.NotInDump {
+		missing := *fault
+		missing.Physical = fault.Addr
+		return n, &missing
+	}
+	return n, err
+}
+
+// Close releases the file if Open opened it.
+func (f *File) Close() error {
+	if f.closer == nil {
+		return nil
+	}
+	return f.closer.Close()
+}
+
+// Format returns how the image is written.
+func (f *File) Format() Format { return f.format }
+
+// Machine returns the IMAGE_FILE_MACHINE_* value of the target, 0 when the
+// image does not say.
+func (f *File) Machine() uint16 { return f.machine }
+
+// CPUs returns the processors whose registers the image has, in its order.
+func (f *File) CPUs() []CPU { return slices.Clone(f.cpus) }
+
+// Ranges returns the physical memory in the image, by address.
+func (f *File) Ranges() []Range { return slices.Clone(f.ranges) }
+
+// Problems lists what is wrong with the image but did not keep it from being
+// opened. Reads that a problem touches return a Fault of their own.
+func (f *File) Problems() []error { return slices.Clone(f.problems) }
