@@ -20,7 +20,7 @@ var layers = [][]string{
 	{"internal/cli"},
 	{"."},
 	{"nt"},
-	{"internal/pedisk"},
+	{"internal/pedisk", "internal/fingerprint"},
 	{"pdb", "internal/peimage", "sympath/http", "sympath/smb"},
 	{"sympath", "memsource/crashdump", "memsource/physmem", "memsource/minidump", "memsource/gdbremote", "memsource/process"},
 	{"memsource/paging"},

@@ -85,7 +85,8 @@ func (s *Session) linesIn(ctx context.Context, m *module, file string, line uint
 		}
 		at := SourceLine{Line: l, Address: m.Base + uint64(l.RVA), Asked: line}
 		near, failure := syms.pdb.Nearest(l.RVA)
-		if at.Location.Module = m.Name; failure == nil && len(near) > 0 {
+		at.Location.Module, at.Location.Proof, at.Location.Identity = m.Name, syms.proof, syms.identity
+		if failure == nil && len(near) > 0 {
 			at.Location = m.named(syms, near)
 			at.Location.at(at.Address, near[0].Displacement)
 		} else if failure != nil {

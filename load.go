@@ -11,6 +11,7 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"github.com/symres/symres/memsource"
 	"github.com/symres/symres/pdb"
 	"github.com/symres/symres/sympath"
 )
@@ -23,6 +24,7 @@ type module struct {
 
 	mu     sync.Mutex // guards the fields below
 	rep    *Report    // immutable once stored
+	known  known      // what earlier loads learned from pages that may be out by now
 	syms   *symbols
 	err    error
 	closed bool
@@ -114,8 +116,9 @@ func (s *Session) symbols(ctx context.Context, m *module, r retry) (*symbols, er
 }
 
 func (s *Session) loadModule(ctx context.Context, m *module) (*symbols, error) {
-	l := &loader{session: s, module: &m.Module, report: &Report{Module: m.Module}}
-	syms, err := l.run(ctx)
+	l := s.newLoader(ctx, m)
+	syms, err := l.run(ctx, m)
+	l.report.Next = l.next(err)
 	if err != nil && ctx.Err() != nil {
 		return nil, canceled(ctx, m)
 	}
@@ -139,20 +142,31 @@ func canceled(ctx context.Context, m *module) error {
 }
 
 // loader is one attempt at loading one module. It climbs the identity ladder:
-// the header in memory, what the loader entry says, a copy of the image.
+// what the target itself says, rung by rung, then copies of the image.
 type loader struct {
-	session *Session
-	module  *Module
-	report  *Report
-	target  target
-	cv      *CodeView // the PDB's identity as the target itself gives it
+	session  *Session
+	module   *Module
+	report   *Report
+	target   target
+	cv       *CodeView // the PDB's identity as the target itself gives it
+	resident *resident
+	ladder   int  // length of the evidence before that of a copy
+	patched  bool // a copy was refused for nothing but its pages
 }
 
-func (l *loader) run(ctx context.Context) (*symbols, error) {
-	ctx = sympath.WithTrace(ctx, &sympath.Trace{Attempt: func(_ sympath.Query, a sympath.Attempt) {
-		l.report.Attempts = append(l.report.Attempts, a)
-	}})
-	l.identify(ctx)
+func (s *Session) newLoader(ctx context.Context, m *module) *loader {
+	l := &loader{session: s, module: &m.Module, report: &Report{Module: m.Module}}
+	l.resident = &resident{base: m.Base, size: min(m.Size, maxScan)}
+	if s.cfg.Memory != nil {
+		l.resident.src = memsource.Bind(ctx, s.cfg.Memory)
+	}
+	return l
+}
+
+// run loads the symbols.
+func (l *loader) run(ctx context.Context, m *module) (*symbols, error) {
+	ctx = l.traced(ctx)
+	l.identify(ctx, m)
 	if l.cv != nil {
 		return l.findPDB(ctx, l.cv, verdict{identity: IdentityPDB})
 	}
@@ -165,74 +179,11 @@ func (l *loader) run(ctx context.Context) (*symbols, error) {
 	return syms, err
 }
 
-// identify gathers what the target says of its image. The loader entry comes
-// first, and the header, which is the image itself, overrides it.
-func (l *loader) identify(ctx context.Context) {
-	m := l.module
-	l.cv = m.CodeView
-	l.target = target{
-		timeDateStamp: m.TimeDateStamp, checkSum: m.CheckSum, sizeOfImage: m.SizeOfImage,
-		sizeRounded: roundUp(m.Size, l.session.pageSize), pageSize: l.session.pageSize,
-	}
-	if l.session.cfg.Memory == nil {
-		return
-	}
-	h, err := ReadImage(ctx, l.session.cfg.Memory, m.Base)
-	if memory, whose := l.session.elsewhere(err); memory != nil {
-		l.report.Notes = append(l.report.Notes, whose)
-		h, err = ReadImage(ctx, memory, m.Base)
-	}
-	l.report.Header, l.report.HeaderErr = h, err
-	l.target.timeDateStamp = or(h.TimeDateStamp, m.TimeDateStamp)
-	l.target.sizeOfImage = or(h.SizeOfImage, m.SizeOfImage)
-	l.target.checkSum = or(h.CheckSum, m.CheckSum)
-	switch {
-	case h.CodeView != nil:
-		l.cv = h.CodeView
-	case l.cv != nil:
-		l.report.Notes = append(l.report.Notes, "the PDB's GUID and age are from the "+m.Origin)
-	}
-}
-
-func or(a, b uint32) uint32 {
-	if a != 0 {
-		return a
-	}
-	return b
-}
-
-// viaImage finds copies of the image and takes the PDB's identity from the
-// first that is the target's and whose PDB can be found.
-func (l *loader) viaImage(ctx context.Context) (*symbols, error) {
-	q := sympath.Query{File: baseName(l.module.Image)}
-	if l.target.timeDateStamp != 0 && l.target.sizeOfImage != 0 {
-		q.ID = sympath.Image(l.target.timeDateStamp, l.target.sizeOfImage)
-	}
-	why := reason{searched: fmt.Errorf("no copy of the image was found: %w", fs.ErrNotExist)}
-	tried := map[sympath.ID]bool{}
-	for cand, err := range l.find(ctx, q, l.session.cfg.Images, l.session.cfg.Symbols) {
-		if err != nil {
-			why.searched = err
-			continue
-		}
-		img, v, err := l.openCopy(ctx, cand)
-		if err != nil {
-			why.found = err
-			l.refuse(cand, err)
-			continue
-		}
-		if tried[img.CodeView.ID()] {
-			continue
-		}
-		tried[img.CodeView.ID()] = true
-		l.report.Image, l.report.Evidence = cand.Location, v.evidence
-		syms, err := l.findPDB(ctx, img.CodeView, v)
-		if err == nil {
-			return syms, nil
-		}
-		why.found = err
-	}
-	return nil, why.err()
+// traced records every place that is tried.
+func (l *loader) traced(ctx context.Context) context.Context {
+	return sympath.WithTrace(ctx, &sympath.Trace{Attempt: func(_ sympath.Query, a sympath.Attempt) {
+		l.report.Attempts = append(l.report.Attempts, a)
+	}})
 }
 
 // reason is why a search came to nothing. What became of a file that was found
@@ -244,28 +195,6 @@ func (r reason) err() error {
 		return r.found
 	}
 	return r.searched
-}
-
-// openCopy opens a copy of the image and holds it against the target. The
-// error says why the copy cannot be used.
-func (l *loader) openCopy(ctx context.Context, c sympath.Candidate) (*Image, verdict, error) {
-	f, err := c.Open(ctx)
-	if err != nil {
-		return nil, verdict{}, err
-	}
-	defer f.Close()
-	img, err := NewImage(f, f.Size())
-	if err != nil {
-		return nil, verdict{}, err
-	}
-	v := l.target.compare(img)
-	if err := v.accepts(l.session.cfg.Check); err != nil {
-		return nil, v, err
-	}
-	if img.CodeView == nil {
-		return nil, v, fmt.Errorf("it is the target's image, and it names no PDB: %w", img.Missing(PartCodeView))
-	}
-	return img, v, nil
 }
 
 // findPDB looks for the PDB a CodeView record names. A PDB of another identity
@@ -282,6 +211,7 @@ func (l *loader) findPDB(ctx context.Context, cv *CodeView, v verdict) (*symbols
 		}
 		syms, err := l.openPDB(ctx, cand, cv)
 		if err == nil {
+			l.notePDB(q.ID, q.ID)
 			return l.use(syms, cand, v), nil
 		}
 		why.found = err
@@ -295,6 +225,18 @@ func (l *loader) findPDB(ctx context.Context, cv *CodeView, v verdict) (*symbols
 	}
 	v.differs = true
 	return l.trust(ctx, *mismatch, v)
+}
+
+// notePDB tells which PDB was wanted, which one was used, and who wants it.
+func (l *loader) notePDB(want, got sympath.ID) {
+	e := Evidence{Rung: RungPDB, Field: "PDB", Target: want.String(), Copy: got.String(), Result: Equal, Strength: StrengthExact}
+	if want != got {
+		e.Result = Differs
+	}
+	if l.cv == nil {
+		e.Note = "wanted by the copy of the image"
+	}
+	l.note(e)
 }
 
 // byName is the manual cure of the debugger's documentation: a PDB of the
@@ -325,14 +267,13 @@ func (l *loader) trust(ctx context.Context, c sympath.Candidate, v verdict) (*sy
 	if v.differs && !l.report.PDBID.IsZero() {
 		guid, age := syms.pdb.ID()
 		found := sympath.PDB70(guid, age)
-		v.evidence = append(v.evidence, Evidence{Field: "PDB", Target: l.report.PDBID.String(), Copy: found.String(), Result: Differs})
+		l.notePDB(l.report.PDBID, found)
 	}
 	return l.use(syms, c, v), nil
 }
 
 func (l *loader) use(syms *symbols, c sympath.Candidate, v verdict) *symbols {
-	syms.identity, syms.proof = v.identity, ProofOf(v.identity, v.differs)
-	l.report.Evidence = v.evidence
+	syms.identity, syms.proof = v.identity, v.proof()
 	l.report.PDB, l.report.Identity, l.report.Proof = c.Location, syms.identity, syms.proof
 	l.report.Status = StatusPublic
 	if syms.private {
@@ -376,10 +317,18 @@ func checkPDB(p *pdb.File, want *CodeView) error {
 		return nil
 	}
 	if guid == want.GUID && want.Kind == "RSDS" {
-		return fmt.Errorf("%w: the PDB found has age %d, the image wants %d", ErrMismatch, age, want.Age)
+		return &otherPDB{fmt.Sprintf("the PDB found has age %d, the image wants %d", age, want.Age)}
 	}
-	return fmt.Errorf("%w: the PDB found is %v, the image wants %v", ErrMismatch, got, want.ID())
+	return &otherPDB{fmt.Sprintf("the PDB found is %v, the image wants %v", got, want.ID())}
 }
+
+// otherPDB is the error about a PDB of another identity.
+type otherPDB struct{ what string }
+
+func (e *otherPDB) Error() string { return ErrMismatch.Error() + ": " + e.what }
+
+// Unwrap returns [ErrMismatch].
+func (e *otherPDB) Unwrap() error { return ErrMismatch }
 
 // pdbName is the file name a CodeView record gives, or the image's stem where
 // the record's page ends before the name does.

@@ -21,6 +21,7 @@ type Module struct {
 	TimeDateStamp uint32    // of the image header
 	CheckSum      uint32    // of the image header
 	CodeView      *CodeView // the PDB's identity, where the target keeps it outside the image
+	DebugInfo     uint64    // address of the NON_PAGED_DEBUG_INFO, where the loader keeps one
 	Origin        string    // who says so, such as "loaded-driver list"
 }
 
@@ -29,7 +30,7 @@ type Module struct {
 func FromLoader(m nt.Module) Module {
 	return Module{
 		Image: m.Name, Path: m.Path, Base: m.Base, Size: m.Size, SizeOfImage: m.SizeNotRounded,
-		TimeDateStamp: m.TimeDateStamp, CheckSum: m.CheckSum, Origin: m.Origin,
+		TimeDateStamp: m.TimeDateStamp, CheckSum: m.CheckSum, DebugInfo: m.DebugInfo, Origin: m.Origin,
 	}
 }
 

@@ -93,6 +93,7 @@ type Image struct {
 	Sections         []Section
 	CodeView         *CodeView // nil: see Missing(PartCodeView)
 
+	debug   []peimage.DebugEntry
 	missing [numParts]error
 }
 
@@ -178,7 +179,7 @@ func newImage(r io.ReaderAt, h *peimage.Headers, l peimage.Layout) *Image {
 
 func (m *Image) readDebug(r io.ReaderAt, h *peimage.Headers, l peimage.Layout) {
 	entries, err := peimage.ReadDebug(r, h, l)
-	m.missing[PartDebugDirectory] = err
+	m.debug, m.missing[PartDebugDirectory] = entries, err
 	for _, e := range entries {
 		m.Repro = m.Repro || e.Type == peimage.DebugTypeRepro
 	}

@@ -22,6 +22,12 @@ func fsRec(t testing.TB, variant string) []byte {
 // mapped returns the image of a fixture as a loader maps it, pages out.
 func mapped(t testing.TB, file []byte, base uint64, out ...int) symres.MemorySource {
 	t.Helper()
+	return imageAt(t, file, base).PageOut(out...).Source()
+}
+
+// imageAt is a file as the loader has it at base.
+func imageAt(t testing.TB, file []byte, base uint64) *memtest.ImageBuilder {
+	t.Helper()
 	b, err := memtest.Image(file)
 	if err == nil {
 		b, err = b.At(base)
@@ -29,7 +35,7 @@ func mapped(t testing.TB, file []byte, base uint64, out ...int) symres.MemorySou
 	if err != nil {
 		t.Fatal(err)
 	}
-	return b.PageOut(out...).Source()
+	return b
 }
 
 func TestReadImage(t *testing.T) {

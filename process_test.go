@@ -110,7 +110,7 @@ func TestProcess_PEB_paged_out(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if sym.Proof != symres.ProofWeak || sym.Address-0x7f78e9e0000 != uint64(sym.RVA) {
+		if sym.Proof != symres.ProofExact || sym.Address-0x7f78e9e0000 != uint64(sym.RVA) {
 			t.Errorf("%+v", sym)
 		}
 		names = append(names, sym.Name)

@@ -33,13 +33,25 @@ type Report struct {
 	Header    *Image            // what of the image header is in memory; nil before the first load
 	HeaderErr error             // why the header could not be read; wraps a *memsource.Fault
 	Attempts  []sympath.Attempt // every place tried, in order
-	Image     string            // location of the image copy accepted, if any; its PDB may be missing
-	Evidence  []Evidence        // that copy held against the target
-	PDB       string            // location of the PDB used, if any
-	PDBID     sympath.ID        // the identity the PDB was looked up by
-	Identity  Identity
-	Proof     Proof
-	Notes     []string // what else a reader should know, one sentence each
+	// Evidence is the identity ladder rung by rung, whether a rung helped or
+	// not, and then the copy of the image and the PDB held against the target.
+	Evidence []Evidence
+	// From is the rung the identity of the PDB was read from: RungHeader,
+	// RungDebugInfo, RungListed or RungScan when the target itself named it,
+	// RungCopy when a copy of its image did. It means nothing where PDBID is
+	// zero.
+	From     Rung
+	Image    string     // location of the image copy accepted, if any; its PDB may be missing
+	Copy     *Image     // the headers of that copy
+	Pages    *Pages     // that copy's pages against the resident ones; nil when none was compared
+	PDB      string     // location of the PDB used, if any
+	PDBID    sympath.ID // the identity the PDB was looked up by
+	Identity Identity
+	Proof    Proof
+	Notes    []string // what else a reader should know, one sentence each
+	// Next is what to try next, in words that name what is missing; empty
+	// when nothing is.
+	Next string
 }
 
 // LoadError says that a module has no usable symbols. It unwraps to

@@ -54,14 +54,17 @@ func (i Identity) String() string {
 		IdentityImageKey: "image-key", IdentityPDB: "pdb-id"}[i]
 }
 
-// Proof labels how well a symbol's image was proven. It is a function of the
-// [Identity] and of whether anything known contradicts it:
+// Proof labels how well a symbol's image was proven. It is a function of two
+// axes, the [Identity] by which the files were matched and the [Verdict] of the
+// page comparison, and of whether anything known contradicts the match:
 //
-//	pdb-id         exact
-//	image-key      image
-//	checksum-size  weak
-//	name           name-only
-//	contradicted   name-only, whatever the identity (only under CheckOff)
+//	contradicted, or pages mismatch   name-only, whatever the rest is (only under CheckOff)
+//	pages confirmed                   exact
+//	pdb-id                            exact
+//	image-key                         image; weak where other copies agree as well
+//	checksum-size                     weak
+//	name, pages likely                weak
+//	name                              name-only
 type Proof uint8
 
 // The labels, weakest first.
@@ -78,50 +81,37 @@ func (p Proof) String() string {
 }
 
 // ProofOf is the documented function behind the labels.
-func ProofOf(i Identity, contradicted bool) Proof {
-	if contradicted {
+func ProofOf(i Identity, pages Verdict, contradicted bool) Proof {
+	switch {
+	case contradicted || pages == Mismatch:
 		return ProofNameOnly
+	case i == IdentityPDB || pages == Confirmed:
+		return ProofExact
+	case i == IdentityImageKey:
+		return ProofImage
+	case i == IdentityChecksumSize || pages == Likely:
+		return ProofWeak
 	}
-	return map[Identity]Proof{IdentityName: ProofNameOnly, IdentityChecksumSize: ProofWeak,
-		IdentityImageKey: ProofImage, IdentityPDB: ProofExact}[i]
-}
-
-// Comparison is what comparing one field gave.
-type Comparison uint8
-
-// The comparisons.
-const (
-	Unknown Comparison = iota // one side does not know the field
-	Equal
-	Differs
-)
-
-// String returns equal, differs or unknown.
-func (c Comparison) String() string {
-	return map[Comparison]string{Unknown: "unknown", Equal: "equal", Differs: "differs"}[c]
-}
-
-// Evidence is one field of the target held against a copy. The values are
-// hexadecimal text; an empty one is unknown.
-type Evidence struct {
-	Field        string // "TimeDateStamp", "SizeOfImage", "CheckSum", "PDB"
-	Target, Copy string
-	Result       Comparison
-}
-
-// String returns one line for people.
-func (e Evidence) String() string {
-	if e.Result == Unknown {
-		return fmt.Sprintf("%s unknown", e.Field)
-	}
-	return fmt.Sprintf("%s %s: target %s, copy %s", e.Field, e.Result, e.Target, e.Copy)
+	return ProofNameOnly
 }
 
 // verdict is what comparing a copy with the target came to.
 type verdict struct {
 	evidence []Evidence
 	identity Identity
-	differs  bool
+	differs  bool   // something known contradicts the copy
+	agree    bool   // fields agree that make it likely without pages
+	tied     bool   // other copies agree as well
+	pages    *Pages // nil where nothing was compared
+}
+
+// proof is the label.
+func (v verdict) proof() Proof {
+	p := ProofOf(v.identity, v.pages.verdict(), v.differs)
+	if v.tied {
+		p = min(p, ProofWeak)
+	}
+	return p
 }
 
 // mismatch says which fields differ, or that none could be compared.
@@ -140,7 +130,7 @@ func (v verdict) mismatch() error {
 
 // accepts applies the version check.
 func (v verdict) accepts(c VersionCheck) error {
-	proof := ProofOf(v.identity, v.differs)
+	proof := v.proof()
 	switch {
 	case c == CheckOff:
 		return nil
@@ -164,11 +154,15 @@ type target struct {
 
 func roundUp(n, to uint64) uint64 { return (n + to - 1) / to * to }
 
-// compare holds an image copy against the target.
+// compare holds the fields of an image copy against the target.
 func (t target) compare(m *Image) verdict {
 	stamp := evidence("TimeDateStamp", uint64(t.timeDateStamp), uint64(m.TimeDateStamp))
 	sum := evidence("CheckSum", uint64(t.checkSum), uint64(m.CheckSum))
 	size := t.compareSize(m)
+	stamp.Strength, size.Strength, sum.Strength = StrengthMedium, StrengthWeak, StrengthMedium
+	if m.Repro {
+		stamp.Note = "a hash of the build, not a time"
+	}
 	v := verdict{evidence: []Evidence{stamp, size, sum}}
 	v.differs = stamp.Result == Differs || size.Result == Differs || sum.Result == Differs
 	switch {
@@ -177,6 +171,7 @@ func (t target) compare(m *Image) verdict {
 	case stamp.Result == Equal || size.Result == Equal || sum.Result == Equal:
 		v.identity = IdentityChecksumSize
 	}
+	v.agree = v.identity == IdentityImageKey || sum.Result == Equal && size.Result == Equal
 	return v
 }
 
@@ -187,23 +182,4 @@ func (t target) compareSize(m *Image) Evidence {
 		return evidence("SizeOfImage", uint64(t.sizeOfImage), uint64(m.SizeOfImage))
 	}
 	return evidence("SizeOfImage", t.sizeRounded, roundUp(uint64(m.SizeOfImage), t.pageSize))
-}
-
-// evidence compares one field; zero means unknown and is never a match.
-func evidence(field string, target, copied uint64) Evidence {
-	e := Evidence{Field: field}
-	if target != 0 {
-		e.Target = fmt.Sprintf("%x", target)
-	}
-	if copied != 0 {
-		e.Copy = fmt.Sprintf("%x", copied)
-	}
-	switch {
-	case target == 0 || copied == 0:
-	case target == copied:
-		e.Result = Equal
-	default:
-		e.Result = Differs
-	}
-	return e
 }

@@ -34,7 +34,7 @@ func TestVerdict(t *testing.T) {
 		{"zero is never a match", target{0, 0, 0, 0, 0x1000}, Image{}, ProofNameOnly, false, false, "nothing known"},
 	} {
 		v := c.target.compare(&c.copy)
-		if p := ProofOf(v.identity, v.differs); p != c.proof {
+		if p := v.proof(); p != c.proof {
 			t.Errorf("%s: proof %v, want %v", c.name, p, c.proof)
 		}
 		for check, want := range map[VersionCheck]bool{CheckKnown: c.known, CheckStrict: c.strict, CheckOff: true} {
@@ -49,14 +49,29 @@ func TestVerdict(t *testing.T) {
 	}
 }
 
+// TestProofOf is the table of the documentation of [Proof], every cell.
 func TestProofOf(t *testing.T) {
-	for i, want := range map[Identity]string{IdentityName: "name-only", IdentityChecksumSize: "weak", IdentityImageKey: "image", IdentityPDB: "exact"} {
-		if got := ProofOf(i, false).String(); got != want {
-			t.Errorf("ProofOf(%v) = %s, want %s", i, got, want)
+	for _, c := range []struct {
+		pages Verdict
+		want  [4]Proof // by identity, weakest first
+	}{
+		{Unverified, [4]Proof{ProofNameOnly, ProofWeak, ProofImage, ProofExact}},
+		{Likely, [4]Proof{ProofWeak, ProofWeak, ProofImage, ProofExact}},
+		{Confirmed, [4]Proof{ProofExact, ProofExact, ProofExact, ProofExact}},
+		{Mismatch, [4]Proof{ProofNameOnly, ProofNameOnly, ProofNameOnly, ProofNameOnly}},
+	} {
+		for i, want := range c.want {
+			if got := ProofOf(Identity(i), c.pages, false); got != want {
+				t.Errorf("%v, pages %v: %v, want %v", Identity(i), c.pages, got, want)
+			}
+			if got := ProofOf(Identity(i), c.pages, true); got != ProofNameOnly {
+				t.Errorf("%v, pages %v, contradicted: %v, want name-only", Identity(i), c.pages, got)
+			}
 		}
-		if got := ProofOf(i, true); got != ProofNameOnly {
-			t.Errorf("ProofOf(%v, contradicted) = %v, want name-only", i, got)
-		}
+	}
+	tied := verdict{identity: IdentityImageKey, tied: true}
+	if p := tied.proof(); p != ProofWeak {
+		t.Errorf("an image key that several copies have: %v, want weak", p)
 	}
 }
 

@@ -22,8 +22,20 @@ cflags="-c -O1 -ffreestanding -fno-stack-protector -Wall -Wno-unused-parameter"
 private="-g -gcodeview -fdebug-compilation-dir=. -ffile-prefix-map=$out=. -gno-codeview-command-line"
 lflags="/nologo /driver /subsystem:native /nodefaultlib /safeseh:no /opt:noref /release"
 
-target() { [ "$1" = x86 ] && echo i686-pc-windows-msvc || echo x86_64-pc-windows-msvc; }
-base() { [ "$1" = x86 ] && echo 0x10000 || echo 0x140000000; }
+target() {
+	case $1 in
+	x86) echo i686-pc-windows-msvc ;;
+	x64) echo x86_64-pc-windows-msvc ;;
+	arm) echo thumbv7-pc-windows-msvc ;;
+	arm64) echo aarch64-pc-windows-msvc ;;
+	esac
+}
+base() {
+	case $1 in
+	x86 | arm) echo 0x10000 ;;
+	*) echo 0x140000000 ;;
+	esac
+}
 # cc MACHINE OUT SOURCE [FLAGS]
 cc() {
 	m=$1 obj=$2 file=$3
@@ -90,6 +102,9 @@ simple() {
 }
 simple x86 wide wide.sys wide.pdb DriverEntry@8 1000000000 wide.c
 simple x64 wide wide.sys wide.pdb DriverEntry 1000000000 wide.c
+simple arm wide wide.sys wide.pdb DriverEntry 1000000000 wide.c
+simple arm64 wide wide.sys wide.pdb DriverEntry 1000000000 wide.c
+rm wide/arm/wide.pdb wide/arm64/wide.pdb # page comparison needs the images alone
 simple x86 nt ntoskrnl.exe ntkrnlmp.pdb KiSystemStartup@4 1091000000 nt32.c /version:5.1 \
 	/export:KeSetEvent /export:IoCreateDevice /export:ZwLoadDriver
 simple x64 nt ntoskrnl.exe ntkrnlmp.pdb KiSystemStartup 1600000000 nt64.c /version:10.0

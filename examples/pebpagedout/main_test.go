@@ -46,7 +46,7 @@ func TestPEBPagedOut(t *testing.T) {
 		"modules taken from the VADs",
 		".reload /f ExplorerFrame.dll=000007fb`37a60000,1e000",
 		".reload /f explorer.exe=000007f7`8f9e0000,32000",
-		"7fb37a61000  ExplorerFrame!FrameCreate (proof: weak)",
+		"7fb37a61000  ExplorerFrame!FrameCreate (proof: exact)",
 	} {
 		if !strings.Contains(out.String(), line+"\n") {
 			t.Errorf("no line %q in\n%s", line, &out)

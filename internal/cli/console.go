@@ -16,11 +16,13 @@ import (
 // console writes results to standard output and everything else to standard
 // error. Every line passes through the escaper. It is used by one goroutine.
 type console struct {
-	out    *bufio.Writer
-	err    io.Writer
-	json   bool  // --json
-	color  bool  // the standard error is a terminal that wants colours
-	failed error // the first error of writing to standard output
+	out   *bufio.Writer
+	err   io.Writer
+	json  bool // --json
+	color bool // the standard error is a terminal that wants colours
+	// paintsOut is color for the standard output.
+	paintsOut bool
+	failed    error // the first error of writing to standard output
 }
 
 func newConsole(stdout, stderr io.Writer, color bool) *console {

@@ -92,7 +92,11 @@ func (t *teller) notes(lines []string) {
 // nextStep is the last line of a failure: what to try, going by what was found.
 func (t *target) nextStep() string {
 	refused, offline, unsupported := false, false, ""
+	var wanted []*symres.Report
 	for _, r := range t.session.Modules() {
+		if !loaded(r) && r.Next != "" {
+			wanted = append(wanted, r)
+		}
 		for _, a := range r.Attempts {
 			refused = refused || !loaded(r) && a.Status == sympath.StatusRefused
 			offline = offline || a.Status == sympath.StatusOffline
@@ -103,14 +107,24 @@ func (t *target) nextStep() string {
 	}
 	switch {
 	case t.named:
-	case refused:
-		return "Try next: find the copy that matches, or take what was refused with --version-check off, labelled name-only"
 	case offline:
 		return "Try next: leave --offline out, or list what is needed with 'symres fetch --manifest' and fetch it on another machine"
+	case len(wanted) == 1 && unsupported == "":
+		return t.tryNext(wanted[0])
+	case refused:
+		return "Try next: find the copy that matches, or take what was refused with --version-check off, labelled name-only"
 	case unsupported != "":
 		return "Try next: copy the files from " + unsupported + " into a folder by other means, and put it on the path: --sympath DIR"
 	}
 	return "Try next: " + t.hint
+}
+
+// tryNext is what one module wants, and how to give it.
+func (t *target) tryNext(r *symres.Report) string {
+	if r.Next == "" {
+		return "Try next: " + t.hint
+	}
+	return "Try next: " + r.Next + " (" + t.hint + ")"
 }
 
 // end says what to try next when something failed.
@@ -155,10 +169,13 @@ func (a *app) loadLines(r *symres.Report) []string {
 	}
 	lines = append(lines, a.attemptLines(r.Attempts)...)
 	for _, e := range r.Evidence {
-		lines = append(lines, "DBGHELP: "+e.String())
+		lines = append(lines, fmt.Sprintf("DBGHELP: %s - %s", r.Module.Name, evidenceLine(e)))
 	}
 	for _, n := range r.Notes {
 		lines = append(lines, "DBGHELP: "+n)
+	}
+	if from := fromLine(r); from != "" {
+		lines = append(lines, fmt.Sprintf("DBGHELP: %s - %s", r.Module.Name, from))
 	}
 	if !loaded(r) {
 		return append(lines, fmt.Sprintf("DBGHELP: %s - no symbols loaded", r.Module.Name))
@@ -166,6 +183,28 @@ func (a *app) loadLines(r *symres.Report) []string {
 	words := map[symres.Status]string{symres.StatusPublic: "public symbols", symres.StatusPrivate: "private symbols"}
 	return append(lines, fmt.Sprintf("DBGHELP: %s - %s, proof %v (%v)", r.Module.Name, words[r.Status], r.Proof, r.Identity),
 		"        "+r.PDB)
+}
+
+// evidenceLine is a piece of evidence after the rung it is from.
+func evidenceLine(e symres.Evidence) string {
+	if rung := e.Rung.String(); !strings.HasPrefix(e.Field, rung) {
+		return rung + ": " + e.String()
+	}
+	return e.String()
+}
+
+// fromLine tells whose symbols these are: those of the target's own image, or
+// those of a copy.
+func fromLine(r *symres.Report) string {
+	switch symbolsFrom(r) {
+	case "target":
+		return fmt.Sprintf("symbols named by the target's image (%v)", r.From)
+	case "copy":
+		return "symbols named by the copy " + r.Image
+	case "name":
+		return "symbols found by nothing but the file's name"
+	}
+	return ""
 }
 
 // attemptLines is every probe; with -v also what happened in it.
@@ -192,7 +231,7 @@ func verdict(r *symres.Report) []string {
 	var lines []string
 	why := "nothing proves that they belong to the target"
 	for _, e := range r.Evidence {
-		if line := evidenceWarning(e, x); line != "" {
+		if line := evidenceWarning(e, x); line != "" && e.Rung >= symres.RungCopy {
 			lines = append(lines, "*** WARNING: "+line)
 		}
 		if e.Result == symres.Differs {

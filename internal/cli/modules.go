@@ -178,26 +178,45 @@ func (a *app) printDetails(r *symres.Report, bits int) {
 		a.console.line("    %s", l)
 	}
 	for _, e := range r.Evidence {
-		field("Evidence", e.String())
+		field("Evidence", evidenceLine(e))
 	}
-	if loaded(r) {
-		return
+	if r.Pages != nil {
+		field("Pages", fmt.Sprintf("%v, %v", r.Pages.Verdict, r.Pages))
 	}
-	for _, l := range a.attemptLines(r.Attempts) {
-		a.console.line("    %s", l)
+	field("Symbols", strings.TrimPrefix(fromLine(r), "symbols "))
+	for _, n := range r.Notes {
+		field("Note", n)
 	}
+	if !loaded(r) {
+		for _, l := range a.attemptLines(r.Attempts) {
+			a.console.line("    %s", l)
+		}
+	}
+	field("Try next", r.Next)
 }
 
-// stampText never takes the hash of a reproducible build for a date.
+// stampText never takes the hash of a reproducible build for a date: it shows
+// one only where a debug directory says that the build is none.
 func stampText(r *symres.Report) string {
 	stamp := stampOf(r)
 	switch {
 	case stamp == 0:
 		return "unavailable (00000000)"
-	case r.Header != nil && r.Header.Repro:
+	case r.Header != nil && r.Header.Repro, r.Copy != nil && r.Copy.Repro:
 		return fmt.Sprintf("%08X (This is a reproducible build file hash, not a timestamp)", stamp)
+	case !knowsDebug(r.Header) && !knowsDebug(r.Copy):
+		return fmt.Sprintf("%08X (a time, or the hash of a reproducible build: no debug directory to tell)", stamp)
 	}
 	return fmt.Sprintf("%s (%08X)", time.Unix(int64(stamp), 0).UTC().Format("Mon Jan _2 15:04:05 2006"), stamp)
+}
+
+// knowsDebug reports whether the debug directory was read, or there is none.
+func knowsDebug(m *symres.Image) bool {
+	if m == nil {
+		return false
+	}
+	missing := m.Missing(symres.PartDebugDirectory)
+	return missing == nil || errors.Is(missing, symres.ErrNoPart)
 }
 
 // unloaded lists the modules the target remembers to have unloaded.

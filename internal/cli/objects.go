@@ -70,20 +70,55 @@ func attemptsOf(err error) []attemptObject {
 }
 
 type evidenceObject struct {
-	Field  string `json:"field"`
-	Target string `json:"target,omitempty"`
-	Copy   string `json:"copy,omitempty"`
-	Result string `json:"result"`
+	Rung     string `json:"rung"`
+	Field    string `json:"field"`
+	Target   string `json:"target,omitempty"`
+	Copy     string `json:"copy,omitempty"`
+	Result   string `json:"result"`
+	Strength string `json:"strength"`
+	Note     string `json:"note,omitempty"`
+}
+
+func evidenceObjects(all []symres.Evidence) (out []evidenceObject) {
+	for _, e := range all {
+		out = append(out, evidenceObject{e.Rung.String(), e.Field, hexText(e.Target), hexText(e.Copy), e.Result.String(), e.Strength.String(), e.Note})
+	}
+	return out
 }
 
 // reportObject is the story of one load.
 type reportObject struct {
 	HeaderError string           `json:"header_error,omitempty"`
+	From        string           `json:"identity_from,omitempty"`
+	SymbolsFrom string           `json:"symbols_from,omitempty"`
 	Image       string           `json:"image,omitempty"`
 	PDB         string           `json:"pdb,omitempty"`
 	Evidence    []evidenceObject `json:"evidence,omitempty"`
+	Verdict     string           `json:"verdict,omitempty"`
+	Pages       []pageObject     `json:"pages,omitempty"`
 	Attempts    []attemptObject  `json:"attempts,omitempty"`
 	Notes       []string         `json:"notes,omitempty"`
+	Next        string           `json:"next,omitempty"`
+}
+
+// pagesObject is what accompanies a proof that rests on pages.
+type pagesObject struct {
+	Compared int `json:"compared"`
+	Matched  int `json:"matched"`
+}
+
+// symbolsFrom says whether the target itself names the PDB, or the copy of its
+// image does, or nothing but the file's name.
+func symbolsFrom(r *symres.Report) string {
+	switch {
+	case r.PDBID.IsZero() && loaded(r):
+		return "name"
+	case r.PDBID.IsZero():
+		return ""
+	case r.From < symres.RungCopy:
+		return "target"
+	}
+	return "copy"
 }
 
 // moduleObject is a line of modules and of reload.
@@ -100,6 +135,7 @@ type moduleObject struct {
 	Status    string        `json:"status,omitempty"`
 	Proof     string        `json:"proof,omitempty"`
 	Identity  string        `json:"identity,omitempty"`
+	Pages     *pagesObject  `json:"pages,omitempty"`
 	Header    string        `json:"header,omitempty"`
 	Origin    string        `json:"origin,omitempty"`
 	Unloaded  bool          `json:"unloaded,omitempty"`
@@ -125,17 +161,24 @@ func newModuleObject(r *symres.Report) moduleObject {
 	if loaded(r) {
 		o.PDB, o.Proof, o.Identity = lastPart(r.PDB), r.Proof.String(), r.Identity.String()
 	}
+	if p := r.Pages; p != nil && p.Resident > 0 {
+		o.Pages = &pagesObject{p.Resident, p.Matched}
+	}
 	o.Report = newReportObject(r)
 	return o
 }
 
 func newReportObject(r *symres.Report) *reportObject {
-	o := &reportObject{Image: r.Image, PDB: r.PDB, Attempts: attemptObjects(r.Attempts), Notes: r.Notes}
+	o := &reportObject{Image: r.Image, PDB: r.PDB, Attempts: attemptObjects(r.Attempts), Notes: r.Notes,
+		Evidence: evidenceObjects(r.Evidence), SymbolsFrom: symbolsFrom(r), Next: r.Next}
 	if r.HeaderErr != nil {
 		o.HeaderError = r.HeaderErr.Error()
 	}
-	for _, e := range r.Evidence {
-		o.Evidence = append(o.Evidence, evidenceObject{e.Field, hexText(e.Target), hexText(e.Copy), e.Result.String()})
+	if o.SymbolsFrom != "" && !r.PDBID.IsZero() {
+		o.From = r.From.String()
+	}
+	if r.Pages != nil {
+		o.Verdict, o.Pages = r.Pages.Verdict.String(), pageObjects(r.Pages)
 	}
 	return o
 }

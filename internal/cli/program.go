@@ -64,6 +64,7 @@ func newApp(p Program) *app {
 		}
 	}
 	a.console = newConsole(stdout, stderr, wantsColor(p.Stderr, p.Getenv))
+	a.console.paintsOut = wantsColor(p.Stdout, p.Getenv)
 	return a
 }
 
@@ -197,6 +198,7 @@ func (a *app) root() *cobra.Command {
 		a.lookupCommand(), a.nearestCommand(), a.modulesCommand(), a.reloadCommand(), a.identifyCommand(),
 		a.vpnCommand(), a.pathCommand(), a.dumpCommand(), a.undnameCommand(), a.checkCommand(), a.demoCommand(),
 		a.typeCommand(), a.lineCommand(), a.fetchCommand(), a.cacheCommand(), a.processesCommand(), a.vadCommand(),
+		a.verifyCommand(),
 	)
 	return root
 }

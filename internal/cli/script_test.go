@@ -32,7 +32,8 @@ func symres() {
 // TestScript runs the scripts of testdata/script. They may use these commands:
 //
 //	fixture NAME FILE            copies a file of testdata
-//	mkdump MACHINE TYPE FILE     writes a crash dump: x86, x64 or user (x64, of processes); full, bitmap or triage
+//	mkdump MACHINE TYPE FILE     writes a crash dump: x86, x64 or user (x64, of processes); full, bitmap or triage;
+//	                             the RSDS record of the x64 Fs_Rec.SYS is out, as its header is
 //	mkpagefiles MACHINE PREFIX   writes the paging files of that dump, PREFIX0 and on
 //	mkimage FORMAT FILE          writes the memory of the user dump: raw, lime or core, or nostub, raw without low memory
 //	mkminidump FILE              writes a minidump of a process with fs_rec (x64) and a module without CodeView
@@ -112,6 +113,9 @@ func cmdMkdump(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	spec, err := seed(fixture.Read, typ)
 	ts.Check(err)
+	if args[0] == "x64" { // the record that names its PDB: the copy is needed then
+		spec.Modules[1].Pages[2] = dumpbuild.Page{State: dumpbuild.PageFile, Slot: 0x1235}
+	}
 	dump, _, err := dumpbuild.Build(spec)
 	ts.Check(err)
 	ts.Check(os.WriteFile(ts.MkAbs(args[2]), dump, 0o666))

@@ -2,9 +2,10 @@
 // a Windows XP machine in which Fs_Rec.SYS is loaded at fe0c8000 while the
 // page with its image header is in the pagefile, and in which explorer.exe and
 // notepad.exe have their PEBs there; and the share on which copies of the images
-// and their PDBs lie.
+// and their PDBs lie. Another driver, wide.sys, has pages in every state there is,
+// and one function of it is hooked.
 //
-// The files are embedded, a few kilobytes in all, and are made from testdata
+// The files are embedded, about 100 kilobytes in all, and are made from testdata
 // by go generate; nothing in them comes from Windows. They are given out as
 // bytes and as an [fs.FS], for the same openers that read a dump or a symbol
 // path named on the command line.
@@ -45,8 +46,8 @@ var files embed.FS
 // use.
 func Dump() ([]byte, error) { return unpack("files/" + DumpName + ".gz") }
 
-// Share returns the share: images and PDBs of Fs_Rec.SYS, notepad.exe and
-// ExplorerFrame.dll. Its files implement
+// Share returns the share: images and PDBs of Fs_Rec.SYS, wide.sys, notepad.exe
+// and ExplorerFrame.dll. Its files implement
 // [io.ReaderAt] and [io.Seeker]. Safe for concurrent use.
 func Share() (fs.FS, error) {
 	share := memFS{}

@@ -37,7 +37,7 @@ func run() error {
 	}
 	for _, name := range []string{
 		"fs_rec/x86/good/fs_rec.sys", "fs_rec/x86/good/fs_rec.pdb", "user/x86/notepad.exe", "user/x86/notepad.pdb",
-		"user/x86/ExplorerFrame.dll", "user/x86/ExplorerFrame.pdb",
+		"user/x86/ExplorerFrame.dll", "user/x86/ExplorerFrame.pdb", "wide/x86/wide.sys", "wide/x86/wide.pdb",
 	} {
 		b, err := fixture.Read(name)
 		if err != nil {

@@ -52,6 +52,13 @@ func (b *builder) load(m *Module) (*image, error) {
 	if kernel := &b.spec.Modules[0]; m != kernel {
 		err = img.bind(kernel.Base + pageSize)
 	}
+	for rva, bytes := range m.Patches {
+		if uint64(rva)+uint64(len(bytes)) > uint64(len(img.flat)) {
+			b.failf("a patch of %s at %x is outside the image", m.Name, rva)
+			continue
+		}
+		copy(img.flat[rva:], bytes)
+	}
 	return img, err
 }
 

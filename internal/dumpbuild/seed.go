@@ -4,8 +4,9 @@ package dumpbuild
 type Reader func(name string) ([]byte, error)
 
 // Demo is the dump of the demo: Windows XP on x86, Fs_Rec.SYS at fe0c8000
-// with its header page in pagefile 0, a driver that is whole, and the kernel;
-// and explorer.exe and notepad.exe, whose PEBs are in the pagefile.
+// with its header page in pagefile 0, a driver that is whole, the kernel,
+// wide.sys, of which a third is away and one function is hooked, and
+// explorer.exe and notepad.exe, whose PEBs are in the pagefile.
 func Demo(read Reader) (Spec, error) {
 	f := files{read: read, dir: "x86"}
 	s := Spec{Machine: X86, Build: buildXP, Type: Full, Modules: []Module{
@@ -13,9 +14,25 @@ func Demo(read Reader) (Spec, error) {
 		{Name: "Fs_Rec.SYS", Path: `\SystemRoot\System32\Drivers\Fs_Rec.SYS`, Base: 0xfe0c8000, PE: f.fsRec("good"),
 			Pages: map[int]Page{0: {State: PageFile, Slot: 0x1234}}},
 		{Name: "Null.SYS", Path: `\SystemRoot\System32\Drivers\Null.SYS`, Base: 0xfe0d0000, PE: f.fsRec("nodebug")},
+		{Name: "wide.sys", Path: `\SystemRoot\System32\Drivers\wide.sys`, Base: 0xfe200000, PE: f.get("wide/x86/wide.sys"),
+			Pages: thinned(), Patches: map[uint32][]byte{0xd120: {0xe9, 0x4b, 0x1d, 0xe0, 0x01}}},
 	}}
 	s.Processes = f.pagedOut(0x7ffdf000, 0x01000000, 0x75f80000)
 	return s, f.err
+}
+
+// thinned takes out of the demo's wide.sys what a machine short of memory
+// would: the header, code that has not run for a while, the discarded tail.
+func thinned() map[int]Page {
+	pages := map[int]Page{}
+	slot := uint32(0x2000)
+	for _, r := range [][2]int{{0, 1}, {4, 8}, {15, 18}, {22, 25}, {30, 31}, {38, 41}, {45, 51}} {
+		for n := r[0]; n < r[1]; n++ {
+			pages[n] = Page{State: PageFile, Slot: slot}
+			slot++
+		}
+	}
+	return pages
 }
 
 // Seed32 is a dump of Windows XP on x86 with a driver for each way its header

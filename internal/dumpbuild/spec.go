@@ -53,6 +53,8 @@ type Module struct {
 	Base uint64 // a multiple of the page size
 	PE   []byte // the image file
 
+	Patches map[uint32][]byte // bytes in memory that are not the image's, by RVA, such as a hook
+
 	Pages    map[int]Page // by page number; a page that is not named is Resident
 	Large    bool         // under large pages; states are then Resident and NotInDump
 	TableOut bool         // the page table of Base is left out of the dump

@@ -21,7 +21,7 @@ func (b built) pages(t *testing.T) {
 			b.page(m, n, p)
 		}
 	}
-	if len(b.facts.Modules) > 3 && len(seen) != 10 {
+	if len(b.facts.Modules) > 4 && len(seen) != 10 {
 		t.Errorf("states seen: %v, want all ten", seen)
 	}
 }

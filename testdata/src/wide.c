@@ -28,6 +28,17 @@ ROW(5, RESIDENT) ROW(6, RESIDENT) ROW(7, RESIDENT) ROW(8, RESIDENT)
 ROW(9, RESIDENT) ROW(A, RESIDENT) ROW(B, PAGEABLE) ROW(C, PAGEABLE) ROW(D, PAGEABLE)
 FUNC(E0, ONCE) FUNC(E1, ONCE) FUNC(E2, ONCE) FUNC(E3, ONCE)
 
+/* Constants without relocations: pages that the loader leaves as they are. */
+#define MIX(i) (2654435761u * ((i) + 1) ^ (i) << 7)
+#define FOUR(i) MIX(i), MIX((i) + 1), MIX((i) + 2), MIX((i) + 3)
+#define SIXTEEN(i) FOUR(i), FOUR((i) + 4), FOUR((i) + 8), FOUR((i) + 12)
+#define SIXTYFOUR(i) SIXTEEN(i), SIXTEEN((i) + 16), SIXTEEN((i) + 32), SIXTEEN((i) + 48)
+#define ROWOF(i) SIXTYFOUR(i), SIXTYFOUR((i) + 64), SIXTYFOUR((i) + 128), SIXTYFOUR((i) + 192)
+const u32 WideMixture[4096] = {
+	ROWOF(0u), ROWOF(256u), ROWOF(512u), ROWOF(768u), ROWOF(1024u), ROWOF(1280u), ROWOF(1536u), ROWOF(1792u),
+	ROWOF(2048u), ROWOF(2304u), ROWOF(2560u), ROWOF(2816u), ROWOF(3072u), ROWOF(3328u), ROWOF(3584u), ROWOF(3840u),
+};
+
 /* Addresses in data: relocations on x64 too. */
 #define NAMES(h) \
 	Wide##h##0, Wide##h##1, Wide##h##2, Wide##h##3, Wide##h##4, Wide##h##5, Wide##h##6, Wide##h##7, \

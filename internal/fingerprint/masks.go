@@ -1,0 +1,227 @@
+package fingerprint
+
+import (
+	"cmp"
+	"encoding/binary"
+	"slices"
+)
+
+// maxThunks bounds the import entries walked in all.
+const maxThunks = 1 << 18
+
+// readMasks finds the places of the image that somebody is to fill in. What of
+// that is damaged is not masked; the bytes then count like others.
+func (i *Image) readMasks() {
+	if len(i.h.Directories) > dirIAT {
+		d := i.h.Directories[dirIAT]
+		i.mask(uint64(d.RVA), uint64(d.Size), Imports)
+	}
+	left := maxThunks
+	for d := i.directory(dirImport); len(d) >= 20 && left > 0; d = d[20:] {
+		thunks := binary.LittleEndian.Uint32(d[16:])
+		if thunks == 0 {
+			break
+		}
+		left -= i.maskThunks(thunks, left)
+	}
+	for d := i.directory(dirDelayImport); len(d) >= 32 && left > 0; d = d[32:] {
+		const byRVA = 1 // attribute: the descriptor holds RVAs
+		thunks := binary.LittleEndian.Uint32(d[12:])
+		if binary.LittleEndian.Uint32(d)&byRVA == 0 || thunks == 0 {
+			break
+		}
+		i.mask(uint64(binary.LittleEndian.Uint32(d[8:])), i.pointer(), Imports) // the module handle
+		left -= i.maskThunks(thunks, left)
+	}
+	i.readLoadConfig(i.directory(dirLoadConfig))
+	slices.SortFunc(i.masks, func(a, b mask) int { return cmp.Or(cmp.Compare(a.start, b.start), cmp.Compare(a.end, b.end)) })
+	i.joinMasks()
+}
+
+// joinMasks makes the masks disjoint, so that they are ordered by their ends
+// as well.
+func (i *Image) joinMasks() {
+	joined := i.masks[:0]
+	for _, m := range i.masks {
+		if n := len(joined); n > 0 && m.start < joined[n-1].end {
+			last := &joined[n-1]
+			last.end, last.why = max(last.end, m.end), last.why|m.why
+			continue
+		}
+		joined = append(joined, m)
+	}
+	i.masks = joined
+}
+
+func (i *Image) mask(rva, size uint64, why Reason) {
+	if end := min(rva+size, i.size); rva < end {
+		i.masks = append(i.masks, mask{rva, end, why})
+	}
+}
+
+// pointer is the size of a pointer.
+func (i *Image) pointer() uint64 {
+	if i.h.Is64() {
+		return 8
+	}
+	return 4
+}
+
+// maskThunks masks the import entries from rva to the zero that ends them and
+// returns how many there are. The file is read in pieces: the tables are short.
+func (i *Image) maskThunks(rva uint32, limit int) (n int) {
+	const piece = 128
+	size := i.pointer()
+	for at := uint64(rva); n < limit; at += piece * size {
+		b := i.at(at, piece*size)
+		for ; uint64(len(b)) >= size && n < limit; b = b[size:] {
+			if i.word(b) == 0 {
+				i.mask(uint64(rva), uint64(n)*size, Imports)
+				return n + 1
+			}
+			n++
+		}
+		if uint64(len(b)) > 0 || at-uint64(rva) >= uint64(n)*size {
+			break
+		}
+	}
+	i.mask(uint64(rva), uint64(n)*size, Imports)
+	return n + 1
+}
+
+// word reads a pointer.
+func (i *Image) word(b []byte) uint64 {
+	if i.h.Is64() {
+		return binary.LittleEndian.Uint64(b)
+	}
+	return uint64(binary.LittleEndian.Uint32(b))
+}
+
+// loadConfig has the offsets of IMAGE_LOAD_CONFIG_DIRECTORY's fields (winnt.h).
+type loadConfig struct {
+	lockPrefixes, cookie    int
+	slots                   []int // pointers to function pointers the loader sets
+	dynamic, dynamicSection int
+}
+
+func (i *Image) loadConfig() loadConfig {
+	if i.h.Is64() {
+		return loadConfig{0x28, 0x58, []int{0x70, 0x78, 0xd8, 0xe8, 0x118, 0x120, 0x128, 0x138}, 0xe0, 0xe4}
+	}
+	return loadConfig{0x20, 0x3c, []int{0x48, 0x4c, 0x84, 0x90, 0xac, 0xb0, 0xb4, 0xbc}, 0x88, 0x8c}
+}
+
+// readLoadConfig masks what the load configuration lists. The structure has
+// grown with every version; it says its own size.
+func (i *Image) readLoadConfig(b []byte) {
+	if len(b) < 4 {
+		return
+	}
+	le := binary.LittleEndian
+	b = b[:min(uint64(len(b)), uint64(le.Uint32(b)))]
+	size, l := int(i.pointer()), i.loadConfig()
+	rva := func(field int) (uint64, bool) {
+		if field+size > len(b) {
+			return 0, false
+		}
+		va := i.word(b[field:])
+		return va - i.h.ImageBase, va > i.h.ImageBase && va-i.h.ImageBase < i.size
+	}
+	for _, field := range append(l.slots, l.cookie) {
+		if at, ok := rva(field); ok {
+			i.mask(at, i.pointer(), LoaderSlots)
+		}
+	}
+	if at, ok := rva(l.lockPrefixes); ok {
+		i.maskLockPrefixes(at)
+	}
+	if l.dynamicSection+2 <= len(b) {
+		i.readDynamic(le.Uint32(b[l.dynamic:]), le.Uint16(b[l.dynamicSection:]))
+	}
+}
+
+// maskLockPrefixes masks the prefixes that the zero-terminated table of
+// addresses at rva lists.
+func (i *Image) maskLockPrefixes(rva uint64) {
+	const maxPrefixes = 1 << 14
+	size := i.pointer()
+	for b := i.at(rva, maxPrefixes*size); uint64(len(b)) >= size && i.word(b) != 0; b = b[size:] {
+		i.mask(i.word(b)-i.h.ImageBase, 1, LockPrefix)
+	}
+}
+
+// Symbols of dynamic value relocations (winnt.h, IMAGE_DYNAMIC_RELOCATION_*).
+// The others name an address, or are of no concern for mapped images.
+const (
+	dynImportCall   = 3
+	dynIndirectCall = 4
+	dynSwitchJump   = 5
+	dynARM64X       = 6
+	dynOverride     = 7
+	dynARM64Import  = 8
+)
+
+// readDynamic masks what the dynamic value relocation table lists: call sites
+// that the kernel rewrites when it loads a driver, and addresses that depend on
+// where its own structures lie. The table lies in a section, at an offset.
+//
+// Source: winnt.h, IMAGE_DYNAMIC_RELOCATION_TABLE; how long a site is was
+// measured in drivers built for it: a call through the import table and the
+// five-byte no-operation behind it, six bytes of an indirect call, and a jump
+// with three INT3 behind it.
+func (i *Image) readDynamic(off uint32, section uint16) {
+	if section == 0 || int(section) > len(i.h.Sections) {
+		return
+	}
+	s := i.h.Sections[section-1]
+	if off >= s.RawSize {
+		return
+	}
+	b := i.at(uint64(s.VirtualAddress)+uint64(off), uint64(s.RawSize-off))
+	const version1 = 1
+	if len(b) < 8 || binary.LittleEndian.Uint32(b) != version1 {
+		return
+	}
+	b = b[8:min(uint64(len(b)), 8+uint64(binary.LittleEndian.Uint32(b[4:])))]
+	head := int(i.pointer()) + 4
+	for len(b) >= head {
+		symbol, n := i.word(b), uint64(binary.LittleEndian.Uint32(b[head-4:]))
+		b = b[head:]
+		if n > uint64(len(b)) {
+			return
+		}
+		i.maskDynamic(symbol, b[:n])
+		b = b[n:]
+	}
+}
+
+// maskDynamic masks the sites of one symbol: blocks as of base relocations,
+// whose entries have the offset in the page in their low 12 bits.
+func (i *Image) maskDynamic(symbol uint64, b []byte) {
+	entry, site := 2, uint64(8)
+	switch symbol {
+	case dynImportCall:
+		entry, site = 4, 12
+	case dynARM64Import:
+		entry = 4
+	case dynIndirectCall:
+		site = 6
+	case dynSwitchJump:
+		site = 5
+	case dynARM64X, dynOverride:
+		return // entries of another form
+	}
+	for len(b) >= 8 {
+		page, n := binary.LittleEndian.Uint32(b), binary.LittleEndian.Uint32(b[4:])
+		if n < 8 || uint64(n) > uint64(len(b)) {
+			return
+		}
+		for e := b[8:n]; len(e) >= entry; e = e[entry:] {
+			v := binary.LittleEndian.Uint16(e)
+			if v != 0 || len(e) > entry { // the last may be padding
+				i.mask(uint64(page)+uint64(v&0xfff), site, Dynamic)
+			}
+		}
+		b = b[n:]
+	}
+}

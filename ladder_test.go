@@ -1,0 +1,298 @@
+package symres_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/binary"
+	"fmt"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"testing/fstest"
+
+	"github.com/symres/symres"
+	"github.com/symres/symres/internal/fixture"
+	"github.com/symres/symres/memsource"
+	"github.com/symres/symres/sympath"
+)
+
+// rung returns the evidence of a rung and field.
+func rung(t testing.TB, rep *symres.Report, r symres.Rung, field string) symres.Evidence {
+	t.Helper()
+	i := slices.IndexFunc(rep.Evidence, func(e symres.Evidence) bool { return e.Rung == r && e.Field == field })
+	if i < 0 {
+		t.Fatalf("no evidence of %s from the %v in %v", field, r, rep.Evidence)
+	}
+	return rep.Evidence[i]
+}
+
+// TestLoad_RSDS_scan has the header out and the record in: the target itself
+// names its PDB.
+func TestLoad_RSDS_scan(t *testing.T) {
+	m := loaderEntry(t, "x64/good", base64)
+	cfg := symres.Config{Memory: mapped(t, fsRec(t, "x64/good"), base64, 0), Symbols: store(t, "x64/samets", "x64/good")}
+	rep, err := session(t, cfg, m).Load(context.Background(), "fs_rec")
+	if err != nil || rep.Proof != symres.ProofExact || rep.From != symres.RungScan || !strings.HasPrefix(rep.PDB, "x64/good") {
+		t.Fatalf("PDB %s, proof %v from %v, %v", rep.PDB, rep.Proof, rep.From, err)
+	}
+	if e := rung(t, rep, symres.RungScan, "RSDS record"); e.Strength != symres.StrengthExact || !strings.Contains(e.Note, "RVA 2074") {
+		t.Errorf("evidence %+v", e)
+	}
+	if e := rung(t, rep, symres.RungHeader, "image header"); e.Result != symres.NotResident || !strings.Contains(e.Note, "paged out") {
+		t.Errorf("evidence %+v", e)
+	}
+}
+
+// scanning loads a module whose pages hold what is put there.
+func scanning(t *testing.T, put map[uint64]string) *symres.Report {
+	t.Helper()
+	const base = 0xfffff80005000000
+	mem := new(memsource.Sparse)
+	for rva, text := range put {
+		if err := mem.Add(base+rva, append([]byte(text), make([]byte, 64)...)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s := session(t, symres.Config{Memory: mem}, symres.Module{Image: "tool.sys", Base: base, Size: 0x10000})
+	rep, _ := s.Load(context.Background(), "tool") // there is no PDB to find
+	return rep
+}
+
+func rsdsRecord(guid byte, age uint32, path string) string {
+	b := append([]byte("RSDS"), bytes.Repeat([]byte{guid}, 16)...)
+	return string(binary.LittleEndian.AppendUint32(b, age)) + path
+}
+
+// debugEntry is an IMAGE_DEBUG_DIRECTORY of type CodeView.
+func debugEntry(rva, size uint32) string {
+	b := make([]byte, 28)
+	binary.LittleEndian.PutUint32(b[12:], 2)
+	binary.LittleEndian.PutUint32(b[16:], size)
+	binary.LittleEndian.PutUint32(b[20:], rva)
+	return string(b)
+}
+
+func TestLoad_RSDS_several(t *testing.T) {
+	own, other := rsdsRecord(1, 1, "C:\\b\\tool.pdb\x00"), rsdsRecord(2, 1, "viewer.pdb\x00")
+	for _, c := range []struct {
+		name string
+		put  map[uint64]string
+		want byte // of the GUID, 0 for none
+		note string
+	}{
+		{"one", map[uint64]string{0x3000: own}, 1, "at RVA 3000"},
+		{"the name decides", map[uint64]string{0x2000: other, 0x3000: own}, 1, ""},
+		{"another's name alone", map[uint64]string{0x2000: other}, 0, "no record has the module's name"},
+		{"the debug directory decides", map[uint64]string{0x2000: other, 0x3000: own, 0x4000: debugEntry(0x2000, 0x23)}, 2, ""},
+		{"two of the name", map[uint64]string{0x2000: own, 0x3000: rsdsRecord(3, 1, "tool.pdb\x00")}, 0, "several records"},
+		{"two of the name, one of a likely age", map[uint64]string{0x2000: own, 0x3000: rsdsRecord(3, 900, "tool.pdb\x00")}, 1, ""},
+		{"age 0", map[uint64]string{0x3000: rsdsRecord(1, 0, "tool.pdb\x00")}, 0, "none in"},
+		{"none", map[uint64]string{0x3000: "code"}, 0, "none in"},
+	} {
+		rep := scanning(t, c.put)
+		e := rung(t, rep, symres.RungScan, "RSDS record")
+		got := byte(0)
+		if !rep.PDBID.IsZero() {
+			got = rep.PDBID.GUID()[0]
+		}
+		if got != c.want || !strings.Contains(e.Note, c.note) {
+			t.Errorf("%s: GUID of %d, want %d; %+v", c.name, got, c.want, e)
+		}
+	}
+}
+
+// TestLoad_RSDS_straddling has a record across two pages, and its path cut off
+// by one that is out.
+func TestLoad_RSDS_straddling(t *testing.T) {
+	const base = 0xfffff80005000000
+	record := rsdsRecord(7, 3, "C:\\build\\tool.pdb\x00")
+	page := append(make([]byte, 0xfe0), record...)
+	for _, second := range []bool{true, false} {
+		mem := new(memsource.Sparse)
+		data := append(page, make([]byte, 0x2000-len(page))...)
+		if !second {
+			data = data[:0x1000]
+		}
+		if err := mem.Add(base+0x2000, data); err != nil {
+			t.Fatal(err)
+		}
+		s := session(t, symres.Config{Memory: mem, Symbols: sympath.Dir("d", fstest.MapFS{})}, symres.Module{Image: "tool.sys", Base: base, Size: 0x10000})
+		rep, _ := s.Load(context.Background(), "tool")
+		if rep.PDBID.GUID()[0] != 7 || rep.PDBID.Age() != 3 || len(rep.Attempts) == 0 || !strings.Contains(rep.Attempts[0].Location, "tool.pdb") {
+			t.Errorf("second page %v: looked for %v in %v", second, rep.PDBID, rep.Attempts)
+		}
+		if cut := strings.Contains(rung(t, rep, symres.RungScan, "RSDS record").Note, "out"); cut == second {
+			t.Errorf("second page %v: %v", second, rep.Evidence)
+		}
+	}
+}
+
+// TestLoad_debug_info has a NON_PAGED_DEBUG_INFO with a record behind it.
+func TestLoad_debug_info(t *testing.T) {
+	const at = 0xfffffa8000100000
+	good := fsRec(t, "x64/good")
+	rsds := bytes.Index(good, []byte("RSDS"))
+	b := make([]byte, 0x20)
+	le := binary.LittleEndian
+	le.PutUint16(b, 0x494e)
+	le.PutUint16(b[8:], 0x8664)
+	le.PutUint32(b[0xc:], 0x39ff5d00)
+	le.PutUint64(b[0x18:], base64)
+	b = append(b, make([]byte, 28)...) // an entry of the debug directory
+	b = append(b, good[rsds:rsds+40]...)
+	le.PutUint32(b[4:], uint32(len(b)))
+	for name, dir := range map[string]uint64{"right": base64, "of another image": base64 + 0x10000} {
+		extra := new(memsource.Sparse)
+		le.PutUint64(b[0x18:], dir)
+		if err := extra.Add(at, bytes.Clone(b)); err != nil {
+			t.Fatal(err)
+		}
+		mem := memsource.Overlay(mapped(t, good, base64, 0, 2), extra)
+		m := symres.Module{Image: "Fs_Rec.SYS", Base: base64, Size: 0x6000, DebugInfo: at}
+		rep, err := session(t, symres.Config{Memory: mem, Symbols: store(t, "x64/good")}, m).Load(context.Background(), "fs_rec")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if want := dir == base64; (rep.From == symres.RungDebugInfo) != want || (rep.Proof == symres.ProofExact) != want {
+			t.Errorf("%s: from %v, proof %v; %v", name, rep.From, rep.Proof, rep.Evidence)
+		}
+	}
+}
+
+// fading is memory whose pages can go away.
+type fading struct {
+	symres.MemorySource
+	gone atomic.Bool
+}
+
+func (f *fading) ReadMemory(b []byte, addr uint64) (int, error) {
+	if f.gone.Load() {
+		return 0, memsource.NewFault(memsource.PagedOut, addr, 1)
+	}
+	return f.MemorySource.ReadMemory(b, addr)
+}
+
+// TestLoad_remembers reads an identity, loses every page, and is asked again
+// once the PDB is there.
+func TestLoad_remembers(t *testing.T) {
+	for name, out := range map[string][]int{"header": nil, "scan": {0}} {
+		mem := &fading{MemorySource: mapped(t, fsRec(t, "x64/good"), base64, out...)}
+		dir := fstest.MapFS{}
+		m := symres.Module{Image: "Fs_Rec.SYS", Base: base64, Size: 0x6000}
+		s := session(t, symres.Config{Memory: mem, Symbols: sympath.Dir("d", dir)}, m)
+		if _, err := s.Load(context.Background(), "fs_rec"); err == nil {
+			t.Fatal("loaded without a PDB")
+		}
+		mem.gone.Store(true)
+		dir["fs_rec.pdb"] = &fstest.MapFile{Data: fixture.Bytes(t, "fs_rec/x64/good/fs_rec.pdb")}
+		rep, err := s.Load(context.Background(), "fs_rec")
+		if err != nil || rep.Proof != symres.ProofExact || rep.HeaderErr == nil {
+			t.Errorf("%s: proof %v, %v; %v", name, rep.Proof, err, rep.Evidence)
+		}
+	}
+}
+
+// reads counts how often each page is read.
+type reads struct {
+	symres.MemorySource
+	pages map[uint64]int
+}
+
+func (r *reads) ReadMemory(b []byte, addr uint64) (int, error) {
+	n, err := r.MemorySource.ReadMemory(b, addr)
+	for a := addr &^ 0xfff; n > 0 && a < addr+uint64(n); a += 0x1000 {
+		r.pages[a]++
+	}
+	return n, err
+}
+
+// TestLoad_reads_pages_once scans for the record and compares three copies with
+// one read of each resident page.
+func TestLoad_reads_pages_once(t *testing.T) {
+	const base = 0xf8420000
+	file := fixture.Bytes(t, "wide/x86/wide.sys")
+	b := imageAt(t, file, base)
+	mem := &reads{b.PageOut(0, 5, 6, 0x21).Source(), map[uint64]int{}}
+	var stores []sympath.Store
+	for i := range 3 {
+		copied := bytes.Clone(file)
+		if i < 2 {
+			copied[0x2000+i] ^= 1 // its checksum is not the target's any more, which is not known
+		}
+		stores = append(stores, sympath.Dir(fmt.Sprint(i), fstest.MapFS{"wide.sys": {Data: copied}, "wide.pdb": {Data: fixture.Bytes(t, "wide/x86/wide.pdb")}}))
+	}
+	m := symres.Module{Image: "wide.sys", Base: base, Size: b.Size()}
+	rep, err := session(t, symres.Config{Memory: mem, Symbols: sympath.Chain(stores...)}, m).Load(context.Background(), "wide")
+	if err != nil || rep.Image != "2/wide.sys" || rep.Pages.Verdict != symres.Likely {
+		t.Fatalf("image %s, %v, %v", rep.Image, rep.Pages, err)
+	}
+	for page, n := range mem.pages {
+		if n != 1 {
+			t.Errorf("the page at %x was read %d times", page, n)
+		}
+	}
+	if len(mem.pages) != len(b.Bytes())/0x1000-4 {
+		t.Errorf("%d pages were read", len(mem.pages))
+	}
+}
+
+// TestLoad_tie has two builds that agree equally well with what is resident.
+func TestLoad_tie(t *testing.T) {
+	m := symres.Module{Image: "Fs_Rec.SYS", Base: base64, Size: 0x6000, TimeDateStamp: 0x39ff5d00, SizeOfImage: 0x6000}
+	cfg := symres.Config{Memory: mapped(t, fsRec(t, "x64/good"), base64, 0, 2), Symbols: store(t, "x64/samets", "x64/good")}
+	rep, err := session(t, cfg, m).Load(context.Background(), "fs_rec")
+	if err != nil || rep.Proof != symres.ProofWeak || !strings.HasPrefix(rep.Image, "x64/samets") {
+		t.Errorf("image %s, proof %v, %v", rep.Image, rep.Proof, err)
+	}
+	if !slices.ContainsFunc(rep.Notes, func(n string) bool { return strings.Contains(n, "2 copies of Fs_Rec.SYS agree equally well") }) {
+		t.Errorf("notes %q do not tell of the tie", rep.Notes)
+	}
+	m.CheckSum = 0x86ea // which only the second one has
+	rep, err = session(t, cfg, m).Load(context.Background(), "fs_rec")
+	if err != nil || rep.Proof != symres.ProofImage || !strings.HasPrefix(rep.Image, "x64/good") || len(rep.Notes) > 0 {
+		t.Errorf("with a checksum: image %s, proof %v, %q, %v", rep.Image, rep.Proof, rep.Notes, err)
+	}
+}
+
+func TestSession_Verify(t *testing.T) {
+	const base = 0xf8420000
+	file := fixture.Bytes(t, "wide/x86/wide.sys")
+	b := imageAt(t, file, base)
+	mem := b.PageOut(0, 0x21).Source()
+	sum := headersOf(t, file).CheckSum
+	m := symres.Module{Image: "wide.sys", Base: base, Size: b.Size(), CheckSum: sum}
+	altered := bytes.Clone(file)
+	altered[0x3000] ^= 1
+	for name, c := range map[string]struct {
+		file    []byte
+		verdict symres.Verdict
+		next    string
+	}{
+		"right":   {file, symres.Confirmed, ""},
+		"altered": {altered, symres.Mismatch, fmt.Sprintf("append a share that holds wide.sys, size %x checksum %x", b.Size(), sum)},
+		"other":   {fixture.Bytes(t, "wide/x64/wide.sys"), symres.Mismatch, "append a share"},
+	} {
+		cfg := symres.Config{Memory: mem, Images: sympath.Dir("d", fstest.MapFS{"wide.sys": {Data: c.file}})}
+		rep, err := session(t, cfg, m).Verify(context.Background(), "wide")
+		if err != nil || rep.Pages.Verdict != c.verdict || !strings.Contains(rep.Next, c.next) {
+			t.Errorf("%s: %v %v, next %q, %v", name, rep.Pages.Verdict, rep.Pages, rep.Next, err)
+		}
+	}
+	rep, err := session(t, symres.Config{Memory: mem, Images: sympath.Dir("d", fstest.MapFS{})}, m).Verify(context.Background(), "wide")
+	if err == nil || rep == nil || !strings.Contains(rep.Next, "append a share that holds wide.sys") {
+		t.Errorf("no copy: %+v, %v", rep, err)
+	}
+}
+
+// TestNext_wrong_age has a PDB of the right GUID and another age.
+func TestNext_wrong_age(t *testing.T) {
+	file := bytes.Clone(fsRec(t, "x64/good"))
+	at := bytes.Index(file, []byte("RSDS"))
+	binary.LittleEndian.PutUint32(file[at+20:], 5)
+	cfg := symres.Config{Memory: mapped(t, file, base64), Symbols: store(t, "x64/good")}
+	rep, err := session(t, cfg, loaderEntry(t, "x64/good", base64)).Load(context.Background(), "fs_rec")
+	if err == nil || !strings.HasPrefix(rep.Next, "the PDB found has age 1, the image wants 5") {
+		t.Errorf("next %q, %v", rep.Next, err)
+	}
+}
