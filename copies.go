@@ -9,6 +9,7 @@ import (
 	"iter"
 	"slices"
 
+	"github.com/symres/symres/internal/fingerprint"
 	"github.com/symres/symres/internal/pedisk"
 	"github.com/symres/symres/internal/peimage"
 	"github.com/symres/symres/sympath"
@@ -27,6 +28,7 @@ type imageCopy struct {
 	image     *Image
 	verdict   verdict
 	bound     bool // its computed checksum is the target's
+	altered   int  // index of the evidence that its computed checksum is not the target's; 0 is none
 }
 
 // pdbID is the identity of the PDB the copy names, zero where it names none.
@@ -285,8 +287,25 @@ func (c *imageCopy) checkSum(target uint32) {
 	default:
 		e.Note = fmt.Sprintf("the copy was altered: its header says %x", c.image.CheckSum)
 		if target != 0 {
-			e.Result, c.verdict.differs = Differs, true
+			c.altered = len(c.verdict.evidence)
 		}
 	}
 	c.add(e)
+}
+
+// weighAltered decides what it means that the copy is not what the target's
+// checksum was computed from. Files are changed after they were linked, and
+// then loaded: by stripping, by patching. So a copy that is equal wherever
+// there is anything to compare is what the target loaded; without such pages,
+// r being nil or not complete, the checksum contradicts the copy.
+func (c *imageCopy) weighAltered(r *fingerprint.Result) {
+	if c.altered == 0 {
+		return
+	}
+	e := &c.verdict.evidence[c.altered]
+	if r != nil && r.Verdict(false, false) == Confirmed {
+		e.Note += "; so was what the target loaded, for all its pages are equal"
+		return
+	}
+	e.Result, c.verdict.differs = Differs, true
 }

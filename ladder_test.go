@@ -285,6 +285,32 @@ func TestSession_Verify(t *testing.T) {
 	}
 }
 
+// TestSession_Verify_altered has a module that was loaded from a file changed
+// after it was linked, as stripped ones are: its checksum is not the computed
+// one. Such a copy takes every page to be told from another.
+func TestSession_Verify_altered(t *testing.T) {
+	const base = 0xf8420000
+	file := bytes.Clone(fixture.Bytes(t, "wide/x86/wide.sys"))
+	file[0x3000] ^= 1
+	m := symres.Module{Image: "wide.sys", Base: base, Size: imageAt(t, file, base).Size(), CheckSum: headersOf(t, file).CheckSum}
+	cfg := symres.Config{Images: sympath.Dir("d", fstest.MapFS{"wide.sys": {Data: file}})}
+	for _, c := range []struct {
+		out     []int
+		verdict symres.Verdict
+		result  symres.Comparison
+	}{{[]int{0}, symres.Confirmed, symres.Unknown}, {[]int{0, 5}, symres.Mismatch, symres.Differs}} {
+		cfg.Memory = imageAt(t, file, base).PageOut(c.out...).Source()
+		rep, err := session(t, cfg, m).Verify(context.Background(), "wide")
+		if err != nil {
+			t.Fatal(err)
+		}
+		e := rung(t, rep, symres.RungCopy, "computed CheckSum")
+		if rep.Pages.Verdict != c.verdict || rep.Pages.Differing > 0 || e.Result != c.result {
+			t.Errorf("without %v: %v, %v, %v", c.out, rep.Pages.Verdict, rep.Pages, e)
+		}
+	}
+}
+
 // TestNext_wrong_age has a PDB of the right GUID and another age.
 func TestNext_wrong_age(t *testing.T) {
 	file := bytes.Clone(fsRec(t, "x64/good"))

@@ -176,11 +176,13 @@ func (c *imageCopy) cannotCompare(err error, base uint64) {
 		e.Result, c.verdict.differs = Differs, true
 	}
 	c.add(e)
+	c.weighAltered(nil)
 }
 
 // judge takes the result of the page comparison.
 func (c *imageCopy) judge(r *fingerprint.Result, base uint64) {
 	v := &c.verdict
+	c.weighAltered(r)
 	v.pages = newPages(r, base)
 	v.pages.Verdict = r.Verdict(c.bound, v.agree)
 	e := Evidence{Rung: RungPages, Field: "code pages", Strength: StrengthStrong, Note: v.pages.String()}
