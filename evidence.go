@@ -11,7 +11,7 @@ const (
 	RungHeader    Rung = iota // the image header, debug directory and CodeView record in memory
 	RungDebugInfo             // NonPagedDebugInfo, the kernel's copy of header fields
 	RungListed                // what lists the module: loader entry, dump or minidump record, command line
-	RungScan                  // an RSDS record in a resident page, found by its looks
+	RungScan                  // an RSDS or NB10 record in a resident page, found by its looks
 	RungFile                  // the file behind a page that is out, as the memory manager names it
 	RungCopy                  // a copy of the image, its fields
 	RungPages                 // that copy's pages against the resident ones

@@ -214,7 +214,7 @@ func (l *loader) fromFile() {
 	}
 }
 
-// scan looks for the module's RSDS record in the pages that are there.
+// scan looks for the module's CodeView record in the pages that are there.
 func (l *loader) scan() {
 	if l.resident.src == nil {
 		return
@@ -232,6 +232,7 @@ func (l *loader) scan() {
 	default:
 		cv := CodeView(best.CodeView)
 		l.cv, l.report.From = &cv, RungScan
+		e.Field = cv.Kind + " record"
 		e.Target, e.Strength = recordText(&cv), StrengthExact
 		e.Note = fmt.Sprintf("at RVA %x, %s", best.RVA, formatAddr(l.module.Base+best.RVA))
 		if cv.Partial {
@@ -241,7 +242,7 @@ func (l *loader) scan() {
 	l.note(e)
 	for i := range hits {
 		if h := &hits[i]; h != best {
-			l.note(Evidence{Rung: RungScan, Field: "other RSDS record", Target: recordText((*CodeView)(&h.CodeView)),
+			l.note(Evidence{Rung: RungScan, Field: "other " + h.CodeView.Kind + " record", Target: recordText((*CodeView)(&h.CodeView)),
 				Note: fmt.Sprintf("at RVA %x, not used", h.RVA)})
 		}
 	}
@@ -249,8 +250,8 @@ func (l *loader) scan() {
 
 // bestHit returns the record that is the module's own, or says why none can be
 // told to be. A program may hold the names of other PDBs: the debug directory
-// decides where it is resident, the name otherwise, and an age that linkers
-// give before one they hardly do.
+// decides where it is resident, the name otherwise, then an age that linkers
+// give before one they hardly do, and RSDS before NB10.
 func (l *loader) bestHit(hits []peimage.Hit) (best *peimage.Hit, why string) {
 	pointed := l.pointedAt(hits)
 	most, tie := 0, false
@@ -291,6 +292,9 @@ func (l *loader) score(h *peimage.Hit, pointed map[uint64]bool) int {
 	if h.CodeView.Age <= usualAge {
 		score++
 	}
+	if score *= 2; h.CodeView.Kind == "RSDS" {
+		score++
+	}
 	return score
 }
 
@@ -304,7 +308,7 @@ func (m *Image) namesRecord() bool {
 
 // pointedAt returns which of the records an IMAGE_DEBUG_DIRECTORY entry in a
 // resident page leads to: type CodeView, the record's RVA, and a size that
-// holds it. Such an entry is found without the header that leads to it.
+// holds it and the zero behind its path. Such an entry is found without the header that leads to it.
 func (l *loader) pointedAt(hits []peimage.Hit) map[uint64]bool {
 	pointed := map[uint64]bool{}
 	if len(hits) == 0 {
@@ -318,8 +322,7 @@ func (l *loader) pointedAt(hits []peimage.Hit) map[uint64]bool {
 				continue
 			}
 			for _, h := range hits {
-				const fixed = 24
-				if uint64(le.Uint32(b[at+rvaAt:])) == h.RVA && uint64(le.Uint32(b[at+sizeAt:])) > uint64(fixed+len(h.CodeView.Path)) {
+				if uint64(le.Uint32(b[at+rvaAt:])) == h.RVA && uint64(le.Uint32(b[at+sizeAt:])) > h.CodeView.Size() {
 					pointed[h.RVA] = true
 				}
 			}

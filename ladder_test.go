@@ -64,6 +64,36 @@ func rsdsRecord(guid byte, age uint32, path string) string {
 	return string(binary.LittleEndian.AppendUint32(b, age)) + path
 }
 
+func nb10Record(signature, age uint32, path string) string {
+	b := append([]byte("NB10"), 0, 0, 0, 0)
+	b = binary.LittleEndian.AppendUint32(b, signature)
+	return string(binary.LittleEndian.AppendUint32(b, age)) + path
+}
+
+// TestLoad_NB10_scan has a record of the older kind alone, beside one that is
+// another's, and beside a newer one.
+func TestLoad_NB10_scan(t *testing.T) {
+	own, other := nb10Record(0x3b7d82d3, 2, "C:\\b\\tool.pdb\x00"), nb10Record(5, 1, "viewer.pdb\x00")
+	for _, c := range []struct {
+		name string
+		put  map[uint64]string
+		key  string
+	}{
+		{"alone", map[uint64]string{0x3000: own}, "3B7D82D32"},
+		{"the name decides", map[uint64]string{0x2000: other, 0x3000: own}, "3B7D82D32"},
+		{"the debug directory decides", map[uint64]string{0x2000: other, 0x3000: own, 0x4000: debugEntry(0x2000, 0x1b)}, "000000051"},
+		{"RSDS first", map[uint64]string{0x2000: own, 0x3000: rsdsRecord(1, 1, "tool.pdb\x00")}, "010101010101010101010101010101011"},
+	} {
+		rep := scanning(t, c.put)
+		if rep.PDBID.Key() != c.key || rep.From != symres.RungScan {
+			t.Errorf("%s: %v from %v, want %s; %v", c.name, rep.PDBID.Key(), rep.From, c.key, rep.Evidence)
+		}
+	}
+	if e := rung(t, scanning(t, map[uint64]string{0x3000: own}), symres.RungScan, "NB10 record"); e.Target != "NB10 3B7D82D3 age 2 tool.pdb" {
+		t.Errorf("evidence %+v", e)
+	}
+}
+
 // debugEntry is an IMAGE_DEBUG_DIRECTORY of type CodeView.
 func debugEntry(rva, size uint32) string {
 	b := make([]byte, 28)

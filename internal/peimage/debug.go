@@ -47,6 +47,14 @@ type CodeView struct {
 	Partial   bool   // the path could not be read to its end
 }
 
+// Size is the record's size in bytes, without the zero that ends its path.
+func (c *CodeView) Size() uint64 {
+	if c.Kind == "NB10" {
+		return nb10Fixed + uint64(len(c.Path))
+	}
+	return rsdsFixed + uint64(len(c.Path))
+}
+
 // Layout says how an RVA of an image is reached through its reader.
 type Layout interface {
 	// Locate returns the reader offset of the bytes at rva.

@@ -19,13 +19,16 @@ func scanned(b []byte, n int) []peimage.Hit {
 }
 
 func TestScanner(t *testing.T) {
-	good := record("RSDS", "a.pdb\x00")
+	good, nb10 := record("RSDS", "a.pdb\x00"), record("NB10", "a.pdb\x00")
 	at := func(off int, rec []byte) []byte {
 		return append(append(make([]byte, off), rec...), make([]byte, 32)...)
 	}
 	zero, old := bytes.Clone(good), bytes.Clone(good)
 	clear(zero[4:20])
 	binary.LittleEndian.PutUint32(old[20:], 0x10000)
+	stampless, embedded := bytes.Clone(nb10), bytes.Clone(nb10)
+	clear(stampless[8:12])
+	embedded[4] = 8
 	for _, c := range []struct {
 		name string
 		b    []byte
@@ -41,6 +44,11 @@ func TestScanner(t *testing.T) {
 		{"unprintable", at(0x44, record("RSDS", "a\x01.pdb\x00")), 0, ""},
 		{"upper case", at(0x44, record("RSDS", "A.PDB\x00")), 1, "A.PDB"},
 		{"two", append(at(0x44, good), at(2, record("RSDS", "b.pdb\x00"))...), 2, "a.pdb"},
+		{"NB10", at(0x44, nb10), 1, "a.pdb"},
+		{"NB10 at an odd place", at(0x46, nb10), 0, ""},
+		{"NB10 without a time stamp", at(0x44, stampless), 0, ""},
+		{"NB10 of symbols inside the image", at(0x44, embedded), 0, ""},
+		{"NB10, then RSDS", append(at(0x44, nb10), at(2, record("RSDS", "b.pdb\x00"))...), 2, "a.pdb"},
 		{"a signature inside of one that is none", at(0x40, append([]byte("RSDS"), good...)), 1, "a.pdb"},
 	} {
 		for _, n := range []int{1, 7, 4096} {
@@ -54,15 +62,19 @@ func TestScanner(t *testing.T) {
 
 // TestScanner_hole cuts a record at every byte.
 func TestScanner_hole(t *testing.T) {
-	rec := record("RSDS", "fs_rec.pdb\x00")
+	cutAnywhere(t, record("RSDS", "fs_rec.pdb\x00"), 24)
+	cutAnywhere(t, record("NB10", "fs_rec.pdb\x00"), 16)
+}
+
+func cutAnywhere(t *testing.T, rec []byte, fixed int) {
 	for n := range len(rec) {
 		var s peimage.Scanner
 		s.Add(0x1000, rec[:n])
 		s.Add(0x3000, make([]byte, 64)) // the page between is out
 		hits := s.Hits()
-		if want := n >= 24; (len(hits) == 1) != want {
+		if want := n >= fixed; (len(hits) == 1) != want {
 			t.Errorf("%d bytes: %+v", n, hits)
-		} else if want && (!hits[0].CodeView.Partial || hits[0].RVA != 0x1000 || hits[0].CodeView.Path != "fs_rec.pdb"[:n-24]) {
+		} else if want && (!hits[0].CodeView.Partial || hits[0].RVA != 0x1000 || hits[0].CodeView.Path != "fs_rec.pdb"[:n-fixed]) {
 			t.Errorf("%d bytes: %+v, want a partial path", n, hits[0])
 		}
 	}
@@ -71,6 +83,7 @@ func TestScanner_hole(t *testing.T) {
 // FuzzScanner finds the same in one piece and in pieces.
 func FuzzScanner(f *testing.F) {
 	f.Add(append(make([]byte, 8), record("RSDS", "a.pdb\x00")...), uint8(5))
+	f.Add(append(make([]byte, 8), record("NB10", "a.pdb\x00")...), uint8(5))
 	f.Add([]byte("RSDSRSDSRSDSRSDSRSDSRSDSRSDSRSDSRSDSRSDSRSDS.pdb\x00"), uint8(3))
 	f.Fuzz(func(t *testing.T, b []byte, piece uint8) {
 		whole, parts := scanned(b, len(b)+1), scanned(b, int(piece)+1)
@@ -81,7 +94,7 @@ func FuzzScanner(f *testing.F) {
 			if whole[i] != parts[i] {
 				t.Fatalf("record %d: %+v and %+v", i, whole[i], parts[i])
 			}
-			if cv := whole[i].CodeView; cv.Age == 0 || cv.GUID.IsZero() || whole[i].RVA+24 > uint64(len(b)) {
+			if cv := whole[i].CodeView; cv.Age == 0 || cv.GUID.IsZero() == (cv.Signature == 0) || whole[i].RVA+cv.Size() > uint64(len(b)) {
 				t.Fatalf("%+v", whole[i])
 			}
 		}
