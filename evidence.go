@@ -11,6 +11,7 @@ const (
 	RungHeader    Rung = iota // the image header, debug directory and CodeView record in memory
 	RungDebugInfo             // NonPagedDebugInfo, the kernel's copy of header fields
 	RungListed                // what lists the module: loader entry, dump or minidump record, command line
+	RungUnloaded              // what the target remembers to have unloaded from there
 	RungScan                  // an RSDS or NB10 record in a resident page, found by its looks
 	RungFile                  // the file behind a page that is out, as the memory manager names it
 	RungCopy                  // a copy of the image, its fields
@@ -21,7 +22,7 @@ const (
 
 // String returns the rung in plain words.
 func (r Rung) String() string {
-	names := [numRungs]string{"image header", "nonpaged debug info", "module list", "RSDS scan", "mapped file", "image copy", "pages", "PDB"}
+	names := [numRungs]string{"image header", "nonpaged debug info", "module list", "unloaded list", "RSDS scan", "mapped file", "image copy", "pages", "PDB"}
 	if r < numRungs {
 		return names[r]
 	}

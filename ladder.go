@@ -37,6 +37,7 @@ func (l *loader) identify(ctx context.Context, m *module) {
 	for _, facts := range []target{header, info, listed} {
 		t.fillIn(facts)
 	}
+	t.fillIn(l.fromUnloaded(t))
 	l.target = t
 	for _, r := range []struct {
 		cv   *CodeView

@@ -94,6 +94,56 @@ func TestLoad_NB10_scan(t *testing.T) {
 	}
 }
 
+// TestLoad_unloaded names a module by its range alone, of which the target
+// remembers the rest.
+func TestLoad_unloaded(t *testing.T) {
+	entry := loaderEntry(t, "x64/good", base64)
+	gone := symres.Module{
+		Image: "fs_rec.sys", Base: base64, Size: 0x6000, Origin: "the list",
+		SizeOfImage: 0x6000, TimeDateStamp: entry.TimeDateStamp, CheckSum: entry.CheckSum,
+	}
+	other, cut, older, elsewhere := gone, gone, gone, gone
+	other.Image, cut.Base, cut.Size = "other.sys", base64+0x1000, 0x1000
+	older.TimeDateStamp++
+	elsewhere.Base += 0x6000
+	for name, c := range map[string]struct {
+		list  []symres.Module
+		proof symres.Proof
+		notes []string
+	}{
+		"the module":                 {[]symres.Module{elsewhere, gone}, symres.ProofImage, []string{"the list"}},
+		"twice":                      {[]symres.Module{gone, gone}, symres.ProofImage, []string{"the list", "the list"}},
+		"two builds":                 {[]symres.Module{gone, older, gone}, symres.ProofWeak, []string{"the list", "another build", "the list"}},
+		"of another name":            {[]symres.Module{other}, symres.ProofWeak, []string{"another image"}},
+		"in a part of the range":     {[]symres.Module{cut}, symres.ProofWeak, []string{"another image"}},
+		"elsewhere, and none at all": {[]symres.Module{elsewhere}, symres.ProofWeak, nil},
+	} {
+		cfg := symres.Config{Symbols: store(t, "x64/good"), Unloaded: func(yield func(symres.Module, error) bool) {
+			if !yield(symres.Module{}, fmt.Errorf("an entry that is out")) {
+				return
+			}
+			for _, m := range c.list {
+				if !yield(m, nil) {
+					return
+				}
+			}
+		}}
+		rep, err := session(t, cfg, symres.Module{Image: "Fs_Rec.SYS", Base: base64, Size: 0x6000}).Load(context.Background(), "fs_rec")
+		if err != nil || rep.Proof != c.proof {
+			t.Errorf("%s: proof %v, want %v, %v", name, rep.Proof, c.proof, err)
+		}
+		var notes []string
+		for _, e := range rep.Evidence {
+			if e.Rung == symres.RungUnloaded {
+				notes = append(notes, e.Note)
+			}
+		}
+		if !slices.EqualFunc(notes, c.notes, strings.Contains) {
+			t.Errorf("%s: notes %q, want %q", name, notes, c.notes)
+		}
+	}
+}
+
 // debugEntry is an IMAGE_DEBUG_DIRECTORY of type CodeView.
 func debugEntry(rva, size uint32) string {
 	b := make([]byte, 28)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"log/slog"
 	"slices"
 	"strings"
@@ -23,6 +24,11 @@ type Config struct {
 	// Kernel is the kernel the target runs, where it has one: an image that
 	// Memory does not map, and another process does, is read there.
 	Kernel *nt.Kernel
+	// Unloaded yields what the target remembers to have unloaded; nil where it
+	// keeps no such list. It is read once, by the first load: where a module
+	// that was added has the range and the name of one of those, what the list
+	// says of that one counts.
+	Unloaded iter.Seq2[Module, error]
 	// Symbols is the symbol path.
 	Symbols sympath.Store
 	// Images is the image path, searched for image copies before Symbols;
@@ -41,6 +47,7 @@ type Session struct {
 	cfg      Config
 	log      *slog.Logger
 	pageSize uint64
+	unloaded func() []Module // reads Config.Unloaded once
 
 	mu      sync.RWMutex    // guards the fields below
 	modules []*module       // by base address
@@ -65,7 +72,10 @@ func NewSession(cfg Config) (*Session, error) {
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
-	return &Session{cfg: cfg, log: log, pageSize: uint64(size), names: map[string]bool{}}, nil
+	return &Session{
+		cfg: cfg, log: log, pageSize: uint64(size), names: map[string]bool{},
+		unloaded: sync.OnceValue(func() []Module { return unloadedModules(cfg) }),
+	}, nil
 }
 
 // Add makes a module known. Nothing is read before its symbols are asked for.

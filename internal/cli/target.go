@@ -144,6 +144,7 @@ func (o *opener) start() error {
 			o.config.Machine = 0
 		}
 	}
+	o.config.Unloaded = o.target.unloaded
 	session, err := symres.NewSession(o.config)
 	if err != nil {
 		return unusable(err)

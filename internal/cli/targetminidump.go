@@ -49,7 +49,10 @@ func fromMinidump(f *minidump.File) iter.Seq2[symres.Module, error] {
 func unloadedModules(f *minidump.File) iter.Seq2[symres.Module, error] {
 	return func(yield func(symres.Module, error) bool) {
 		for u, err := range f.Unloaded() {
-			m := symres.Module{Image: lastPart(u.Name), Base: u.Base, Size: uint64(u.Size), TimeDateStamp: u.TimeDateStamp, CheckSum: u.CheckSum}
+			m := symres.Module{
+				Image: lastPart(u.Name), Base: u.Base, Size: uint64(u.Size), SizeOfImage: u.Size,
+				TimeDateStamp: u.TimeDateStamp, CheckSum: u.CheckSum, Origin: "minidump unloaded-module list",
+			}
 			if errors.Is(err, minidump.ErrNoStream) || !yield(m, err) {
 				return
 			}
@@ -61,7 +64,7 @@ func unloadedModules(f *minidump.File) iter.Seq2[symres.Module, error] {
 func unloadedDrivers(k *nt.Kernel) iter.Seq2[symres.Module, error] {
 	return func(yield func(symres.Module, error) bool) {
 		for u, err := range k.Unloaded() {
-			if !yield(symres.Module{Image: u.Name, Base: u.Start, Size: u.End - u.Start}, err) {
+			if !yield(symres.Module{Image: u.Name, Base: u.Start, Size: u.End - u.Start, Origin: "unloaded-driver list"}, err) {
 				return
 			}
 		}
