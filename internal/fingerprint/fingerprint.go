@@ -158,6 +158,9 @@ func (r *Result) sum() {
 			r.whole = false
 		}
 		if p.Class == Skip {
+			if p.Reasons&Dynamic != 0 {
+				r.whole = false // there is content, which could not be compared
+			}
 			continue
 		}
 		r.Code++

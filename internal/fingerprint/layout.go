@@ -15,6 +15,7 @@ import (
 const (
 	scnUninitialized = 0x00000080
 	scnDiscardable   = 0x02000000
+	scnExecute       = 0x20000000
 	scnWrite         = 0x80000000
 )
 

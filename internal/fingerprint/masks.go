@@ -153,6 +153,8 @@ func (i *Image) maskLockPrefixes(rva uint64) {
 // Symbols of dynamic value relocations (winnt.h, IMAGE_DYNAMIC_RELOCATION_*).
 // The others name an address, or are of no concern for mapped images.
 const (
+	dynPrologue     = 1
+	dynEpilogue     = 2
 	dynImportCall   = 3
 	dynIndirectCall = 4
 	dynSwitchJump   = 5
@@ -168,7 +170,9 @@ const (
 // Source: winnt.h, IMAGE_DYNAMIC_RELOCATION_TABLE; how long a site is was
 // measured in drivers built for it: a call through the import table and the
 // five-byte no-operation behind it, six bytes of an indirect call, and a jump
-// with three INT3 behind it.
+// with three INT3 behind it. Where the sites of an entry are not known to the
+// byte, all that they may be in is masked: such a page proves nothing, and
+// contradicts nothing.
 func (i *Image) readDynamic(off uint32, section uint16) {
 	if section == 0 || int(section) > len(i.h.Sections) {
 		return
@@ -179,7 +183,11 @@ func (i *Image) readDynamic(off uint32, section uint16) {
 	}
 	b := i.at(uint64(s.VirtualAddress)+uint64(off), uint64(s.RawSize-off))
 	const version1 = 1
-	if len(b) < 8 || binary.LittleEndian.Uint32(b) != version1 {
+	if len(b) < 8 {
+		return
+	}
+	if binary.LittleEndian.Uint32(b) != version1 {
+		i.maskSections(0) // of another form, whose sites may be anywhere
 		return
 	}
 	b = b[8:min(uint64(len(b)), 8+uint64(binary.LittleEndian.Uint32(b[4:])))]
@@ -208,13 +216,26 @@ func (i *Image) maskDynamic(symbol uint64, b []byte) {
 		site = 6
 	case dynSwitchJump:
 		site = 5
-	case dynARM64X, dynOverride:
-		return // entries of another form
+	case dynPrologue, dynEpilogue:
+		i.maskSections(scnExecute) // a header of its own, then sites in functions
+		return
+	case dynARM64X: // what makes the image another machine's; entries of several lengths
+		entry, site = 0, PageSize
+	case dynOverride:
+		if !i.maskOverrides(b) {
+			i.maskSections(scnExecute)
+		}
+		return
 	}
 	for len(b) >= 8 {
 		page, n := binary.LittleEndian.Uint32(b), binary.LittleEndian.Uint32(b[4:])
 		if n < 8 || uint64(n) > uint64(len(b)) {
 			return
+		}
+		if entry == 0 {
+			i.mask(uint64(page), site, Dynamic)
+			b = b[n:]
+			continue
 		}
 		for e := b[8:n]; len(e) >= entry; e = e[entry:] {
 			v := binary.LittleEndian.Uint16(e)
@@ -224,4 +245,63 @@ func (i *Image) maskDynamic(symbol uint64, b []byte) {
 		}
 		b = b[n:]
 	}
+}
+
+// maskSections masks the sections that have any of the characteristics, all of
+// them for 0.
+func (i *Image) maskSections(characteristics uint32) {
+	for _, s := range i.h.Sections {
+		if characteristics == 0 || s.Characteristics&characteristics != 0 {
+			i.mask(uint64(s.VirtualAddress), uint64(max(s.VirtualSize, s.RawSize)), Dynamic)
+		}
+	}
+}
+
+// maskOverrides masks the branches to functions that have variants, of which
+// the kernel chooses by processor. It reports false for a form that is not the
+// one known: the size of all functions, and for each its RVA, an offset into
+// the tree that decides, and the sizes in bytes of the variants' RVAs and of
+// the blocks with its branches, which both follow.
+//
+// Source: winnt.h, IMAGE_FUNCTION_OVERRIDE_HEADER.
+func (i *Image) maskOverrides(b []byte) bool {
+	const header, branch = 16, 4
+	le := binary.LittleEndian
+	if len(b) < 4 || uint64(le.Uint32(b)) > uint64(len(b)-4) {
+		return false
+	}
+	for b = b[4 : 4+le.Uint32(b)]; len(b) >= header; {
+		variants, blocks := uint64(le.Uint32(b[8:])), uint64(le.Uint32(b[12:]))
+		if b = b[header:]; variants+blocks > uint64(len(b)) {
+			return false
+		}
+		if !i.maskBranches(b[variants:variants+blocks], branch) {
+			return false
+		}
+		b = b[variants+blocks:]
+	}
+	return len(b) == 0
+}
+
+// maskBranches masks the sites of the blocks of one function. What kind of
+// branch an entry is for stands in its upper 4 bits: 1 is a relative address of
+// x64, 2 a branch of ARM64, and 0 is padding.
+func (i *Image) maskBranches(b []byte, size uint64) bool {
+	const kinds = 2
+	for len(b) >= 8 {
+		page, n := binary.LittleEndian.Uint32(b), binary.LittleEndian.Uint32(b[4:])
+		if n < 8 || uint64(n) > uint64(len(b)) {
+			return false
+		}
+		for e := b[8:n]; len(e) >= 2; e = e[2:] {
+			v := binary.LittleEndian.Uint16(e)
+			if kind := v >> 12; kind > kinds {
+				return false
+			} else if kind > 0 {
+				i.mask(uint64(page)+uint64(v&0xfff), size, Dynamic)
+			}
+		}
+		b = b[n:]
+	}
+	return len(b) == 0
 }
