@@ -89,6 +89,8 @@ func (e Evidence) String() string {
 		text += " equal"
 	case e.Result == NotResident:
 		text += " not resident"
+	case e.Result == Equal:
+		text += " equal: " + e.Copy
 	case e.Result != Unknown:
 		text = fmt.Sprintf("%s %s: target %s, copy %s", e.Field, e.Result, e.Target, e.Copy)
 	case e.Field == FieldFile && e.Copy != "":
@@ -97,6 +99,8 @@ func (e Evidence) String() string {
 		text += ": " + e.Target
 	case e.Target != "" && e.Copy == "":
 		text += " unknown in the copy"
+	case e.Target == "" && e.Copy != "":
+		text += " unknown in the target"
 	default:
 		text += " unknown"
 	}

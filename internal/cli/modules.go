@@ -163,6 +163,7 @@ func (a *app) printDetails(r *symres.Report, bits int) {
 			a.console.line("    %-18s %s", name+":", value)
 		}
 	}
+	prose := func(name, text string) { a.wrapped(fmt.Sprintf("    %-18s ", name+":"), text) }
 	field("Mapped image file", r.Image)
 	field("Image path", r.Module.Path)
 	field("Image name", r.Module.Image)
@@ -178,21 +179,23 @@ func (a *app) printDetails(r *symres.Report, bits int) {
 		a.console.line("    %s", l)
 	}
 	for _, e := range r.Evidence {
-		field("Evidence", evidenceLine(e))
+		prose("Evidence", evidenceLine(e))
 	}
 	if r.Pages != nil {
 		field("Pages", fmt.Sprintf("%v, %v", r.Pages.Verdict, r.Pages))
 	}
 	field("Symbols", strings.TrimPrefix(fromLine(r), "symbols "))
 	for _, n := range r.Notes {
-		field("Note", n)
+		prose("Note", n)
 	}
 	if !loaded(r) {
 		for _, l := range a.attemptLines(r.Attempts) {
 			a.console.line("    %s", l)
 		}
 	}
-	field("Try next", r.Next)
+	if r.Next != "" {
+		prose("Try next", r.Next)
+	}
 }
 
 // stampText never takes the hash of a reproducible build for a date: it shows

@@ -90,7 +90,7 @@ func (a *app) printVerdict(r *symres.Report, t *target) {
 	}
 	for _, p := range r.Pages.Ranges {
 		if p.State == symres.PageDiffers {
-			a.finding(plural(p.Count, "page"), fmt.Sprintf("at %s differ in %s%s", vadmath.FormatAddr(m.Base+uint64(p.RVA), t.bits),
+			a.finding(plural(p.Count, "page"), fmt.Sprintf("at %s, %s differing%s", vadmath.FormatAddr(m.Base+uint64(p.RVA), t.bits),
 				plural(p.Bytes, "byte"), because(p.Reason)))
 		}
 	}
@@ -120,6 +120,8 @@ func finding(e symres.Evidence) string {
 		return e.Target
 	case e.Note != "":
 		return e.Note
+	case e.Target == "" && e.Copy != "":
+		return "unknown in the target, copy " + e.Copy
 	}
 	return "unknown"
 }
