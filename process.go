@@ -78,10 +78,15 @@ func (s *Session) AddProcess(v *nt.View) (nt.UserModules, error) {
 }
 
 // elsewhere finds the memory of a process that has what the current one has
-// not, and says whose it is.
+// not, and says whose it is. It does so for the kernel's half of the address
+// space alone: a driver is the same in every session it is mapped in, while
+// each process has images of its own at the addresses of the others.
 func (s *Session) elsewhere(err error) (MemorySource, string) {
 	fault, ok := errors.AsType[*memsource.Fault](err)
 	if !ok || s.cfg.Kernel == nil || !errors.Is(err, memsource.ErrWrongContext) {
+		return nil, ""
+	}
+	if kernelHalf := fault.Addr>>(s.cfg.Kernel.Bits()-1)&1 == 1; !kernelHalf {
 		return nil, ""
 	}
 	v, ok := s.cfg.Kernel.Context(fault.Addr)
