@@ -111,6 +111,9 @@ func (l *loader) useBest(ctx context.Context, copies []*imageCopy, tried map[sym
 		if failed := c.verdict.accepts(l.session.cfg.Check); failed != nil {
 			l.refuse(c.candidate, failed)
 			l.patched = l.patched || c.onlyPages()
+			if l.unproven == nil && !c.verdict.differs {
+				l.unproven = &c.verdict
+			}
 			if err == nil {
 				l.accept(c)
 				l.report.Image, l.report.Copy, err = "", nil, failed

@@ -296,3 +296,20 @@ func TestNext_wrong_age(t *testing.T) {
 		t.Errorf("next %q, %v", rep.Next, err)
 	}
 }
+
+// TestNext_unproven: a copy that agrees in all that is known is not said to be
+// of another build.
+func TestNext_unproven(t *testing.T) {
+	m := symres.Module{Image: "Fs_Rec.SYS", Base: base64, Size: 0x6000}
+	cfg := symres.Config{Memory: new(memsource.Sparse), Symbols: store(t, "x64/good"), Check: symres.CheckStrict}
+	rep, err := session(t, cfg, m).Load(context.Background(), "fs_rec")
+	if err == nil || !strings.HasPrefix(rep.Next, "nothing contradicts the copy found") || !strings.HasSuffix(rep.Next, "the version check known takes it, labelled weak") {
+		t.Errorf("next %q, %v", rep.Next, err)
+	}
+	cfg.Symbols = store(t, "x64/ts1")
+	m.TimeDateStamp = 0x39ff5d00
+	rep, err = session(t, cfg, m).Load(context.Background(), "fs_rec")
+	if err == nil || !strings.HasPrefix(rep.Next, "the copies found are of other builds") {
+		t.Errorf("another stamp: next %q, %v", rep.Next, err)
+	}
+}
