@@ -104,6 +104,9 @@ func (l *loader) gather(ctx context.Context, next func() (sympath.Candidate, err
 // the report shows of a copy is that of the last one tried.
 func (l *loader) useBest(ctx context.Context, copies []*imageCopy, tried map[sympath.ID]bool) (syms *symbols, err error) {
 	l.comparePages(copies)
+	if ctx.Err() != nil {
+		return nil, ctx.Err() // what was compared until then is not what is resident
+	}
 	if l.session.cfg.Check != CheckOff { // which takes them as they come
 		l.rank(copies)
 	}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -311,5 +312,35 @@ func TestNext_unproven(t *testing.T) {
 	rep, err = session(t, cfg, m).Load(context.Background(), "fs_rec")
 	if err == nil || !strings.HasPrefix(rep.Next, "the copies found are of other builds") {
 		t.Errorf("another stamp: next %q, %v", rep.Next, err)
+	}
+}
+
+// ending is memory whose reader gives up at an address.
+type ending struct {
+	symres.MemorySource
+	at     uint64
+	cancel func()
+}
+
+func (e ending) ReadMemory(buf []byte, addr uint64) (int, error) {
+	if addr <= e.at && e.at-addr < uint64(len(buf)) {
+		e.cancel()
+	}
+	return e.MemorySource.ReadMemory(buf, addr)
+}
+
+// TestVerify_canceled: a comparison that was broken off says nothing, neither of
+// a page it did not come to nor of the module.
+func TestVerify_canceled(t *testing.T) {
+	const base = 0xf8420000
+	file := fixture.Bytes(t, "wide/x86/wide.sys")
+	b := imageAt(t, file, base)
+	ctx, cancel := context.WithCancel(t.Context())
+	mem := ending{b.PageOut(0).Source(), base + 0x10000, cancel}
+	m := symres.Module{Image: "wide.sys", Base: base, Size: b.Size(), CheckSum: headersOf(t, file).CheckSum}
+	cfg := symres.Config{Memory: mem, Images: sympath.Dir("d", fstest.MapFS{"wide.sys": {Data: file}})}
+	rep, err := session(t, cfg, m).Verify(ctx, "wide")
+	if rep != nil || !errors.Is(err, context.Canceled) {
+		t.Errorf("%+v, %v", rep, err)
 	}
 }

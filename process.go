@@ -64,8 +64,9 @@ func (s *Session) addKernel(k *nt.Kernel) (*module, error) {
 // AddProcess makes the modules of a process known: those of its loader's
 // lists or, when they cannot be read, the images its VADs describe; both where
 // a list is cut. It returns all of them and how they became known. The error
-// joins those of modules that could not be added. Config.Memory should be the
-// memory of the process, [nt.View.Memory].
+// joins those of modules that could not be added, which wraps [ErrModuleExists]
+// for those that are there already. Config.Memory should be the memory of the
+// process, [nt.View.Memory]. Safe for concurrent use.
 func (s *Session) AddProcess(v *nt.View) (nt.UserModules, error) {
 	u := v.Modules()
 	var errs []error
