@@ -344,3 +344,19 @@ func TestVerify_canceled(t *testing.T) {
 		t.Errorf("%+v, %v", rep, err)
 	}
 }
+
+// TestLoad_header_of_another: a header in memory that is not what the loader
+// saw is told of.
+func TestLoad_header_of_another(t *testing.T) {
+	m := loaderEntry(t, "x64/good", base64)
+	cfg := symres.Config{Memory: mapped(t, fsRec(t, "x64/good"), base64), Symbols: store(t, "x64/good")}
+	rep, err := session(t, cfg, m).Load(context.Background(), "fs_rec")
+	if err != nil || len(rep.Notes) != 0 {
+		t.Errorf("%q, %v", rep.Notes, err)
+	}
+	want := fmt.Sprintf("the image header in memory has checksum %x, the module list %x; the header was taken", m.CheckSum, m.CheckSum+1)
+	m.CheckSum++
+	if rep, err = session(t, cfg, m).Load(context.Background(), "fs_rec"); err != nil || !slices.Contains(rep.Notes, want) {
+		t.Errorf("%q, %v", rep.Notes, err)
+	}
+}
