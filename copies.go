@@ -106,6 +106,9 @@ func (l *loader) gather(ctx context.Context, next func() (sympath.Candidate, err
 // the report shows of a copy is that of the last one tried.
 func (l *loader) useBest(ctx context.Context, copies []*imageCopy, tried map[sympath.ID]bool) (syms *symbols, err error) {
 	l.comparePages(copies)
+	if ctx.Err() != nil {
+		return nil, ctx.Err() // what was compared until then is not what is resident
+	}
 	if l.session.cfg.Check != CheckOff { // which takes them as they come
 		l.rank(copies)
 	}
@@ -113,6 +116,9 @@ func (l *loader) useBest(ctx context.Context, copies []*imageCopy, tried map[sym
 		if failed := c.verdict.accepts(l.session.cfg.Check); failed != nil {
 			l.refuse(c.candidate, failed)
 			l.patched = l.patched || c.onlyPages()
+			if l.unproven == nil && !c.verdict.differs {
+				l.unproven = &c.verdict
+			}
 			if err == nil {
 				l.accept(c)
 				l.report.Image, l.report.Copy, err = "", nil, failed

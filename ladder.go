@@ -34,6 +34,7 @@ func (l *loader) identify(ctx context.Context, m *module) {
 	header, headerCV := l.fromHeader(ctx)
 	info, infoCV := l.fromDebugInfo()
 	listed := l.fromList()
+	l.contradictions(header, listed)
 	for _, facts := range []target{header, info, listed} {
 		t.fillIn(facts)
 	}
@@ -203,6 +204,21 @@ func (l *loader) fromList() target {
 		l.note(Evidence{Rung: RungListed, Field: "CodeView record", Target: recordText(m.CodeView), Strength: StrengthExact, Note: m.Origin})
 	}
 	return facts
+}
+
+// contradictions tells where the header in memory is not the one the loader saw:
+// somebody wrote over it, or another image is there by now. What is in memory
+// counts, but a reader should know.
+func (l *loader) contradictions(header, listed target) {
+	for _, f := range []struct {
+		name         string
+		header, list uint32
+	}{{"stamp", header.timeDateStamp, listed.timeDateStamp}, {"checksum", header.checkSum, listed.checkSum}} {
+		if f.header != 0 && f.list != 0 && f.header != f.list {
+			l.report.Notes = append(l.report.Notes, fmt.Sprintf("the image header in memory has %s %x, the module list %x; the header was taken",
+				f.name, f.header, f.list))
+		}
+	}
 }
 
 // fromFile takes the name the memory manager has for the file behind the

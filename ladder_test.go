@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -400,5 +401,68 @@ func TestNext_wrong_age(t *testing.T) {
 	rep, err := session(t, cfg, loaderEntry(t, "x64/good", base64)).Load(context.Background(), "fs_rec")
 	if err == nil || !strings.HasPrefix(rep.Next, "the PDB found has age 1, the image wants 5") {
 		t.Errorf("next %q, %v", rep.Next, err)
+	}
+}
+
+// TestNext_unproven: a copy that agrees in all that is known is not said to be
+// of another build.
+func TestNext_unproven(t *testing.T) {
+	m := symres.Module{Image: "Fs_Rec.SYS", Base: base64, Size: 0x6000}
+	cfg := symres.Config{Memory: new(memsource.Sparse), Symbols: store(t, "x64/good"), Check: symres.CheckStrict}
+	rep, err := session(t, cfg, m).Load(context.Background(), "fs_rec")
+	if err == nil || !strings.HasPrefix(rep.Next, "nothing contradicts the copy found") || !strings.HasSuffix(rep.Next, "the version check known takes it, labelled weak") {
+		t.Errorf("next %q, %v", rep.Next, err)
+	}
+	cfg.Symbols = store(t, "x64/ts1")
+	m.TimeDateStamp = 0x39ff5d00
+	rep, err = session(t, cfg, m).Load(context.Background(), "fs_rec")
+	if err == nil || !strings.HasPrefix(rep.Next, "the copies found are of other builds") {
+		t.Errorf("another stamp: next %q, %v", rep.Next, err)
+	}
+}
+
+// ending is memory whose reader gives up at an address.
+type ending struct {
+	symres.MemorySource
+	at     uint64
+	cancel func()
+}
+
+func (e ending) ReadMemory(buf []byte, addr uint64) (int, error) {
+	if addr <= e.at && e.at-addr < uint64(len(buf)) {
+		e.cancel()
+	}
+	return e.MemorySource.ReadMemory(buf, addr)
+}
+
+// TestVerify_canceled: a comparison that was broken off says nothing, neither of
+// a page it did not come to nor of the module.
+func TestVerify_canceled(t *testing.T) {
+	const base = 0xf8420000
+	file := fixture.Bytes(t, "wide/x86/wide.sys")
+	b := imageAt(t, file, base)
+	ctx, cancel := context.WithCancel(t.Context())
+	mem := ending{b.PageOut(0).Source(), base + 0x10000, cancel}
+	m := symres.Module{Image: "wide.sys", Base: base, Size: b.Size(), CheckSum: headersOf(t, file).CheckSum}
+	cfg := symres.Config{Memory: mem, Images: sympath.Dir("d", fstest.MapFS{"wide.sys": {Data: file}})}
+	rep, err := session(t, cfg, m).Verify(ctx, "wide")
+	if rep != nil || !errors.Is(err, context.Canceled) {
+		t.Errorf("%+v, %v", rep, err)
+	}
+}
+
+// TestLoad_header_of_another: a header in memory that is not what the loader
+// saw is told of.
+func TestLoad_header_of_another(t *testing.T) {
+	m := loaderEntry(t, "x64/good", base64)
+	cfg := symres.Config{Memory: mapped(t, fsRec(t, "x64/good"), base64), Symbols: store(t, "x64/good")}
+	rep, err := session(t, cfg, m).Load(context.Background(), "fs_rec")
+	if err != nil || len(rep.Notes) != 0 {
+		t.Errorf("%q, %v", rep.Notes, err)
+	}
+	want := fmt.Sprintf("the image header in memory has checksum %x, the module list %x; the header was taken", m.CheckSum, m.CheckSum+1)
+	m.CheckSum++
+	if rep, err = session(t, cfg, m).Load(context.Background(), "fs_rec"); err != nil || !slices.Contains(rep.Notes, want) {
+		t.Errorf("%q, %v", rep.Notes, err)
 	}
 }

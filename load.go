@@ -150,8 +150,9 @@ type loader struct {
 	target   target
 	cv       *CodeView // the PDB's identity as the target itself gives it
 	resident *resident
-	ladder   int  // length of the evidence before that of a copy
-	patched  bool // a copy was refused for nothing but its pages
+	ladder   int      // length of the evidence before that of a copy
+	patched  bool     // a copy was refused for nothing but its pages
+	unproven *verdict // of the best copy refused that nothing contradicts
 }
 
 func (s *Session) newLoader(ctx context.Context, m *module) *loader {

@@ -27,10 +27,22 @@ func (l *loader) next(err error) string {
 		return fmt.Sprintf("append a share that holds %s, key %s", wtext.Printable(l.pdbFile()), r.PDBID.Key())
 	case l.patched:
 		return patchedPages + "; the version check off takes it, labelled name-only"
+	case l.unproven != nil:
+		return l.looser(l.unproven.proof())
 	case l.refusedImage():
 		return "the copies found are of other builds; append a share that holds " + l.wanted()
 	}
 	return "append a share that holds " + l.wanted()
+}
+
+// looser says which version check takes a copy that nothing contradicts.
+func (l *loader) looser(p Proof) string {
+	check := CheckOff
+	if p > ProofNameOnly {
+		check = CheckKnown
+	}
+	return fmt.Sprintf("nothing contradicts the copy found, but too little is known of the target to prove it; "+
+		"the version check %v takes it, labelled %v", check, p)
 }
 
 // wanted describes the image in the numbers that are known of it.

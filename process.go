@@ -64,8 +64,9 @@ func (s *Session) addKernel(k *nt.Kernel) (*module, error) {
 // AddProcess makes the modules of a process known: those of its loader's
 // lists or, when they cannot be read, the images its VADs describe; both where
 // a list is cut. It returns all of them and how they became known. The error
-// joins those of modules that could not be added. Config.Memory should be the
-// memory of the process, [nt.View.Memory].
+// joins those of modules that could not be added, which wraps [ErrModuleExists]
+// for those that are there already. Config.Memory should be the memory of the
+// process, [nt.View.Memory]. Safe for concurrent use.
 func (s *Session) AddProcess(v *nt.View) (nt.UserModules, error) {
 	u := v.Modules()
 	var errs []error
@@ -78,10 +79,15 @@ func (s *Session) AddProcess(v *nt.View) (nt.UserModules, error) {
 }
 
 // elsewhere finds the memory of a process that has what the current one has
-// not, and says whose it is.
+// not, and says whose it is. It does so for the kernel's half of the address
+// space alone: a driver is the same in every session it is mapped in, while
+// each process has images of its own at the addresses of the others.
 func (s *Session) elsewhere(err error) (MemorySource, string) {
 	fault, ok := errors.AsType[*memsource.Fault](err)
 	if !ok || s.cfg.Kernel == nil || !errors.Is(err, memsource.ErrWrongContext) {
+		return nil, ""
+	}
+	if kernelHalf := fault.Addr>>(s.cfg.Kernel.Bits()-1)&1 == 1; !kernelHalf {
 		return nil, ""
 	}
 	v, ok := s.cfg.Kernel.Context(fault.Addr)

@@ -186,3 +186,22 @@ func TestSession_space_image(t *testing.T) {
 		}
 	}
 }
+
+// TestSession_other_process: an image of a process's own half is not taken from
+// another process that has one at its address: that may be any program's.
+func TestSession_other_process(t *testing.T) {
+	k, share := userTarget(t, "user/x64/notepad.pdb")
+	s, err := symres.NewSession(symres.Config{Memory: k.Memory(), Machine: k.Machine(), Kernel: k, Symbols: share})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	const base = 0x7f7909e0000 // calc.exe has an image there, and its header is in memory
+	if err := s.Add(symres.Module{Image: "other.exe", Base: base, Size: 0x32000}); err != nil {
+		t.Fatal(err)
+	}
+	r, err := s.Load(t.Context(), "other")
+	if !errors.Is(err, symres.ErrNoSymbols) || !errors.Is(r.HeaderErr, memsource.ErrWrongContext) || r.PDB != "" || len(r.Notes) != 0 {
+		t.Errorf("header %v, PDB %q, notes %q, %v", r.HeaderErr, r.PDB, r.Notes, err)
+	}
+}

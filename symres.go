@@ -21,8 +21,9 @@ import (
 type Config struct {
 	// Memory is the target's virtual memory; nil when there is none.
 	Memory MemorySource
-	// Kernel is the kernel the target runs, where it has one: an image that
-	// Memory does not map, and another process does, is read there.
+	// Kernel is the kernel the target runs, where it has one: an image of a
+	// session, which Memory does not map, is read in a process that does. One
+	// of a process's own half is never read in another process.
 	Kernel *nt.Kernel
 	// Unloaded yields what the target remembers to have unloaded; nil where it
 	// keeps no such list. It is read once, by the first load: where a module

@@ -11,7 +11,8 @@ import (
 // Unlike [Session.Load] it refuses none and needs no PDB; the report is about
 // the copy that agrees best, with Report.Pages and its verdict. Nothing of it
 // is kept. The error wraps [ErrNoModule], or [io/fs.ErrNotExist] when there is
-// no copy; the report is there in the second case too.
+// no copy; the report is there in the second case too. When ctx ends there is
+// no report, and the error wraps what ended it. Safe for concurrent use.
 func (s *Session) Verify(ctx context.Context, name string) (*Report, error) {
 	m, err := s.find(name)
 	if err != nil {
@@ -34,6 +35,9 @@ func (s *Session) Verify(ctx context.Context, name string) (*Report, error) {
 		return l.report, fmt.Errorf("%s: no copy of its image: %w", m.Name, err)
 	}
 	l.comparePages(copies)
+	if ctx.Err() != nil { // what was compared until then is not what is resident
+		return nil, canceled(ctx, m)
+	}
 	l.rank(copies)
 	l.settle(copies[0])
 	return l.report, nil

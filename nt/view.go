@@ -154,7 +154,7 @@ type UserModules struct {
 }
 
 // Modules lists the modules of the process: those in its loader's lists or,
-// when the PEB is out, the images among its VADs. When a list is broken both
+// when the PEB is out or the lists are empty, the images among its VADs. When a list is broken both
 // are merged. A name that is out in one is taken from the other; an image
 // without any is still a module. A 32-bit process on a 64-bit system has the
 // lists of both its loaders.
@@ -168,7 +168,7 @@ func (v *View) Modules() UserModules {
 		v.loaded(&u, LoaderLayoutFor(32), p.WoW64)
 	}
 	nameless := slices.ContainsFunc(u.Modules, func(m Module) bool { return m.Name == "" })
-	if p.VADRoot != 0 && (u.Road == 0 || u.PEB != nil || len(u.Problems) > 0 || nameless) {
+	if p.VADRoot != 0 && (len(u.Modules) == 0 || u.PEB != nil || len(u.Problems) > 0 || nameless) {
 		v.mapped(&u)
 	}
 	return u

@@ -114,6 +114,19 @@ func TestModules_list_cut(t *testing.T) {
 	}
 }
 
+// TestModules_empty_list: a loader that has not listed anything yet says
+// nothing of what is mapped.
+func TestModules_empty_list(t *testing.T) {
+	s := userSpec(t)
+	s.Processes[3].Loader.Empty = true
+	k, _ := typed(t, s)
+	u := view(t, k, process(t, k, "calc.exe")).Modules()
+	if u.PEB != nil || u.Road != nt.RoadLoader|nt.RoadVAD {
+		t.Errorf("%+v", u)
+	}
+	sameRows(t, u, row{"calc.exe", notepadBase + 0x2000000, notepadSize, "VAD"}, row{"ExplorerFrame.dll", frameBase, frameSize, "VAD"})
+}
+
 // TestModules_names_out: a name whose page is out in the loader's memory is
 // taken from the VAD; where the VAD's is out too the module has none.
 func TestModules_names_out(t *testing.T) {

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strconv"
 
 	"github.com/spf13/cobra"
 
@@ -59,6 +58,7 @@ func (a *app) vad(cmd *cobra.Command, o *targetOptions, args []string) error {
 type vadLister struct {
 	*app
 	target *target
+	owner  *nt.Process // of the next descriptor; nil when it was asked for
 }
 
 // all prints the list, and the commands for the images in it.
@@ -177,8 +177,15 @@ func (l *vadLister) block(e vadmath.Entry) error {
 		return unusable(err)
 	}
 	if l.console.json {
-		l.console.object(newVADObject(e, r))
+		o := newVADObject(e, r)
+		if l.owner != nil {
+			o.Process, o.PID = l.owner.Name, l.owner.PID
+		}
+		l.console.object(o)
 		return nil
+	}
+	if l.owner != nil {
+		l.console.note("%s (pid %x):", l.owner.Name, l.owner.PID)
 	}
 	l.console.line("VAD @ %x", e.Address)
 	l.console.line("  Start VPN: %13x  End VPN: %13x  Commit Charge %9x (%d.)", uint64(e.Pages.Start), uint64(e.Pages.End), max(e.Commit, 0), e.Commit)
@@ -197,14 +204,18 @@ func (l *vadLister) block(e vadmath.Entry) error {
 }
 
 // reloadOf is the command for an image as !vad prints it. An image whose name
-// is out gets the one its module has.
+// is out gets the one its module has in a session.
 func reloadOf(e vadmath.Entry) (vadmath.Reload, error) {
 	r, err := e.Reload(vadmath.Page4K)
 	if err != nil {
 		return r, fmt.Errorf("VAD %x: %w", e.Address, err)
 	}
 	if r.Force = false; r.Image == "" && e.Type == vadmath.TypeImage {
-		r.Image = "module_" + strconv.FormatUint(r.Base, 16)
+		digits := 8
+		if r.Base>>32 != 0 {
+			digits = 16
+		}
+		r.Image = fmt.Sprintf("module_%0*x", digits, r.Base)
 	}
 	return r, nil
 }
@@ -227,10 +238,11 @@ func (l *vadLister) anywhere(ctx context.Context, addr uint64) error {
 		}
 		e, err := v.VADAt(addr)
 		if err != nil {
+			problems = append(problems, treeProblems(v)...)
 			continue
 		}
 		found++
-		l.console.note("%s (pid %x):", p.Name, p.PID)
+		l.owner = &p
 		if err := l.block(e); err != nil {
 			return err
 		}
@@ -242,4 +254,15 @@ func (l *vadLister) anywhere(ctx context.Context, addr uint64) error {
 		return unusable(l.target.noProcesses(problems))
 	}
 	return notFound(fmt.Errorf("no process has a VAD of %s", vadmath.FormatAddr(addr, l.target.bits)))
+}
+
+// treeProblems are those of the tree of a process, in which an address may have
+// been that was not found.
+func treeProblems(v *nt.View) (problems []error) {
+	for _, err := range v.VADs() {
+		if err != nil {
+			problems = append(problems, fmt.Errorf("%s (pid %x): %w", v.Process().Name, v.Process().PID, err))
+		}
+	}
+	return problems[:min(len(problems), 3)]
 }

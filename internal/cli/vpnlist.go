@@ -22,6 +22,8 @@ type vadObject struct {
 	Protection string `json:"protection,omitempty"`
 	File       string `json:"file,omitempty"`
 	Reload     string `json:"reload,omitempty"`
+	Process    string `json:"process,omitempty"` // and its PID, where it was not asked for
+	PID        uint64 `json:"pid,omitempty"`
 }
 
 // vpnOne prints what one range of pages comes to.

@@ -15,6 +15,9 @@ type userModule struct {
 // It returns the page the PEB is on.
 func (b *builder) loader(root, pointer uint64, l *Loader, list []userModule, f *ProcessFacts) (peb []byte) {
 	u := userLayoutOf(pointer)
+	if l.Empty {
+		list = nil
+	}
 	pages := make([][]byte, 1+2*len(list))
 	for i := range pages {
 		pages[i] = make([]byte, pageSize)

@@ -90,6 +90,7 @@ type Process struct {
 type Loader struct {
 	Heap  uint64
 	Pages map[int]Page // a page that is not named is Resident
+	Empty bool         // nothing is in the lists yet
 }
 
 // A VAD is a range of a process's address space, in page numbers, both
