@@ -192,6 +192,39 @@ func TestFromPhysical_x86(t *testing.T) {
 	}
 }
 
+// TestFromPhysical_other_tables reads through memory whose page tables have PAE,
+// or five levels.
+func TestFromPhysical_other_tables(t *testing.T) {
+	for name, seed := range map[string]func(dumpbuild.Reader, uint32) (dumpbuild.Spec, error){
+		"pae": dumpbuild.SeedPAE, "la57": dumpbuild.SeedLA57,
+	} {
+		s, err := seed(fixture.Read, dumpbuild.Bitmap)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.Modules[0].Pages = nil
+		for _, large := range []bool{true, false} {
+			t.Run(fmt.Sprintf("%s/large_%v", name, large), func(t *testing.T) {
+				s.Modules[0].Large = large
+				r := raw(t, s)
+				k, err := nt.FromPhysical(nt.Physical{Memory: r.source(), Scan: 64 << 20})
+				if err != nil {
+					t.Fatal(err)
+				}
+				if base, err := k.Base(); err != nil || base != r.facts.Modules[0].Base {
+					t.Errorf("base %x, %v", base, err)
+				}
+				if list := modules(t, k); len(list) != len(s.Modules) {
+					t.Errorf("%d modules", len(list))
+				}
+				if p := process(t, k, "notepad.exe"); p.PID == 0 {
+					t.Errorf("%+v", p)
+				}
+			})
+		}
+	}
+}
+
 // gate writes an interrupt table whose first handler is in the kernel into the
 // slack behind its headers, and returns its address.
 func (r *rawImage) gate(t *testing.T) uint64 {
