@@ -141,5 +141,6 @@ func cmdMkpagefiles(ts *testscript.TestScript, neg bool, args []string) {
 // seedOf is the dump that mkdump writes for a machine.
 func seedOf(machine string) func(dumpbuild.Reader, uint32) (dumpbuild.Spec, error) {
 	return map[string]func(dumpbuild.Reader, uint32) (dumpbuild.Spec, error){"x86": dumpbuild.Seed32, "x64": dumpbuild.Seed64,
+		"pae": dumpbuild.SeedPAE, "la57": dumpbuild.SeedLA57,
 		"user": dumpbuild.SeedUser}[machine]
 }
