@@ -64,7 +64,13 @@ func FromPhysical(p Physical) (*Kernel, error) {
 		}
 		f.tried = append(f.tried, err)
 	}
-	return nil, fmt.Errorf("%w: %w", ErrNoKernel, errors.Join(f.tried...))
+	err, sep := ErrNoKernel, ":"
+	for _, tried := range f.tried {
+		if tried != nil {
+			err, sep = fmt.Errorf("%w%s %w", err, sep, tried), ";"
+		}
+	}
+	return nil, err
 }
 
 // modesLike are the formats of page tables to try; none of ARM64.
