@@ -40,7 +40,7 @@ func (o *opener) openGDB(ctx context.Context) error {
 
 // stubScan is how much memory behind a stub is read through for the kernel:
 // where systems load theirs, and well below the devices of a PC.
-const stubScan = 1 << 30
+const stubScan = 512 << 20
 
 // behindStub finds the kernel of the target, by reading through much memory
 // only where nothing else tells what is loaded.
@@ -58,12 +58,14 @@ func (o *opener) behindStub(ctx context.Context, c *gdbremote.Client) (*nt.Kerne
 	if p.Mode == 0 {
 		find.Mode = modeOf(c.Machine())
 	}
-	if !o.named {
-		find.Scan = stubScan
-	}
 	kernel, err := nt.FromPhysical(find)
+	if err != nil && !o.named && ctx.Err() == nil {
+		o.console.warn("neither registers nor low memory lead to a kernel: reading through %d MB of memory", stubScan>>20)
+		find.Scan = stubScan
+		kernel, err = nt.FromPhysical(find)
+	}
 	if err != nil {
-		err = fmt.Errorf("%w\nstop the guest while it runs in the kernel, say what is loaded with --module NAME=BASE,SIZE, "+
+		err = fmt.Errorf("%w; stop the guest while it runs in the kernel, say what is loaded with --module NAME=BASE,SIZE, "+
 			"or write its memory to a file (dump-guest-memory) and give --dump FILE", err)
 	}
 	return kernel, err
