@@ -21,6 +21,8 @@ func built(t *testing.T, visit func(t *testing.T, k *nt.Kernel, f *dumpbuild.Fac
 		"demo":       func() (dumpbuild.Spec, error) { return dumpbuild.Demo(fixture.Read) },
 		"x86_full":   func() (dumpbuild.Spec, error) { return dumpbuild.Seed32(fixture.Read, dumpbuild.Full) },
 		"x86_bitmap": func() (dumpbuild.Spec, error) { return dumpbuild.Seed32(fixture.Read, dumpbuild.Bitmap) },
+		"x86_pae":    func() (dumpbuild.Spec, error) { return dumpbuild.SeedPAE(fixture.Read, dumpbuild.Full) },
+		"x64_la57":   func() (dumpbuild.Spec, error) { return dumpbuild.SeedLA57(fixture.Read, dumpbuild.Full) },
 		"x64_full":   func() (dumpbuild.Spec, error) { return dumpbuild.Seed64(fixture.Read, dumpbuild.Full) },
 		"x64_bitmap": func() (dumpbuild.Spec, error) { return dumpbuild.Seed64(fixture.Read, dumpbuild.Bitmap) },
 		"x64_triage": func() (dumpbuild.Spec, error) { return dumpbuild.Seed64(fixture.Read, dumpbuild.Triage) },

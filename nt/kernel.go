@@ -52,19 +52,19 @@ func FromDump(f *crashdump.File) (*Kernel, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := k.translate(phys); err != nil {
+	mode, err := modeOf(h)
+	if err == nil {
+		err = k.translate(phys, mode)
+	}
+	if err != nil {
 		return nil, err
 	}
 	return k, nil
 }
 
 // translate puts the page-table walker over physical memory.
-func (k *Kernel) translate(phys memsource.Source) error {
+func (k *Kernel) translate(phys memsource.Source, mode paging.Mode) error {
 	h := k.header
-	mode, err := modeOf(h)
-	if err != nil {
-		return err
-	}
 	k.phys = memsource.Cache(phys, memsource.CacheOptions{})
 	k.paging = paging.Config{Mode: mode, Root: h.DirectoryTableBase, Layout: paging.LayoutFor(mode, h.Build)}
 	if mode == paging.PAE {

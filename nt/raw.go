@@ -2,7 +2,6 @@ package nt
 
 import (
 	"bytes"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"strings"
@@ -19,32 +18,45 @@ import (
 var ErrNoKernel = errors.New("no Windows kernel found")
 
 // Physical is a target of which there is physical memory and no header that
-// says where anything is: a raw image, or an ELF core. Only Memory is needed.
+// says where anything is: a raw image, an ELF core, a machine behind a debugger
+// stub. Only Memory is needed.
 type Physical struct {
 	Memory memsource.Source // by physical address; must be safe for concurrent use
-	Root   uint64           // CR3 of a processor, where it is known
-	IDT    uint64           // and the base of its interrupt table
+	// Mode is the format of the page tables; where it is 0, not known, all those
+	// of x86 and x64 are tried.
+	Mode paging.Mode
+	Root uint64 // CR3 of a processor, where it is known
+	IDT  uint64 // and the base of its interrupt table
+	// PCRs are addresses at which the processor's control region (KPCR) may be,
+	// which also says where the interrupt table is: what GS and the GS base to be
+	// swapped in begin at on x64, FS on x86.
+	PCRs []uint64
 	// Scan is how many bytes of memory may be read through when nothing in the
 	// first megabyte tells where the kernel is; 0 reads no more than that.
 	Scan uint64
 }
 
-// FromPhysical finds the kernel of an x64 target in physical memory: from the
-// interrupt table of a processor, from what the kernel leaves in the first
+// FromPhysical finds the kernel of an x64 or x86 target in physical memory: from
+// the interrupt table of a processor, from what an x64 kernel leaves in the first
 // megabyte to start processors by, or else by reading through memory for its
 // debug record and for page tables that map themselves. The debugger data
 // block is looked for in the kernel's image; where it is encoded, as on live
 // systems, [Kernel.WithTypes] decodes it.
 //
+// ARM64 is refused: a raw image of it has no interrupt table in memory, and no
+// documented mark by which its page tables could be told.
+//
 // Errors wrap [ErrNoKernel] and say what was tried.
 func FromPhysical(p Physical) (*Kernel, error) {
-	phys := memsource.Cache(p.Memory, memsource.CacheOptions{})
-	f := &finder{phys: phys, scan: p.Scan}
-	for _, find := range []func() (hint, error){
-		func() (hint, error) { return f.idt(p.Root, p.IDT) }, f.lowStub, f.debugRecord,
+	f := &finder{phys: memsource.Cache(p.Memory, memsource.CacheOptions{}), scan: p.Scan, modes: modesLike(p.Mode)}
+	if len(f.modes) == 0 {
+		return nil, fmt.Errorf("%w: nothing tells where the page tables (%v) begin", ErrNoKernel, p.Mode)
+	}
+	for _, find := range []func() ([]hint, error){
+		func() ([]hint, error) { return f.processor(p) }, f.lowStub, f.debugRecord,
 	} {
-		h, err := find()
-		if err == nil {
+		hints, err := find()
+		for _, h := range hints {
 			var k *Kernel
 			if k, err = f.kernel(h); err == nil {
 				return k, nil
@@ -52,11 +64,32 @@ func FromPhysical(p Physical) (*Kernel, error) {
 		}
 		f.tried = append(f.tried, err)
 	}
-	return nil, fmt.Errorf("%w: %w", ErrNoKernel, errors.Join(f.tried...))
+	err, sep := ErrNoKernel, ":"
+	for _, tried := range f.tried {
+		if tried != nil {
+			err, sep = fmt.Errorf("%w%s %w", err, sep, tried), ";"
+		}
+	}
+	return nil, err
 }
+
+// modesLike are the formats of page tables to try; none of ARM64.
+func modesLike(mode paging.Mode) []paging.Mode {
+	switch mode {
+	case 0:
+		return []paging.Mode{paging.X64, paging.LA57, paging.PAE, paging.X86}
+	case paging.X86, paging.PAE, paging.X64, paging.LA57:
+		return []paging.Mode{mode}
+	}
+	return nil
+}
+
+// wide reports whether addresses have 64 bits in a mode.
+func wide(mode paging.Mode) bool { return mode == paging.X64 || mode == paging.LA57 }
 
 // hint is a page-table root and an address inside the kernel.
 type hint struct {
+	mode       paging.Mode
 	root, addr uint64
 	from       string
 }
@@ -65,56 +98,12 @@ type hint struct {
 type finder struct {
 	phys  memsource.Source
 	scan  uint64
+	modes []paging.Mode
 	tried []error
 }
 
-func (f *finder) space(root uint64) (*paging.Space, error) {
-	return paging.New(f.phys, paging.Config{Mode: paging.X64, Root: root})
-}
-
-// idt takes the handler of the first interrupt, which is in the kernel.
-func (f *finder) idt(root, idt uint64) (hint, error) {
-	const what = "interrupt table"
-	if root == 0 || idt == 0 {
-		return hint{}, fmt.Errorf("%s: the target does not say where it is", what)
-	}
-	space, err := f.space(root)
-	if err != nil {
-		return hint{}, err
-	}
-	gate, err := structure(space, what, idt, 16)
-	if err != nil {
-		return hint{}, err
-	}
-	le := binary.LittleEndian
-	addr := uint64(le.Uint16(gate)) | uint64(le.Uint16(gate[6:]))<<16 | uint64(le.Uint32(gate[8:]))<<32
-	return hint{root, addr, what}, nil
-}
-
-// The code the kernel starts processors by, in the first megabyte: its first
-// bytes are a jump, an address in the kernel and CR3 stand at fixed offsets
-// (memflow, MemProcFS).
-const (
-	stubStart  = 0x00000001000600e9
-	stubMask   = 0xffffffffffff00ff
-	stubKernel = 0x70
-	stubCR3    = 0xa0
-	megabyte   = 1 << 20
-)
-
-func (f *finder) lowStub() (hint, error) {
-	var b [stubCR3 + 8]byte
-	for at := uint64(0); at < megabyte; at += pageSize {
-		if memsource.ReadFull(f.phys, b[:], at) != nil {
-			continue
-		}
-		le := binary.LittleEndian
-		addr, root := le.Uint64(b[stubKernel:]), le.Uint64(b[stubCR3:])
-		if le.Uint64(b[:])&stubMask == stubStart && addr>>47 == 1<<17-1 && root != 0 && root>>48 == 0 {
-			return hint{root, addr, "low stub"}, nil
-		}
-	}
-	return hint{}, errors.New("low stub: none in the first megabyte")
+func (f *finder) space(mode paging.Mode, root uint64) (*paging.Space, error) {
+	return paging.New(f.phys, paging.Config{Mode: mode, Root: root})
 }
 
 // maxKernelScan is how far below an address inside the kernel its image begins
@@ -123,7 +112,7 @@ const maxKernelScan = 32 << 20
 
 // kernel finds the image the hint leads into and makes the Kernel of it.
 func (f *finder) kernel(h hint) (*Kernel, error) {
-	space, err := f.space(h.root)
+	space, err := f.space(h.mode, h.root)
 	if err != nil {
 		return nil, err
 	}
@@ -132,7 +121,7 @@ func (f *finder) kernel(h hint) (*Kernel, error) {
 		if mz, err := memsource.U16(space, base); err != nil || mz != 'M'|'Z'<<8 {
 			continue
 		}
-		if img := readKernel(space, base); img != nil {
+		if img := readKernel(space, base, wide(h.mode)); img != nil {
 			return f.open(h, img)
 		}
 	}
@@ -148,10 +137,10 @@ type image struct {
 
 // readKernel returns the image at base if it is a kernel: its debug record
 // says so, or its export directory where that record is out.
-func readKernel(space memsource.Source, base uint64) *image {
+func readKernel(space memsource.Source, base uint64, wide bool) *image {
 	r := memsource.ReaderAt(space, base, maxImage)
 	img := &image{peimage.ReadHeaders(r), space, base}
-	if img.NTErr != nil || img.Machine != machineAMD64 {
+	if img.NTErr != nil || img.Machine != machineOf(wide) {
 		return nil
 	}
 	entries, err := peimage.ReadDebug(r, img.Headers, peimage.Memory{})
@@ -165,6 +154,22 @@ func readKernel(space memsource.Source, base uint64) *image {
 		return img
 	}
 	return nil
+}
+
+// machineOf is the machine of a kernel with addresses of 64 bits, or 32.
+func machineOf(wide bool) uint16 {
+	if wide {
+		return machineAMD64
+	}
+	return machineI386
+}
+
+// pointer is the width of the image's addresses.
+func (m *image) pointer() width {
+	if m.Machine == machineAMD64 {
+		return 8
+	}
+	return 4
 }
 
 // isKernelPDB reports whether a PDB of that path is of a kernel.
@@ -193,14 +198,15 @@ func (m *image) exportName() string {
 
 // open makes the Kernel of an image.
 func (f *finder) open(h hint, img *image) (*Kernel, error) {
-	k := &Kernel{header: crashdump.Header{Bits: 64, Machine: img.Machine, DirectoryTableBase: h.root}, base: img.base}
+	k := &Kernel{base: img.base, header: crashdump.Header{Bits: 8 * int(img.pointer()), Machine: img.Machine,
+		DirectoryTableBase: h.root, PAE: h.mode == paging.PAE}}
 	block, err := img.debuggerBlock()
 	if err == nil {
 		k.header.KdDebuggerDataBlock = block
-		k.header.Build = buildOf(img.space, block)
+		k.header.Build = buildOf(img, block)
 	}
 	k.layouts = LayoutsFor(k.header.Machine, k.header.Build)
-	return k, k.translate(f.phys)
+	return k, k.translate(f.phys, h.mode)
 }
 
 const (
@@ -239,7 +245,7 @@ func (m *image) tagged(start, size uint64) uint64 {
 			}
 			at += i
 			block := start + off + uint64(at) - kdTag
-			if d, err := openDebuggerData(m.space, block, 8); err == nil && block%8 == 0 {
+			if d, err := openDebuggerData(m.space, block, m.pointer()); err == nil && block%8 == 0 {
 				if base, err := d.value(kdKernBase); err == nil && base == m.base {
 					return block
 				}
@@ -251,8 +257,8 @@ func (m *image) tagged(start, size uint64) uint64 {
 
 // buildOf reads the build number off the text NtBuildLab, such as
 // "19041.1.amd64fre.vb_release"; 0 when it cannot.
-func buildOf(space memsource.Source, block uint64) uint32 {
-	d, err := openDebuggerData(space, block, 8)
+func buildOf(m *image, block uint64) uint32 {
+	d, err := openDebuggerData(m.space, block, m.pointer())
 	if err != nil {
 		return 0
 	}
@@ -261,7 +267,7 @@ func buildOf(space memsource.Source, block uint64) uint32 {
 		return 0
 	}
 	b := make([]byte, 8)
-	n, _ := space.ReadMemory(b, at)
+	n, _ := m.space.ReadMemory(b, at)
 	build := uint32(0)
 	for _, c := range b[:n] {
 		if c < '0' || c > '9' {

@@ -16,6 +16,7 @@ import (
 	"testing"
 
 	"github.com/symres/symres/internal/dumpbuild"
+	"github.com/symres/symres/internal/fixture"
 	"github.com/symres/symres/memsource"
 	"github.com/symres/symres/memsource/crashdump"
 	"github.com/symres/symres/memsource/paging"
@@ -94,8 +95,16 @@ func TestFromPhysical(t *testing.T) {
 		change func(r *rawImage, p *nt.Physical)
 		says   string // what the error tells when it fails
 	}{
-		"low_stub":   {func(r *rawImage, _ *nt.Physical) { r.lowStub() }, ""},
-		"idt":        {func(r *rawImage, p *nt.Physical) { p.Root, p.IDT = r.facts.Root, r.gate(t) }, ""},
+		"low_stub": {func(r *rawImage, _ *nt.Physical) { r.lowStub() }, ""},
+		"idt":      {func(r *rawImage, p *nt.Physical) { p.Root, p.IDT = r.facts.Root, r.gate(t) }, ""},
+		"pcr": {func(r *rawImage, p *nt.Physical) {
+			p.Root, p.PCRs = r.facts.Root, []uint64{0x7ff00000, r.control(t)}
+		}, ""},
+		"pcr_of_nobody": {func(r *rawImage, p *nt.Physical) {
+			p.Root, p.PCRs = r.facts.Root, []uint64{r.control(t) + 8, 1<<64 - 1}
+		}, "no control region of a processor where the registers point"},
+		"arm64":      {func(_ *rawImage, p *nt.Physical) { p.Mode, p.Scan = paging.ARM64, 64<<20 }, "page tables (arm64)"},
+		"other_mode": {func(_ *rawImage, p *nt.Physical) { p.Mode, p.Scan = paging.PAE, 64<<20 }, " 0 page tables"},
 		"record":     {func(_ *rawImage, p *nt.Physical) { p.Scan = 64 << 20 }, ""},
 		"nothing":    {func(*rawImage, *nt.Physical) {}, "low stub: none in the first megabyte"},
 		"short_scan": {func(_ *rawImage, p *nt.Physical) { p.Scan = 0x1000 }, "0 records and 0 page tables"},
@@ -129,6 +138,90 @@ func TestFromPhysical(t *testing.T) {
 				t.Errorf("%+v", p)
 			}
 		})
+	}
+}
+
+// control writes a control region of a processor that says where the interrupt
+// table of gate is, and returns its address.
+func (r *rawImage) control(t *testing.T) uint64 {
+	idt, at := r.gate(t), r.facts.Modules[0].Base+0xe00
+	pcr := r.at(t, at)
+	le.PutUint64(pcr[0x18:], at)
+	le.PutUint64(pcr[0x38:], idt)
+	return at
+}
+
+// TestFromPhysical_x86 finds the kernel of 32-bit Windows by its interrupt table
+// and by reading through memory.
+func TestFromPhysical_x86(t *testing.T) {
+	s, err := dumpbuild.Seed32(fixture.Read, dumpbuild.Bitmap)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.Modules[0].Pages = nil
+	r := raw(t, s)
+	base, root := r.facts.Modules[0].Base, r.facts.Root
+	for name, p := range map[string]nt.Physical{
+		"record": {Scan: 64 << 20},
+		"mode":   {Mode: paging.X86, Scan: 64 << 20},
+		"idt":    {Root: root, IDT: base + 0xf00},
+		"pcr":    {Root: root, Mode: paging.X86, PCRs: []uint64{base + 0xe00}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			header := r.pages[r.facts.Modules[0].Pages[0].Frame<<12]
+			le.PutUint32(header[0xe1c:], uint32(base)+0xe00)
+			le.PutUint32(header[0xe38:], uint32(base)+0xf00)
+			handler := base + 0x1010
+			le.PutUint16(header[0xf00:], uint16(handler))
+			le.PutUint16(header[0xf06:], uint16(handler>>16))
+			p.Memory = r.source()
+			k, err := nt.FromPhysical(p)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got, err := k.Base(); err != nil || got != base || k.Build() != 2600 || k.Machine() != 0x14c || k.Bits() != 32 {
+				t.Errorf("base %x, %v; build %d", got, err, k.Build())
+			}
+			if list := modules(t, k); len(list) != len(s.Modules) {
+				t.Errorf("%d modules", len(list))
+			}
+			if p := process(t, k, "notepad.exe"); p.PID == 0 {
+				t.Errorf("%+v", p)
+			}
+		})
+	}
+}
+
+// TestFromPhysical_other_tables reads through memory whose page tables have PAE,
+// or five levels.
+func TestFromPhysical_other_tables(t *testing.T) {
+	for name, seed := range map[string]func(dumpbuild.Reader, uint32) (dumpbuild.Spec, error){
+		"pae": dumpbuild.SeedPAE, "la57": dumpbuild.SeedLA57,
+	} {
+		s, err := seed(fixture.Read, dumpbuild.Bitmap)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.Modules[0].Pages = nil
+		for _, large := range []bool{true, false} {
+			t.Run(fmt.Sprintf("%s/large_%v", name, large), func(t *testing.T) {
+				s.Modules[0].Large = large
+				r := raw(t, s)
+				k, err := nt.FromPhysical(nt.Physical{Memory: r.source(), Scan: 64 << 20})
+				if err != nil {
+					t.Fatal(err)
+				}
+				if base, err := k.Base(); err != nil || base != r.facts.Modules[0].Base {
+					t.Errorf("base %x, %v", base, err)
+				}
+				if list := modules(t, k); len(list) != len(s.Modules) {
+					t.Errorf("%d modules", len(list))
+				}
+				if p := process(t, k, "notepad.exe"); p.PID == 0 {
+					t.Errorf("%+v", p)
+				}
+			})
+		}
 	}
 }
 

@@ -83,7 +83,7 @@ func TestGDB(t *testing.T) {
 	if status != 0 || !strings.Contains(out, `"proof":"exact","identity":"pdb-id"`) {
 		t.Errorf("status %d: %s%s", status, out, errs)
 	}
-	if _, errs, status = run(t, "", "modules", "--gdb", address); status != 2 || !strings.Contains(errs, "--module") {
+	if _, errs, status = run(t, "", "modules", "--gdb", address); status != 3 || !strings.Contains(errs, "no physical memory") || !strings.Contains(errs, "--module") {
 		t.Errorf("without --module: status %d: %s", status, errs)
 	}
 	if _, errs, status = run(t, "", "reload", "-v", "--gdb", address, "--module", "other.sys=fffff800`05000000,9000", "--sympath", dir); status != 1 {

@@ -82,7 +82,7 @@ func addTargetFlags(cmd *cobra.Command) *targetOptions {
 	o := &targetOptions{pathOptions: addPathFlags(cmd)}
 	flags := cmd.Flags()
 	flags.StringVar(&o.dump, "dump", "", "target: the kernel crash dump, minidump or memory image `FILE`")
-	flags.StringVar(&o.gdb, "gdb", "", "target: the GDB stub at `HOST:PORT`, such as QEMU's; with --module (it stops, and stays stopped)")
+	flags.StringVar(&o.gdb, "gdb", "", "target: the GDB stub at `HOST:PORT`; the kernel is found behind QEMU's, else give --module (it stops, and stays stopped)")
 	flags.IntVar(&o.pid, "pid", 0, "target: the process `N` of this machine, of Windows or Wine")
 	flags.StringVar(&o.image, "image", "", "target: the image `FILE`, at its preferred base")
 	flags.StringVar(&o.pdb, "pdb", "", "target: the PDB `FILE`, alone or for --image")

@@ -50,10 +50,10 @@ func (o *opener) readPhysical(ctx context.Context, r io.ReaderAt, size int64) er
 // through all of memory.
 func findKernel(memory memsource.Source, f *physmem.File) (*nt.Kernel, error) {
 	for _, c := range f.CPUs() {
-		if c.Mode != paging.X64 {
+		if c.Mode == 0 {
 			continue
 		}
-		if k, err := nt.FromPhysical(nt.Physical{Memory: memory, Root: c.CR3, IDT: c.IDT}); err == nil {
+		if k, err := nt.FromPhysical(nt.Physical{Memory: memory, Mode: c.Mode, Root: c.CR3, IDT: c.IDT}); err == nil {
 			return k, nil
 		}
 	}
@@ -61,7 +61,16 @@ func findKernel(memory memsource.Source, f *physmem.File) (*nt.Kernel, error) {
 	for _, r := range f.Ranges() {
 		top = max(top, r.Address+(r.Size-1))
 	}
-	return nt.FromPhysical(nt.Physical{Memory: memory, Scan: top})
+	return nt.FromPhysical(nt.Physical{Memory: memory, Mode: modeOf(f.Machine()), Scan: top})
+}
+
+// modeOf is the format of page tables a machine has, 0 where it has several.
+func modeOf(machine uint16) paging.Mode {
+	const arm64 = 0xaa64
+	if machine == arm64 {
+		return paging.ARM64
+	}
+	return 0
 }
 
 // useKernel makes the kernel the target, with the paging files that were named.

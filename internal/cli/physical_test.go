@@ -23,26 +23,42 @@ func cmdMkimage(ts *testscript.TestScript, neg bool, args []string) {
 	spec, err := dumpbuild.SeedUser(fixture.Read, dumpbuild.Full)
 	ts.Check(err)
 	spec.Modules[0].Pages = nil
+	facts, pages, err := physicalPages(spec, args[0] != "nostub")
+	ts.Check(err)
+	ts.Check(writeImage(ts.MkAbs(args[1]), args[0], facts, pages))
+}
+
+// physicalPages builds a dump and returns its pages by frame, with what an x64
+// kernel starts processors by in low memory if stub is true.
+func physicalPages(spec dumpbuild.Spec, stub bool) (*dumpbuild.Facts, map[uint64][]byte, error) {
 	dump, facts, err := dumpbuild.Build(spec)
-	ts.Check(err)
+	if err != nil {
+		return nil, nil, err
+	}
 	d, err := crashdump.New(bytes.NewReader(dump), int64(len(dump)))
-	ts.Check(err)
+	if err != nil {
+		return nil, nil, err
+	}
 	phys, err := d.Physical()
-	ts.Check(err)
+	if err != nil {
+		return nil, nil, err
+	}
 	pages := map[uint64][]byte{}
 	for _, frame := range facts.Frames {
 		pages[frame] = make([]byte, 0x1000)
-		ts.Check(memsource.ReadFull(phys, pages[frame], frame<<12))
+		if err := memsource.ReadFull(phys, pages[frame], frame<<12); err != nil {
+			return nil, nil, err
+		}
 	}
-	if args[0] != "nostub" {
-		stub, le := make([]byte, 0x1000), binary.LittleEndian
-		le.PutUint64(stub, 0x00000001000600e9|0x4d00)
-		le.PutUint64(stub[0x70:], facts.Modules[0].Base+0x1040)
-		le.PutUint64(stub[0xa0:], facts.Root)
-		pages[0x13] = stub
+	if stub {
+		b, le := make([]byte, 0x1000), binary.LittleEndian
+		le.PutUint64(b, 0x00000001000600e9|0x4d00)
+		le.PutUint64(b[0x70:], facts.Modules[0].Base+0x1040)
+		le.PutUint64(b[0xa0:], facts.Root)
+		pages[0x13] = b
 		facts.Frames = append([]uint64{0x13}, facts.Frames...)
 	}
-	ts.Check(writeImage(ts.MkAbs(args[1]), args[0], facts, pages))
+	return facts, pages, nil
 }
 
 // writeImage writes the pages; what is between them is a hole in the file, or
@@ -125,5 +141,6 @@ func cmdMkpagefiles(ts *testscript.TestScript, neg bool, args []string) {
 // seedOf is the dump that mkdump writes for a machine.
 func seedOf(machine string) func(dumpbuild.Reader, uint32) (dumpbuild.Spec, error) {
 	return map[string]func(dumpbuild.Reader, uint32) (dumpbuild.Spec, error){"x86": dumpbuild.Seed32, "x64": dumpbuild.Seed64,
+		"pae": dumpbuild.SeedPAE, "la57": dumpbuild.SeedLA57,
 		"user": dumpbuild.SeedUser}[machine]
 }

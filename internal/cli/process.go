@@ -13,7 +13,7 @@ import (
 )
 
 // errNoKernel is what commands about processes say of a target without any.
-var errNoKernel = errors.New("processes are read from a kernel target: give --dump FILE")
+var errNoKernel = errors.New("processes are read from a kernel target: give --dump FILE or --gdb HOST:PORT")
 
 // useTypes reads the kernel by the types of its own PDB, where the symbol path
 // has it. What is embedded does for the builds it knows.

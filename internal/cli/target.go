@@ -99,7 +99,7 @@ func (o *opener) open(ctx context.Context, specs []string) error {
 		listed, err = nil, o.openFiles(listed)
 	}
 	if err == nil && len(o.pageFiles) > 0 && o.target.kernel == nil {
-		err = usage(errors.New("--pagefile: paging files are those of a kernel target: give --dump FILE"))
+		err = usage(errors.New("--pagefile: paging files are those of a kernel target: give --dump FILE or --gdb HOST:PORT"))
 	}
 	if err == nil {
 		err = o.context(ctx)

@@ -3,28 +3,72 @@ package cli
 import (
 	"context"
 	"errors"
+	"fmt"
 	"path"
 
 	"github.com/symres/symres"
 	"github.com/symres/symres/memsource"
 	"github.com/symres/symres/memsource/gdbremote"
 	"github.com/symres/symres/memsource/process"
+	"github.com/symres/symres/nt"
 )
 
-// openGDB takes the memory behind a GDB stub. What is loaded there is for the
-// user to say.
+// openGDB takes the memory behind a GDB stub: the Windows kernel in it and what
+// that says is loaded, or, where there is none, what the user says.
 func (o *opener) openGDB(ctx context.Context) error {
-	if !o.named {
-		return usage(errors.New("--gdb gives memory, and no list of modules: add --module NAME=BASE,SIZE"))
-	}
 	c, err := gdbremote.Dial(ctx, o.opts.gdb, gdbremote.Config{})
 	if err != nil {
 		return unusable(err)
 	}
 	o.target.closers = append(o.target.closers, c)
-	// The target stands still while somebody is connected.
-	o.config.Memory, o.config.Machine = memsource.Cache(c, memsource.CacheOptions{}), c.Machine()
-	return nil
+	kernel, err := o.behindStub(ctx, c)
+	switch {
+	case ctx.Err() != nil:
+		return ctx.Err()
+	case err == nil:
+		err = o.useKernel(ctx, kernel, nil)
+	case o.named:
+		// The target stands still while somebody is connected.
+		o.config.Memory, o.config.Machine = memsource.Cache(c, memsource.CacheOptions{}), c.Machine()
+		return nil
+	}
+	if err != nil {
+		err = unusable(fmt.Errorf("GDB stub at %s: %w", o.opts.gdb, err))
+	}
+	return err
+}
+
+// stubScan is how much memory behind a stub is read through for the kernel:
+// where systems load theirs, and well below the devices of a PC.
+const stubScan = 512 << 20
+
+// behindStub finds the kernel of the target, by reading through much memory
+// only where nothing else tells what is loaded.
+func (o *opener) behindStub(ctx context.Context, c *gdbremote.Client) (*nt.Kernel, error) {
+	memory, ok := c.Physical()
+	if !ok {
+		return nil, errors.New("it reads no physical memory, so that a kernel cannot be looked for: " +
+			"say what is loaded with --module NAME=BASE,SIZE, or let QEMU's own stub (-gdb) serve the guest")
+	}
+	p, err := c.Processor(ctx)
+	if err != nil {
+		return nil, err
+	}
+	find := nt.Physical{Memory: memsource.Bind(ctx, memory), Mode: p.Mode, Root: p.Root, PCRs: p.Bases}
+	if p.Mode == 0 {
+		find.Mode = modeOf(c.Machine())
+	}
+	kernel, err := nt.FromPhysical(find)
+	if err != nil && !o.named && ctx.Err() == nil {
+		o.console.warn("neither registers nor low memory lead to a kernel: reading through %d MB of memory", stubScan>>20)
+		find.Scan = stubScan
+		kernel, err = nt.FromPhysical(find)
+	}
+	if err != nil {
+		err = fmt.Errorf("%w; stop the guest while it runs in the kernel, say what is loaded with --module NAME=BASE,SIZE, "+
+			"or write its memory to a file (dump-guest-memory) and give --dump FILE", err)
+	}
+	return kernel, err
 }
 
 // openLive takes a process of this machine.

@@ -67,7 +67,10 @@ func newBuilder(s Spec) (*builder, error) {
 	if len(s.Modules) == 0 {
 		return nil, fmt.Errorf("%w: no kernel", ErrSpec)
 	}
-	b.mem = newMemory(s.Machine == X64, b.lay.firstFrame)
+	if s.PAE && s.Machine != X86 || s.FiveLevels && s.Machine != X64 {
+		return nil, fmt.Errorf("%w: page tables that machine %x does not have", ErrSpec, s.Machine)
+	}
+	b.mem = newMemory(&s, b.lay.firstFrame)
 	b.pte = newFormat(&b.spec, b.lay)
 	b.nonPaged, b.paged = newPool(b.lay.nonPaged), newPool(b.lay.pagedPool)
 	b.root = b.newRoot()
@@ -85,6 +88,17 @@ func cmpOr(v, other uint32) uint32 {
 // newRoot returns the physical address of an empty top table that maps itself.
 func (b *builder) newRoot() uint64 {
 	f := b.mem.alloc()
+	if b.mem.pae() {
+		var dirs [4]uint64
+		for i := range dirs {
+			dirs[i] = b.mem.alloc()
+			b.mem.put(f, uint64(8*i), dirs[i]<<12|pteValid) // other bits are reserved there
+		}
+		for i, d := range dirs {
+			b.mem.put(dirs[3], uint64(8*i), d<<12|pteKernel)
+		}
+		return f << 12
+	}
 	b.mem.put(f, b.lay.selfMap*b.mem.entrySize(), f<<12|pteKernel)
 	return f << 12
 }
@@ -233,12 +247,8 @@ func (b *builder) finish() {
 			b.evict(va)
 		}
 	}
-	half := uint64(pageSize / 2)
 	for _, r := range b.roots {
-		self := b.lay.selfMap * b.mem.entrySize()
-		own := b.mem.get(r>>12, self)
-		copy(b.mem.frames[r>>12][half:], b.mem.frames[b.root>>12][half:])
-		b.mem.put(r>>12, self, own)
+		b.share(r)
 	}
 	b.placeSessions()
 	for i := range b.spec.Modules {
@@ -250,6 +260,22 @@ func (b *builder) finish() {
 		b.failf("more than %x frames", b.lay.kernelFrames)
 	}
 	b.facts.Frames = b.mem.list()
+}
+
+// share gives an address space the kernel's half of the first one, but for the
+// entries by which its tables map themselves.
+func (b *builder) share(root uint64) {
+	if !b.mem.pae() {
+		self, half := b.lay.selfMap*b.mem.entrySize(), uint64(pageSize/2)
+		own := b.mem.get(root>>12, self)
+		copy(b.mem.frames[root>>12][half:], b.mem.frames[b.root>>12][half:])
+		b.mem.put(root>>12, self, own)
+		return
+	}
+	for i, self := range map[uint64]uint64{2: 0, 3: 4 * 8} {
+		own, first := frameOf(b.mem.get(root>>12, 8*i)), frameOf(b.mem.get(b.root>>12, 8*i))
+		copy(b.mem.frames[own][self:], b.mem.frames[first][self:])
+	}
 }
 
 // sessionImage is a module that waits for the processes of its sessions.
@@ -265,6 +291,9 @@ func (b *builder) placeSessions() {
 		m, f := &b.spec.Modules[s.module], &b.facts.Modules[s.module]
 		for _, n := range m.Sessions {
 			roots := b.members[n]
+			if n := len(b.mem.levels); n == 3 || n == 5 {
+				b.failf("%s is of a session, whose space is all of a top entry only in tables of two or four levels", m.Name)
+			}
 			if b.err != nil || len(roots) == 0 {
 				b.failf("%s is of session %d, which has no process", m.Name, n)
 				return

@@ -43,6 +43,13 @@ func crossSpecs(t *testing.T) map[string]dumpbuild.Spec {
 	for name := range seeds() {
 		specs[name] = seed(t, name)
 	}
+	for name, change := range map[string]func(*dumpbuild.Spec){
+		"x86 full": func(s *dumpbuild.Spec) { s.PAE = true }, "x64 full": func(s *dumpbuild.Spec) { s.FiveLevels = true },
+	} {
+		s := seed(t, name)
+		change(&s)
+		specs[name+" other tables"] = s
+	}
 	for _, name := range []string{"x86 full", "x64 bitmap"} {
 		s := seed(t, name)
 		s.Modules[2].EntryOut, s.Modules[3].NamesOut, s.Modules[4].TableOut = true, true, true
@@ -122,7 +129,7 @@ func TestCrossCheckPages(t *testing.T) {
 				t.Fatal(err)
 			}
 			c := crossing{t: t, built: b, hw: boot(t, b.dump), ours: k.Memory()}
-			c.hw.translate(b.wide, b.root)
+			c.hw.translate(c.mode(), b.facts.Root)
 			c.modules()
 			c.space(c.field(1<<32, 0))
 			t.Logf("kernel: %v", &c.tally)
@@ -222,7 +229,7 @@ func expected(s dumpbuild.State, tableOut bool) (hw, ours bool) {
 // on the way, page for page at its physical address; what only symres reads
 // must be all of c.soft.
 func (c *crossing) space(end uint64) {
-	mapped, soft := c.hw.mapped(c.wide), maps.Clone(c.soft)
+	mapped, soft := c.hw.mapped(c.mode()), maps.Clone(c.soft)
 	maps.DeleteFunc(mapped, func(va, _ uint64) bool { return end != 0 && va >= end })
 	c.tally = tally{}
 	for va := uint64(0); ; {
@@ -278,6 +285,19 @@ func (c *crossing) meet(va uint64, s seen, mapped map[uint64]uint64) {
 	}
 }
 
+// mode is the format of the page tables.
+func (b built) mode() paging.Mode {
+	switch {
+	case b.spec.PAE:
+		return paging.PAE
+	case b.spec.FiveLevels:
+		return paging.LA57
+	case b.wide:
+		return paging.X64
+	}
+	return paging.X86
+}
+
 // process compares the user half of a process's address space.
 func (c *crossing) process(p dumpbuild.ProcessFacts) {
 	f := c.in(c.t).reader()
@@ -285,10 +305,7 @@ func (c *crossing) process(p dumpbuild.ProcessFacts) {
 	if err != nil {
 		c.t.Fatal(err)
 	}
-	mode := paging.X86
-	if c.wide {
-		mode = paging.X64
-	}
+	mode := c.mode()
 	c.ours, err = paging.New(phys, paging.Config{Mode: mode, Root: p.Root, Layout: paging.LayoutFor(mode, c.spec.Build)})
 	if err != nil {
 		c.t.Fatal(err)

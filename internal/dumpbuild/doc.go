@@ -18,6 +18,9 @@
 // loader entries, processes and VADs are where and what a kernel of the
 // declared build has; fields no reader of symbols asks for are zero.
 //
+// Page tables are those the processor walks, also with PAE and of five levels;
+// images of session space are built for tables of two or four levels only.
+//
 // Layouts come from: the dump header and triage structures and
 // KDDEBUGGER_DATA64, as documented by several independent readers and
 // measured on real dumps; KLDR_DATA_TABLE_ENTRY, EPROCESS, MMVAD,

@@ -67,6 +67,9 @@ func (b *builder) header() []byte {
 	if b.lay.pointer == 4 {
 		at = header32()
 		h[0x5c] = 0 // PaeEnabled
+		if b.spec.PAE {
+			h[0x5c] = 1
+		}
 	} else {
 		le.PutUint32(h[0x1038:], 0) // MiniDumpFields
 	}

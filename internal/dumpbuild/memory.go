@@ -19,23 +19,34 @@ const (
 // memory is physical memory with the page tables in it. Frames that tables
 // name but that hold no page are simply not in frames.
 type memory struct {
-	wide   bool // x64: 8-byte entries, four levels; else 4-byte entries, two
+	wide   bool   // addresses of 64 bits
+	entry  uint64 // bytes of a table entry
+	levels []uint // bit position of the index of each level, leaf last
 	frames map[uint64][]byte
 	next   uint64 // next free frame
 	lost   uint64 // frames given out for pages that are not in the dump
 }
 
-func newMemory(wide bool, first uint64) *memory {
-	return &memory{wide: wide, frames: map[uint64][]byte{}, next: first, lost: first + 0x4000}
+func newMemory(s *Spec, first uint64) *memory {
+	m := &memory{wide: s.Machine == X64, entry: 8, frames: map[uint64][]byte{}, next: first, lost: first + 0x4000}
+	switch {
+	case s.FiveLevels:
+		m.levels = []uint{48, 39, 30, 21, 12}
+	case m.wide:
+		m.levels = []uint{39, 30, 21, 12}
+	case s.PAE:
+		m.levels = []uint{30, 21, 12}
+	default:
+		m.entry, m.levels = 4, []uint{22, 12}
+	}
+	return m
 }
 
 // shifts returns the bit position of the index of each level, leaf last.
-func (m *memory) shifts() []uint {
-	if m.wide {
-		return []uint{39, 30, 21, 12}
-	}
-	return []uint{22, 12}
-}
+func (m *memory) shifts() []uint { return m.levels }
+
+// pae reports whether the top table is one of four page directories.
+func (m *memory) pae() bool { return m.levels[0] == 30 }
 
 // largeSize is the size of the page a last-but-one level entry can map.
 func (m *memory) largeSize() uint64 {
@@ -43,12 +54,7 @@ func (m *memory) largeSize() uint64 {
 	return 1 << s[len(s)-2]
 }
 
-func (m *memory) entrySize() uint64 {
-	if m.wide {
-		return 8
-	}
-	return 4
-}
+func (m *memory) entrySize() uint64 { return m.entry }
 
 // index returns the byte offset in a table of the entry for va.
 func (m *memory) index(va uint64, shift uint) uint64 {
@@ -81,7 +87,7 @@ func (m *memory) allocLost() uint64 { m.lost++; return m.lost }
 
 func (m *memory) get(frame, off uint64) uint64 {
 	b := m.frames[frame][off:]
-	if m.wide {
+	if m.entry == 8 {
 		return binary.LittleEndian.Uint64(b)
 	}
 	return uint64(binary.LittleEndian.Uint32(b))
@@ -89,7 +95,7 @@ func (m *memory) get(frame, off uint64) uint64 {
 
 func (m *memory) put(frame, off, v uint64) {
 	b := m.frames[frame][off:]
-	if m.wide {
+	if m.entry == 8 {
 		binary.LittleEndian.PutUint64(b, v)
 		return
 	}

@@ -18,6 +18,7 @@ const (
 // format encodes the PTEs of one kernel.
 type format struct {
 	wide         bool
+	pae          bool
 	build        uint32
 	mask         uint64
 	pagedPool    uint64 // base of XP's prototype addresses
@@ -26,7 +27,7 @@ type format struct {
 }
 
 func newFormat(s *Spec, l layout) format {
-	f := format{wide: s.Machine == X64, build: s.Build, mask: s.PTEMask,
+	f := format{wide: s.Machine == X64, pae: s.PAE, build: s.Build, mask: s.PTEMask,
 		pagedPool: l.pagedPool, subsections: l.nonPaged, fileNumberAt: 1}
 	if f.wide && f.build >= buildPageFileLow {
 		f.fileNumberAt = 12
@@ -47,11 +48,11 @@ func (f format) swizzle(pte uint64) uint64 {
 
 // pageFile says that a page is in slot slot of pagefile n.
 func (f format) pageFile(n int, slot uint32) (uint64, error) {
-	if n < 0 || n > 15 || !f.wide && slot >= 1<<20 {
+	if n < 0 || n > 15 || !f.wide && !f.pae && slot >= 1<<20 {
 		return 0, fmt.Errorf("%w: pagefile %d slot %x", ErrSpec, n, slot)
 	}
 	pte := uint64(n)<<f.fileNumberAt | protectReadWrite<<5
-	if f.wide {
+	if f.wide || f.pae {
 		return f.swizzle(pte | uint64(slot)<<32), nil
 	}
 	return pte | uint64(slot)<<12, nil
@@ -68,6 +69,8 @@ func (f format) demandZero() uint64 { return protectReadWrite << 5 }
 // prototype says that the PTE at addr decides.
 func (f format) prototype(addr uint64) (uint64, error) {
 	switch {
+	case f.pae:
+		return addr<<32 | ptePrototype, nil
 	case f.wide && f.build < buildPageFileLow:
 		return addr<<16 | ptePrototype | protectReadWrite<<11, nil
 	case f.wide:
@@ -89,6 +92,9 @@ func (f format) prototype(addr uint64) (uint64, error) {
 func (f format) subsection(addr uint64) (uint64, error) {
 	if f.wide {
 		return f.swizzle(addr<<16 | ptePrototype | protectReadWrite<<5), nil
+	}
+	if f.pae {
+		return addr<<32 | ptePrototype | protectReadWrite<<5, nil
 	}
 	off := addr - f.subsections
 	if f.build >= buildVista || off >= 1<<27 || off%8 != 0 {

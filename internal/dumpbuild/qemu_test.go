@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/symres/symres/internal/qemutest"
+	"github.com/symres/symres/memsource/paging"
 )
 
 const (
@@ -79,14 +80,13 @@ func (g *guest) holds(d *dump) {
 	g.Must(g.Expect("Qqemu.PhyMemMode:0"))
 }
 
-// translate turns paging on: two levels of 32 bits, or four of 64.
-func (g *guest) translate(wide bool, root uint64) {
+// translate turns paging on.
+func (g *guest) translate(mode paging.Mode, root uint64) {
 	g.t.Helper()
-	if wide {
-		g.Set("cr4", qemutest.CR4PAE)
+	g.Set("cr4", map[paging.Mode]uint64{paging.X86: qemutest.CR4PSE, paging.PAE: qemutest.CR4PAE, paging.X64: qemutest.CR4PAE,
+		paging.LA57: qemutest.CR4PAE | qemutest.CR4LA57}[mode])
+	if mode == paging.X64 || mode == paging.LA57 {
 		g.Set("efer", qemutest.EFERLong)
-	} else {
-		g.Set("cr4", qemutest.CR4PSE)
 	}
 	g.Set("cr3", root)
 	g.Set("cr0", qemutest.CR0Paging)
@@ -97,12 +97,12 @@ func (g *guest) page(va uint64) []byte { return g.Read(va, pageBytes) }
 
 // mapped returns all pages that are mapped and their physical addresses. In
 // QEMU that is another walker than the one that translates for page.
-func (g *guest) mapped(wide bool) map[uint64]uint64 {
+func (g *guest) mapped(mode paging.Mode) map[uint64]uint64 {
 	g.t.Helper()
 	text, err := g.Monitor("info tlb")
 	g.Must(err)
 	large := uint64(4 << 20)
-	if wide {
+	if mode != paging.X86 {
 		large = 2 << 20
 	}
 	all := map[uint64]uint64{}

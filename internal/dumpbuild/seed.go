@@ -45,6 +45,20 @@ func Seed32(read Reader, typ uint32) (Spec, error) {
 	return s, f.err
 }
 
+// SeedPAE is [Seed32] of a kernel with PAE.
+func SeedPAE(read Reader, typ uint32) (Spec, error) {
+	s, err := Seed32(read, typ)
+	s.PAE = true
+	return s, err
+}
+
+// SeedLA57 is [Seed64] on a processor with page tables of five levels.
+func SeedLA57(read Reader, typ uint32) (Spec, error) {
+	s, err := Seed64(read, typ)
+	s.FiveLevels = true
+	return s, err
+}
+
 // Seed64 is the like of [Seed32] for Windows 10 2004 on x64. typ is Full,
 // Bitmap or Triage.
 func Seed64(read Reader, typ uint32) (Spec, error) {

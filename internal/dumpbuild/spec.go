@@ -112,8 +112,12 @@ type VAD struct {
 // A Spec describes a dump. Only Machine, Type and Modules are needed.
 type Spec struct {
 	Machine uint16 // X86 or X64
-	Build   uint32 // 0: 2600 for x86, 19041 for x64
-	Type    uint32 // Full, Bitmap or Triage
+	PAE     bool   // X86: page tables of 8-byte entries
+
+	FiveLevels bool // X64: five levels of page tables (LA57)
+
+	Build uint32 // 0: 2600 for x86, 19041 for x64
+	Type  uint32 // Full, Bitmap or Triage
 
 	// PTEMask is the kernel's InvalidPteMask, x64 from build 17134 on. An
 	// invalid PTE whose bits under the mask are all clear is stored with

@@ -53,6 +53,22 @@ func Open(path string) (*File, error) {
 	return &File{r: f, closer: f, name: path, size: fi.Size()}, nil
 }
 
+// OpenAs opens the regular file at path and has parse make something of it,
+// which is to keep the File, to close it in the end. An error of parse is given
+// the path, and the file is closed.
+func OpenAs[T any](path string, parse func(r io.ReaderAt, size int64) (T, error)) (T, *File, error) {
+	var none T
+	f, err := Open(path)
+	if err != nil {
+		return none, nil, err
+	}
+	v, err := parse(f, f.Size())
+	if err != nil {
+		return none, nil, errors.Join(fmt.Errorf("%s: %w", path, err), f.Close())
+	}
+	return v, f, nil
+}
+
 // openRegular checks after opening, so that the file cannot be swapped in between.
 func openRegular(path string) (*os.File, error) {
 	f, err := os.OpenFile(path, os.O_RDONLY|nonBlock, 0)

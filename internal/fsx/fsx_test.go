@@ -205,3 +205,28 @@ func TestReadWhole_limit(t *testing.T) {
 		t.Errorf("over the limit: %v", err)
 	}
 }
+
+func TestOpenAs(t *testing.T) {
+	path := writeFile(t, filepath.Join(t.TempDir(), "dump"), "hello")
+	first := func(r io.ReaderAt, size int64) (string, error) {
+		b := make([]byte, size)
+		_, err := r.ReadAt(b, 0)
+		return string(b), err
+	}
+	s, f, err := fsx.OpenAs(path, first)
+	if err != nil || s != "hello" || f.Close() != nil {
+		t.Errorf("%q, %v", s, err)
+	}
+	if _, _, err := fsx.OpenAs(path+"x", first); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("no such file: %v", err)
+	}
+	var kept io.ReaderAt
+	bad := errors.New("not one of those")
+	_, f, err = fsx.OpenAs(path, func(r io.ReaderAt, _ int64) (int, error) { kept = r; return 1, bad })
+	if f != nil || !errors.Is(err, bad) || !bytes.Contains([]byte(err.Error()), []byte(path)) {
+		t.Errorf("refused: %v, %v", f, err)
+	}
+	if _, err := kept.ReadAt(make([]byte, 1), 0); err == nil {
+		t.Error("the file of a refused one stays open")
+	}
+}

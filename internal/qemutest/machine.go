@@ -8,6 +8,8 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -26,6 +28,7 @@ type Machine struct {
 	tb     testing.TB
 	regs   map[string]register
 	stderr bytes.Buffer
+	conn   net.Conn // of [Listen]
 }
 
 // Need skips the test unless the emulator is there.
@@ -43,31 +46,81 @@ func Need(tb testing.TB) {
 func Start(tb testing.TB, ram string, more ...string) *Machine {
 	tb.Helper()
 	m := &Machine{tb: tb}
-	info, err := os.Stat(ram)
-	m.Must(err)
-	size := info.Size() >> 20
-	ctx, cancel := context.WithTimeout(tb.Context(), 2*time.Minute)
-	cmd := exec.CommandContext(ctx, Program, append([]string{"-M", "q35,memory-backend=ram",
-		"-object", fmt.Sprintf("memory-backend-file,id=ram,size=%dM,mem-path=%s,share=off", size, filepath.Base(ram)),
-		"-m", fmt.Sprintf("%dM", size), "-accel", "tcg", "-cpu", "max", "-nodefaults", "-vga", "none",
-		"-display", "none", "-S", "-gdb", "stdio"}, more...)...)
-	cmd.Dir, cmd.Stderr, cmd.WaitDelay = filepath.Dir(ram), &m.stderr, 10*time.Second
+	cmd := m.command(ram, append([]string{"-gdb", "stdio"}, more...))
 	in, err := cmd.StdinPipe()
 	m.Must(err)
 	out, err := cmd.StdoutPipe()
 	m.Must(err)
 	m.Must(cmd.Start())
-	tb.Cleanup(func() {
-		cancel()
-		_ = cmd.Wait() // it was killed, and says so
-		if tb.Failed() && m.stderr.Len() > 0 {
-			tb.Logf("%s: %s", Program, m.stderr.Bytes())
+	m.attend(cmd)
+	m.introduce(out, in)
+	return m
+}
+
+// Listen is [Start] for a machine whose stub serves one client after the other
+// on the socket it returns the path of: [Machine.Leave] makes room for another.
+func Listen(tb testing.TB, ram string, more ...string) (m *Machine, socket string) {
+	tb.Helper()
+	m = &Machine{tb: tb}
+	dir, err := os.MkdirTemp("", "q") // the path of a socket must be short
+	m.Must(err)
+	tb.Cleanup(func() { os.RemoveAll(dir) })
+	socket = filepath.Join(dir, "gdb")
+	cmd := m.command(ram, append([]string{"-chardev", "socket,id=gdb,server=on,wait=off,path=" + socket, "-gdb", "chardev:gdb"}, more...))
+	m.Must(cmd.Start())
+	m.attend(cmd)
+	for end := time.Now().Add(time.Minute); ; time.Sleep(20 * time.Millisecond) {
+		if m.conn, err = net.Dial("unix", socket); err == nil {
+			break
+		}
+		if time.Now().After(end) {
+			m.Must(err)
+		}
+	}
+	m.introduce(m.conn, m.conn)
+	return m, socket
+}
+
+// Leave ends the connection to a machine of [Listen], which stands still as before.
+func (m *Machine) Leave() {
+	m.tb.Helper()
+	m.Must(m.conn.Close())
+}
+
+// command is the emulator with its memory and without devices.
+func (m *Machine) command(ram string, more []string) *exec.Cmd {
+	m.tb.Helper()
+	info, err := os.Stat(ram)
+	m.Must(err)
+	size := info.Size() >> 20
+	ctx, cancel := context.WithTimeout(m.tb.Context(), 2*time.Minute)
+	m.tb.Cleanup(cancel)
+	cmd := exec.CommandContext(ctx, Program, append([]string{"-M", "q35,memory-backend=ram",
+		"-object", fmt.Sprintf("memory-backend-file,id=ram,size=%dM,mem-path=%s,share=off", size, filepath.Base(ram)),
+		"-m", fmt.Sprintf("%dM", size), "-accel", "tcg", "-cpu", "max", "-nodefaults", "-vga", "none",
+		"-display", "none", "-S"}, more...)...)
+	cmd.Dir, cmd.Stderr, cmd.WaitDelay = filepath.Dir(ram), &m.stderr, 10*time.Second
+	return cmd
+}
+
+// attend ends the emulator with the test.
+func (m *Machine) attend(cmd *exec.Cmd) {
+	m.tb.Cleanup(func() {
+		_ = cmd.Process.Kill() // it may be gone
+		_ = cmd.Wait()         // it was killed, and says so
+		if m.tb.Failed() && m.stderr.Len() > 0 {
+			m.tb.Logf("%s: %s", Program, m.stderr.Bytes())
 		}
 	})
-	m.Remote = Remote{bufio.NewReaderSize(out, 64<<10), in}
+}
+
+// introduce reads what registers there are.
+func (m *Machine) introduce(in io.Reader, out io.Writer) {
+	m.tb.Helper()
+	m.Remote = Remote{bufio.NewReaderSize(in, 64<<10), out}
+	var err error
 	m.regs, err = m.registers()
 	m.Must(err)
-	return m
 }
 
 // Must ends the test if err is not nil.

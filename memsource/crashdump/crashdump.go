@@ -68,13 +68,9 @@ func Sniff(first []byte) bool {
 // regular one. Errors wrap [ErrFormat] when it is something else than a dump,
 // else those of the file system.
 func Open(path string) (*File, error) {
-	o, err := fsx.Open(path)
+	f, o, err := fsx.OpenAs(path, New)
 	if err != nil {
 		return nil, err
-	}
-	f, err := New(o, o.Size())
-	if err != nil {
-		return nil, errors.Join(fmt.Errorf("%s: %w", path, err), o.Close())
 	}
 	f.closer = o
 	return f, nil

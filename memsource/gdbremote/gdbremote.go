@@ -63,9 +63,10 @@ type Config struct {
 // the next read. It is safe for concurrent use; reads take turns.
 type Client struct {
 	// immutable
-	cfg     Config
-	address string
-	machine uint16
+	cfg      Config
+	address  string
+	machine  uint16
+	physical bool // the stub could read physical memory at first
 
 	turn chan struct{} // holds one token: who has it uses the fields below
 	link *link         // nil when there is no connection
@@ -90,7 +91,7 @@ func Dial(ctx context.Context, address string, cfg Config) (*Client, error) {
 	}
 	c := &Client{cfg: cfg, address: address, turn: make(chan struct{}, 1)}
 	err := c.do(ctx, func(l *link) error {
-		c.machine = l.detect()
+		c.machine, c.physical = l.detect(), l.physical
 		return nil
 	})
 	if err != nil {

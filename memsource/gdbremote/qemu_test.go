@@ -21,6 +21,7 @@ import (
 	"github.com/symres/symres/memsource"
 	"github.com/symres/symres/memsource/gdbremote"
 	"github.com/symres/symres/memsource/memtest"
+	"github.com/symres/symres/memsource/paging"
 )
 
 // machine is a PC that runs the boot sector of testdata.
@@ -118,6 +119,37 @@ func TestQEMU(t *testing.T) {
 		t.Errorf("an empty PML4 entry: %v", err)
 	} else if f, _ := errors.AsType[*memsource.Fault](err); f.Len != 1<<39 || f.Level != 3 {
 		t.Errorf("an empty PML4 entry: %+v", f)
+	}
+	physical(t, c, word)
+}
+
+// physical reads what the boot sector wrote where it lies, between two reads of
+// virtual memory, and finds the page tables by the registers.
+func physical(t *testing.T, c *gdbremote.Client, word []byte) {
+	t.Helper()
+	memory, ok := c.Physical()
+	p, err := c.Processor(t.Context())
+	if !ok || err != nil || p.Mode != paging.X64 || p.Root == 0 {
+		t.Fatalf("physical memory %v; %+v, %v", ok, p, err)
+	}
+	big := make([]byte, 0x40000) // several turns
+	if err := memsource.ReadFull(memory, big, 0); err != nil || !bytes.Equal(big[0x9000:][:8], word) {
+		t.Errorf("%v, %x", err, big[0x9000:][:8])
+	}
+	if v, err := memsource.U64(c, 0xffffffff80009000); err != nil || v != binary.LittleEndian.Uint64(word) {
+		t.Errorf("virtual memory afterwards: %x, %v", v, err)
+	}
+	space, err := paging.New(memory, paging.Config{Mode: p.Mode, Root: p.Root})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if page, err := space.Translate(0xffffffff80009000); err != nil || page.Physical != 0x9000 {
+		t.Errorf("%+v, %v", page, err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := memsource.Bind(ctx, memory).ReadMemory(big, 0); !errors.Is(err, memsource.ErrCanceled) {
+		t.Errorf("canceled: %v", err)
 	}
 }
 

@@ -109,13 +109,9 @@ type File struct {
 // Open opens the image at path, which must be a regular file. Errors are those
 // of [New] and of the file system.
 func Open(path string) (*File, error) {
-	o, err := fsx.Open(path)
+	f, o, err := fsx.OpenAs(path, New)
 	if err != nil {
 		return nil, err
-	}
-	f, err := New(o, o.Size())
-	if err != nil {
-		return nil, errors.Join(fmt.Errorf("%s: %w", path, err), o.Close())
 	}
 	f.closer = o
 	return f, nil
