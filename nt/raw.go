@@ -100,6 +100,8 @@ type finder struct {
 	scan  uint64
 	modes []paging.Mode
 	tried []error
+
+	tables int // page tables read to find where records are mapped
 }
 
 func (f *finder) space(mode paging.Mode, root uint64) (*paging.Space, error) {

@@ -13,6 +13,11 @@ import (
 const (
 	scanChunk  = 64 << 10
 	maxRecords = 16 // debug records and page-table roots kept
+
+	// maxTables bounds the page tables read to find where records are mapped:
+	// forged ones lead to each other in as many ways as there are addresses. Of
+	// a real kernel there are some thousands for each root.
+	maxTables = 1 << 18
 )
 
 // debugRecord reads through memory for the kernel's debug record and for page
@@ -223,6 +228,9 @@ func entrySize(mode paging.Mode) uint64 {
 func (f *finder) below(table uint64, levels []tier, va, pa, entry uint64) uint64 {
 	const tables32, tablesEnd32 = selfMapped << 22, (selfMapped + 2) << 22
 	t := levels[0]
+	if f.tables++; f.tables > maxTables {
+		return 0
+	}
 	b := make([]byte, (t.last-t.first+1)*entry)
 	if memsource.ReadFull(f.phys, b, table+t.first*entry) != nil {
 		return 0
