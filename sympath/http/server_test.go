@@ -2,6 +2,7 @@ package http_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -293,4 +294,20 @@ func ExampleClient_Store() {
 	// SYMSRV:  HTTPGET: https://example.com/symbols/fs_rec.pdb/3B7D82D31/fs_rec.pdb - file not found
 	// SYMSRV:  HTTPGET: https://example.com/symbols/fs_rec.pdb/3B7D82D31/fs_rec.pd_ - file not found
 	// SYMSRV:  HTTPGET: https://example.com/symbols/fs_rec.pdb/3B7D82D31/file.ptr - file not found
+}
+
+// A login that is wanted says where it goes, one that is not accepted that it
+// was made; neither shows it.
+func TestServer_login(t *testing.T) {
+	s := symbol(t)
+	srv := serve(t, false, func(w http.ResponseWriter, r *http.Request) { w.WriteHeader(http.StatusUnauthorized) })
+	for url, want := range map[string]string{
+		srv.URL: "no credential for the server: set SYMRES_AUTH=",
+		strings.Replace(srv.URL, "://", "://me:hunter2@", 1): "the credential is not accepted",
+	} {
+		got := run(t, open(t, client(t, symhttp.Config{}), url), s.query).last().Err
+		if !errors.Is(got, symhttp.ErrPermission) || !strings.Contains(got.Error(), want) || strings.Contains(got.Error(), "hunter2") {
+			t.Errorf("%v, want %q", got, want)
+		}
+	}
 }
