@@ -102,7 +102,7 @@ func (a *app) newFetch(o *fetchOptions) (*fetch, error) {
 		}
 		caches = p.Caches(options)
 	}
-	f := &fetch{app: a, store: p.Store(options)}
+	f := &fetch{app: a, store: p.Store(options), nowhere: text == ""}
 	if text := o.images(a.program.Getenv); text != "" {
 		images, err := parsePath("--imagepath", text)
 		if err != nil {
@@ -124,6 +124,8 @@ type fetch struct {
 	cache *sympath.Cache // where imported files go
 	good  int
 	bad   []fetched
+
+	nowhere bool // the symbol path is empty
 }
 
 // The states of a file that was asked for, in the words of the JSON contract.
@@ -220,13 +222,20 @@ func (f *fetch) file(ctx context.Context, q sympath.Query, look func(sympath.Fil
 		}
 		return kept.settle(out)
 	}
+	var failed error
 	for _, a := range out.attempts {
-		if a.Status == sympath.StatusRefused {
+		switch a.Status {
+		case sympath.StatusRefused:
 			refused = cmp.Or(refused, a.Err)
+		case sympath.StatusError:
+			failed = cmp.Or(failed, a.Err)
 		}
 	}
-	if refused != nil {
+	switch {
+	case refused != nil:
 		out.Status, out.Reason = fetchRefused, refused.Error()
+	case failed != nil:
+		out.Reason += ": " + failed.Error()
 	}
 	return out
 }
@@ -352,6 +361,9 @@ func (f *fetch) finish(gathered error) error {
 	switch {
 	case gathered != nil:
 		return gathered
+	case len(f.bad) > 0 && f.nowhere && !f.console.json:
+		f.console.note("Try next: give a symbol path with a server, such as --sympath 'srv*%s', or set _NT_SYMBOL_PATH", sympath.MicrosoftServer)
+		return reported(exitNotFound)
 	case len(f.bad) > 0:
 		return reported(exitNotFound)
 	}
