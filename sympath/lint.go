@@ -65,6 +65,8 @@ func (e Element) lintPlace(warn func(pos int, format string, args ...any)) {
 	switch {
 	case e.userinfo != nil:
 		warn(e.Pos, "a password in a path is seen by every program; keep it elsewhere")
+	case e.query != "":
+		warn(e.Pos, "the query of a URL, where signed ones have their signature, is seen by every program; it is sent, and not shown")
 	case e.Kind == ElementHTTP && hasPrefixFold(e.Text, "http://"):
 		warn(e.Pos, "http is not encrypted; write https")
 	case e.Kind == ElementDir && strings.Contains(e.Text, "://"):

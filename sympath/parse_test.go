@@ -127,6 +127,7 @@ func TestParse_passwordsAreNeverPrinted(t *testing.T) {
 	for _, path := range []string{
 		`srv*c*https://joe:secret@host/x@y`, `srv*https://joe:secret@`, `symsrv*https://joe:secret@h`,
 		`https://joe:secret@host`, `https://joe:secret@h%zz/`,
+		`srv*c*https://h/x?sig=secret`, `https://h/x?sig=secret`, `srv*https://h%zz/x?secret*c`, `https://h/x#secret`,
 	} {
 		p, err := sympath.Parse(path)
 		shown := fmt.Sprintf("%v|%+v|%v|%v|%v|%v", p, p.Elements(), p.String(), p.Warnings(), err, p.Expand())

@@ -159,6 +159,9 @@ func (c *Client) server(e sympath.Element) (*server, error) {
 	if e.Kind != sympath.ElementHTTP {
 		return nil, fmt.Errorf("element is a %v, not a URL", e.Kind)
 	}
+	if e.Query() != "" {
+		u.RawQuery = e.Query()
+	}
 	s := &server{client: c, base: u, name: redact(u), host: c.host(u)}
 	if user := cmpUser(e.Userinfo(), u.User); user != nil {
 		password, _ := user.Password()

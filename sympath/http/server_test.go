@@ -311,3 +311,14 @@ func TestServer_login(t *testing.T) {
 		}
 	}
 }
+
+// A signed URL is sent with its signature and shown without.
+func TestServer_signedURL(t *testing.T) {
+	s := symbol(t)
+	srv := serve(t, false, file("/sym", s))
+	r := run(t, open(t, client(t, symhttp.Config{}), srv.URL+"/sym?sig=hunter2"), s.query)
+	if !r.found || strings.Contains(fmt.Sprint(r.attempts), "hunter2") {
+		t.Errorf("found %v: %v", r.found, r.attempts)
+	}
+	wantURIs(t, srv.uris(), "/sym/index2.txt?sig=hunter2", "/sym"+s.path+"?sig=hunter2")
+}
