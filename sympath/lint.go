@@ -58,6 +58,9 @@ func (e Element) lintServer(warn func(pos int, format string, args ...any)) {
 		if s.Kind == ElementHTTP && i < len(e.Stores)-1 {
 			warn(s.Pos, "a server must be the last store: what is to its right cannot fill it")
 		}
+		if s.Kind == ElementUNC && i < len(e.Stores)-1 {
+			warn(s.Pos, "a share is read, but not filled with what is found to its right")
+		}
 	}
 }
 
