@@ -18,6 +18,7 @@ var (
 
 // TestCorpusCompilers compares with what llvm-pdbutil says about the tools.
 func TestCorpusCompilers(t *testing.T) {
+	t.Parallel()
 	total := 0
 	for _, c := range corpusPDBs(t) {
 		t.Run(filepath.Base(c[0]), func(t *testing.T) {

@@ -233,6 +233,7 @@ func (r addressRow) inILT() bool {
 
 // TestCorpusAddresses compares with what dbghelp answers addresses with.
 func TestCorpusAddresses(t *testing.T) {
+	t.Parallel()
 	pairs := dbghelpPDBs(t)
 	excused := readExcuses(t, "Addresses")
 	rows, different := 0, 0

@@ -16,6 +16,7 @@ import (
 // TestCorpusFrameData compares the frame data of both forms with another
 // reader's.
 func TestCorpusFrameData(t *testing.T) {
+	t.Parallel()
 	total := 0
 	for _, c := range corpusPDBs(t) {
 		t.Run(filepath.Base(c[0]), func(t *testing.T) {
@@ -112,6 +113,7 @@ var callLine = regexp.MustCompile(`^ +type = 0x([0-9A-F]+) .*addr = (\d+):(\d+)`
 // TestCorpusCallSites compares the call sites of all modules with another
 // reader's.
 func TestCorpusCallSites(t *testing.T) {
+	t.Parallel()
 	total := 0
 	for _, c := range corpusPDBs(t) {
 		t.Run(filepath.Base(c[0]), func(t *testing.T) {

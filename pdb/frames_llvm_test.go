@@ -180,6 +180,7 @@ func (d *difference) explain(got, want []frame, lengthOffset []bool, blocks int)
 
 // TestFramesAgainstLLVM compares stacks with another reader's.
 func TestFramesAgainstLLVM(t *testing.T) {
+	t.Parallel()
 	dir := fixture.Shared(t)
 	for _, image := range []string{
 		"npm-node-pty-1.1.0/prebuilds/win32-x64/conpty_console_list.node",
@@ -196,6 +197,7 @@ func TestFramesAgainstLLVM(t *testing.T) {
 // TestFramesAgainstLLVM_generated compares with the stacks of a generated PDB,
 // whose image lies beside it.
 func TestFramesAgainstLLVM_generated(t *testing.T) {
+	t.Parallel()
 	r, _ := openGenerated(t)
 	diff := compareFrames(t, strings.TrimSuffix(r.Name(), ".pdb")+".exe", r.Name(), 10_000)
 	if diff != (difference{}) {

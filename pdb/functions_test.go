@@ -158,6 +158,7 @@ var functionsNotCompared = map[string]string{
 // TestCorpusFunctions compares the functions of every PDB of the corpus with
 // those llvm-pdbutil lists.
 func TestCorpusFunctions(t *testing.T) {
+	t.Parallel()
 	files := map[string]string{}
 	for _, c := range corpusPDBs(t) {
 		files[c[0]] = c[1]

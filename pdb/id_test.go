@@ -86,6 +86,7 @@ func llvmIDs(t *testing.T, path string) map[uint32]string {
 }
 
 func TestIDNames(t *testing.T) {
+	t.Parallel()
 	shared := fixture.Shared(t)
 	for _, name := range typedPDBs {
 		t.Run(filepath.Base(name), func(t *testing.T) {
@@ -105,6 +106,7 @@ func TestIDNames(t *testing.T) {
 // TestIDNames_generated: scopes are strings, and the index of the file has
 // more than one entry.
 func TestIDNames_generated(t *testing.T) {
+	t.Parallel()
 	r, _ := openGenerated(t)
 	f := open(t, r.Name())
 	for id, name := range llvmIDs(t, r.Name()) {
@@ -115,6 +117,7 @@ func TestIDNames_generated(t *testing.T) {
 }
 
 func TestIDNames_none(t *testing.T) {
+	t.Parallel()
 	b := fixture.Bytes(t, "fs_rec/x64/good/fs_rec.pdb")
 	f, err := pdb.New(bytes.NewReader(b), int64(len(b)))
 	if err != nil {

@@ -14,6 +14,7 @@ import (
 // TestCorpusIndex asks every address dbghelp was asked through the index and
 // without it.
 func TestCorpusIndex(t *testing.T) {
+	t.Parallel()
 	pairs := dbghelpPDBs(t)
 	for _, file := range slices.Sorted(maps.Keys(pairs)) {
 		t.Run(filepath.Base(pairs[file]), func(t *testing.T) {

@@ -129,6 +129,7 @@ func pieces(list []pdb.Range) string {
 // TestCorpusLocals compares all variables, and where they are, with another
 // reader's.
 func TestCorpusLocals(t *testing.T) {
+	t.Parallel()
 	total := 0
 	for _, c := range corpusPDBs(t) {
 		t.Run(filepath.Base(c[0]), func(t *testing.T) {

@@ -25,6 +25,7 @@ func providers() []provider {
 // TestProvidersAgree asks real PDBs everything through every way to hold a
 // file, x/exp/mmap among them, which gives copies only.
 func TestProvidersAgree(t *testing.T) {
+	t.Parallel()
 	for _, c := range corpusPDBs(t) {
 		t.Run(filepath.Base(c[0]), func(t *testing.T) {
 			m, err := mmap.Open(c[1])

@@ -160,6 +160,7 @@ func checkNumber(t *testing.T, n pdb.Number) {
 
 // TestIDNames_long: a name that does not fit a record is cut into pieces.
 func TestIDNames_long(t *testing.T) {
+	t.Parallel()
 	w := typeWriter{recs: [][]byte{
 		rec(0x1605, uint32(0), "first_"),                       // 1000
 		rec(0x1605, uint32(0), "second_"),                      // 1001

@@ -246,6 +246,7 @@ func TestTypes_nt(t *testing.T) {
 
 // TestTypes_corpus compares all types of all PDBs of the corpus that have any.
 func TestTypes_corpus(t *testing.T) {
+	t.Parallel()
 	named := 0
 	for _, c := range corpusPDBs(t) {
 		t.Run(filepath.Base(c[0]), func(t *testing.T) {
@@ -263,6 +264,7 @@ func TestTypes_corpus(t *testing.T) {
 // TestTypeByName_current: where a name has several definitions, the hash
 // stream can say which one is current.
 func TestTypeByName_current(t *testing.T) {
+	t.Parallel()
 	total := 0
 	for _, c := range corpusPDBs(t) {
 		f := open(t, c[1])

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"runtime/debug"
 	"slices"
 	"sync"
 
@@ -175,6 +176,14 @@ func (a *app) applyFlags() {
 	}
 }
 
+// version returns the version the program was built as.
+func version() string {
+	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
+		return info.Main.Version
+	}
+	return "unknown"
+}
+
 // root builds the tree of commands.
 func (a *app) root() *cobra.Command {
 	root := &cobra.Command{
@@ -183,6 +192,7 @@ func (a *app) root() *cobra.Command {
 		Long: "symres answers the two questions a Windows debugger asks all day, name to address and\n" +
 			"address to name, for targets whose memory is only partly there.\n\n" +
 			"To see it work: symres lookup --demo 'fs_rec!*'",
+		Version:          version(),
 		SilenceErrors:    true,
 		SilenceUsage:     true,
 		PersistentPreRun: func(*cobra.Command, []string) { a.applyFlags() },

@@ -69,6 +69,7 @@ func TestScript(t *testing.T) {
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("SHARED", shared)
 			env.Setenv("XDG_CACHE_HOME", filepath.Join(env.WorkDir, "cache"))
+			env.Setenv("GORACE", "atexit_sleep_ms=0") // or each command under the detector sleeps a second
 			return nil
 		},
 		Condition: func(cond string) (bool, error) {
