@@ -17,7 +17,7 @@ type filling struct {
 	query    Query
 	inner    func(context.Context) (File, error)
 	location string
-	warn     func(location string, err error)
+	tell     func(Event)
 }
 
 func (f filling) open(ctx context.Context) (File, error) {
@@ -40,10 +40,11 @@ func (f filling) open(ctx context.Context) (File, error) {
 			if near, err = e.open(ctx); err == nil {
 				file.Close()
 				file = near
+				f.tell(Event{Kind: EventPublish, Location: e.location, Total: e.size})
 			}
 		}
 		if err != nil {
-			f.warn(f.tiers[i].dir, err)
+			f.tell(Event{Kind: EventWarning, Location: f.tiers[i].dir, Err: err})
 		}
 	}
 	return file, nil
@@ -78,15 +79,10 @@ func (c cached) search(s *search) bool {
 	saved := s.wrap
 	s.wrap = func(cand Candidate) Candidate {
 		cand.open = filling{
-			tiers: c.tiers, opts: c.opts, query: s.query, inner: cand.open, location: cand.Location, warn: s.warn,
+			tiers: c.tiers, opts: c.opts, query: s.query, inner: cand.open, location: cand.Location, tell: s.event,
 		}.open
 		return cand
 	}
 	defer func() { s.wrap = saved }()
 	return c.searcher.search(s)
-}
-
-// warn tells of a cache that cannot be written.
-func (s *search) warn(location string, err error) {
-	s.event(Event{Kind: EventWarning, Location: location, Err: err})
 }

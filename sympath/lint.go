@@ -58,6 +58,9 @@ func (e Element) lintServer(warn func(pos int, format string, args ...any)) {
 		if s.Kind == ElementHTTP && i < len(e.Stores)-1 {
 			warn(s.Pos, "a server must be the last store: what is to its right cannot fill it")
 		}
+		if s.Kind == ElementUNC && i < len(e.Stores)-1 {
+			warn(s.Pos, "a share is read, but not filled with what is found to its right")
+		}
 	}
 }
 
@@ -65,6 +68,8 @@ func (e Element) lintPlace(warn func(pos int, format string, args ...any)) {
 	switch {
 	case e.userinfo != nil:
 		warn(e.Pos, "a password in a path is seen by every program; keep it elsewhere")
+	case e.query != "":
+		warn(e.Pos, "the query of a URL, where signed ones have their signature, is seen by every program; it is sent, and not shown")
 	case e.Kind == ElementHTTP && hasPrefixFold(e.Text, "http://"):
 		warn(e.Pos, "http is not encrypted; write https")
 	case e.Kind == ElementDir && strings.Contains(e.Text, "://"):

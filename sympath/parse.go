@@ -172,10 +172,11 @@ func parseURL(w word) (Element, error) {
 		// The cause is left out: it repeats the URL, password and all.
 		return Element{}, w.fail("not a URL with a host")
 	}
-	return Element{Kind: ElementHTTP, Text: redact(w.text), Pos: w.pos, userinfo: u.User}, nil
+	return Element{Kind: ElementHTTP, Text: redact(w.text), Pos: w.pos, userinfo: u.User, query: u.RawQuery}, nil
 }
 
-// redact cuts "user:password@" out of a URL and leaves the rest as typed.
+// redact cuts "user:password@" and the query out of a URL and leaves the rest
+// as typed.
 func redact(s string) string {
 	scheme, rest, ok := strings.Cut(s, "://")
 	if !ok {
@@ -186,5 +187,9 @@ func redact(s string) string {
 		end = len(rest)
 	}
 	at := strings.LastIndexByte(rest[:end], '@')
-	return scheme + "://" + rest[at+1:]
+	rest = rest[at+1:]
+	if query := strings.IndexAny(rest, "?#"); query >= 0 {
+		rest = rest[:query]
+	}
+	return scheme + "://" + rest
 }

@@ -127,6 +127,7 @@ func TestParse_passwordsAreNeverPrinted(t *testing.T) {
 	for _, path := range []string{
 		`srv*c*https://joe:secret@host/x@y`, `srv*https://joe:secret@`, `symsrv*https://joe:secret@h`,
 		`https://joe:secret@host`, `https://joe:secret@h%zz/`,
+		`srv*c*https://h/x?sig=secret`, `https://h/x?sig=secret`, `srv*https://h%zz/x?secret*c`, `https://h/x#secret`,
 	} {
 		p, err := sympath.Parse(path)
 		shown := fmt.Sprintf("%v|%+v|%v|%v|%v|%v", p, p.Elements(), p.String(), p.Warnings(), err, p.Expand())
@@ -154,16 +155,18 @@ func TestExpand(t *testing.T) {
 
 func TestWarnings(t *testing.T) {
 	for path, want := range map[string]string{
-		`srv*c*https://h;\\s\sh;a`:  "",
-		`srv*https://h*c`:           "4: a server must be the last store",
-		`symsrv*evil.dll*a`:         "0: evil.dll is read as symsrv.dll",
-		`https://h`:                 "0: a URL on its own is ignored",
-		`srv*http://h`:              "4: http is not encrypted",
-		`cache*https://h`:           "6: a server cannot be a cache",
-		`ftp://h`:                   "0: not an http or https URL",
-		`"C:\my symbols"`:           "0: quotes are part of the name",
-		`srv*https://u:p@h`:         "4: a password in a path",
-		`srv*0*1*2*3*4*5*6*7*8*9*X`: "24: symsrv reads only the first 10 stores",
+		`srv*c*https://h;\\s\sh;a`:   "",
+		`srv*https://h*c`:            "4: a server must be the last store",
+		`srv*a*\\s\sh*https://h`:     "6: a share is read, but not filled",
+		`srv*https://h/x?sig=secret`: "4: the query of a URL",
+		`symsrv*evil.dll*a`:          "0: evil.dll is read as symsrv.dll",
+		`https://h`:                  "0: a URL on its own is ignored",
+		`srv*http://h`:               "4: http is not encrypted",
+		`cache*https://h`:            "6: a server cannot be a cache",
+		`ftp://h`:                    "0: not an http or https URL",
+		`"C:\my symbols"`:            "0: quotes are part of the name",
+		`srv*https://u:p@h`:          "4: a password in a path",
+		`srv*0*1*2*3*4*5*6*7*8*9*X`:  "24: symsrv reads only the first 10 stores",
 	} {
 		p, err := sympath.Parse(path)
 		if err != nil {

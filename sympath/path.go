@@ -43,7 +43,7 @@ func (k ElementKind) String() string {
 type Element struct {
 	Kind ElementKind
 	// Text is the element as typed, without spaces around it and without the
-	// user name and password of a URL.
+	// user name, password and query of a URL.
 	Text string
 	// Pos is the byte offset of the element in the parsed text.
 	Pos int
@@ -59,11 +59,16 @@ type Element struct {
 	Keyed bool
 
 	userinfo *url.Userinfo
+	query    string
 }
 
 // Userinfo returns the user name and password a URL was typed with, or nil.
 // They are kept out of Text and String so that no log or error shows them.
 func (e Element) Userinfo() *url.Userinfo { return e.userinfo }
+
+// Query returns what follows the ? of a URL, which is where signed URLs have
+// their signature. Like [Element.Userinfo] it is shown nowhere.
+func (e Element) Query() string { return e.query }
 
 // String returns the element as it is written in a path.
 func (e Element) String() string {

@@ -191,7 +191,7 @@ func (r *remote) known(s *Sink) *landed {
 func (s *Sink) filling(tiers []*Cache, open func(context.Context) (File, error)) func(context.Context) (File, error) {
 	return filling{
 		tiers: tiers, opts: s.remote.opts, query: s.query, inner: open, location: s.location,
-		warn: func(string, error) {}, // the flight is over by then
+		tell: func(Event) {}, // the flight is over by then
 	}.open
 }
 

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 
 	"github.com/spf13/cobra"
@@ -101,7 +102,7 @@ func (a *app) newFetch(o *fetchOptions) (*fetch, error) {
 		}
 		caches = p.Caches(options)
 	}
-	f := &fetch{app: a, store: p.Store(options)}
+	f := &fetch{app: a, store: p.Store(options), nowhere: text == ""}
 	if text := o.images(a.program.Getenv); text != "" {
 		images, err := parsePath("--imagepath", text)
 		if err != nil {
@@ -123,6 +124,8 @@ type fetch struct {
 	cache *sympath.Cache // where imported files go
 	good  int
 	bad   []fetched
+
+	nowhere bool // the symbol path is empty
 }
 
 // The states of a file that was asked for, in the words of the JSON contract.
@@ -144,6 +147,7 @@ type fetched struct {
 
 	Attempts []attemptObject `json:"attempts,omitempty"` // with -v
 	attempts []sympath.Attempt
+	unkept   bool // found, but there is no copy of it here
 }
 
 // job gets one file, and what shows to be needed on the way.
@@ -197,9 +201,11 @@ func (f *fetch) run(ctx context.Context, jobs []job, workers int) error {
 func (f *fetch) file(ctx context.Context, q sympath.Query, look func(sympath.File)) fetched {
 	out := fetched{Query: q.File + "/" + q.ID.Key(), Status: fetchMissing}
 	var refused error
-	traced := sympath.WithTrace(ctx, &sympath.Trace{Attempt: func(_ sympath.Query, a sympath.Attempt) {
-		out.attempts = append(out.attempts, a)
-	}})
+	var kept keeping
+	traced := sympath.WithTrace(ctx, &sympath.Trace{
+		Attempt: func(_ sympath.Query, a sympath.Attempt) { out.attempts = append(out.attempts, a) },
+		Event:   kept.event,
+	})
 	for c, err := range f.store.Find(traced, q) {
 		if err != nil {
 			out.Reason = err.Error()
@@ -214,17 +220,66 @@ func (f *fetch) file(ctx context.Context, q sympath.Query, look func(sympath.Fil
 		if c.Source != "" || c.Origin == sympath.OriginHTTP || c.Origin == sympath.OriginUNC {
 			out.Status = fetchDownloaded
 		}
-		return out
+		return kept.settle(out)
 	}
+	var failed error
 	for _, a := range out.attempts {
-		if a.Status == sympath.StatusRefused {
+		switch a.Status {
+		case sympath.StatusRefused:
 			refused = cmp.Or(refused, a.Err)
+		case sympath.StatusError:
+			failed = cmp.Or(failed, a.Err)
 		}
 	}
-	if refused != nil {
+	switch {
+	case refused != nil:
 		out.Status, out.Reason = fetchRefused, refused.Error()
+	case failed != nil:
+		out.Reason += ": " + failed.Error()
 	}
 	return out
+}
+
+// keeping is what became of the copy of a file that was found elsewhere.
+type keeping struct {
+	mu  sync.Mutex
+	in  string // the entry of the nearest cache that took it
+	why error  // another did not
+}
+
+func (k *keeping) event(_ sympath.Query, e sympath.Event) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	switch e.Kind {
+	case sympath.EventPublish:
+		k.in = e.Location
+	case sympath.EventWarning:
+		k.why = cmp.Or(k.why, e.Err)
+	}
+}
+
+// settle says where a file that was found is to be had from now on. One that
+// is on a server or share and nowhere else was not fetched.
+func (k *keeping) settle(out fetched) fetched {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	switch {
+	case !elsewhere(out.Path):
+	case k.in != "":
+		out.Path = k.in
+	default:
+		out.Status, out.unkept, out.Reason = fetchMissing, true, "found at "+out.Path+", but no cache of the path could keep it"
+		if k.why != nil {
+			out.Reason += ": " + k.why.Error()
+		}
+		out.Path, out.Bytes = "", 0
+	}
+	return out
+}
+
+// elsewhere tells the place of a file on a server or share from one here.
+func elsewhere(location string) bool {
+	return strings.HasPrefix(location, `\\`) || strings.Contains(location, "://")
 }
 
 // verified opens a candidate and holds it against the query: what lies in a
@@ -264,6 +319,8 @@ func (f *fetch) tell(r fetched) {
 		f.console.line("SYMCHK: %-20s PASSED  - %s", r.Query, passed(r))
 	case r.Status == fetchRefused:
 		f.console.line("SYMCHK: %-20s FAILED  - refused: %s", r.Query, r.Reason)
+	case r.unkept:
+		f.console.line("SYMCHK: %-20s FAILED  - not kept", r.Query)
 	default:
 		f.console.line("SYMCHK: %-20s FAILED  - mismatched or not found", r.Query)
 	}
@@ -304,6 +361,9 @@ func (f *fetch) finish(gathered error) error {
 	switch {
 	case gathered != nil:
 		return gathered
+	case len(f.bad) > 0 && f.nowhere && !f.console.json:
+		f.console.note("Try next: give a symbol path with a server, such as --sympath 'srv*%s', or set _NT_SYMBOL_PATH", sympath.MicrosoftServer)
+		return reported(exitNotFound)
 	case len(f.bad) > 0:
 		return reported(exitNotFound)
 	}

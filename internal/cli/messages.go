@@ -91,7 +91,7 @@ func (t *teller) notes(lines []string) {
 
 // nextStep is the last line of a failure: what to try, going by what was found.
 func (t *target) nextStep() string {
-	refused, offline, unsupported := false, false, ""
+	refused, offline, unsupported, down := false, false, "", ""
 	var wanted []*symres.Report
 	for _, r := range t.session.Modules() {
 		if !loaded(r) && r.Next != "" {
@@ -103,12 +103,17 @@ func (t *target) nextStep() string {
 			if a.Status == sympath.StatusUnsupported {
 				unsupported = a.Store
 			}
+			if down == "" && !loaded(r) && a.Status == sympath.StatusError && elsewhere(a.Location) {
+				down = a.Store
+			}
 		}
 	}
 	switch {
 	case t.named:
 	case offline:
 		return "Try next: leave --offline out, or list what is needed with 'symres fetch --manifest' and fetch it on another machine"
+	case down != "":
+		return "Try next: see to " + down + ", which may have the files but gave an error; 'symres path --check' asks every element"
 	case len(wanted) == 1 && unsupported == "":
 		return t.tryNext(wanted[0])
 	case refused:

@@ -19,6 +19,7 @@ type pathOptions struct {
 	unc       []string
 	offline   bool
 	refresh   bool
+	smb21     bool
 }
 
 func addPathFlags(cmd *cobra.Command) *pathOptions {
@@ -29,6 +30,7 @@ func addPathFlags(cmd *cobra.Command) *pathOptions {
 	flags.StringVar(&o.cache, "cache", "", "`DIR` that an empty place in srv** and a bare cache* stand for")
 	flags.StringArrayVar(&o.unc, "unc", nil, "where a share is mounted: `\\\\server\\share=DIR` (repeatable)")
 	flags.BoolVar(&o.offline, "offline", false, "make no connection: leave servers and shares out")
+	flags.BoolVar(&o.smb21, "smb21", false, "read shares of servers that speak SMB 2.1 and nothing newer")
 	flags.BoolVar(&o.refresh, "refresh", false, "ask servers again for what they did not have")
 	return o
 }

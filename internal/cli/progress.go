@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"sync"
@@ -23,6 +24,7 @@ type progress struct {
 	bars     *mpb.Progress // nil while nothing arrives
 	files    map[string]*arrival
 	warnings []string
+	warned   map[string]bool            // places and what is wrong with them
 	pending  map[sympath.Query][]string // what happened before the next attempt
 	stories  map[string][]string        // what happened in an attempt, by its location
 }
@@ -39,7 +41,7 @@ const patience = 300 * time.Millisecond
 
 func newProgress(screen io.Writer) *progress {
 	return &progress{
-		screen: screen, files: map[string]*arrival{},
+		screen: screen, files: map[string]*arrival{}, warned: map[string]bool{},
 		pending: map[sympath.Query][]string{}, stories: map[string][]string{},
 	}
 }
@@ -66,8 +68,24 @@ func (p *progress) event(q sympath.Query, e sympath.Event) {
 	case sympath.EventQuarantine:
 		p.warnings = append(p.warnings, fmt.Sprintf("put away as %s: %v", e.Location, e.Err))
 	case sympath.EventWarning:
-		p.warnings = append(p.warnings, fmt.Sprintf("%s: %v", e.Location, e.Err))
+		if about := e.Location + "\x00" + root(e.Err); !p.warned[about] {
+			p.warned[about] = true
+			p.warnings = append(p.warnings, fmt.Sprintf("%s: %v", e.Location, e.Err))
+		}
 	}
+}
+
+// root is what is wrong, without the names of files: a disk that is full is
+// told of once, not for each file that does not go there.
+func root(err error) string {
+	for err != nil {
+		inner := errors.Unwrap(err)
+		if inner == nil {
+			return err.Error()
+		}
+		err = inner
+	}
+	return ""
 }
 
 // delay tells why it takes so long: at once where somebody waits for it.

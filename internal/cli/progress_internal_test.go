@@ -3,8 +3,10 @@ package cli
 import (
 	"bytes"
 	"errors"
+	"io/fs"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -80,7 +82,9 @@ func TestProgress_story(t *testing.T) {
 		{Kind: sympath.EventStart, Location: a.Location, Total: 10},
 		{Kind: sympath.EventRetry, Location: a.Location, Err: errors.New("cut"), Wait: 500 * time.Millisecond},
 		{Kind: sympath.EventProgress, Location: a.Location, Done: 10, Total: 10},
-		{Kind: sympath.EventWarning, Location: "/c", Err: errors.New("full")},
+		{Kind: sympath.EventWarning, Location: "/c", Err: &fs.PathError{Op: "write", Path: "1", Err: syscall.ENOSPC}},
+		{Kind: sympath.EventWarning, Location: "/c", Err: &fs.PathError{Op: "write", Path: "2", Err: syscall.ENOSPC}},
+		{Kind: sympath.EventWarning, Location: "/d", Err: &fs.PathError{Op: "write", Path: "3", Err: syscall.ENOSPC}},
 		{Kind: sympath.EventPublish, Location: "/d/a"},
 	} {
 		p.event(q, e)
@@ -96,7 +100,7 @@ func TestProgress_story(t *testing.T) {
 	if len(p.story(a)) != 0 || len(p.story(sympath.Attempt{Location: "https://h/b"})) != 0 {
 		t.Error("told twice, or of another file")
 	}
-	if w := p.take(); len(w) != 1 || w[0] != "/c: full" || len(p.take()) != 0 {
+	if w := p.take(); len(w) != 2 || !strings.HasPrefix(w[0], "/c: write 1: ") || !strings.HasPrefix(w[1], "/d: ") || len(p.take()) != 0 {
 		t.Errorf("warnings %q", w)
 	}
 }

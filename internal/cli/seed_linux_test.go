@@ -13,6 +13,7 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"github.com/symres/symres/internal/cli"
 	"github.com/symres/symres/internal/demo"
 	"github.com/symres/symres/internal/dumpbuild"
 	"github.com/symres/symres/internal/fixture"
@@ -233,5 +234,29 @@ func TestHostileTarget(t *testing.T) {
 	}
 	for _, name := range []string{`\\evil.test\s\x.sys`, `\??\UNC\evil.test\s\x.sys`, `//evil.test/s/x.sys`} {
 		target("reload", "-v", "--module", name+"=fe0c8000,2000,3b7d8475")
+	}
+}
+
+// A server that speaks SMB 2.1 and nothing newer is read where that is allowed.
+func TestSMB21(t *testing.T) {
+	if !inNetwork(t) {
+		return
+	}
+	smbd.Start(t, smbd.Options{Port: "445", MaxProtocol: "SMB2_10"})
+	getenv := func(name string) string {
+		return map[string]string{"SYMRES_AUTH": "smb://myserver=" + smbd.User + ":" + smbd.Password}[name]
+	}
+	for _, c := range []struct {
+		status int
+		want   string
+		args   []string
+	}{
+		{1, "SMB 2.1 is allowed (--smb21)", []string{"path", "--check", `\\myserver\signed`}},
+		{0, "\nOK ", []string{"path", "--check", "--smb21", `\\myserver\signed`}},
+	} {
+		var out, errs strings.Builder
+		if status := cli.Main(t.Context(), c.args, nil, &out, &errs, getenv); status != c.status || !strings.Contains(out.String(), c.want) {
+			t.Errorf("%v: status %d, want %d and %q: %s%s", c.args, status, c.status, c.want, &out, &errs)
+		}
 	}
 }

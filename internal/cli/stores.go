@@ -21,7 +21,7 @@ func (a *app) storeOptions(o *pathOptions) (sympath.Options, error) {
 		mounts = append(mounts, m)
 	}
 	return sympath.Options{
-		Verify: symres.Verify, HTTP: a.serverStore, UNC: mounts.UNC(a.shareStore), Cache: o.cache, Getenv: a.program.Getenv,
+		Verify: symres.Verify, HTTP: a.serverStore, UNC: mounts.UNC(a.shareStore(o.smb21)), Cache: o.cache, Getenv: a.program.Getenv,
 		Offline: o.offline, Refresh: o.refresh, Trace: a.progress.trace(),
 	}, nil
 }
@@ -55,12 +55,14 @@ func (a *app) closeStores() {
 }
 
 // shareStore reaches the shares that --unc says nothing of.
-func (a *app) shareStore(e sympath.Element) (sympath.Store, error) {
-	a.sharesOnce.Do(func() {
-		a.shares, a.sharesErr = smb.New(smb.Config{Getenv: a.program.Getenv})
-	})
-	if a.sharesErr != nil {
-		return nil, a.sharesErr
+func (a *app) shareStore(smb21 bool) func(sympath.Element) (sympath.Store, error) {
+	return func(e sympath.Element) (sympath.Store, error) {
+		a.sharesOnce.Do(func() {
+			a.shares, a.sharesErr = smb.New(smb.Config{Getenv: a.program.Getenv, SMB21: smb21})
+		})
+		if a.sharesErr != nil {
+			return nil, a.sharesErr
+		}
+		return a.shares.Store(e)
 	}
-	return a.shares.Store(e)
 }

@@ -26,12 +26,13 @@ type Client struct {
 	mu      sync.Mutex
 	hosts   map[string]*host // by origin
 	allowed map[string]bool  // host:port that may be private
+	layouts map[storeKey]*layout
 }
 
 // New makes a client. The error says that the netrc file or a variable of the
 // environment cannot be used.
 func New(cfg Config) (*Client, error) {
-	c := &Client{cfg: cfg.orDefault(), hosts: map[string]*host{}, allowed: map[string]bool{}}
+	c := &Client{cfg: cfg.orDefault(), hosts: map[string]*host{}, allowed: map[string]bool{}, layouts: map[storeKey]*layout{}}
 	var err error
 	if c.creds, err = creds.New(creds.Config{Ask: cfg.Credentials, Getenv: cfg.Getenv, Netrc: cfg.Netrc}); err != nil {
 		return nil, err
@@ -119,6 +120,27 @@ func (c *Client) host(u *url.URL) *host {
 	return h
 }
 
+// storeKey tells stores apart: who may not look must not answer for who may.
+type storeKey struct {
+	base string
+	cred Credential
+}
+
+func (c *Client) layout(s *server) *layout {
+	key := storeKey{base: s.url().String()}
+	if s.cred != nil {
+		key.cred = *s.cred
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	l := c.layouts[key]
+	if l == nil {
+		l = &layout{token: make(chan struct{}, 1)}
+		c.layouts[key] = l
+	}
+	return l
+}
+
 // Store returns the store for an http or https element; it is meant for
 // [sympath.Options].HTTP. No connection is made yet.
 func (c *Client) Store(e sympath.Element) (sympath.Store, error) {
@@ -137,6 +159,9 @@ func (c *Client) server(e sympath.Element) (*server, error) {
 	if e.Kind != sympath.ElementHTTP {
 		return nil, fmt.Errorf("element is a %v, not a URL", e.Kind)
 	}
+	if e.Query() != "" {
+		u.RawQuery = e.Query()
+	}
 	s := &server{client: c, base: u, name: redact(u), host: c.host(u)}
 	if user := cmpUser(e.Userinfo(), u.User); user != nil {
 		password, _ := user.Password()
@@ -145,7 +170,7 @@ func (c *Client) server(e sympath.Element) (*server, error) {
 	u.User, u.Fragment = nil, ""
 	c.trust(creds.HostPort(u))
 	c.trust(net.JoinHostPort(strings.ToLower(u.Hostname()), "443")) // http sends many to https
-	s.index2.token = make(chan struct{}, 1)
+	s.index2 = c.layout(s)
 	return s, nil
 }
 

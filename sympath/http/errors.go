@@ -32,12 +32,21 @@ var (
 type StatusError struct {
 	Code       int           // HTTP status code
 	RetryAfter time.Duration // what the server asks for, 0 if it does not
+	LoggedIn   bool          // a credential was sent
 	kind       error
 }
 
 // Error implements the error interface.
 func (e *StatusError) Error() string {
-	return fmt.Sprintf("%v: %d %s", e.kind, e.Code, http.StatusText(e.Code))
+	text := fmt.Sprintf("%v: %d %s", e.kind, e.Code, http.StatusText(e.Code))
+	switch {
+	case e.Code != http.StatusUnauthorized:
+	case e.LoggedIn:
+		text += "; the credential is not accepted"
+	default:
+		text += "; no credential for the server: set SYMRES_AUTH=https://SERVER=USER:PASSWORD, or write it in netrc"
+	}
+	return text
 }
 
 // Unwrap returns [ErrPermission], [ErrUnavailable] or [ErrStatus].
@@ -59,7 +68,8 @@ func statusError(resp *http.Response, now time.Time) error {
 	case code == http.StatusNotFound, code == http.StatusGone:
 		return errGone(code)
 	case code == 401, code == 403, code == 407:
-		return &StatusError{Code: code, kind: ErrPermission}
+		sent := resp.Request != nil && resp.Request.Header.Get("Authorization") != ""
+		return &StatusError{Code: code, kind: ErrPermission, LoggedIn: sent}
 	case code == 408, code == 429, code >= 500 && code != 501 && code != 505:
 		return &StatusError{Code: code, kind: ErrUnavailable, RetryAfter: retryAfter(resp.Header.Get("Retry-After"), now)}
 	default:

@@ -22,11 +22,15 @@ type server struct {
 	name   string
 	host   *host
 	cred   *Credential // from the path
-	index2 struct {
-		token chan struct{} // who holds it may ask
-		known bool
-		two   bool
-	}
+	index2 *layout
+}
+
+// layout is whether a store has two tiers. All stores made for one URL share
+// it: the symbol path and the image path often name the same server.
+type layout struct {
+	token chan struct{} // who holds it may ask
+	known bool
+	two   bool
 }
 
 func (s *server) Name() string           { return s.name }

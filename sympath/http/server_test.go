@@ -2,6 +2,7 @@ package http_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -150,11 +151,13 @@ func TestServer_noKey(t *testing.T) {
 
 func TestServer_index2Once(t *testing.T) {
 	srv := serve(t, false, http.NotFound)
-	store := open(t, client(t, symhttp.Config{}), srv.URL)
+	c := client(t, symhttp.Config{})
+	// The symbol path and the image path often name the same server.
+	stores := []sympath.Store{open(t, c, srv.URL), open(t, c, srv.URL+"/")}
 	var wg sync.WaitGroup
 	for i := range 100 {
 		wg.Go(func() {
-			run(t, store, sympath.Query{File: fmt.Sprintf("f%d.pdb", i), ID: sympath.PDB20(1<<31, 1)})
+			run(t, stores[i%2], sympath.Query{File: fmt.Sprintf("f%d.pdb", i), ID: sympath.PDB20(1<<31, 1)})
 		})
 	}
 	wg.Wait()
@@ -186,8 +189,8 @@ func TestServer_letterCase(t *testing.T) {
 		if r := run(t, open(t, c, srv.URL), s.query); !r.found {
 			t.Fatalf("round %d: %v", round, r.last())
 		}
-		if round == 1 { // a store of its own, with an index2.txt of its own; the host is known
-			want = []string{"/index2.txt", lowBoth}
+		if round == 1 { // a store of its own; the host is known
+			want = []string{lowBoth}
 			wantURIs(t, srv.uris()[7:], want...)
 			continue
 		}
@@ -291,4 +294,31 @@ func ExampleClient_Store() {
 	// SYMSRV:  HTTPGET: https://example.com/symbols/fs_rec.pdb/3B7D82D31/fs_rec.pdb - file not found
 	// SYMSRV:  HTTPGET: https://example.com/symbols/fs_rec.pdb/3B7D82D31/fs_rec.pd_ - file not found
 	// SYMSRV:  HTTPGET: https://example.com/symbols/fs_rec.pdb/3B7D82D31/file.ptr - file not found
+}
+
+// A login that is wanted says where it goes, one that is not accepted that it
+// was made; neither shows it.
+func TestServer_login(t *testing.T) {
+	s := symbol(t)
+	srv := serve(t, false, func(w http.ResponseWriter, r *http.Request) { w.WriteHeader(http.StatusUnauthorized) })
+	for url, want := range map[string]string{
+		srv.URL: "no credential for the server: set SYMRES_AUTH=",
+		strings.Replace(srv.URL, "://", "://me:hunter2@", 1): "the credential is not accepted",
+	} {
+		got := run(t, open(t, client(t, symhttp.Config{}), url), s.query).last().Err
+		if !errors.Is(got, symhttp.ErrPermission) || !strings.Contains(got.Error(), want) || strings.Contains(got.Error(), "hunter2") {
+			t.Errorf("%v, want %q", got, want)
+		}
+	}
+}
+
+// A signed URL is sent with its signature and shown without.
+func TestServer_signedURL(t *testing.T) {
+	s := symbol(t)
+	srv := serve(t, false, file("/sym", s))
+	r := run(t, open(t, client(t, symhttp.Config{}), srv.URL+"/sym?sig=hunter2"), s.query)
+	if !r.found || strings.Contains(fmt.Sprint(r.attempts), "hunter2") {
+		t.Errorf("found %v: %v", r.found, r.attempts)
+	}
+	wantURIs(t, srv.uris(), "/sym/index2.txt?sig=hunter2", "/sym"+s.path+"?sig=hunter2")
 }

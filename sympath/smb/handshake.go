@@ -175,6 +175,9 @@ func (r *rules) session(status uint32, flags uint16) error {
 	return nil
 }
 
+// allow21 tells where there is a switch, by the name that it has in the command.
+const allow21 = "which is read only where SMB 2.1 is allowed (--smb21)"
+
 func (r *rules) encrypts() bool {
 	return r.dialect >= dialect30 && (r.dialect != dialect311 || r.cipher)
 }
@@ -186,7 +189,10 @@ func (r *rules) negotiated(m []byte) error {
 	r.dialect = binary.LittleEndian.Uint16(body[4:])
 	if r.dialect < r.leastDialect {
 		if r.dialect == dialectAny {
-			return fmt.Errorf("%w, but 2.1 at most", ErrDialect)
+			return fmt.Errorf("%w, but 2.1 at most, %s", ErrDialect, allow21)
+		}
+		if r.dialect == dialect21 {
+			return fmt.Errorf("%w, but 2.1, %s", ErrDialect, allow21)
 		}
 		return fmt.Errorf("%w, but %d.%d", ErrDialect, r.dialect>>8, r.dialect>>4&15)
 	}
