@@ -179,7 +179,7 @@ func (m *matcher) match(off uint32) (bool, error) {
 	}
 	kind := Kind(u16(rec, 2))
 	at, ok := nameStart(rec)
-	if kind.IsConstant() && uint32(len(rec)) < size && (!ok || at+len(m.name) >= len(rec)) { // its value is long
+	if uint32(len(rec)) < size && (!ok || at+len(m.name) >= len(rec)) { // much stands before its name
 		if rec, err = m.t.gss.bytes(off, size); err != nil {
 			return false, err
 		}
