@@ -16,7 +16,7 @@ const modulePath = "github.com/symres/symres"
 // layers lists the packages from the top down. A package may import those on
 // the lines below its own, never those beside or above it.
 var layers = [][]string{
-	{"cmd/symres", "pdb/bench", "examples/delve", "examples/pagedout", "examples/pebpagedout", "examples/customstore"},
+	{"cmd/symres", "pdb/bench", "sympath/bench", "examples/delve", "examples/pagedout", "examples/pebpagedout", "examples/customstore"},
 	{"internal/cli"},
 	{"."},
 	{"nt"},
@@ -37,7 +37,7 @@ var testOnly = []string{"internal/cabbuild", "internal/dumpbuild", "internal/fix
 var reserved = map[string][]string{
 	"log":                          {},
 	"unsafe":                       {"internal/fsx/map_windows.go"},
-	"os/exec":                      {"internal/qemutest", "internal/smbd", "pdb/bench"},
+	"os/exec":                      {"internal/qemutest", "internal/smbd", "pdb/bench", "sympath/bench"},
 	"net/http":                     {"sympath/http"},
 	"github.com/saferwall/pe":      {"internal/pedisk"},
 	"golang.org/x/exp/mmap":        {"internal/fsx", "memsource"},

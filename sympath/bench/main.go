@@ -1,11 +1,11 @@
-//go:build ignore
+//go:build linux
 
 // Command bench compares a download into a cache with what curl and sync take
 // for the same file from the same server, and writes BENCHMARKS.md. It wants
 // nginx and curl, and twice the size of the file in a temporary directory. Run
 // it in the folder of the package, on a quiet machine:
 //
-//	go run bench.go -size 1024 -pairs 5
+//	go run ./bench -size 1024 -pairs 5
 package main
 
 import (
@@ -53,8 +53,6 @@ http {
 	server { listen 127.0.0.1:PORT; location / { alias DIR/root/; } }
 }
 `
-
-var query = sympath.Query{File: "large.pdb", ID: sympath.PDB20(0x80000000, 1)}
 
 const file = "large.pdb/800000001/large.pdb"
 
@@ -107,7 +105,7 @@ func measure(size int64, pairs int) (string, error) {
 	}
 	return fmt.Sprintf(`# Measurements of sympath
 
-Written by bench.go: a file of %d MB from nginx over plain HTTP on one machine of %d processors, with
+Written by `+"`go run ./bench`"+`: a file of %d MB from nginx over plain HTTP on one machine of %d processors, with
 curl -o f && sync f, and into a cache: hashed, verified, synced, linked. The order changes from pair to pair. How much
 the times of curl differ says how quiet the machine was.
 
@@ -205,6 +203,7 @@ func (b *bench) ours(url string) (took time.Duration, heap uint64, err error) {
 	go watch(done, peak)
 	start := time.Now()
 	err = errors.New("nothing found")
+	query := sympath.Query{File: "large.pdb", ID: sympath.PDB20(0x80000000, 1)} // of file
 	for c, failed := range path.Store(sympath.Options{HTTP: client.Store, Verify: verify}).Find(context.Background(), query) {
 		err = failed
 		if failed == nil {
