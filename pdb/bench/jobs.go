@@ -62,7 +62,7 @@ func sayPeak(args []string) error {
 
 func peakOf(p *os.ProcessState) int64 {
 	usage, _ := p.SysUsage().(*syscall.Rusage)
-	return usage.Maxrss << 10
+	return int64(usage.Maxrss) << 10
 }
 
 // printFrames prints the stacks of the RVAs on stdin the way llvm-symbolizer
