@@ -138,7 +138,7 @@ func onlyWithin(t *testing.T, trace, port string) {
 			t.Errorf("touched %s", m[1])
 		}
 	}
-	if paths < 10 {
+	if paths < 5 { // the image, and what any Go program opens
 		t.Errorf("only %d paths in the trace: is it what the test thinks it is?", paths)
 	}
 	t.Logf("connections %v, %d paths", seen, paths)
