@@ -151,7 +151,7 @@ func (in *incoming) publish(q Query, id ID, l *landing, source string) (entry, e
 	if err != nil {
 		return entry{}, err
 	}
-	r := record{File: q.File, Key: id.Key(), Size: l.n, SHA256: hex.EncodeToString(l.sum.Sum(nil)), Source: source}
+	r := record{File: q.File, Key: id.Key(), Size: l.n, SHA256: hex.EncodeToString(l.sum.sum()), Source: source}
 	_ = writeRecord(in.root, metaName(name), r)
 	in.discard()
 	return in.cache.entry(name, l.n), nil

@@ -1,10 +1,8 @@
 package sympath
 
 import (
-	"crypto/sha256"
 	"errors"
 	"fmt"
-	"hash"
 	"io"
 
 	"github.com/symres/symres/internal/fsx"
@@ -28,7 +26,7 @@ type landing struct {
 	tier *Cache // of the stage in use, nil for scratch
 	cur  stage
 	n    int64
-	sum  hash.Hash
+	sum  *digest
 }
 
 // stageMaker begins a stage in a cache, or in scratch when tier is nil.
@@ -46,7 +44,7 @@ func (m stageMaker) begin() (stage, error) {
 }
 
 func newLanding(tiers []*Cache, limit int64, warn func(string, error)) *landing {
-	l := &landing{warn: warn, limit: limit, sum: sha256.New()}
+	l := &landing{warn: warn, limit: limit, sum: newDigest()}
 	for i := len(tiers) - 1; i >= 0; i-- {
 		l.stages = append(l.stages, stageMaker{tiers[i]})
 	}
@@ -106,7 +104,7 @@ func (l *landing) Write(p []byte) (int, error) {
 	for {
 		n, err := l.cur.Write(p[done:])
 		done += n
-		l.sum.Write(p[done-n : done])
+		l.sum.write(p[done-n : done])
 		l.n += int64(n)
 		if err == nil {
 			return done, nil
@@ -129,7 +127,7 @@ func (l *landing) giveUp(err error) error {
 // reset forgets what has arrived.
 func (l *landing) reset() error {
 	l.n = 0
-	l.sum.Reset()
+	l.sum.reset()
 	if l.cur == nil {
 		return nil
 	}
@@ -140,6 +138,7 @@ func (l *landing) reset() error {
 }
 
 func (l *landing) discard() {
+	l.sum.wait()
 	if l.cur != nil {
 		l.cur.discard()
 		l.cur = nil
