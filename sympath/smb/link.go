@@ -85,9 +85,12 @@ func loginError(ctx context.Context, conn *guarded, err error) error {
 	return err
 }
 
+// errGaveUp is why a connection broke that one of its users closed.
+var errGaveUp = fmt.Errorf("%w: somebody gave up waiting", ErrBroken)
+
 // close ends the connection without another word to the server.
 func (l *link) close() {
-	l.conn.fail(ErrBroken)
+	l.conn.fail(errGaveUp)
 	l.conn.Close()
 }
 

@@ -29,9 +29,12 @@ type server struct {
 	folds  map[string]bool // by tree and directory: whether it tells cases apart
 }
 
-// tries is how often a request is made when its connection breaks, which may
-// be because somebody else gave up waiting on it.
-const tries = 3
+// How often a request is made when its connection breaks: because of the server
+// or the network, and because somebody else gave up waiting on it.
+const (
+	tries       = 3
+	triesGaveUp = 20
+)
 
 // A server grants credits for so and so much to be under way. The library asks
 // for more than it has when credits run low, which the server refuses; so at
@@ -52,7 +55,7 @@ func (s *server) do(ctx context.Context, share string, slots int64, f func(*link
 	defer s.slots.Release(slots)
 	for try := 1; ; try++ {
 		err := s.once(ctx, share, f)
-		if !errors.Is(err, errOthers) || try == tries {
+		if !errors.Is(err, errOthers) || try >= triesGaveUp || try >= tries && !errors.Is(err, errGaveUp) {
 			return err
 		}
 	}
@@ -121,12 +124,19 @@ func (s *server) get(ctx context.Context) (*link, error) {
 	}
 	l, err := s.connect(ctx)
 	if err != nil {
-		if ctx.Err() == nil {
+		if !over(ctx) {
 			s.fail(err)
 		}
 		return nil, err
 	}
 	return s.put(l)
+}
+
+// over reports whether a context has ended. A dial may see its deadline pass
+// before the context says so.
+func over(ctx context.Context) bool {
+	deadline, ok := ctx.Deadline()
+	return ctx.Err() != nil || ok && !time.Now().Before(deadline)
 }
 
 func (s *server) connect(ctx context.Context) (*link, error) {
