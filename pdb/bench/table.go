@@ -36,9 +36,9 @@ What limits it where a goal is not reached:
 - A process of ours takes 3 ms before it does anything, an empty Go program 1.3 ms. Where the other tool needs 20 to 45 ms for
   all of a file (S, R), no program that starts can be 50 times as fast.
 - `+"`symres nearest`"+` says more than llvm-symbolizer: the symbol below each address, its size and how far it is. For that it walks the
-  records of each module once more. The library alone does what llvm-symbolizer does.
-- Publics and functions are bound by memory: each record is read once, in the order of the file, by two processors that share one
-  memory. At L walking alone takes 40 ms of the 87.
+  records of each module a second time; one walk for both is not built. The library alone does what llvm-symbolizer does.
+- Publics and functions: each record is read once, in the order of the file, and put into words on all processors; besides the start
+  that is what remains. How near it is to what the memory allows was not measured.
 - A mapped file counts what the system maps around each touched page as memory; read, it is 0.6 MB at L.
 
 `, processor(), runtime.NumCPU(), runtime.GOOS, runtime.GOARCH, runtime.Version(), version, b.pairs)
