@@ -3,10 +3,11 @@ package sympath_test
 import (
 	"bytes"
 	"fmt"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"regexp"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -26,80 +27,35 @@ func needProgram(t *testing.T, name, how string) {
 	}
 }
 
-// straceWorks skips where processes may not be traced.
-func straceWorks(t *testing.T) {
-	t.Helper()
-	needProgram(t, "strace", "apt-get install strace")
-	if out, err := exec.Command("strace", "-o", os.DevNull, "true").CombinedOutput(); err != nil {
-		t.Skipf("strace cannot trace here (%v: %s); allow ptrace", err, out)
-	}
-}
-
-// The system calls with which the cache is written. openat and close are among
-// those that read as well.
-const writePath = "mkdirat,openat,write,pwrite64,fsync,linkat,renameat,renameat2,unlinkat,flock,utimensat,ftruncate,close"
-
-// point is a system call of the writer: the k-th of its name in a thread.
-type point struct {
-	call string
-	k    int
-}
-
-// points returns the calls of a trace (strace -f -y) that concern a directory.
-func points(trace, dir string) (list []point) {
-	count := map[string]int{}
-	seen := map[point]bool{}
-	for _, m := range regexp.MustCompile(`(?m)^(\d+)\s+(\w+)\((.*)`).FindAllStringSubmatch(trace, -1) {
-		count[m[1]+m[2]]++
-		p := point{m[2], count[m[1]+m[2]]}
-		if strings.Contains(m[3], dir) && !seen[p] {
-			seen[p] = true
-			list = append(list, p)
-		}
-	}
-	return list
-}
-
-// Killed at every one of them, the entry is absent or whole afterwards, and the
-// next process succeeds and tidies up.
+// Killed at every system call of its write path, a process leaves an entry that
+// is absent or whole, and the next one succeeds and tidies up.
 func TestCrash_killAtEverySystemCall(t *testing.T) {
-	straceWorks(t)
-	t.Setenv("GOMAXPROCS", "1") // fewer threads, so that more points are met again
+	if testing.Short() {
+		t.Skip("some hundred processes are killed; leave -short out")
+	}
 	want := symbolFile(idOf(1), 600<<10)
 	url, _ := server(t, want, 0)
-	log, dir := filepath.Join(t.TempDir(), "log"), t.TempDir()
-	out, err := startChild(t, "srv*"+dir+"*"+url, "strace", "-f", "-y", "-qq", "-e", "trace="+writePath, "-o", log).CombinedOutput()
-	if err != nil {
-		t.Fatalf("without a fault: %v: %s", err, out)
-	}
-	text, err := os.ReadFile(log)
-	if err != nil {
-		t.Fatal(err)
-	}
-	list := points(string(text), dir)
-	killed, calls := 0, map[string]int{}
-	for _, p := range list {
-		if killAt(t, want, url, p) {
+	for _, call := range slices.Compact(slices.Sorted(maps.Values(writeCalls))) {
+		killed := 0
+		for killAt(t, want, url, fault{call: call, when: killed + 1}) {
 			killed++
-			calls[p.call]++
+		}
+		t.Logf("killed at %d calls of %s", killed, call)
+		if killed == 0 {
+			t.Errorf("%s is never called: is the write path what the test thinks it is?", call)
 		}
 	}
-	if len(list) < 50 || killed < len(list)*3/4 || len(calls) < 8 {
-		t.Errorf("killed at %d of %d points, %v: is the write path what the test thinks it is?", killed, len(list), calls)
-	}
-	t.Logf("killed at %d of %d points: %v", killed, len(list), calls)
 }
 
-// killAt runs a process that is killed at a point, and another after it. It is
-// false when the process never got there: its threads share the calls anew
-// each time.
-func killAt(t *testing.T, want []byte, url string, p point) (killed bool) {
+// killAt runs a process that is killed at a call, and another after it. It is
+// false when the process ended before that call.
+func killAt(t *testing.T, want []byte, url string, at fault) (killed bool) {
 	t.Helper()
 	dir := t.TempDir()
-	what := fmt.Sprintf("%s:signal=KILL:when=%d", p.call, p.k)
-	out, err := startChild(t, "srv*"+dir+"*"+url, "strace", "-f", "-qq", "-e", "trace="+p.call, "-e", "inject="+what, "-o", os.DevNull).CombinedOutput()
-	if err == nil && !strings.Contains(string(out), "read") {
-		t.Errorf("%s: %s", what, out)
+	what := fmt.Sprintf("killed at %s %d", at.call, at.when)
+	out, struck, good := at.run(t, startChild(t, "srv*"+dir+"*"+url))
+	if good == (struck > 0) || good && !strings.Contains(out, "read") {
+		t.Fatalf("%s: struck %d, ended well: %v: %s", what, struck, good, out)
 	}
 	entry := filepath.Join(dir, "f.pdb/A00000011/f.pdb")
 	if data, err := os.ReadFile(entry); err == nil && !bytes.Equal(data, want) {
@@ -114,32 +70,31 @@ func killAt(t *testing.T, want []byte, url string, p point) (killed bool) {
 	if left, _ := os.ReadDir(filepath.Join(dir, ".symres/tmp")); len(left) > 0 {
 		t.Errorf("%s: left behind: %v", what, left)
 	}
-	return err != nil
+	return struck > 0
 }
 
 func TestDisk_injectedErrors(t *testing.T) {
-	straceWorks(t)
 	want := symbolFile(idOf(1), 600<<10)
 	url, _ := server(t, want, 0)
-	for fault, c := range map[string]struct {
+	for _, c := range []struct {
+		fault
 		entry    bool
 		warnings int
 	}{
-		"fsync:error=EIO:when=1":       {false, 1},
-		"fsync:error=EIO:when=2":       {false, 1}, // of the directory
-		"pwrite64:error=ENOSPC:when=2": {false, 1},
-		"pwrite64:error=EIO:when=1":    {false, 1},
-		"linkat:error=EPERM":           {true, 0}, // a file system without links
-		"linkat:error=EXDEV":           {true, 0},
-		"flock:error=ENOLCK":           {true, 0}, // NFS without its lock manager
-		"mkdirat:error=EROFS":          {false, 1},
+		{fault{"fsync", 1, syscall.EIO}, false, 1},
+		{fault{"fsync", 2, syscall.EIO}, false, 1}, // of the directory
+		{fault{"pwrite64", 2, syscall.ENOSPC}, false, 1},
+		{fault{"pwrite64", 1, syscall.EIO}, false, 1},
+		{fault{"linkat", 0, syscall.EPERM}, true, 0}, // a file system without links
+		{fault{"linkat", 0, syscall.EXDEV}, true, 0},
+		{fault{"flock", 0, syscall.ENOLCK}, true, 0}, // NFS without its lock manager
+		{fault{"mkdirat", 0, syscall.EROFS}, false, 1},
 	} {
-		t.Run(fault, func(t *testing.T) {
+		t.Run(fmt.Sprintf("%s %d %s", c.call, c.when, c.errno), func(t *testing.T) {
 			dir := t.TempDir()
-			call, _, _ := strings.Cut(fault, ":")
-			out, err := startChild(t, "srv*"+dir+"*"+url, "strace", "-f", "-qq", "-e", "trace="+call, "-e", "inject="+fault, "-o", os.DevNull).CombinedOutput()
-			if err != nil || !strings.Contains(string(out), fmt.Sprintf("read %d warnings %d", len(want), c.warnings)) {
-				t.Errorf("%v: %s", err, out)
+			out, struck, good := c.run(t, startChild(t, "srv*"+dir+"*"+url))
+			if !good || struck == 0 || !strings.Contains(out, fmt.Sprintf("read %d warnings %d", len(want), c.warnings)) {
+				t.Errorf("ended well: %v, %d faults: %s", good, struck, out)
 			}
 			data, err := os.ReadFile(filepath.Join(dir, "f.pdb/A00000011/f.pdb"))
 			if (err == nil) != c.entry || err == nil && !bytes.Equal(data, want) {
