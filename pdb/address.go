@@ -57,10 +57,10 @@ func (f *File) privateBelow(want, least addrKey) (hit, error) {
 func (f *File) inModule(i int, want addrKey, best hit) (hit, error) {
 	ms, err := f.openModule(i)
 	if err == nil {
-		var m *memoryMap
-		if m, err = f.moduleMap(ms); err == nil {
+		var o *outline
+		if o, err = f.outlineOf(ms); err == nil {
 			var a around
-			if a, err = aroundIn(*m, want, len(*m)); err == nil && len(a.records) > 0 && a.key >= best.key {
+			if a, err = aroundIn(o.addrs, want, len(o.addrs)); err == nil && len(a.records) > 0 && a.key >= best.key {
 				best = hit{key: a.key, ms: ms, records: a.records}
 			}
 		}

@@ -43,7 +43,7 @@ func (f *File) HasLengthOffset(rva uint32) ([]bool, error) {
 		return nil, nil
 	}
 	var list []bool
-	r, err := c.body(&c.funcs[i])
+	r, err := c.ms.body(&c.funcs[i])
 	for err == nil && r.step() {
 		if k := r.kind(); k != kindInlineSite && k != kindInlineSite2 {
 			continue
@@ -77,7 +77,7 @@ func hasOp(b []byte, want uint32) bool {
 func (f *File) CheckSites() (n int, err error) {
 	err = f.eachCode(func(c *moduleCode) error {
 		for i := range c.funcs {
-			r, err := c.body(&c.funcs[i])
+			r, err := c.ms.body(&c.funcs[i])
 			if err != nil {
 				return err
 			}

@@ -19,7 +19,7 @@ func (f *File) EachVariable(visit func(Variable)) error {
 		}
 		slices.SortFunc(order, func(a, b int) int { return cmp.Compare(c.funcs[a].rec, c.funcs[b].rec) })
 		for _, i := range order {
-			r, err := c.body(&c.funcs[i])
+			r, err := c.ms.body(&c.funcs[i])
 			if err != nil {
 				return err
 			}

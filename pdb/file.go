@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"sync"
 	"sync/atomic"
 
 	"github.com/symres/symres/internal/fsx"
@@ -44,6 +45,7 @@ type File struct {
 	ids      lazy[typeTable]
 	strs     lazy[stringTable]
 	code     lazy[moduleCodes]
+	outlines sync.Pool // of *outline, to collect in
 	modNames lazy[map[string]int]
 	idNames  stringCache
 	codeMap  lazy[codeMap]

@@ -165,11 +165,11 @@ func (b *indexer) module(i int) error {
 	if err != nil || ms.s == nil {
 		return err
 	}
-	r := ms.symbols.records()
-	for key, ok := r.stepAddress(); ok; key, ok = r.stepAddress() {
-		b.add(key, r.off, uint16(i))
-	}
-	return r.err
+	return ms.placed(func(off uint32, rec []byte) {
+		if key, ok := addressOf(rec); ok {
+			b.add(key, off, uint16(i))
+		}
+	})
 }
 
 // variables adds those of the table of globals.

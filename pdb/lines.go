@@ -256,7 +256,7 @@ func (s *lineSearch) concerns(c *moduleCode) (bool, error) {
 // inlined takes the code of inlined functions.
 func (s *lineSearch) inlined(c *moduleCode) error {
 	for i := range c.funcs {
-		r, err := c.body(&c.funcs[i])
+		r, err := c.ms.body(&c.funcs[i])
 		for err == nil && r.step() {
 			if kind := r.kind(); kind != kindInlineSite && kind != kindInlineSite2 {
 				continue

@@ -95,7 +95,7 @@ func (f *File) Locals(rva uint32) iter.Seq2[Variable, error] {
 		if i < 0 {
 			return nil
 		}
-		r, err := c.body(&c.funcs[i])
+		r, err := c.ms.body(&c.funcs[i])
 		if err != nil {
 			return err
 		}

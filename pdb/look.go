@@ -75,7 +75,7 @@ func (l *look) function(seg uint16, off uint32, hasLine bool) (codeOffset, error
 // the name of the function. Sites lie inside each other: where one has no code
 // there, neither has what is inside.
 func (l *look) inlined(at codeOffset) (name string, err error) {
-	r, err := l.c.body(at.function)
+	r, err := l.c.ms.body(at.function)
 	if err != nil || !r.step() {
 		return "", ignoreDamage(cmp.Or(err, r.err))
 	}

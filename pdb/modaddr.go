@@ -5,67 +5,65 @@ import (
 	"slices"
 )
 
-// moduleMap returns the addresses of what has one in a module: procedures,
-// thunks, trampolines, cold parts and variables, those of functions too. It is
-// built once and holds no pointers. A module that is damaged somewhere has
-// what comes before.
-func (f *File) moduleMap(ms *modStream) (*memoryMap, error) {
-	return ms.addrs.get(func() (*memoryMap, error) {
-		var m memoryMap
-		if ms.s == nil {
-			return &m, nil
+// placed visits the records of a module that may have an address; see
+// addressOf. It returns damage that ends the walk early. rec is good until visit
+// returns.
+func (ms *modStream) placed(visit func(off uint32, rec []byte)) error {
+	r := ms.symbols.records()
+	r.w.ahead = readAhead
+	kinds := withAddress()
+	for r.stepPlaced(&kinds) {
+		if kinds.has(r.kind()) {
+			visit(r.off, r.rec)
 		}
-		r := ms.symbols.records()
-		for key, ok := r.stepAddress(); ok; key, ok = r.stepAddress() {
-			m = append(m, memoryEntry{off: key.off(), rec: r.off, seg: key.seg()})
-		}
-		if fatal(r.err) {
-			return nil, r.err
-		}
-		m.sort()
-		return &m, nil
-	})
+	}
+	return r.err
 }
 
-// stepAddress moves to the next record with an address. It goes over the others,
-// which are most, without leaving the loop.
-func (r *recordWalk) stepAddress() (addrKey, bool) {
-	for {
-		buf, at := r.w.buf, int(r.next-r.w.off)
-		if r.next >= r.w.off && r.next < r.end {
-			buf = buf[:min(len(buf), int(r.end-r.w.off))]
-			for at >= 0 && at+recordHead <= len(buf) {
-				head := u32(buf, at)
-				if n := int(head&0xFFFF) + lenField; hasAddress(Kind(head>>16)) || n < recordHead || n > len(buf)-at {
-					break
-				} else {
-					at += n
-				}
+// stepPlaced moves to the next record of one of the kinds, or to another one if
+// that is easier. It goes over the others, which are most, without leaving the
+// loop.
+func (r *recordWalk) stepPlaced(kinds *kindSet) bool {
+	if r.next >= r.w.off && r.next < r.end {
+		buf := r.w.buf[:min(len(r.w.buf), int(r.end-r.w.off))]
+		at := int(r.next - r.w.off)
+		last := at
+		for at+recordHead <= len(buf) {
+			next, counts := kinds.head(buf, at)
+			if last = at; counts {
+				break
 			}
-			r.next = r.w.off + uint32(at)
+			at = next
 		}
-		if !r.step() {
-			return 0, false
-		}
-		if key, ok := addressOf(r.rec); ok {
-			return key, true
-		}
+		r.next = r.w.off + uint32(last)
 	}
+	return r.step()
 }
 
-// hasAddress reports whether addressOf has an answer for some records of a kind.
-func hasAddress(k Kind) bool {
-	const low = 1<<(KindGProc32-0x1100) | 1<<(KindLProc32-0x1100) | 1<<(KindGData32-0x1100) | 1<<(KindLData32-0x1100) |
-		1<<(KindGManProc-0x1100) | 1<<(KindLManProc-0x1100) | 1<<(KindThunk32-0x1100) | 1<<(KindTrampoline-0x1100) |
-		1<<(KindSepCode-0x1100) | 1<<(KindGManData-0x1100) | 1<<(KindLManData-0x1100)
-	const high = 1<<(KindGProc32ID-0x1140) | 1<<(KindLProc32ID-0x1140) | 1<<(KindLProc32DPC-0x1140) | 1<<(KindLProc32DPCID-0x1140)
-	switch k >> 6 {
-	case 0x1100 >> 6:
-		return uint64(low)>>(k&63)&1 != 0
-	case 0x1140 >> 6:
-		return uint64(high)>>(k&63)&1 != 0
+// kindSet is a set of kinds that answers without a branch: which kind comes next
+// cannot be foretold. It has the upper bits of a kind, and 1, in the place the
+// lower ones are the number of, so there is no room for kinds that share those.
+type kindSet [1 << kindBits]uint8
+
+const kindBits = 9
+
+// withAddress returns the kinds addressOf has an answer for.
+func withAddress() (s kindSet) {
+	for _, k := range [...]Kind{KindGProc32, KindLProc32, KindGProc32ID, KindLProc32ID, KindGData32, KindLData32,
+		KindLProc32DPC, KindLProc32DPCID, KindGManProc, KindLManProc, KindGProc32ST, KindLProc32ST, KindThunk32, KindThunk32ST,
+		KindTrampoline, KindSepCode, KindGManData, KindLManData, KindGData32ST, KindLData32ST} {
+		s[k&(1<<kindBits-1)] = uint8(k>>kindBits) + 1
 	}
-	return k>>8 == 0x10 // the old forms
+	return s
+}
+
+func (s *kindSet) has(k Kind) bool { return s[k&(1<<kindBits-1)] == uint8(k>>kindBits)+1 }
+
+// head returns where the record behind the one at at begins, and whether the
+// latter is of a kind of the set, or none.
+func (s *kindSet) head(buf []byte, at int) (next int, counts bool) {
+	head := u32(buf, at)
+	return at + int(head&0xFFFF) + lenField, s.has(Kind(head>>16)) || head&0xFFFE == 0
 }
 
 // addressOf returns the address of a private symbol an address can be answered
@@ -92,7 +90,14 @@ func addressOf(rec []byte) (addrKey, bool) {
 }
 
 func (m memoryMap) sort() {
-	slices.SortFunc(m, func(a, b memoryEntry) int {
-		return cmp.Or(cmp.Compare(a.seg, b.seg), cmp.Compare(a.off, b.off), cmp.Compare(a.rec, b.rec))
-	})
+	if !slices.IsSortedFunc(m, memoryEntry.compare) {
+		slices.SortFunc(m, memoryEntry.compare)
+	}
+}
+
+func (e memoryEntry) compare(other memoryEntry) int {
+	if c := cmp.Compare(makeKey(e.seg, e.off), makeKey(other.seg, other.off)); c != 0 {
+		return c
+	}
+	return cmp.Compare(e.rec, other.rec)
 }

@@ -22,6 +22,15 @@ func (a area) bytes() ([]byte, error) {
 	return a.s.bytes(a.off, a.len())
 }
 
+// inPlace returns the area as it lies in memory, nil where it does not lie
+// together or not in memory.
+func (a area) inPlace() []byte {
+	if a.len() == 0 {
+		return nil
+	}
+	return a.s.inPlace(a.off, a.len())
+}
+
 // walker gives the bytes of the area to a walk that goes forward.
 func (a area) walker() walker { return walker{s: a.s} }
 
@@ -46,8 +55,7 @@ type modStream struct {
 	lines13    area
 	globalRefs area            // u32 offsets of records in the stream of global symbols
 	bad        error           // a part that runs over the end, if any; the others are usable
-	addrs      lazy[memoryMap] // built when first asked for
-
+	outline    lazy[outline]
 }
 
 // modules is the module list: where its records lie, and the streams opened so far.

@@ -68,11 +68,11 @@ func (f *File) coldName(w *scopeWalk) ([]byte, error) {
 	if at, ok := w.proc(); ok {
 		return w.ms.nameAt(at)
 	}
-	m, err := f.moduleMap(w.ms)
+	o, err := f.outlineOf(w.ms)
 	if err != nil {
 		return nil, err
 	}
-	a, err := aroundIn(*m, makeKey(u16(w.rec, 30), u32(w.rec, 24)), len(*m))
+	a, err := aroundIn(o.addrs, makeKey(u16(w.rec, 30), u32(w.rec, 24)), len(o.addrs))
 	for _, at := range a.records {
 		if name, err := w.ms.nameAt(at); name != nil || fatal(err) {
 			return name, err

@@ -128,21 +128,25 @@ func (s *stream) bytes(off, n uint32) ([]byte, error) {
 // view returns n bytes at off: as they lie in memory, where they lie together
 // there, a copy otherwise.
 func (s *stream) view(off, n uint32) ([]byte, error) {
-	if n > 0 && s.holds(off, n) {
-		if b := s.whole.Load(); b != nil {
-			return (*b)[off:][:n:n], nil
-		}
-		pos, have, err := s.extent(off, n)
-		if err != nil {
-			return nil, err
-		}
-		if have == n {
-			if b := s.m.src.view(pos, int(n)); b != nil {
-				return b, nil
-			}
-		}
+	if b := s.inPlace(off, n); b != nil {
+		return b, nil
 	}
 	return s.bytes(off, n)
+}
+
+// inPlace is view without the copy: nil where there would have to be one.
+func (s *stream) inPlace(off, n uint32) []byte {
+	if n == 0 || !s.holds(off, n) {
+		return nil
+	}
+	if b := s.whole.Load(); b != nil {
+		return (*b)[off:][:n:n]
+	}
+	pos, have, err := s.extent(off, n)
+	if err != nil || have < n {
+		return nil // whoever reads it will see why
+	}
+	return s.m.src.view(pos, int(n))
 }
 
 // ahead says that n bytes at off will all be read.

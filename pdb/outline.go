@@ -1,0 +1,81 @@
+package pdb
+
+import "slices"
+
+// outline is what one walk over the records of a module finds of what lies in
+// the image. It holds no pointers but to its parts, and is immutable.
+type outline struct {
+	funcs  []function
+	funcAt places
+	addrs  memoryMap // what [File.Nearest] looks for; see addressOf
+	bad    error     // damage that ended the walk early
+}
+
+// function is a function or a thunk.
+type function struct {
+	rec uint32 // offset of its record in the stream
+	end uint32 // the records that belong to it end before: those of the next one begin there
+}
+
+// outlineOf returns the outline of a module. A module that is damaged somewhere
+// has what comes before.
+func (f *File) outlineOf(ms *modStream) (*outline, error) {
+	return ms.outline.get(func() (*outline, error) {
+		o, _ := f.outlines.Get().(*outline)
+		if o == nil {
+			o = new(outline)
+		}
+		defer f.outlines.Put(o)
+		return o.read(ms)
+	})
+}
+
+// read collects the outline of a module and returns a copy of the size it needs.
+func (o *outline) read(ms *modStream) (*outline, error) {
+	o.funcs, o.funcAt, o.addrs = o.funcs[:0], o.funcAt[:0], o.addrs[:0]
+	if ms.s == nil {
+		return new(outline), nil
+	}
+	bad := ms.placed(func(off uint32, rec []byte) { o.take(ms, off, rec) })
+	if fatal(bad) {
+		return nil, bad
+	}
+	sortPlaces(o.funcAt, o.funcs)
+	o.addrs.sort()
+	return &outline{funcs: slices.Clone(o.funcs), funcAt: slices.Clone(o.funcAt), addrs: slices.Clone(o.addrs), bad: bad}, nil
+}
+
+// take takes the next record. To leap over the bodies of functions instead
+// would be no faster: where each ends has to be fetched from memory first.
+func (o *outline) take(ms *modStream, off uint32, rec []byte) {
+	if key, ok := addressOf(rec); ok {
+		o.addrs = append(o.addrs, memoryEntry{off: key.off(), rec: off, seg: key.seg()})
+	}
+	kind := Kind(u16(rec, 2))
+	if !kind.IsProc() && kind != KindThunk32 && kind != KindThunk32ST {
+		return
+	}
+	if at, ok := placeOf(rec); ok {
+		if n := len(o.funcs); n > 0 {
+			o.funcs[n-1].end = off
+		}
+		o.funcs = append(o.funcs, function{rec: off, end: ms.symbols.end})
+		o.funcAt = append(o.funcAt, at)
+	}
+}
+
+// body walks the records of a function, itself first, to the next function: the
+// caller heeds the end of the scope. Mostly they are read as one piece.
+func (ms *modStream) body(fn *function) (r recordWalk, err error) {
+	r = recordWalk{w: walker{s: ms.s, ahead: bodyAhead}, off: fn.rec, next: fn.rec, end: fn.end}
+	if fn.end-fn.rec <= maxBody {
+		r.w.off = fn.rec
+		r.w.buf, err = ms.s.view(fn.rec, fn.end-fn.rec)
+	}
+	return r, err
+}
+
+const (
+	maxBody   = 64 << 10 // bytes of a function that are read as one piece
+	bodyAhead = 4 << 10  // how much of a longer one is read at a time
+)
