@@ -59,6 +59,9 @@ func FuzzModule(f *testing.F) {
 		if len(records) > 1<<16 {
 			return
 		}
+		if _, err := pdb.CheckLanes(records, 4); err != nil {
+			t.Error(err)
+		}
 		p := privatePDB()
 		p.blockSize = 512
 		p.symbols[0] = append(le32(nil, 4), records...)

@@ -9,6 +9,12 @@ import (
 // addressOf. It returns damage that ends the walk early. rec is good until visit
 // returns.
 func (ms *modStream) placed(visit func(off uint32, rec []byte)) error {
+	if buf := ms.symbols.inPlace(); len(buf) >= minLanes {
+		if l := newLanes(buf, ms.symbols.off); l.run() {
+			l.visit(visit)
+			return nil
+		}
+	}
 	r := ms.symbols.records()
 	r.w.ahead = readAhead
 	kinds := withAddress()

@@ -1,0 +1,106 @@
+package pdb
+
+const (
+	numLanes = 4
+	minLanes = 16 << 10 // bytes that are worth more than one lane
+)
+
+// lanes walks records that lie together in memory from several places at once.
+// Where a record begins is known only when the head of the one before it was
+// read, which takes longer than all else: the processor waits for one lane
+// while it reads in another. Where a lane has to begin is a guess. When each
+// lane ends exactly where the next begins, all of them are what a walk from the
+// first record would meet; when not, nothing was learned.
+type lanes struct {
+	buf   []byte
+	base  uint32 // of buf in the stream
+	kinds kindSet
+	from  [numLanes + 1]int
+	hits  [numLanes][]uint32 // where in buf the records that count begin
+}
+
+// newLanes guesses where the lanes begin: at procedures, whose records say where
+// they end.
+func newLanes(buf []byte, base uint32) *lanes {
+	l := &lanes{buf: buf, base: base, kinds: withAddress()}
+	for i := 1; i < numLanes; i++ {
+		l.from[i] = l.procedure(max(l.from[i-1], len(buf)/numLanes*i&^3))
+	}
+	l.from[numLanes] = len(buf)
+	return l
+}
+
+// procedure returns where what looks like a procedure begins from at on, or the
+// end.
+func (l *lanes) procedure(at int) int {
+	for ; at+endField+4 <= len(l.buf); at += 4 {
+		head := u32(l.buf, at)
+		if !Kind(head >> 16).IsProc() {
+			continue
+		}
+		end := int64(u32(l.buf, at+endField)) - int64(l.base)
+		if end > int64(at) && end+recordHead <= int64(len(l.buf)) && Kind(u16(l.buf, int(end)+2)).closes() {
+			return at
+		}
+	}
+	return len(l.buf)
+}
+
+// run walks all lanes. It reports whether they fit together.
+func (l *lanes) run() bool {
+	const room = recordHead - 1
+	kinds := &l.kinds
+	buf, a, b, c, d := l.buf, l.from[0], l.from[1], l.from[2], l.from[3]
+	for a < l.from[1]-room && b < l.from[2]-room && c < l.from[3]-room && d < l.from[4]-room {
+		nextA, countsA := kinds.head(buf, a)
+		nextB, countsB := kinds.head(buf, b)
+		nextC, countsC := kinds.head(buf, c)
+		nextD, countsD := kinds.head(buf, d)
+		if countsA || countsB || countsC || countsD {
+			l.note(0, a, countsA)
+			l.note(1, b, countsB)
+			l.note(2, c, countsC)
+			l.note(3, d, countsD)
+		}
+		a, b, c, d = nextA, nextB, nextC, nextD
+	}
+	return l.finish(0, a) && l.finish(1, b) && l.finish(2, c) && l.finish(3, d)
+}
+
+func (l *lanes) note(lane, at int, counts bool) {
+	if counts {
+		l.hits[lane] = append(l.hits[lane], uint32(at))
+	}
+}
+
+// finish walks a lane to its end. It reports whether that is where the next
+// begins.
+func (l *lanes) finish(lane, at int) bool {
+	end := l.from[lane+1]
+	for at+recordHead <= end {
+		next, counts := l.kinds.head(l.buf, at)
+		l.note(lane, at, counts)
+		at = next
+	}
+	return at == end && !l.damaged(lane)
+}
+
+// damaged reports whether a lane met what is no record. It is told of by a walk
+// that goes one by one.
+func (l *lanes) damaged(lane int) bool {
+	for _, at := range l.hits[lane] {
+		if u16(l.buf, int(at)) < recordHead-lenField {
+			return true
+		}
+	}
+	return false
+}
+
+func (l *lanes) visit(visit func(off uint32, rec []byte)) {
+	for _, hits := range l.hits {
+		for _, at := range hits {
+			end := int(at) + int(u16(l.buf, int(at))) + lenField
+			visit(l.base+at, l.buf[at:end:end])
+		}
+	}
+}
