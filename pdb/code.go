@@ -13,12 +13,11 @@ type moduleCodes struct {
 	scratch sync.Pool // of *moduleCode, to collect in
 }
 
-// moduleCode tells where a module keeps what it says about its code: its
-// functions, which are in its outline, and their lines. It holds no pointers but
-// to its few parts; what is inside a function is read when the function is asked
-// for. But for the handles it is immutable.
+// moduleCode tells where a module keeps the lines of its code; where its
+// functions are its outline tells. It holds no pointers but to its few parts;
+// what is inside a function is read when the function is asked for. But for the
+// handles it is immutable.
 type moduleCode struct {
-	*outline
 	ms       *modStream
 	blocks   []lineBlock
 	blockAt  places
@@ -64,9 +63,6 @@ func (f *File) moduleCode(i int) (*moduleCode, error) {
 		if ms.s != nil {
 			ms.s.load()
 		}
-		if c.outline, err = f.outlineOf(ms); err != nil {
-			return nil, err
-		}
 		return c.read(ms, f.dbi.Version < versionV70)
 	})
 }
@@ -83,9 +79,6 @@ func (c *moduleCode) read(ms *modStream, oldNames bool) (*moduleCode, error) {
 		} else if c.bad == nil {
 			c.bad = err
 		}
-	}
-	if c.bad == nil {
-		c.bad = c.outline.bad
 	}
 	return c.finish(), nil
 }
@@ -104,7 +97,7 @@ func (c *moduleCode) finish() *moduleCode {
 	slices.SortStableFunc(c.inlinees, func(a, b inlinee) int { return cmp.Compare(a.id, b.id) })
 	slices.SortStableFunc(c.exports, func(a, b exportedID) int { return cmp.Compare(a.local, b.local) })
 	return &moduleCode{
-		outline: c.outline, ms: c.ms, bad: c.bad, old: c.old,
+		ms: c.ms, bad: c.bad, old: c.old,
 		blocks: slices.Clone(c.blocks), blockAt: slices.Clone(c.blockAt),
 		files: slices.Clone(c.files), inlinees: slices.Clone(c.inlinees),
 		imports: slices.Clone(c.imports), ids: slices.Clone(c.ids), exports: slices.Clone(c.exports),

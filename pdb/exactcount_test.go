@@ -24,7 +24,7 @@ func TestExactCounters(t *testing.T) {
 		"type":        "USTR: 7 pages, 19 reads, 1654 bytes",
 		"all publics": "28: 18 pages, 18 reads, 66402 bytes",
 		"all procs":   "14: 18 pages, 16 reads, 65846 bytes",
-		"index":       "31: 18 pages, 26 reads, 67154 bytes",
+		"index":       "31: 18 pages, 21 reads, 66062 bytes",
 	}
 	jobs := map[string]func(f *pdb.File) (answer any, err error){
 		"open":        func(f *pdb.File) (any, error) { return 0, nil },

@@ -10,7 +10,11 @@ func (f *File) CodeRanges() ([][2]uint32, error) {
 	}
 	var list [][2]uint32
 	err = f.eachCode(func(c *moduleCode) error {
-		for _, fn := range c.funcAt {
+		o, err := f.outlineOf(c.ms)
+		if err != nil {
+			return err
+		}
+		for _, fn := range o.funcAt {
 			if rva, ok := sec.place(fn.seg, fn.off); ok && fn.size > 0 {
 				list = append(list, [2]uint32{rva, fn.size})
 			}
@@ -38,18 +42,22 @@ func (f *File) HasLengthOffset(rva uint32) ([]bool, error) {
 	if err != nil || c == nil {
 		return nil, err
 	}
-	i := c.funcAt.find(seg, off)
+	o, err := f.outlineOf(c.ms)
+	if err != nil {
+		return nil, err
+	}
+	i := o.funcAt.find(seg, off)
 	if i < 0 {
 		return nil, nil
 	}
 	var list []bool
-	r, err := c.ms.body(&c.funcs[i])
+	r, err := c.ms.body(o.funcs[i])
 	for err == nil && r.step() {
 		if k := r.kind(); k != kindInlineSite && k != kindInlineSite2 {
 			continue
 		}
 		b := r.rec[siteHead(r.rec):]
-		if _, ok := positionAt(b, 0, off-c.funcAt[i].off); ok {
+		if _, ok := positionAt(b, 0, off-o.funcAt[i].off); ok {
 			list = append([]bool{hasOp(b, opChangeLengthOffset)}, list...)
 		}
 	}
@@ -76,14 +84,18 @@ func hasOp(b []byte, want uint32) bool {
 // function.
 func (f *File) CheckSites() (n int, err error) {
 	err = f.eachCode(func(c *moduleCode) error {
-		for i := range c.funcs {
-			r, err := c.ms.body(&c.funcs[i])
+		o, err := f.outlineOf(c.ms)
+		if err != nil {
+			return err
+		}
+		for i, fn := range o.funcs {
+			r, err := c.ms.body(fn)
 			if err != nil {
 				return err
 			}
 			r.step()
 			name, _ := nameOf(r.rec)
-			if err := checkSites(&r, []InlineRange{{End: c.funcAt[i].size}}, &n); err != nil {
+			if err := checkSites(&r, []InlineRange{{End: o.funcAt[i].size}}, &n); err != nil {
 				return fmt.Errorf("%s: %w", name, err)
 			}
 		}

@@ -13,17 +13,21 @@ func (f *File) EachVariable(visit func(Variable)) error {
 		return err
 	}
 	return f.eachCode(func(c *moduleCode) error {
-		order := make([]int, len(c.funcs))
+		o, err := f.outlineOf(c.ms)
+		if err != nil {
+			return err
+		}
+		order := make([]int, len(o.funcs))
 		for i := range order {
 			order[i] = i
 		}
-		slices.SortFunc(order, func(a, b int) int { return cmp.Compare(c.funcs[a].rec, c.funcs[b].rec) })
+		slices.SortFunc(order, func(a, b int) int { return cmp.Compare(o.funcs[a].rec, o.funcs[b].rec) })
 		for _, i := range order {
-			r, err := c.ms.body(&c.funcs[i])
+			r, err := c.ms.body(o.funcs[i])
 			if err != nil {
 				return err
 			}
-			w := localWalk{recordWalk: r, sec: sec, fn: c.funcAt[i]}
+			w := localWalk{recordWalk: r, sec: sec, fn: o.funcAt[i]}
 			for w.next() {
 				visit(w.v)
 			}

@@ -30,7 +30,7 @@ func (f *File) AppendFrames(dst []Frame, rva uint32) ([]Frame, error) {
 	if err != nil || c == nil {
 		return dst, err
 	}
-	l := look{f: f, c: c, dst: dst}
+	l := look{f: f, c: c, rva: rva, dst: dst}
 	return l.at(seg, off)
 }
 

@@ -163,3 +163,35 @@ func ExampleFile_Frames() {
 	// Output:
 	// FsRecLoadFileSystem c:\fixture\fs_rec.c:49
 }
+
+// With an index functions are found by it, and the answers are the same.
+func TestCorpusFrames_indexed(t *testing.T) {
+	compared := 0
+	for _, c := range corpusPDBs(t) {
+		plain, indexed := open(t, c[1]), open(t, c[1])
+		if _, err := indexed.Index(); err != nil {
+			t.Errorf("%s: %v", c[0], err)
+			continue
+		}
+		ranges, err := plain.CodeRanges()
+		if err != nil {
+			t.Errorf("%s: %v", c[0], err)
+		}
+		for i, r := range ranges {
+			if i%(1+len(ranges)/500) != 0 {
+				continue
+			}
+			for _, rva := range []uint32{r[0] - 1, r[0], r[0] + r[1]/2, r[0] + r[1] - 1, r[0] + r[1]} {
+				want, err1 := plain.Frames(rva)
+				got, err2 := indexed.Frames(rva)
+				if !slices.Equal(got, want) || (err1 == nil) != (err2 == nil) {
+					t.Fatalf("%s, RVA %x: %v, %v with an index; %v, %v without", c[0], rva, got, err2, want, err1)
+				}
+				compared++
+			}
+		}
+	}
+	if compared < 1000 {
+		t.Errorf("only %d addresses were compared", compared)
+	}
+}

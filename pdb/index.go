@@ -4,10 +4,8 @@ import (
 	"cmp"
 	"errors"
 	"iter"
-	"runtime"
 	"slices"
 	"sort"
-	"sync"
 )
 
 // Index is an index of the addresses of a PDB, for asking about very many of
@@ -23,6 +21,8 @@ type Index struct {
 	shift uint8    // a page has 1<<shift bytes
 	pages []uint32 // number of the first symbol at or above each page, and how many there are
 	spans []span   // the sections, ascending
+
+	nameless bool // there are functions that are not in it
 }
 
 // span is where a section lies: its last page is whole.
@@ -50,224 +50,13 @@ func (f *File) Index() (*Index, error) {
 	defer f.leave()
 	return f.index.get(func() (*Index, error) {
 		b := indexer{f: f}
-		for _, part := range []func() error{b.measure, b.prepare, b.modules, b.variables, b.thunks, b.publics} {
+		for _, part := range []func() error{b.measure, b.collect} {
 			if err := part(); err != nil {
 				return nil, err
 			}
 		}
 		return b.build(), nil
 	})
-}
-
-// indexItem is a symbol on its way into an index.
-type indexItem struct {
-	addr, rec uint32
-	mod       uint16
-}
-
-// indexer collects the symbols of an index.
-type indexer struct {
-	f     *File
-	sec   *sections
-	room  []uint32 // by section: how many bytes belong to it alone
-	items []indexItem
-}
-
-// measure finds what of each section an address can lie in, and only in it.
-func (b *indexer) measure() (err error) {
-	if b.sec, err = b.f.placer(); err != nil {
-		return err
-	}
-	for i, s := range b.sec.orig {
-		end := (uint64(s.VirtualAddress) + uint64(s.extent()) + pageMask) &^ pageMask
-		for j, o := range b.sec.orig {
-			if o.VirtualAddress > s.VirtualAddress || o.VirtualAddress == s.VirtualAddress && j < i {
-				end = min(end, uint64(o.VirtualAddress))
-			}
-		}
-		b.room = append(b.room, uint32(min(end-uint64(s.VirtualAddress), 1<<32-1)))
-	}
-	return nil
-}
-
-// add takes a symbol if an address can be answered with it.
-func (b *indexer) add(key addrKey, rec uint32, mod uint16) {
-	seg := int(key.seg())
-	if seg == 0 || seg > len(b.room) || key.off() >= b.room[seg-1] {
-		return
-	}
-	b.items = append(b.items, indexItem{addr: b.sec.orig[seg-1].VirtualAddress + key.off(), rec: rec, mod: mod})
-}
-
-// prepare makes room: most symbols of modules have a record in one of the
-// tables as well. How many those have is bounded by the file.
-func (b *indexer) prepare() error {
-	p, err := b.f.loadPublics()
-	if err != nil {
-		return err
-	}
-	g, err := b.f.loadGlobals()
-	if err != nil {
-		return err
-	}
-	n := p.ilt.n
-	for _, t := range []*names{&p.names, &g.names} {
-		if t.gss != nil {
-			n += t.table.n
-		}
-	}
-	b.items = make([]indexItem, 0, n)
-	return nil
-}
-
-// modules adds the symbols of all modules. Several read them at once: an equal
-// share of the modules each, which are put together in their order.
-func (b *indexer) modules() error {
-	list, err := b.f.loadModules()
-	if err != nil {
-		return err
-	}
-	workers := max(1, min(runtime.GOMAXPROCS(0), maxIndexers, list.len()/minModules))
-	parts := make([]indexer, workers)
-	errs := make([]error, workers)
-	var group sync.WaitGroup
-	for i := range parts {
-		first, last := share(list.len(), i, workers)
-		parts[i] = indexer{f: b.f, sec: b.sec, room: b.room, items: make([]indexItem, 0, cap(b.items)/2/workers)}
-		group.Go(func() { errs[i] = parts[i].someModules(first, last) })
-	}
-	group.Wait()
-	for i := range parts {
-		b.items = append(b.items, parts[i].items...)
-	}
-	return cmp.Or(errs...)
-}
-
-const (
-	maxIndexers = 8
-	minModules  = 16 // that are worth another one
-)
-
-func (b *indexer) someModules(first, last int) error {
-	for i := first; i < last; i++ {
-		if err := b.module(i); fatal(err) {
-			return err
-		}
-	}
-	return nil
-}
-
-func (b *indexer) module(i int) error {
-	if err := b.f.check(); err != nil {
-		return err
-	}
-	ms, err := b.f.openModule(i)
-	if err != nil || ms.s == nil {
-		return err
-	}
-	return ms.placed(func(off uint32, rec []byte) {
-		if key, ok := addressOf(rec); ok {
-			b.add(key, off, uint16(i))
-		}
-	})
-}
-
-// variables adds those of the table of globals.
-func (b *indexer) variables() error {
-	g, err := b.f.loadGlobals()
-	if err != nil {
-		return err
-	}
-	return b.table(&g.names, inGlobals, addressOf)
-}
-
-func (b *indexer) publics() error {
-	p, err := b.f.loadPublics()
-	if err != nil {
-		return err
-	}
-	return b.table(&p.names, inPublics, publicAddress)
-}
-
-func (b *indexer) table(t *names, mod uint16, address func(rec []byte) (addrKey, bool)) error {
-	if t.gss == nil {
-		return nil
-	}
-	err := t.live(func(off uint32, rec []byte) {
-		if key, ok := address(rec); ok {
-			b.add(key, off, mod)
-		}
-	})
-	if fatal(err) {
-		return err
-	}
-	return nil
-}
-
-func publicAddress(rec []byte) (addrKey, bool) {
-	if len(rec) < pubHead {
-		return 0, false
-	}
-	return makeKey(u16(rec, 12), u32(rec, 8)), true
-}
-
-// thunks adds the incremental-link table, whose records in the linker's module
-// may have been stripped.
-func (b *indexer) thunks() error {
-	p, err := b.f.loadPublics()
-	if err != nil {
-		return err
-	}
-	for i := range p.ilt.n {
-		b.add(p.ilt.start+addrKey(i*p.ilt.size), i, inThunks)
-	}
-	return nil
-}
-
-// build sorts what was collected, drops publics at the address of a private
-// symbol, and lays the pages.
-func (b *indexer) build() *Index {
-	items := sortItems(b.items)
-	b.items = nil
-	n := 0
-	for _, it := range items {
-		// Publics were added last, and the sort kept that.
-		if it.mod == inPublics && n > 0 && items[n-1].addr == it.addr && items[n-1].mod != inPublics {
-			continue
-		}
-		items[n] = it
-		n++
-	}
-	x := &Index{f: b.f, sec: b.sec, addrs: make([]uint32, n), recs: make([]uint32, n), mods: make([]uint16, n)}
-	for i, it := range items[:n] {
-		x.addrs[i], x.recs[i], x.mods[i] = it.addr, it.rec, it.mod
-	}
-	x.layPages()
-	x.laySpans()
-	return x
-}
-
-// sortItems sorts by address and keeps the order of items at one address: three
-// rounds of counting, 11 bits each.
-func sortItems(items []indexItem) []indexItem {
-	const digit = 1<<11 - 1
-	other := make([]indexItem, len(items))
-	for shift := 0; shift < 32; shift += 11 {
-		var starts [digit + 2]int
-		for _, it := range items {
-			starts[it.addr>>shift&digit+1]++
-		}
-		for d := range digit {
-			starts[d+1] += starts[d]
-		}
-		for _, it := range items {
-			d := it.addr >> shift & digit
-			other[starts[d]] = it
-			starts[d]++
-		}
-		items, other = other, items
-	}
-	return items
 }
 
 const minShift = 4

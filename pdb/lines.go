@@ -255,13 +255,17 @@ func (s *lineSearch) concerns(c *moduleCode) (bool, error) {
 
 // inlined takes the code of inlined functions.
 func (s *lineSearch) inlined(c *moduleCode) error {
-	for i := range c.funcs {
-		r, err := c.ms.body(&c.funcs[i])
+	o, err := s.f.outlineOf(c.ms)
+	if err != nil {
+		return err
+	}
+	for i, fn := range o.funcs {
+		r, err := c.ms.body(fn)
 		for err == nil && r.step() {
 			if kind := r.kind(); kind != kindInlineSite && kind != kindInlineSite2 {
 				continue
 			}
-			if err := s.site(c, c.funcAt[i], r.rec); err != nil {
+			if err := s.site(c, o.funcAt[i], r.rec); err != nil {
 				return err
 			}
 		}

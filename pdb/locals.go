@@ -91,15 +91,19 @@ func (f *File) Locals(rva uint32) iter.Seq2[Variable, error] {
 		if err != nil || c == nil {
 			return err
 		}
-		i := c.funcAt.find(seg, off)
-		if i < 0 {
-			return nil
-		}
-		r, err := c.ms.body(&c.funcs[i])
+		o, err := f.outlineOf(c.ms)
 		if err != nil {
 			return err
 		}
-		w := localWalk{recordWalk: r, sec: sec, fn: c.funcAt[i]}
+		i := o.funcAt.find(seg, off)
+		if i < 0 {
+			return nil
+		}
+		r, err := c.ms.body(o.funcs[i])
+		if err != nil {
+			return err
+		}
+		w := localWalk{recordWalk: r, sec: sec, fn: o.funcAt[i]}
 		for w.next() {
 			if !yield(w.v, nil) {
 				return nil

@@ -9,6 +9,7 @@ import (
 type look struct {
 	f   *File
 	c   *moduleCode
+	rva uint32
 	dst []Frame
 }
 
@@ -21,10 +22,10 @@ func (l *look) at(seg uint16, off uint32) ([]Frame, error) {
 	}
 	name := ""
 	fn, err := l.function(seg, off, hasLine)
-	if err == nil && fn.function != nil {
+	if err == nil && fn.end != 0 {
 		name, err = l.inlined(fn)
 	}
-	if err != nil || fn.function == nil && !hasLine {
+	if err != nil || fn.end == 0 && !hasLine {
 		return l.dst[:start], err
 	}
 	slices.Reverse(l.dst[start:])
@@ -51,24 +52,30 @@ func (l *look) line(seg uint16, off uint32) (sourcePos, bool, error) {
 
 // codeOffset is a place in the code of a function.
 type codeOffset struct {
-	*function
+	function
 	chunk, off uint32 // as in inlineRange
 }
 
-// function returns the function at an address.
+// function returns the function at an address; none where there is none.
 func (l *look) function(seg uint16, off uint32, hasLine bool) (codeOffset, error) {
-	c := l.c
-	if i := c.funcAt.find(seg, off); i >= 0 {
-		return codeOffset{function: &c.funcs[i], off: off - c.funcAt[i].off}, nil
+	if fn, ok := l.f.index.done.Load().function(l.c.ms, l.rva); ok && (fn.end != 0 || !hasLine) {
+		return fn, nil
+	}
+	o, err := l.f.outlineOf(l.c.ms)
+	if err != nil {
+		return codeOffset{}, err
+	}
+	if i := o.funcAt.find(seg, off); i >= 0 {
+		return codeOffset{function: o.funcs[i], off: off - o.funcAt[i].off}, nil
 	}
 	if !hasLine {
 		return codeOffset{}, nil
 	}
-	p, ok, err := c.pieceAt(seg, off)
+	p, ok, err := l.c.pieceAt(o, seg, off)
 	if !ok || err != nil || p.fn < 0 {
 		return codeOffset{}, err
 	}
-	return codeOffset{function: &c.funcs[p.fn], chunk: uint32(p.chunk), off: off - p.off}, nil
+	return codeOffset{function: o.funcs[p.fn], chunk: uint32(p.chunk), off: off - p.off}, nil
 }
 
 // inlined appends the frames inlined at a place, outermost first, and returns

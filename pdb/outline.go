@@ -11,11 +11,14 @@ type outline struct {
 	bad    error     // damage that ended the walk early
 }
 
-// function is a function or a thunk.
+// function is a function or a thunk. The zero function is none.
 type function struct {
 	rec uint32 // offset of its record in the stream
 	end uint32 // the records that belong to it end before: those of the next one begin there
 }
+
+// isFunction reports whether a kind is that of a function.
+func isFunction(k Kind) bool { return k.IsProc() || k == KindThunk32 || k == KindThunk32ST }
 
 // outlineOf returns the outline of a module. A module that is damaged somewhere
 // has what comes before.
@@ -51,8 +54,7 @@ func (o *outline) take(ms *modStream, off uint32, rec []byte) {
 	if key, ok := addressOf(rec); ok {
 		o.addrs = append(o.addrs, memoryEntry{off: key.off(), rec: off, seg: key.seg()})
 	}
-	kind := Kind(u16(rec, 2))
-	if !kind.IsProc() && kind != KindThunk32 && kind != KindThunk32ST {
+	if !isFunction(Kind(u16(rec, 2))) {
 		return
 	}
 	if at, ok := placeOf(rec); ok {
@@ -66,7 +68,7 @@ func (o *outline) take(ms *modStream, off uint32, rec []byte) {
 
 // body walks the records of a function, itself first, to the next function: the
 // caller heeds the end of the scope. Mostly they are read as one piece.
-func (ms *modStream) body(fn *function) (r recordWalk, err error) {
+func (ms *modStream) body(fn function) (r recordWalk, err error) {
 	r = recordWalk{w: walker{s: ms.s, ahead: bodyAhead}, off: fn.rec, next: fn.rec, end: fn.end}
 	if fn.end-fn.rec <= maxBody {
 		r.w.off = fn.rec

@@ -9,8 +9,8 @@ type piece struct {
 
 // pieceAt returns the separated piece at an address. Few modules have any:
 // they are looked for in those whose lines know code no function has.
-func (c *moduleCode) pieceAt(seg uint16, off uint32) (piece, bool, error) {
-	list, err := c.pieces.get(c.findPieces)
+func (c *moduleCode) pieceAt(o *outline, seg uint16, off uint32) (piece, bool, error) {
+	list, err := c.pieces.get(func() (*[]piece, error) { return c.findPieces(o) })
 	if err != nil {
 		return piece{}, false, err
 	}
@@ -28,7 +28,7 @@ const maxPieces = 4096
 
 // findPieces walks all records of the module. A piece names the address of its
 // function; pieces of a function are numbered as they come.
-func (c *moduleCode) findPieces() (*[]piece, error) {
+func (c *moduleCode) findPieces(o *outline) (*[]piece, error) {
 	var list []piece
 	numbers := map[int32]uint16{}
 	r := c.ms.symbols.records()
@@ -41,7 +41,7 @@ func (c *moduleCode) findPieces() (*[]piece, error) {
 		if !ok {
 			continue
 		}
-		fn := int32(c.funcAt.exact(makeKey(u16(r.rec, 30), u32(r.rec, 24))))
+		fn := int32(o.funcAt.exact(makeKey(u16(r.rec, 30), u32(r.rec, 24))))
 		numbers[fn]++
 		list = append(list, piece{place: at, fn: fn, chunk: numbers[fn]})
 	}

@@ -1,0 +1,252 @@
+package pdb
+
+import (
+	"cmp"
+	"math/bits"
+	"runtime"
+	"sync"
+)
+
+// indexItem is a symbol on its way into an index.
+type indexItem struct {
+	addr, rec uint32
+	mod       uint16
+}
+
+// indexer collects the symbols of an index.
+type indexer struct {
+	f     *File
+	sec   *sections
+	room  []uint32 // by section: how many bytes belong to it alone
+	items []indexItem
+
+	nameless bool // see Index
+}
+
+// measure finds what of each section an address can lie in, and only in it.
+func (b *indexer) measure() (err error) {
+	if b.sec, err = b.f.placer(); err != nil {
+		return err
+	}
+	for i, s := range b.sec.orig {
+		end := (uint64(s.VirtualAddress) + uint64(s.extent()) + pageMask) &^ pageMask
+		for j, o := range b.sec.orig {
+			if o.VirtualAddress > s.VirtualAddress || o.VirtualAddress == s.VirtualAddress && j < i {
+				end = min(end, uint64(o.VirtualAddress))
+			}
+		}
+		b.room = append(b.room, uint32(min(end-uint64(s.VirtualAddress), 1<<32-1)))
+	}
+	return nil
+}
+
+// add takes a symbol if an address can be answered with it.
+func (b *indexer) add(key addrKey, rec uint32, mod uint16) {
+	seg := int(key.seg())
+	if seg == 0 || seg > len(b.room) || key.off() >= b.room[seg-1] {
+		return
+	}
+	b.items = append(b.items, indexItem{addr: b.sec.orig[seg-1].VirtualAddress + key.off(), rec: rec, mod: mod})
+}
+
+// collect adds all symbols, the publics last. Several take part: modules in
+// equal shares, and the tables. What they find is put together in its order.
+func (b *indexer) collect() error {
+	list, err := b.f.loadModules()
+	if err != nil {
+		return err
+	}
+	shares := max(1, min(runtime.GOMAXPROCS(0), maxIndexers, list.len()/minModules))
+	usual := b.usual() / shares
+	var tasks []func(*indexer) error
+	for i := range shares {
+		first, last := share(list.len(), i, shares)
+		tasks = append(tasks, func(part *indexer) error {
+			part.items = make([]indexItem, 0, usual)
+			return part.someModules(first, last)
+		})
+	}
+	tasks = append(tasks, (*indexer).variables, (*indexer).thunks, (*indexer).publics)
+	parts, errs := make([]indexer, len(tasks)), make([]error, len(tasks))
+	var group sync.WaitGroup
+	for i, task := range tasks {
+		parts[i] = indexer{f: b.f, sec: b.sec, room: b.room}
+		run := func() { errs[i] = task(&parts[i]) }
+		if shares == 1 {
+			run()
+		} else {
+			group.Go(run)
+		}
+	}
+	group.Wait()
+	b.join(parts)
+	return cmp.Or(errs...)
+}
+
+// usual is how many symbols to expect of all modules: most have a public, and
+// how many of those there are is bounded by the file.
+func (b *indexer) usual() int {
+	p, err := b.f.loadPublics()
+	if err != nil || p.gss == nil {
+		return 0
+	}
+	return int(p.table.n)
+}
+
+// join puts together what the parts found.
+func (b *indexer) join(parts []indexer) {
+	n := 0
+	for i := range parts {
+		n += len(parts[i].items)
+	}
+	b.items = make([]indexItem, 0, n)
+	for i := range parts {
+		b.items = append(b.items, parts[i].items...)
+		b.nameless = b.nameless || parts[i].nameless
+	}
+}
+
+const (
+	maxIndexers = 8
+	minModules  = 16 // that are worth another one
+)
+
+func (b *indexer) someModules(first, last int) error {
+	for i := first; i < last; i++ {
+		if err := b.module(i); fatal(err) {
+			return err
+		}
+	}
+	return nil
+}
+
+func (b *indexer) module(i int) error {
+	if err := b.f.check(); err != nil {
+		return err
+	}
+	ms, err := b.f.openModule(i)
+	if err != nil || ms.s == nil {
+		return err
+	}
+	return ms.placed(func(off uint32, rec []byte) {
+		if key, ok := addressOf(rec); ok {
+			b.add(key, off, uint16(i))
+		} else if isFunction(Kind(u16(rec, 2))) {
+			b.nameless = true
+		}
+	})
+}
+
+// variables adds those of the table of globals.
+func (b *indexer) variables() error {
+	g, err := b.f.loadGlobals()
+	if err != nil {
+		return err
+	}
+	return b.table(&g.names, inGlobals, addressOf)
+}
+
+func (b *indexer) publics() error {
+	p, err := b.f.loadPublics()
+	if err != nil {
+		return err
+	}
+	return b.table(&p.names, inPublics, publicAddress)
+}
+
+func (b *indexer) table(t *names, mod uint16, address func(rec []byte) (addrKey, bool)) error {
+	if t.gss == nil {
+		return nil
+	}
+	if t.public { // all of them have an address
+		b.items = make([]indexItem, 0, t.table.n)
+	}
+	err := t.live(func(off uint32, rec []byte) {
+		if key, ok := address(rec); ok {
+			b.add(key, off, mod)
+		}
+	})
+	if fatal(err) {
+		return err
+	}
+	return nil
+}
+
+func publicAddress(rec []byte) (addrKey, bool) {
+	if len(rec) < pubHead {
+		return 0, false
+	}
+	return makeKey(u16(rec, 12), u32(rec, 8)), true
+}
+
+// thunks adds the incremental-link table, whose records in the linker's module
+// may have been stripped.
+func (b *indexer) thunks() error {
+	p, err := b.f.loadPublics()
+	if err != nil {
+		return err
+	}
+	for i := range p.ilt.n {
+		b.add(p.ilt.start+addrKey(i*p.ilt.size), i, inThunks)
+	}
+	return nil
+}
+
+// build sorts what was collected, drops publics at the address of a private
+// symbol, and lays the pages.
+func (b *indexer) build() *Index {
+	items := sortItems(b.items)
+	b.items = nil
+	n := 0
+	for _, it := range items {
+		// Publics were added last, and the sort kept that.
+		if it.mod == inPublics && n > 0 && items[n-1].addr == it.addr && items[n-1].mod != inPublics {
+			continue
+		}
+		items[n] = it
+		n++
+	}
+	x := &Index{f: b.f, sec: b.sec, addrs: make([]uint32, n), recs: make([]uint32, n), mods: make([]uint16, n), nameless: b.nameless}
+	for i, it := range items[:n] {
+		x.addrs[i], x.recs[i], x.mods[i] = it.addr, it.rec, it.mod
+	}
+	x.layPages()
+	x.laySpans()
+	return x
+}
+
+// sortItems sorts by address and keeps the order of items at one address: rounds
+// of counting, of as many bits each as the addresses need.
+func sortItems(items []indexItem) []indexItem {
+	last := uint32(0)
+	for _, it := range items {
+		last = max(last, it.addr)
+	}
+	rounds := (bits.Len32(last) + maxDigit - 1) / maxDigit
+	other := make([]indexItem, len(items))
+	for shift := 0; rounds > 0; rounds-- {
+		width := (bits.Len32(last>>shift) + rounds - 1) / rounds
+		sortDigit(items, other, shift, uint32(1)<<width-1)
+		items, other = other, items
+		shift += width
+	}
+	return items
+}
+
+const maxDigit = 12 // bits that are sorted by at a time
+
+// sortDigit sorts by the bits of mask of the addresses.
+func sortDigit(from, to []indexItem, shift int, mask uint32) {
+	var starts [1<<maxDigit + 1]int32
+	for _, it := range from {
+		starts[it.addr>>shift&mask+1]++
+	}
+	for d := range mask {
+		starts[d+1] += starts[d]
+	}
+	for _, it := range from {
+		d := it.addr >> shift & mask
+		to[starts[d]] = it
+		starts[d]++
+	}
+}
