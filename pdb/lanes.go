@@ -3,6 +3,7 @@ package pdb
 const (
 	numLanes = 4
 	minLanes = 16 << 10 // bytes that are worth more than one lane
+	usualGap = 256      // bytes between records that count, or more
 )
 
 // lanes walks records that lie together in memory from several places at once.
@@ -23,6 +24,10 @@ type lanes struct {
 // they end.
 func newLanes(buf []byte, base uint32) *lanes {
 	l := &lanes{buf: buf, base: base, kinds: withAddress()}
+	room := make([]uint32, len(buf)/usualGap)
+	for i := range l.hits {
+		l.hits[i] = room[i*len(room)/numLanes:][: 0 : len(room)/numLanes]
+	}
 	for i := 1; i < numLanes; i++ {
 		l.from[i] = l.procedure(max(l.from[i-1], len(buf)/numLanes*i&^3))
 	}

@@ -53,8 +53,8 @@ type modStream struct {
 	symbols    area    // begins behind the signature
 	lines11    area
 	lines13    area
-	globalRefs area            // u32 offsets of records in the stream of global symbols
-	bad        error           // a part that runs over the end, if any; the others are usable
+	globalRefs area  // u32 offsets of records in the stream of global symbols
+	bad        error // a part that runs over the end, if any; the others are usable
 	outline    lazy[outline]
 }
 
