@@ -90,7 +90,7 @@ func (f *File) dataMap() (*memoryMap, error) {
 		var m memoryMap
 		err := g.live(func(off uint32, rec []byte) {
 			if key, ok := addressOf(rec); ok {
-				m = append(m, memoryEntry{off: key.off(), rec: off, seg: key.seg()})
+				m = append(m, addrEntry{off: key.off(), rec: off, part: key.seg()})
 			}
 		})
 		if fatal(err) {

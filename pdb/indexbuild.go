@@ -2,23 +2,16 @@ package pdb
 
 import (
 	"cmp"
-	"math/bits"
 	"runtime"
 	"sync"
 )
-
-// indexItem is a symbol on its way into an index.
-type indexItem struct {
-	addr, rec uint32
-	mod       uint16
-}
 
 // indexer collects the symbols of an index.
 type indexer struct {
 	f     *File
 	sec   *sections
-	room  []uint32 // by section: how many bytes belong to it alone
-	items []indexItem
+	room  []uint32    // by section: how many bytes belong to it alone
+	items []addrEntry // off is an RVA, part the stream of rec as in Index.mods
 
 	nameless bool // see Index
 }
@@ -46,7 +39,7 @@ func (b *indexer) add(key addrKey, rec uint32, mod uint16) {
 	if seg == 0 || seg > len(b.room) || key.off() >= b.room[seg-1] {
 		return
 	}
-	b.items = append(b.items, indexItem{addr: b.sec.orig[seg-1].VirtualAddress + key.off(), rec: rec, mod: mod})
+	b.items = append(b.items, addrEntry{off: b.sec.orig[seg-1].VirtualAddress + key.off(), rec: rec, part: mod})
 }
 
 // collect adds all symbols, the publics last. Several take part: modules in
@@ -62,7 +55,7 @@ func (b *indexer) collect() error {
 	for i := range shares {
 		first, last := share(list.len(), i, shares)
 		tasks = append(tasks, func(part *indexer) error {
-			part.items = make([]indexItem, 0, usual)
+			part.items = make([]addrEntry, 0, usual)
 			return part.someModules(first, last)
 		})
 	}
@@ -99,7 +92,7 @@ func (b *indexer) join(parts []indexer) {
 	for i := range parts {
 		n += len(parts[i].items)
 	}
-	b.items = make([]indexItem, 0, n)
+	b.items = make([]addrEntry, 0, n)
 	for i := range parts {
 		b.items = append(b.items, parts[i].items...)
 		b.nameless = b.nameless || parts[i].nameless
@@ -159,7 +152,7 @@ func (b *indexer) table(t *names, mod uint16, address func(rec []byte) (addrKey,
 		return nil
 	}
 	if t.public { // all of them have an address
-		b.items = make([]indexItem, 0, t.table.n)
+		b.items = make([]addrEntry, 0, t.table.n)
 	}
 	err := t.live(func(off uint32, rec []byte) {
 		if key, ok := address(rec); ok {
@@ -195,12 +188,16 @@ func (b *indexer) thunks() error {
 // build sorts what was collected, drops publics at the address of a private
 // symbol, and lays the pages.
 func (b *indexer) build() *Index {
-	items := sortItems(b.items)
+	last := uint32(0)
+	for _, it := range b.items {
+		last = max(last, it.off)
+	}
+	items := sortEntries(b.items, addrKey(last))
 	b.items = nil
 	n := 0
 	for _, it := range items {
 		// Publics were added last, and the sort kept that.
-		if it.mod == inPublics && n > 0 && items[n-1].addr == it.addr && items[n-1].mod != inPublics {
+		if it.part == inPublics && n > 0 && items[n-1].off == it.off && items[n-1].part != inPublics {
 			continue
 		}
 		items[n] = it
@@ -208,45 +205,9 @@ func (b *indexer) build() *Index {
 	}
 	x := &Index{f: b.f, sec: b.sec, addrs: make([]uint32, n), recs: make([]uint32, n), mods: make([]uint16, n), nameless: b.nameless}
 	for i, it := range items[:n] {
-		x.addrs[i], x.recs[i], x.mods[i] = it.addr, it.rec, it.mod
+		x.addrs[i], x.recs[i], x.mods[i] = it.off, it.rec, it.part
 	}
 	x.layPages()
 	x.laySpans()
 	return x
-}
-
-// sortItems sorts by address and keeps the order of items at one address: rounds
-// of counting, of as many bits each as the addresses need.
-func sortItems(items []indexItem) []indexItem {
-	last := uint32(0)
-	for _, it := range items {
-		last = max(last, it.addr)
-	}
-	rounds := (bits.Len32(last) + maxDigit - 1) / maxDigit
-	other := make([]indexItem, len(items))
-	for shift := 0; rounds > 0; rounds-- {
-		width := (bits.Len32(last>>shift) + rounds - 1) / rounds
-		sortDigit(items, other, shift, uint32(1)<<width-1)
-		items, other = other, items
-		shift += width
-	}
-	return items
-}
-
-const maxDigit = 12 // bits that are sorted by at a time
-
-// sortDigit sorts by the bits of mask of the addresses.
-func sortDigit(from, to []indexItem, shift int, mask uint32) {
-	var starts [1<<maxDigit + 1]int32
-	for _, it := range from {
-		starts[it.addr>>shift&mask+1]++
-	}
-	for d := range mask {
-		starts[d+1] += starts[d]
-	}
-	for _, it := range from {
-		d := it.addr >> shift & mask
-		to[starts[d]] = it
-		starts[d]++
-	}
 }

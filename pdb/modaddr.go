@@ -1,10 +1,5 @@
 package pdb
 
-import (
-	"cmp"
-	"slices"
-)
-
 // placed visits the records of a module that may have an address; see
 // addressOf. It returns damage that ends the walk early. rec is good until visit
 // returns.
@@ -93,17 +88,4 @@ func addressOf(rec []byte) (addrKey, bool) {
 		}
 	}
 	return 0, false
-}
-
-func (m memoryMap) sort() {
-	if !slices.IsSortedFunc(m, memoryEntry.compare) {
-		slices.SortFunc(m, memoryEntry.compare)
-	}
-}
-
-func (e memoryEntry) compare(other memoryEntry) int {
-	if c := cmp.Compare(makeKey(e.seg, e.off), makeKey(other.seg, other.off)); c != 0 {
-		return c
-	}
-	return cmp.Compare(e.rec, other.rec)
 }

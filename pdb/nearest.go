@@ -42,21 +42,6 @@ func (m diskMap) at(i uint32) (addrKey, uint32, error) {
 	return makeKey(u16(h, 12), u32(h, 8)), off, nil
 }
 
-// memoryMap stands in for an address map that is out of order. It holds no
-// pointers: 12 bytes a symbol.
-type memoryMap []memoryEntry
-
-type memoryEntry struct {
-	off, rec uint32
-	seg      uint16
-}
-
-func (m memoryMap) len() uint32 { return uint32(len(m)) }
-
-func (m memoryMap) at(i uint32) (addrKey, uint32, error) {
-	return makeKey(m[i].seg, m[i].off), m[i].rec, nil
-}
-
 // floor returns how many entries are at or below want. It checks the order of
 // the entries it passes; disorder is a FormatError.
 func floor(m addrMap, want addrKey) (uint32, error) {
@@ -167,7 +152,7 @@ func (p *publics) sortByAddr() (*memoryMap, error) {
 	var m memoryMap
 	err := p.live(func(off uint32, rec []byte) {
 		if sym, ok := parseSymbol(rec); ok {
-			m = append(m, memoryEntry{off: sym.Offset, rec: off, seg: sym.Segment})
+			m = append(m, addrEntry{off: sym.Offset, rec: off, part: sym.Segment})
 		}
 	})
 	if err != nil {

@@ -52,7 +52,7 @@ func (o *outline) read(ms *modStream) (*outline, error) {
 // would be no faster: where each ends has to be fetched from memory first.
 func (o *outline) take(ms *modStream, off uint32, rec []byte) {
 	if key, ok := addressOf(rec); ok {
-		o.addrs = append(o.addrs, memoryEntry{off: key.off(), rec: off, seg: key.seg()})
+		o.addrs = append(o.addrs, addrEntry{off: key.off(), rec: off, part: key.seg()})
 	}
 	if !isFunction(Kind(u16(rec, 2))) {
 		return
