@@ -18,7 +18,7 @@ const (
 	fewQueries = 256      // so many are not worth sorting and sharing out
 	maxNamers  = 8
 
-	usualAnswer = 128 // bytes, most answers have fewer
+	usualAnswer = 256 // bytes, most answers have fewer
 )
 
 // query is an address and what there is to say of it.
