@@ -8,7 +8,6 @@ type outline struct {
 	funcs  []function
 	funcAt places
 	addrs  memoryMap // what [File.Nearest] looks for; see addressOf
-	bad    error     // damage that ended the walk early
 }
 
 // function is a function or a thunk. The zero function is none.
@@ -39,13 +38,12 @@ func (o *outline) read(ms *modStream) (*outline, error) {
 	if ms.s == nil {
 		return new(outline), nil
 	}
-	bad := ms.placed(func(off uint32, rec []byte) { o.take(ms, off, rec) })
-	if fatal(bad) {
-		return nil, bad
+	if err := ms.placed(func(off uint32, rec []byte) { o.take(ms, off, rec) }); fatal(err) {
+		return nil, err
 	}
 	sortPlaces(o.funcAt, o.funcs)
 	o.addrs.sort()
-	return &outline{funcs: slices.Clone(o.funcs), funcAt: slices.Clone(o.funcAt), addrs: slices.Clone(o.addrs), bad: bad}, nil
+	return &outline{funcs: slices.Clone(o.funcs), funcAt: slices.Clone(o.funcAt), addrs: slices.Clone(o.addrs)}, nil
 }
 
 // take takes the next record. To leap over the bodies of functions instead
