@@ -13,15 +13,15 @@ const (
 type typePlaces []uint32
 
 // place returns where a record lies when so many were asked for that one walk
-// over all of them has cost less; ok is false before, and for records that
-// have no place.
+// over all of them has cost less; ok is false before and meanwhile, and for
+// records that have no place.
 func (t *typeTable) place(ti uint32) (off uint32, ok bool, err error) {
 	p := t.places.done.Load()
 	if p == nil {
 		if t.asked.Add(1) <= 64+(t.end-t.begin)/recordsPerLookup {
 			return 0, false, nil
 		}
-		if p, err = t.places.get(t.findPlaces); err != nil {
+		if p, err = t.places.tryGet(t.findPlaces); err != nil || p == nil {
 			return 0, false, err
 		}
 	}
