@@ -200,6 +200,40 @@ func TestFault_changed(t *testing.T) {
 	}
 }
 
+// mute is a connection that takes nothing any more once it is told so, and
+// whose reader does not notice.
+type mute struct {
+	net.Conn
+	told atomic.Bool
+}
+
+func (m *mute) Write(p []byte) (int, error) {
+	if m.told.Load() {
+		return 0, errors.New("broken pipe")
+	}
+	return m.Conn.Write(p)
+}
+
+// A connection that cannot be written to is given up for another.
+func TestFault_brokenWrite(t *testing.T) {
+	s := smbd.Start(t, smbd.Options{})
+	want := content(1 << 20)
+	s.Write(t, "signed/sym/f.pdb/A00000011/f.pdb", want)
+	d := &dialer{server: s}
+	var last *mute
+	d.wrap = func(c net.Conn) net.Conn { last = &mute{Conn: c}; return last }
+	c := client(t, s, smb.Config{Credentials: password, Dial: d.Dial})
+	for range 3 {
+		if got, attempts, err := find(context.Background(), c, signedSym, key(1), sympath.Options{}); err != nil || !bytes.Equal(got, want) {
+			t.Fatalf("%d bytes, %v: %v", len(got), err, attempts)
+		}
+		last.told.Store(true)
+	}
+	if n := d.count()["myserver:445"]; n != 3 {
+		t.Errorf("%d connections, want another each time", n)
+	}
+}
+
 // Who gives up takes the connection along, and those who share it go on over
 // another.
 func TestFault_othersGoOn(t *testing.T) {
