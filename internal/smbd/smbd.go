@@ -106,7 +106,11 @@ func Start(tb testing.TB, o Options) *Server {
 	if os.Getuid() != 0 {
 		tb.Skip("smbd must be started by root; run the test as root")
 	}
-	dir := tb.TempDir()
+	dir, err := os.MkdirTemp("", "s") // it has sockets, whose paths must be short
+	if err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(func() { os.RemoveAll(dir) })
 	s := &Server{Port: o.Port, Root: filepath.Join(dir, "share"), log: filepath.Join(dir, "log")}
 	if s.Port == "" {
 		s.Port = freePort(tb)
