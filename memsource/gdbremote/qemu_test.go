@@ -34,7 +34,11 @@ type machine struct {
 func run(t *testing.T) *machine {
 	t.Helper()
 	qemutest.Need(t)
-	dir := t.TempDir()
+	dir, err := os.MkdirTemp("", "q") // the path of a socket must be short
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
 	for _, args := range [][]string{
 		{"clang-19", "--target=x86_64-linux-gnu", "-c", "testdata/boot.S", "-o", filepath.Join(dir, "boot.o")},
 		{"ld.lld-19", "--oformat", "binary", "-Ttext", "0x7c00", "-o", filepath.Join(dir, "boot.bin"), filepath.Join(dir, "boot.o")},
