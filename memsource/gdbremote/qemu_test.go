@@ -79,7 +79,7 @@ func (m *machine) config(timeout time.Duration) gdbremote.Config {
 // stops the machine, and Resume lets it go on.
 func (m *machine) halted(t *testing.T, timeout time.Duration) *gdbremote.Client {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
 	defer cancel()
 	for {
 		c, err := gdbremote.Dial(ctx, m.socket, m.config(timeout))
