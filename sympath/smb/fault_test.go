@@ -90,7 +90,7 @@ func TestFault_serverVanishes(t *testing.T) {
 	}
 	d := &dialer{server: s}
 	d.wrap = func(c net.Conn) net.Conn { return &killing{Conn: c, server: s, after: 1 << 20} }
-	c := client(t, s, smb.Config{Credentials: password, Dial: d.Dial})
+	c := client(t, s, smb.Config{Credentials: password, Dial: d.Dial, Pause: time.Hour})
 	cache := t.TempDir()
 	path := "srv*" + cache + `*\\myserver\signed\sym;srv*` + next
 	got, attempts, err := find(context.Background(), c, path, key(1), sympath.Options{Verify: accept(want)})
