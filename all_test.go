@@ -31,13 +31,13 @@ var layers = [][]string{
 
 // testOnly packages may import anything below the root and are imported by
 // tests and generators alone.
-var testOnly = []string{"internal/cabbuild", "internal/dumpbuild", "internal/fixture", "internal/qemutest", "internal/smbd", "memsource/memtest"}
+var testOnly = []string{"internal/cabbuild", "internal/dumpbuild", "internal/fixture", "internal/nginx", "internal/qemutest", "internal/smbd", "memsource/memtest"}
 
 // reserved imports, and the folders or files that may have them.
 var reserved = map[string][]string{
 	"log":                          {},
 	"unsafe":                       {"internal/fsx/map_windows.go"},
-	"os/exec":                      {"internal/qemutest", "internal/smbd", "pdb/bench", "sympath/bench"},
+	"os/exec":                      {"internal/nginx", "internal/qemutest", "internal/smbd", "pdb/bench", "sympath/bench"},
 	"net/http":                     {"sympath/http"},
 	"github.com/saferwall/pe":      {"internal/pedisk"},
 	"golang.org/x/exp/mmap":        {"internal/fsx", "memsource"},

@@ -74,6 +74,9 @@ type origin struct {
 	err     error
 }
 
+// held is the event of a fetch that waits for hold.
+var held = sympath.Event{Kind: sympath.EventRetry, Location: "held"}
+
 func (o *origin) Name() string           { return "https://symbols.test" }
 func (o *origin) Origin() sympath.Origin { return sympath.OriginHTTP }
 
@@ -83,6 +86,7 @@ func (o *origin) Fetch(ctx context.Context, q sympath.Query, sink *sympath.Sink)
 		o.began <- struct{}{}
 	}
 	if o.hold != nil {
+		sink.Event(held) // each of those who wait for this fetch hears it
 		select {
 		case <-o.hold:
 		case <-ctx.Done():

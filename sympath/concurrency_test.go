@@ -30,14 +30,8 @@ func TestConcurrent_tenThousandCallers(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			o.fetches.Store(0)
 			o.hold = make(chan struct{})
-			var begun atomic.Int32
-			store := o.store(t, t.TempDir()+";"+path, sympath.Options{Trace: &sympath.Trace{
-				Attempt: func(_ sympath.Query, a sympath.Attempt) {
-					if a.Origin == sympath.OriginDir {
-						begun.Add(1)
-					}
-				},
-			}})
+			joined := make(chan struct{})
+			store := o.store(t, t.TempDir()+";"+path, sympath.Options{Trace: hearing(callers, joined)})
 			before := runtime.NumGoroutine()
 			var wg sync.WaitGroup
 			var good atomic.Int32
@@ -51,14 +45,11 @@ func TestConcurrent_tenThousandCallers(t *testing.T) {
 				})
 			}
 			<-o.began
+			// Without a cache there is nothing to find for those who come later.
+			<-joined
 			if n := runtime.NumGoroutine() - before; n > callers+8 {
 				t.Errorf("%d goroutines for %d callers", n, callers)
 			}
-			// Without a cache there is nothing to find for those who come later.
-			for begun.Load() < callers {
-				time.Sleep(time.Millisecond)
-			}
-			time.Sleep(300 * time.Millisecond)
 			close(o.hold)
 			wg.Wait()
 			if o.fetches.Load() != 1 || good.Load() != callers {
@@ -68,23 +59,30 @@ func TestConcurrent_tenThousandCallers(t *testing.T) {
 	}
 }
 
+// hearing is a trace that closes joined once so many callers have heard of a
+// fetch that is held: they all wait for it then.
+func hearing(callers int32, joined chan struct{}) *sympath.Trace {
+	var heard atomic.Int32
+	return &sympath.Trace{Event: func(_ sympath.Query, e sympath.Event) {
+		if e.Location == held.Location && heard.Add(1) == callers {
+			close(joined)
+		}
+	}}
+}
+
 // The one who began the fetch may leave; the fetch ends when the last one does.
 func TestConcurrent_firstCallerLeaves(t *testing.T) {
 	o := serving(1)
 	o.hold, o.began = make(chan struct{}), make(chan struct{}, 1)
-	store := o.store(t, "https://symbols.test", sympath.Options{})
+	joined := make(chan struct{})
+	store := o.store(t, "https://symbols.test", sympath.Options{Trace: hearing(2, joined)})
 	first, cancel := context.WithCancel(context.Background())
 	left := make(chan outcome)
 	go func() { left <- search(first, store, query(1)) }()
 	<-o.began
 	stayed := make(chan outcome)
-	joined := make(chan struct{})
-	go func() {
-		close(joined)
-		stayed <- search(context.Background(), store, query(1))
-	}()
+	go func() { stayed <- search(context.Background(), store, query(1)) }()
 	<-joined
-	time.Sleep(50 * time.Millisecond)
 	cancel()
 	if got := <-left; !errors.Is(got.err, context.Canceled) {
 		t.Errorf("who left got %v", got.err)

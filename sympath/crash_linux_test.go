@@ -153,11 +153,14 @@ func TestDisk_readOnly(t *testing.T) {
 func TestDescriptors_noneLeak(t *testing.T) {
 	dir := t.TempDir()
 	o := serving(1, 2)
-	before := descriptors(t)
+	before := 0
 	for i := range 20 {
 		store := o.store(t, "srv*"+dir+"*https://symbols.test", defaults())
 		mustFind(t, store, query(uint32(i%2+1)))
 		os.RemoveAll(filepath.Join(dir, "f.pdb"))
+		if i == 0 { // those of Go's poller are there from now on
+			before = descriptors(t)
+		}
 	}
 	if after := descriptors(t); after > before {
 		t.Errorf("%d open files before, %d after", before, after)

@@ -59,12 +59,12 @@ func (k *keyLock) wait(ctx context.Context, patience time.Duration, waiting func
 		if fi, err := k.file.Stat(); err == nil && fi.ModTime() != seen {
 			seen, since = fi.ModTime(), time.Now()
 		}
-		if time.Since(since) > patience {
-			return nil
-		}
 		if waiting != nil {
 			waiting()
 			waiting = nil
+		}
+		if time.Since(since) > patience {
+			return nil
 		}
 		select {
 		case <-time.After(delay):

@@ -17,6 +17,7 @@ import (
 	"github.com/symres/symres/internal/cli"
 	"github.com/symres/symres/internal/dumpbuild"
 	"github.com/symres/symres/internal/fixture"
+	"github.com/symres/symres/internal/nginx"
 )
 
 func TestMain(m *testing.M) {
@@ -56,7 +57,7 @@ func TestScript(t *testing.T) {
 	shared := ""
 	t.Run("shared", func(t *testing.T) { shared = fixture.Shared(t) }) // skips loudly
 	t.Run("nginx", func(t *testing.T) {
-		if nginxPath() == "" {
+		if nginx.Path() == "" {
 			t.Skip("nginx is not here; apt-get install nginx-light")
 		}
 	})
@@ -77,7 +78,7 @@ func TestScript(t *testing.T) {
 			case "shared":
 				return shared != "", nil
 			case "nginx":
-				return nginxPath() != "", nil
+				return nginx.Path() != "", nil
 			}
 			return false, fmt.Errorf("unknown condition %q", cond)
 		},

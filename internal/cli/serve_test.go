@@ -3,11 +3,9 @@ package cli_test
 import (
 	"encoding/pem"
 	"fmt"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
-	"os/exec"
 	"path"
 	"path/filepath"
 	"strings"
@@ -15,17 +13,9 @@ import (
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
-)
 
-// nginxPath is where a real web server is, or "".
-func nginxPath() string {
-	for _, name := range []string{"nginx", "/usr/sbin/nginx"} {
-		if exe, err := exec.LookPath(name); err == nil {
-			return exe
-		}
-	}
-	return ""
-}
+	"github.com/symres/symres/internal/nginx"
+)
 
 // site is a server of a directory, over TLS, that notes what it is asked.
 type site struct {
@@ -98,49 +88,15 @@ func (s *sites) requests(ts *testscript.TestScript, neg bool, args []string) {
 	one.log.Reset()
 }
 
-const nginxConf = `daemon off;
-master_process off;
-pid DIR/pid;
-error_log DIR/error.log;
-events { worker_connections 64; }
-http {
-	access_log DIR/access.log;
-	client_body_temp_path DIR/t1; proxy_temp_path DIR/t2; fastcgi_temp_path DIR/t3; uwsgi_temp_path DIR/t4; scgi_temp_path DIR/t5;
-	default_type application/octet-stream;
-	server {
-		listen 127.0.0.1:PORT;
-		location / { root ROOT; limit_rate 512k; }
-	}
-}
-`
-
 // cmdNginx NAME DIR serves a directory with nginx at $NAME.
 func cmdNginx(ts *testscript.TestScript, neg bool, args []string) {
 	need(ts, neg, args, 2, "nginx NAME DIR")
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	ts.Check(err)
-	addr := l.Addr().String()
-	l.Close()
 	dir := ts.MkAbs("nginx-" + args[0])
 	ts.Check(os.MkdirAll(dir, 0o777))
-	_, port, _ := net.SplitHostPort(addr)
-	conf := strings.NewReplacer("DIR", dir, "PORT", port, "ROOT", ts.MkAbs(args[1])).Replace(nginxConf)
-	if os.Getuid() == 0 {
-		conf = "user root;\n" + conf
-	}
-	ts.Check(os.WriteFile(filepath.Join(dir, "nginx.conf"), []byte(conf), 0o666))
-	cmd := exec.Command(nginxPath(), "-p", dir, "-e", filepath.Join(dir, "error.log"), "-c", filepath.Join(dir, "nginx.conf"))
-	ts.Check(cmd.Start())
-	ts.Defer(func() { cmd.Process.Kill(); cmd.Wait() })
-	for range 200 {
-		if c, err := net.Dial("tcp", addr); err == nil {
-			c.Close()
-			ts.Setenv(args[0], "http://"+addr)
-			return
-		}
-		time.Sleep(50 * time.Millisecond)
-	}
-	ts.Fatalf("nginx does not start: %s", ts.ReadFile(filepath.Join(dir, "error.log")))
+	s, err := nginx.Start(dir, "listen ADDR0; location / { root "+ts.MkAbs(args[1])+"; limit_rate 512k; }", 1)
+	ts.Check(err)
+	ts.Defer(s.Stop)
+	ts.Setenv(args[0], "http://"+s.Addrs[0])
 }
 
 // cmdSwap FILE STORE NAME puts a file in place of every entry of that name.

@@ -41,7 +41,7 @@ func Need(tb testing.TB) {
 
 // Start starts a machine whose physical memory is the file ram, a whole number
 // of megabytes that the caller may write to before. more are arguments to QEMU.
-// The machine is killed with the test, or after two minutes. Each error is the
+// The machine is killed with the test, or after ten minutes. Each error is the
 // end of the test.
 func Start(tb testing.TB, ram string, more ...string) *Machine {
 	tb.Helper()
@@ -93,7 +93,7 @@ func (m *Machine) command(ram string, more []string) *exec.Cmd {
 	info, err := os.Stat(ram)
 	m.Must(err)
 	size := info.Size() >> 20
-	ctx, cancel := context.WithTimeout(m.tb.Context(), 2*time.Minute)
+	ctx, cancel := context.WithTimeout(m.tb.Context(), 10*time.Minute)
 	m.tb.Cleanup(cancel)
 	cmd := exec.CommandContext(ctx, Program, append([]string{"-M", "q35,memory-backend=ram",
 		"-object", fmt.Sprintf("memory-backend-file,id=ram,size=%dM,mem-path=%s,share=off", size, filepath.Base(ram)),

@@ -4,10 +4,12 @@ package smbd
 import (
 	"context"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -22,7 +24,8 @@ const (
 
 // Server is a running smbd. Its shares are guest (for guests only), signed,
 // sealed (encrypted), myshare (for everybody) and dfs. They are below Root, in the directories of the
-// same names; signed and sealed share one.
+// same names; signed and sealed share one. Files are read as root, so that it
+// does not matter who may read the folder for temporary files.
 type Server struct {
 	Port string
 	Root string
@@ -62,6 +65,7 @@ const conf = `[global]
 	rpc start on demand helpers = no
 	host msdfs = yes
 	case sensitive = CASE
+	force user = root
 [guest]
 	path = DIR/share/guest
 	guest ok = yes
@@ -102,8 +106,11 @@ func Start(tb testing.TB, o Options) *Server {
 	if os.Getuid() != 0 {
 		tb.Skip("smbd must be started by root; run the test as root")
 	}
-	dir := tb.TempDir()
-	os.Chmod(filepath.Dir(dir), 0o755) // guests must get through
+	dir, err := os.MkdirTemp("", "s") // it has sockets, whose paths must be short
+	if err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(func() { os.RemoveAll(dir) })
 	s := &Server{Port: o.Port, Root: filepath.Join(dir, "share"), log: filepath.Join(dir, "log")}
 	if s.Port == "" {
 		s.Port = freePort(tb)
@@ -157,18 +164,22 @@ func find(tb testing.TB, name string) string {
 	return ""
 }
 
+// freePort finds a port nobody listens on. It is none of those that systems
+// give away (on Linux 32768 and on), or another test could have it before smbd.
 func freePort(tb testing.TB) string {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		tb.Fatal(err)
+	for range 100 {
+		port := strconv.Itoa(20000 + rand.IntN(12000))
+		if l, err := net.Listen("tcp", "127.0.0.1:"+port); err == nil {
+			l.Close()
+			return port
+		}
 	}
-	defer l.Close()
-	_, port, _ := net.SplitHostPort(l.Addr().String())
-	return port
+	tb.Fatal("no port is free")
+	return ""
 }
 
 func (s *Server) await(tb testing.TB) {
-	for range 600 {
+	for range 2400 { // two minutes
 		if c, err := net.Dial("tcp", "127.0.0.1:"+s.Port); err == nil {
 			c.Close()
 			return

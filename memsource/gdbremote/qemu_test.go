@@ -34,7 +34,11 @@ type machine struct {
 func run(t *testing.T) *machine {
 	t.Helper()
 	qemutest.Need(t)
-	dir := t.TempDir()
+	dir, err := os.MkdirTemp("", "q") // the path of a socket must be short
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
 	for _, args := range [][]string{
 		{"clang-19", "--target=x86_64-linux-gnu", "-c", "testdata/boot.S", "-o", filepath.Join(dir, "boot.o")},
 		{"ld.lld-19", "--oformat", "binary", "-Ttext", "0x7c00", "-o", filepath.Join(dir, "boot.bin"), filepath.Join(dir, "boot.o")},
@@ -75,7 +79,7 @@ func (m *machine) config(timeout time.Duration) gdbremote.Config {
 // stops the machine, and Resume lets it go on.
 func (m *machine) halted(t *testing.T, timeout time.Duration) *gdbremote.Client {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
 	defer cancel()
 	for {
 		c, err := gdbremote.Dial(ctx, m.socket, m.config(timeout))

@@ -7,7 +7,6 @@ import (
 	"net/netip"
 	"strings"
 	"syscall"
-	"time"
 )
 
 // private tells addresses that no server on the Internet has any business
@@ -72,7 +71,7 @@ func refusePrivate(_ context.Context, _, address string, _ syscall.RawConn) erro
 // dial connects to hosts of the path as the user wants it and to all others
 // only outside of private networks.
 func (c *Client) dial(ctx context.Context, network, addr string) (net.Conn, error) {
-	d := net.Dialer{Timeout: 5 * time.Second}
+	d := net.Dialer{Timeout: c.cfg.HeaderTimeout / 2}
 	if !c.trusted(addr) {
 		d.ControlContext = refusePrivate
 	}

@@ -68,7 +68,7 @@ func (c *Client) transport() *http.Transport {
 		Proxy:                  c.viaProxy,
 		DialContext:            c.dial,
 		TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: c.cfg.RootCAs},
-		TLSHandshakeTimeout:    10 * time.Second,
+		TLSHandshakeTimeout:    c.cfg.HeaderTimeout,
 		MaxConnsPerHost:        c.cfg.Conns,
 		MaxIdleConnsPerHost:    c.cfg.Conns,
 		IdleConnTimeout:        time.Minute,

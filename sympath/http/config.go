@@ -46,7 +46,7 @@ type Config struct {
 
 	Tries           int           // without progress, before a transfer is given up: 3
 	MaxWait         time.Duration // the longest Retry-After that is waited for: 30 s
-	HeaderTimeout   time.Duration // for the first answer: 10 s
+	HeaderTimeout   time.Duration // for the first answer, half of it for a connection: 10 s
 	ProgressTimeout time.Duration // without a byte: 15 s
 	MinRate         int64         // bytes per second over RateWindow: 1024
 	RateWindow      time.Duration // 30 s

@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -303,10 +304,10 @@ func TestFault_headerFlood(t *testing.T) {
 }
 
 func headerFlood(t *testing.T, first, line string) {
-	wrote := 0
+	var wrote atomic.Int64
 	f := &faulty{script: func(_ int, _ *http.Request, w net.Conn) bool {
 		w.Write([]byte(first))
-		for lines := []byte(strings.Repeat(line, 1000)); ; wrote += len(lines) {
+		for lines := []byte(strings.Repeat(line, 1000)); ; wrote.Add(int64(len(lines))) {
 			if _, err := w.Write(lines); err != nil {
 				return false
 			}
@@ -318,8 +319,8 @@ func headerFlood(t *testing.T, first, line string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if r := run(t, open(t, c, "http://symbols.test"), symbol(t).query); r.found || wrote > 2<<20 {
-		t.Errorf("found %v after %d bytes of headers", r.found, wrote)
+	if r := run(t, open(t, c, "http://symbols.test"), symbol(t).query); r.found || wrote.Load() > 2<<20 {
+		t.Errorf("found %v after %d bytes of headers", r.found, wrote.Load())
 	}
 }
 

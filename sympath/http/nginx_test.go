@@ -7,62 +7,44 @@ import (
 	"io"
 	"net"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync/atomic"
 	"testing"
-	"time"
 
+	"github.com/symres/symres/internal/nginx"
 	"github.com/symres/symres/sympath"
 	symhttp "github.com/symres/symres/sympath/http"
 )
 
-// nginx is a real server of a static store, with its faults switched on by
-// location.
-type nginx struct {
+// server is nginx with a static store, and faults switched on by location.
+type server struct {
 	plain, tls string // base URLs
 	root       string
 	log        string
 }
 
-const nginxConf = `daemon off;
-master_process off;
-pid DIR/pid;
-error_log DIR/error.log;
-events { worker_connections 256; }
-http {
-	access_log DIR/access.log;
-	client_body_temp_path DIR/t1; proxy_temp_path DIR/t2; fastcgi_temp_path DIR/t3; uwsgi_temp_path DIR/t4; scgi_temp_path DIR/t5;
-	default_type application/octet-stream;
-	server {
-		listen 127.0.0.1:PLAIN;
-		listen 127.0.0.1:TLS ssl http2;
+const nginxConf = `
+		listen ADDR0;
+		listen ADDR1 ssl http2;
 		ssl_certificate DIR/cert.pem;
 		ssl_certificate_key DIR/key.pem;
 		location /store/  { alias DIR/root/; }
 		location /gzip/   { alias DIR/root/; gzip_static always; }
 		location /slow/   { alias DIR/root/; limit_rate 32k; }
 		location /moved/  { rewrite ^/moved/(.*)$ /store/$1 redirect; }
-		location /down/   { return 302 http://127.0.0.1:PLAIN/store/; }
+		location /down/   { return 302 http://ADDR0/store/; }
 		location /page/   { default_type text/html; return 200 "<!DOCTYPE html><title>login</title>"; }
 		location /busy/   { add_header Retry-After 3600 always; return 503; }
-		location /secret/ { return 401; }
-	}
-}
-`
+		location /secret/ { return 401; }`
 
-func startNginx(t testing.TB, ca *authority) *nginx {
+func startNginx(t testing.TB, ca *authority) *server {
 	t.Helper()
-	exe, err := exec.LookPath("nginx")
-	if err != nil {
-		exe = "/usr/sbin/nginx"
-	}
-	if _, err := os.Stat(exe); err != nil {
+	if nginx.Path() == "" {
 		t.Skip("nginx is not here; apt-get install nginx-light")
 	}
 	dir := t.TempDir()
-	n := &nginx{root: filepath.Join(dir, "root"), log: filepath.Join(dir, "access.log")}
+	n := &server{root: filepath.Join(dir, "root"), log: filepath.Join(dir, "access.log")}
 	key, cert := ca.issue(t, &x509.Certificate{})
 	der, err := x509.MarshalECPrivateKey(key)
 	if err != nil {
@@ -71,39 +53,13 @@ func startNginx(t testing.TB, ca *authority) *nginx {
 	os.Mkdir(n.root, 0o755)
 	write(t, filepath.Join(dir, "cert.pem"), pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: cert.Raw}))
 	write(t, filepath.Join(dir, "key.pem"), pem.EncodeToMemory(&pem.Block{Type: "EC PRIVATE KEY", Bytes: der}))
-	plain, tls := freePort(t), freePort(t)
-	conf := strings.NewReplacer("DIR", dir, "PLAIN", plain, "TLS", tls).Replace(nginxConf)
-	if os.Getuid() == 0 {
-		conf = "user root;\n" + conf
-	}
-	write(t, filepath.Join(dir, "nginx.conf"), []byte(conf))
-	n.plain, n.tls = "http://127.0.0.1:"+plain, "https://127.0.0.1:"+tls
-	cmd := exec.Command(exe, "-p", dir, "-e", filepath.Join(dir, "error.log"), "-c", filepath.Join(dir, "nginx.conf"))
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { cmd.Process.Kill(); cmd.Wait() })
-	for range 100 {
-		if c, err := net.Dial("tcp", "127.0.0.1:"+plain); err == nil {
-			c.Close()
-			return n
-		}
-		time.Sleep(50 * time.Millisecond)
-	}
-	text, _ := os.ReadFile(filepath.Join(dir, "error.log"))
-	t.Fatalf("nginx does not start: %s", text)
-	return nil
-}
-
-func freePort(t testing.TB) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	s, err := nginx.Start(dir, nginxConf, 2)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer l.Close()
-	_, port, _ := net.SplitHostPort(l.Addr().String())
-	return port
+	t.Cleanup(s.Stop)
+	n.plain, n.tls = "http://"+s.Addrs[0], "https://"+s.Addrs[1]
+	return n
 }
 
 func write(t testing.TB, path string, data []byte) {

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/symres/symres/internal/guid"
 	"github.com/symres/symres/sympath"
@@ -53,9 +54,11 @@ func (r *recorder) uris() []string {
 	return out
 }
 
-// client is a client of this package's own transport.
+// client is a client of this package's own transport. A slow machine is no
+// failure: answers may take minutes.
 func client(t testing.TB, cfg symhttp.Config) *symhttp.Client {
 	t.Helper()
+	cfg.HeaderTimeout, cfg.ProgressTimeout = 5*time.Minute, 5*time.Minute
 	c, err := symhttp.New(cfg)
 	if err != nil {
 		t.Fatal(err)

@@ -90,7 +90,7 @@ func TestFault_serverVanishes(t *testing.T) {
 	}
 	d := &dialer{server: s}
 	d.wrap = func(c net.Conn) net.Conn { return &killing{Conn: c, server: s, after: 1 << 20} }
-	c := client(t, s, smb.Config{Credentials: password, Dial: d.Dial})
+	c := client(t, s, smb.Config{Credentials: password, Dial: d.Dial, Pause: time.Hour})
 	cache := t.TempDir()
 	path := "srv*" + cache + `*\\myserver\signed\sym;srv*` + next
 	got, attempts, err := find(context.Background(), c, path, key(1), sympath.Options{Verify: accept(want)})
@@ -133,7 +133,7 @@ func TestFault_serverFreezes(t *testing.T) {
 	s := smbd.Start(t, smbd.Options{})
 	want := content(1 << 20)
 	s.Write(t, "signed/sym/f.pdb/A00000011/f.pdb", want)
-	c := client(t, s, smb.Config{Credentials: password, Timeout: 500 * time.Millisecond, ConnectTimeout: 500 * time.Millisecond, Pause: time.Nanosecond})
+	c := client(t, s, smb.Config{Credentials: password, Pause: time.Nanosecond})
 	p, err := sympath.Parse(signedSym)
 	if err != nil {
 		t.Fatal(err)
@@ -150,6 +150,7 @@ func TestFault_serverFreezes(t *testing.T) {
 	}
 	defer f.Close()
 	before := runtime.NumGoroutine()
+	smb.SetTimeouts(c, 500*time.Millisecond)
 	s.Freeze()
 	defer s.Thaw()
 	if _, err := f.ReadAt(make([]byte, 100), 0); !errors.Is(err, smb.ErrNoAnswer) {
@@ -160,12 +161,13 @@ func TestFault_serverFreezes(t *testing.T) {
 	if _, _, err := find(ctx, c, signedSym, key(1), sympath.Options{}); !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("searching: %v", err)
 	}
-	for try := 0; runtime.NumGoroutine() > before && try < 500; try++ {
+	for try := 0; runtime.NumGoroutine() > before && try < 6000; try++ { // they end at once, but not before they run
 		time.Sleep(10 * time.Millisecond)
 	}
 	if n := runtime.NumGoroutine(); n > before {
 		t.Errorf("%d goroutines before, %d after", before, n)
 	}
+	smb.SetTimeouts(c, time.Minute)
 	s.Thaw()
 	buf := make([]byte, 100)
 	if _, err := f.ReadAt(buf, 1000); err != nil || !bytes.Equal(buf, want[1000:1100]) {
@@ -197,6 +199,40 @@ func TestFault_changed(t *testing.T) {
 		}
 		f.Close()
 		break
+	}
+}
+
+// mute is a connection that takes nothing any more once it is told so, and
+// whose reader does not notice.
+type mute struct {
+	net.Conn
+	told atomic.Bool
+}
+
+func (m *mute) Write(p []byte) (int, error) {
+	if m.told.Load() {
+		return 0, errors.New("broken pipe")
+	}
+	return m.Conn.Write(p)
+}
+
+// A connection that cannot be written to is given up for another.
+func TestFault_brokenWrite(t *testing.T) {
+	s := smbd.Start(t, smbd.Options{})
+	want := content(1 << 20)
+	s.Write(t, "signed/sym/f.pdb/A00000011/f.pdb", want)
+	d := &dialer{server: s}
+	var last *mute
+	d.wrap = func(c net.Conn) net.Conn { last = &mute{Conn: c}; return last }
+	c := client(t, s, smb.Config{Credentials: password, Dial: d.Dial})
+	for range 3 {
+		if got, attempts, err := find(context.Background(), c, signedSym, key(1), sympath.Options{}); err != nil || !bytes.Equal(got, want) {
+			t.Fatalf("%d bytes, %v: %v", len(got), err, attempts)
+		}
+		last.told.Store(true)
+	}
+	if n := d.count()["myserver:445"]; n != 3 {
+		t.Errorf("%d connections, want another each time", n)
 	}
 }
 

@@ -72,6 +72,17 @@ func (g *guarded) Read(p []byte) (int, error) {
 	return n, nil
 }
 
+// Write ends the connection when it fails: who reads may learn of it later, or
+// never.
+func (g *guarded) Write(p []byte) (int, error) {
+	n, err := g.Conn.Write(p)
+	if err != nil {
+		g.fail(fmt.Errorf("%w: %w", ErrBroken, err))
+		g.Conn.Close()
+	}
+	return n, err
+}
+
 // next reads a frame and the length before it (MS-SMB2 2.1).
 func (g *guarded) next() error {
 	g.frame = append(g.frame[:0], 0, 0, 0, 0)

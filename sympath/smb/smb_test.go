@@ -14,6 +14,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"go.uber.org/goleak"
 
@@ -35,12 +36,14 @@ func as(user, password string) func(context.Context, string) (*smb.Credential, e
 	}
 }
 
-// client reaches the server as myserver.
+// client reaches the server as myserver. A slow machine is no failure: answers
+// may take a minute.
 func client(t testing.TB, s *smbd.Server, cfg smb.Config) *smb.Client {
 	t.Helper()
 	if cfg.Dial == nil {
 		cfg.Dial = s.Dial
 	}
+	cfg.ConnectTimeout, cfg.Timeout = time.Minute, time.Minute
 	c, err := smb.New(cfg)
 	if err != nil {
 		t.Fatal(err)
