@@ -130,6 +130,18 @@ func TestDamagedModule(t *testing.T) {
 	}
 }
 
+// TestLostModule: of a file that lost a block of one module the functions of the
+// others are listed, as a whole and in parts.
+func TestLostModule(t *testing.T) {
+	m := privatePDB().write()
+	m.putBlock(firstExtra, 0, m.count)
+	f := openImage(t, m)
+	lost := fmt.Sprintf("error: pdb: stream %d (symbols of module 0)+0x0: block number %#x is not in 1..%#x", firstExtra, m.count, m.count)
+	want := append([]string{lost}, samplePrivates[4:]...)
+	wantLines(t, "Procs", lines(f.Procs()), want...)
+	wantLines(t, "Procs in parts", slices.Concat(lines(f.ProcsPart(0, 2)), lines(f.ProcsPart(1, 2))), want...)
+}
+
 func TestGlobals(t *testing.T) {
 	f := openImage(t, privatePDB().write())
 	var got []string

@@ -1,6 +1,7 @@
 package pdb
 
 import (
+	"errors"
 	"fmt"
 	"iter"
 )
@@ -42,7 +43,11 @@ func (f *File) eachProc(i, n int, yield func(Symbol, error) bool) (bool, error) 
 	pick := func(w *scopeWalk, sym *Symbol) (bool, error) { return f.procHere(w, sec, sym) }
 	first, last := share(list.len(), i, n)
 	for m := first; m < last; m++ {
-		if on, err := f.walkModule(m, pick, yield); !on || err != nil {
+		on, err := f.walkModule(m, pick, yield)
+		if errors.Is(err, ErrFormat) { // the file lost bytes of this module, maybe not of others
+			on, err = yield(Symbol{}, err), nil
+		}
+		if !on || err != nil {
 			return on, err
 		}
 	}
