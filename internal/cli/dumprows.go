@@ -70,7 +70,7 @@ const (
 // make rows, each those of a part, and whoever has those whose turn it is prints
 // them: with one who only prints they wait for each other all the time. Nobody
 // goes far ahead of what is printed, so memory is bounded.
-func dumpParts(d *dump, part func(i, n int) iter.Seq2[pdb.Symbol, error]) error {
+func dumpParts(d *dump, part func(i, n int) iter.Seq2[*pdb.Symbol, error]) error {
 	workers := min(runtime.GOMAXPROCS(0), maxDumpers)
 	l := &listing{dump: d, part: part, done: make([]*rows, workers*partsAhead)}
 	l.parts = max(workers*minParts, int(min(d.size/partOfFile, maxParts)))
@@ -88,7 +88,7 @@ func dumpParts(d *dump, part func(i, n int) iter.Seq2[pdb.Symbol, error]) error 
 // it is prints.
 type listing struct {
 	*dump
-	part  func(i, n int) iter.Seq2[pdb.Symbol, error]
+	part  func(i, n int) iter.Seq2[*pdb.Symbol, error]
 	parts int
 
 	mu    sync.Mutex // guards the fields below
@@ -130,7 +130,7 @@ func (l *listing) render(i int, r *rows) {
 		if err != nil {
 			r.damage(err)
 		} else {
-			l.show(r, &s)
+			l.show(r, s)
 			r.n++
 		}
 		if r.full() && !l.printEarly(i, r) {
@@ -182,8 +182,7 @@ func (l *listing) print(r *rows) bool {
 	return err == nil
 }
 
-// show adds the row of a symbol. It is no function value: the symbol would have
-// to be in the heap for one.
+// show adds the row of a symbol.
 func (l *listing) show(r *rows, s *pdb.Symbol) {
 	switch {
 	case !s.Kind.IsPublic():

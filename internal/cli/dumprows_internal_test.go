@@ -16,16 +16,16 @@ import (
 
 // uneven is a listing whose parts have very different lengths, some more rows
 // than are kept, and whose damage lies at both ends of parts and alone in them.
-func uneven(i, n int) iter.Seq2[pdb.Symbol, error] {
-	return func(yield func(pdb.Symbol, error) bool) {
+func uneven(i, n int) iter.Seq2[*pdb.Symbol, error] {
+	return func(yield func(*pdb.Symbol, error) bool) {
 		rows := []int{0, 1, 2*rowBytes/25 + i, 100, 0, 7}[i%6]
 		for at := range rows {
-			if !yield(pdb.Symbol{Kind: pdb.KindLabel32, Segment: uint16(i), Offset: uint32(at)}, nil) {
+			if !yield(&pdb.Symbol{Kind: pdb.KindLabel32, Segment: uint16(i), Offset: uint32(at)}, nil) {
 				return
 			}
 		}
 		if i%4 == 0 {
-			yield(pdb.Symbol{}, errors.New("damage behind that"))
+			yield(nil, errors.New("damage behind that"))
 		}
 	}
 }
@@ -50,7 +50,7 @@ func TestDumpParts_uneven(t *testing.T) {
 		}
 		d := &dump{app: &app{console: newConsole(&want, &want, false)}, ctx: t.Context(), path: "x.pdb"}
 		for i := range max(20, workers*minParts) {
-			if err := dumpAll(d, uneven(i, 0), func(r *rows, s pdb.Symbol) { r.symbol(&s) }); err != nil {
+			if err := dumpAll(d, uneven(i, 0), (*rows).symbol); err != nil {
 				t.Fatal(err)
 			}
 		}
