@@ -163,7 +163,13 @@ type offsetSet struct {
 }
 
 func newOffsetSet(size uint32) *offsetSet {
-	return &offsetSet{words: make([]uint32, size/128+1)}
+	s := &offsetSet{words: make([]uint32, size/128+1)}
+	// add reads before it writes. A page of fresh memory that is read first is
+	// mapped twice, and the second time other processors are told.
+	for i := 0; i < len(s.words); i += readPage / 4 {
+		s.words[i] = 0
+	}
+	return s
 }
 
 func (s *offsetSet) add(off uint32) {
@@ -171,8 +177,10 @@ func (s *offsetSet) add(off uint32) {
 		s.words[i] |= 1 << (off / 4 % 32)
 		return
 	}
-	s.odd = append(s.odd, off)
+	s.addOdd(off)
 }
+
+func (s *offsetSet) addOdd(off uint32) { s.odd = append(s.odd, off) }
 
 // all yields each offset once, the well placed ones first.
 func (s *offsetSet) all() iter.Seq[uint32] {
