@@ -78,8 +78,8 @@ func (f *File) Globals() iter.Seq2[Symbol, error] {
 
 // visitor is shown one symbol after the other, and damage in its place: the
 // Symbol is then an empty one. It is overwritten by the next, since to hand
-// copies on takes as long as to read them. A visitor that wants no more returns
-// false.
+// copies on takes as long as to read them, and must not be changed. A visitor
+// that wants no more returns false.
 type visitor = func(*Symbol, error) bool
 
 // sequence is a sequence of symbols that ends with the error each returns, if

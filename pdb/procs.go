@@ -24,8 +24,8 @@ func (f *File) Procs() iter.Seq2[Symbol, error] {
 
 // ProcsPart enumerates part i, counted from 0, of n of [File.Procs]: the parts
 // one after the other are the whole. They are for use by several goroutines at
-// once. Where nothing can be read part 0 says so. The next Symbol overwrites the
-// one before.
+// once. Where nothing can be read part 0 says so. A Symbol is overwritten by the
+// next and must not be changed.
 func (f *File) ProcsPart(i, n int) iter.Seq2[*Symbol, error] {
 	return within(f, func(visit func(*Symbol, error) bool) error {
 		_, err := f.eachProc(i, n, visit)

@@ -91,8 +91,8 @@ func (f *File) Publics() iter.Seq2[Symbol, error] {
 
 // PublicsPart enumerates part i, counted from 0, of n of [File.Publics]: the
 // parts one after the other are the whole. They are for use by several
-// goroutines at once. Where nothing can be read part 0 says so. The next Symbol
-// overwrites the one before.
+// goroutines at once. Where nothing can be read part 0 says so. A Symbol is
+// overwritten by the next and must not be changed.
 func (f *File) PublicsPart(i, n int) iter.Seq2[*Symbol, error] {
 	return within(f, func(visit func(*Symbol, error) bool) error {
 		p, err := f.loadPublics()

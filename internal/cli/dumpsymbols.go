@@ -36,11 +36,12 @@ func (r *rows) endWith(start int, name []byte) {
 
 // sizedObject adds a public symbol with its size as JSON.
 func (r *rows) sizedObject(f *pdb.File, s *pdb.Symbol) {
+	sized := *s
 	var err error
-	if s.Size, err = f.SizeOf(*s); err != nil {
+	if sized.Size, err = f.SizeOf(sized); err != nil {
 		r.damage(err)
 	}
-	r.symbolObject(s)
+	r.symbolObject(&sized)
 }
 
 func (r *rows) symbol(s *pdb.Symbol) {
