@@ -66,9 +66,14 @@ func (f *File) symbolAt(t *names, off uint32, sec *sections) (Symbol, error) {
 	return sym, nil
 }
 
-// symbol reads a record of the table; ok is false when it is none.
+// symbol reads a record of the table into sym, which is empty or holds another
+// symbol of the table. It reports false when the record is none, and leaves sym
+// empty.
 func (t *names) symbol(sym *Symbol, rec []byte, sec *sections) bool {
-	if !sym.parse(rec) || t.public != sym.Kind.IsPublic() {
+	if t.public && len(rec) >= pubHead && Kind(u16(rec, 2)) == KindPub32 {
+		sym.public(rec)
+	} else if !sym.parse(rec) || t.public != sym.Kind.IsPublic() {
+		*sym = Symbol{}
 		return false
 	}
 	sec.placeSymbol(sym)

@@ -66,25 +66,33 @@ func (g *globals) walk() (*offsetSet, error) {
 // A damaged record gives an error, satisfying errors.Is(err, [ErrFormat]), in
 // its place and the sequence goes on; an error of reading ends it.
 func (f *File) Globals() iter.Seq2[Symbol, error] {
-	return f.sequence(func(yield func(Symbol, error) bool) error {
+	return f.sequence(func(visit visitor) error {
 		g, err := f.loadGlobals()
 		if err != nil {
 			return err
 		}
-		_, err = f.eachOf(&g.names, yield)
+		_, err = f.eachOf(&g.names, visit)
 		return err
 	})
 }
 
+// visitor is shown one symbol after the other, and damage in its place: the
+// Symbol is then an empty one. It is overwritten by the next, since to hand
+// copies on takes as long as to read them, and must not be changed. A visitor
+// that wants no more returns false.
+type visitor = func(*Symbol, error) bool
+
 // sequence is a sequence of symbols that ends with the error each returns, if
 // it returns one. The file stays open while it is walked.
-func (f *File) sequence(each func(yield func(Symbol, error) bool) error) iter.Seq2[Symbol, error] {
-	return within(f, each)
+func (f *File) sequence(each func(visitor) error) iter.Seq2[Symbol, error] {
+	return within(f, func(yield func(Symbol, error) bool) error {
+		return each(func(sym *Symbol, err error) bool { return yield(*sym, err) })
+	})
 }
 
-// eachOf yields all symbols of a table, and damage in its place. It returns an
-// error that ends the sequence, and whether to go on.
-func (f *File) eachOf(t *names, yield func(Symbol, error) bool) (bool, error) {
+// eachOf visits all symbols of a table. It returns an error that ends the
+// sequence, and whether to go on.
+func (f *File) eachOf(t *names, visit visitor) (bool, error) {
 	if t.gss == nil {
 		return true, nil
 	}
@@ -92,18 +100,19 @@ func (f *File) eachOf(t *names, yield func(Symbol, error) bool) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	return f.eachIn(t, set, yield)
+	return f.eachIn(t, set, visit)
 }
 
 // eachIn is eachOf for some of the records.
-func (f *File) eachIn(t *names, set *offsetSet, yield func(Symbol, error) bool) (bool, error) {
+func (f *File) eachIn(t *names, set *offsetSet, visit visitor) (bool, error) {
 	sec, err := f.placer()
 	if err != nil {
 		return false, err
 	}
 	w := walker{s: t.gss}
 	var sym Symbol
-	for off := range set.all() {
+	all := set.walk()
+	for off, ok := all.next(); ok; off, ok = all.next() {
 		if err := f.check(); err != nil {
 			return false, err
 		}
@@ -112,13 +121,13 @@ func (f *File) eachIn(t *names, set *offsetSet, yield func(Symbol, error) bool) 
 			if !errors.Is(err, ErrFormat) {
 				return false, err
 			}
-			if !yield(Symbol{}, err) {
+			if !visit(new(Symbol), err) {
 				return false, nil
 			}
 			continue
 		}
 		// Some writers index records that do not belong to the table as well.
-		if t.symbol(&sym, rec, sec) && !yield(sym, nil) {
+		if t.symbol(&sym, rec, sec) && !visit(&sym, nil) {
 			return false, nil
 		}
 	}

@@ -253,7 +253,7 @@ func (x *Index) AppendNearest(dst []Symbol, rva uint32) ([]Symbol, error) {
 // it was linked. A record that cannot be read any more gives an error in its
 // place.
 func (x *Index) All() iter.Seq2[Symbol, error] {
-	return x.f.sequence(func(yield func(Symbol, error) bool) error {
+	return within(x.f, func(yield func(Symbol, error) bool) error {
 		for i := range x.addrs {
 			sym, err := x.symbol(i)
 			if errors.Is(err, ErrClosed) {

@@ -18,7 +18,7 @@ import (
 // not refer to is missed. The order is that of the records. Damage is reported
 // as by [File.Publics], except that what is not touched is not reported.
 func (f *File) Matching(literals []string, match func(name []byte) bool) iter.Seq2[Symbol, error] {
-	return f.sequence(func(yield func(Symbol, error) bool) error {
+	return within(f, func(yield func(Symbol, error) bool) error {
 		m := matching{f: f, match: match, yield: yield}
 		for _, text := range literals {
 			if text != "" {

@@ -13,15 +13,15 @@ import (
 //
 // Damage is reported as by [File.Procs].
 func (f *File) Symbols() iter.Seq2[Symbol, error] {
-	return f.sequence(func(yield func(Symbol, error) bool) error {
+	return f.sequence(func(visit visitor) error {
 		var taken []addrKey
-		keep := func(s Symbol, err error) bool {
+		keep := func(s *Symbol, err error) bool {
 			if err == nil && (s.Kind.IsProc() || s.Kind.IsData()) {
 				taken = append(taken, makeKey(s.Segment, s.Offset))
 			} else if err == nil && !s.Kind.IsThreadLocal() {
 				return true
 			}
-			return yield(s, err)
+			return visit(s, err)
 		}
 		if on, err := f.eachProc(0, 1, keep); !on || err != nil {
 			return err
@@ -42,13 +42,13 @@ func (f *File) Symbols() iter.Seq2[Symbol, error] {
 			return err
 		}
 		slices.Sort(taken)
-		_, err = f.eachOf(&p.names, func(s Symbol, err error) bool {
+		_, err = f.eachOf(&p.names, func(s *Symbol, err error) bool {
 			if err == nil && sec.has(s.Segment) {
 				if _, private := slices.BinarySearch(taken, makeKey(s.Segment, s.Offset)); private {
 					return true
 				}
 			}
-			return yield(s, err)
+			return visit(s, err)
 		})
 		return err
 	})

@@ -230,11 +230,7 @@ func TestCutBehindDirectory(t *testing.T) {
 	p.blockSize = 512
 	m := p.write()
 	// Point the records at a block past the end of the file.
-	at := 1 + len(m.lists)
-	for _, list := range m.lists[:numGSS] {
-		at += len(list)
-	}
-	put32(m.blocks[m.dirBlocks[at*4/512]], at*4%512, m.count+5)
+	m.putBlock(numGSS, 0, m.count+5)
 	put32(m.blocks[0], 40, m.count+10)
 	f := openImage(t, m)
 	if s, err := f.Sections(); err != nil || len(s) != 2 {

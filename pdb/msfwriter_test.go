@@ -85,6 +85,16 @@ func le16(b []byte, words ...uint16) []byte {
 // put32 overwrites a word.
 func put32(b []byte, off int, v uint32) { binary.LittleEndian.PutUint32(b[off:], v) }
 
+// putBlock overwrites the number of the n-th block of a stream.
+func (m *msfImage) putBlock(stream, n int, block uint32) {
+	at := 1 + len(m.lists) + n
+	for _, list := range m.lists[:stream] {
+		at += len(list)
+	}
+	words := int(m.blockSize / 4)
+	put32(m.blocks[m.dirBlocks[at/words]], at%words*4, block)
+}
+
 func (m *msfImage) Size() int64 { return int64(m.count) * int64(m.blockSize) }
 
 // ReadAt reads holes as zeros, as a sparse file does.

@@ -36,12 +36,15 @@ func (t *names) offsets() (*offsetSet, error) {
 	t.table.s.ahead(t.table.recs, t.table.n*hashRecord)
 	set := newOffsetSet(t.gss.size)
 	w := walker{s: t.table.s}
-	for i := range t.table.n {
-		b, err := w.span(t.table.recs+i*hashRecord, hashRecord)
+	for off, end := t.table.recs, t.table.recs+t.table.n*hashRecord; off < end; {
+		b, err := w.some(off, hashRecord, end-off)
 		if err != nil {
 			return nil, err
 		}
-		set.add(u32(b, 0) - 1)
+		for ; len(b) >= hashRecord; b = b[hashRecord:] {
+			set.add(u32(b, 0) - 1)
+			off += hashRecord
+		}
 	}
 	return set, nil
 }

@@ -25,6 +25,20 @@ func lines(seq iter.Seq2[pdb.Symbol, error]) []string {
 	return list
 }
 
+// copied is a sequence of symbols of their own.
+func copied(seq iter.Seq2[*pdb.Symbol, error]) iter.Seq2[pdb.Symbol, error] {
+	return func(yield func(pdb.Symbol, error) bool) {
+		for s, err := range seq {
+			if s == nil {
+				s = new(pdb.Symbol)
+			}
+			if !yield(*s, err) {
+				return
+			}
+		}
+	}
+}
+
 func wantLines(t *testing.T, what string, got []string, want ...string) {
 	t.Helper()
 	if !slices.Equal(got, want) {
@@ -128,6 +142,18 @@ func TestDamagedModule(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestLostModule: of a file that lost a block of one module the functions of the
+// others are listed, as a whole and in parts.
+func TestLostModule(t *testing.T) {
+	m := privatePDB().write()
+	m.putBlock(firstExtra, 0, m.count)
+	f := openImage(t, m)
+	lost := fmt.Sprintf("error: pdb: stream %d (symbols of module 0)+0x0: block number %#x is not in 1..%#x", firstExtra, m.count, m.count)
+	want := append([]string{lost}, samplePrivates[4:]...)
+	wantLines(t, "Procs", lines(f.Procs()), want...)
+	wantLines(t, "Procs in parts", slices.Concat(lines(copied(f.ProcsPart(0, 2))), lines(copied(f.ProcsPart(1, 2)))), want...)
 }
 
 func TestGlobals(t *testing.T) {
@@ -306,19 +332,19 @@ func TestParts(t *testing.T) {
 	f := openImage(t, p.write())
 	for what, list := range map[string]struct {
 		whole iter.Seq2[pdb.Symbol, error]
-		part  func(i, n int) iter.Seq2[pdb.Symbol, error]
+		part  func(i, n int) iter.Seq2[*pdb.Symbol, error]
 	}{"Publics": {f.Publics(), f.PublicsPart}, "Procs": {f.Procs(), f.ProcsPart}} {
 		want := lines(list.whole)
 		for _, n := range []int{1, 2, 3, 7, 1000} {
 			got := make([][]string, n)
 			var wg sync.WaitGroup
 			for i := range n {
-				wg.Go(func() { got[i] = lines(list.part(i, n)) })
+				wg.Go(func() { got[i] = lines(copied(list.part(i, n))) })
 			}
 			wg.Wait()
 			wantLines(t, fmt.Sprint(what, " in ", n, " parts"), slices.Concat(got...), want...)
 		}
-		if got := lines(list.part(3, 3)); len(got) != 0 {
+		if got := lines(copied(list.part(3, 3))); len(got) != 0 {
 			t.Errorf("%s: part 3 of 3 has %q", what, got)
 		}
 	}

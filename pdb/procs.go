@@ -1,6 +1,7 @@
 package pdb
 
 import (
+	"errors"
 	"fmt"
 	"iter"
 )
@@ -15,22 +16,26 @@ import (
 // where, and the sequence goes on behind it, with the next module at the
 // latest; an error of reading ends it.
 func (f *File) Procs() iter.Seq2[Symbol, error] {
-	return f.ProcsPart(0, 1)
-}
-
-// ProcsPart enumerates part i, counted from 0, of n of [File.Procs]: the parts
-// one after the other are the whole. They are for use by several goroutines at
-// once. Where nothing can be read part 0 says so.
-func (f *File) ProcsPart(i, n int) iter.Seq2[Symbol, error] {
-	return f.sequence(func(yield func(Symbol, error) bool) error {
-		_, err := f.eachProc(i, n, yield)
+	return f.sequence(func(visit visitor) error {
+		_, err := f.eachProc(0, 1, visit)
 		return err
 	})
 }
 
-// eachProc yields all functions of part i of n of the modules. It returns an
+// ProcsPart enumerates part i, counted from 0, of n of [File.Procs]: the parts
+// one after the other are the whole. They are for use by several goroutines at
+// once. Where nothing can be read part 0 says so. A Symbol is overwritten by the
+// next and must not be changed.
+func (f *File) ProcsPart(i, n int) iter.Seq2[*Symbol, error] {
+	return within(f, func(visit func(*Symbol, error) bool) error {
+		_, err := f.eachProc(i, n, visit)
+		return err
+	})
+}
+
+// eachProc visits all functions of part i of n of the modules. It returns an
 // error that ends the sequence, and whether to go on.
-func (f *File) eachProc(i, n int, yield func(Symbol, error) bool) (bool, error) {
+func (f *File) eachProc(i, n int, visit visitor) (bool, error) {
 	list, err := f.loadModules()
 	if err != nil {
 		return false, ofPart(i, err)
@@ -42,11 +47,15 @@ func (f *File) eachProc(i, n int, yield func(Symbol, error) bool) (bool, error) 
 	pick := func(w *scopeWalk, sym *Symbol) (bool, error) { return f.procHere(w, sec, sym) }
 	first, last := share(list.len(), i, n)
 	for m := first; m < last; m++ {
-		if on, err := f.walkModule(m, pick, yield); !on || err != nil {
+		on, err := f.walkModule(m, pick, visit)
+		if errors.Is(err, ErrFormat) { // the file lost bytes of this module, maybe not of others
+			on, err = visit(new(Symbol), err), nil
+		}
+		if !on || err != nil {
 			return on, err
 		}
 	}
-	return list.bad == nil || i != n-1 || yield(Symbol{}, list.bad), nil
+	return list.bad == nil || i != n-1 || visit(new(Symbol), list.bad), nil
 }
 
 // procHere reads the current record if it is code, and passes over what

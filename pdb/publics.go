@@ -79,21 +79,22 @@ func (p *publics) layMap(tableBytes, mapBytes uint32) {
 // its place and the sequence goes on; an error of reading ends it. Size is not
 // filled in; see [File.SizeOf].
 func (f *File) Publics() iter.Seq2[Symbol, error] {
-	return f.sequence(func(yield func(Symbol, error) bool) error {
+	return f.sequence(func(visit visitor) error {
 		p, err := f.loadPublics()
 		if err != nil {
 			return err
 		}
-		_, err = f.eachOf(&p.names, yield)
+		_, err = f.eachOf(&p.names, visit)
 		return err
 	})
 }
 
 // PublicsPart enumerates part i, counted from 0, of n of [File.Publics]: the
 // parts one after the other are the whole. They are for use by several
-// goroutines at once. Where nothing can be read part 0 says so.
-func (f *File) PublicsPart(i, n int) iter.Seq2[Symbol, error] {
-	return f.sequence(func(yield func(Symbol, error) bool) error {
+// goroutines at once. Where nothing can be read part 0 says so. A Symbol is
+// overwritten by the next and must not be changed.
+func (f *File) PublicsPart(i, n int) iter.Seq2[*Symbol, error] {
+	return within(f, func(visit func(*Symbol, error) bool) error {
 		p, err := f.loadPublics()
 		if err != nil || p.gss == nil {
 			return ofPart(i, err)
@@ -103,7 +104,7 @@ func (f *File) PublicsPart(i, n int) iter.Seq2[Symbol, error] {
 			return ofPart(i, err)
 		}
 		part := set.part(i, n)
-		_, err = f.eachIn(&p.names, &part, yield)
+		_, err = f.eachIn(&p.names, &part, visit)
 		return err
 	})
 }
@@ -162,7 +163,13 @@ type offsetSet struct {
 }
 
 func newOffsetSet(size uint32) *offsetSet {
-	return &offsetSet{words: make([]uint32, size/128+1)}
+	s := &offsetSet{words: make([]uint32, size/128+1)}
+	// add reads before it writes. A page of fresh memory that is read first is
+	// mapped twice, and the second time other processors are told.
+	for i := 0; i < len(s.words); i += readPage / 4 {
+		s.words[i] = 0
+	}
+	return s
 }
 
 func (s *offsetSet) add(off uint32) {
@@ -170,24 +177,55 @@ func (s *offsetSet) add(off uint32) {
 		s.words[i] |= 1 << (off / 4 % 32)
 		return
 	}
-	s.odd = append(s.odd, off)
+	s.addOdd(off)
 }
+
+func (s *offsetSet) addOdd(off uint32) { s.odd = append(s.odd, off) }
 
 // all yields each offset once, the well placed ones first.
 func (s *offsetSet) all() iter.Seq[uint32] {
 	return func(yield func(uint32) bool) {
-		for i, w := range s.words {
-			for ; w != 0; w &= w - 1 {
-				if !yield((s.first+uint32(i))*128 + uint32(bits.TrailingZeros32(w))*4) {
-					return
-				}
-			}
-		}
-		slices.Sort(s.odd)
-		for i, off := range s.odd {
-			if (i == 0 || off != s.odd[i-1]) && !yield(off) {
-				return
-			}
+		w := s.walk()
+		for off, ok := w.next(); ok && yield(off); off, ok = w.next() {
 		}
 	}
+}
+
+// walk is all for a loop that has no time for calls.
+func (s *offsetSet) walk() setWalk {
+	slices.Sort(s.odd)
+	s.odd = slices.Compact(s.odd)
+	return setWalk{at: s.first*128 - 128, words: s.words, odd: s.odd}
+}
+
+// setWalk is what is left of a set, in order.
+type setWalk struct {
+	word  uint32 // the offsets from at on
+	at    uint32
+	words []uint32 // those behind it
+	odd   []uint32 // comes last
+}
+
+func (w *setWalk) next() (off uint32, ok bool) {
+	if w.word == 0 {
+		return w.nextWord()
+	}
+	off = w.at + uint32(bits.TrailingZeros32(w.word))*4
+	w.word &= w.word - 1
+	return off, true
+}
+
+func (w *setWalk) nextWord() (off uint32, ok bool) {
+	for i, word := range w.words {
+		if word != 0 {
+			w.word, w.at, w.words = word, w.at+uint32(i+1)*128, w.words[i+1:]
+			return w.next()
+		}
+	}
+	w.words = nil
+	if len(w.odd) == 0 {
+		return 0, false
+	}
+	off, w.odd = w.odd[0], w.odd[1:]
+	return off, true
 }

@@ -2,10 +2,12 @@ package pdb_test
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"sync"
@@ -329,5 +331,32 @@ func TestOpen(t *testing.T) {
 	}
 	if _, err := pdb.Open(junk); !errors.Is(err, pdb.ErrFormat) || !strings.Contains(err.Error(), "junk.pdb") {
 		t.Errorf("junk: %v, want ErrFormat naming the file", err)
+	}
+}
+
+// TestPublicsInPlace: a symbol of a listing has nothing of the one before it,
+// nor of a record that is none of the table.
+func TestPublicsInPlace(t *testing.T) {
+	p := samplePDB()
+	p.pubs = nil
+	for i, kind := range []pdb.Kind{pdb.KindPub32, pdb.KindConstant, pdb.KindPub32, pdb.KindPub32ST, pdb.KindPub32, pdb.KindGData32, pdb.KindPub32} {
+		for _, seg := range []uint16{1, 0, 2, 77} {
+			p.pubs = append(p.pubs, testPublic{
+				name: fmt.Sprintf("_p%d_%d", i, seg), seg: seg, off: uint32(i*16) + 4, flags: uint32(i), kind: uint16(kind)})
+		}
+	}
+	f := openImage(t, p.write())
+	n := 0
+	for s, err := range f.PublicsPart(0, 1) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		n++
+		if alone := byName(t, f, s.Name()); len(alone) != 1 || !reflect.DeepEqual(alone[0], *s) {
+			t.Errorf("%#v in a listing, alone %#v", *s, alone)
+		}
+	}
+	if n != 5*4 {
+		t.Errorf("%d publics", n)
 	}
 }

@@ -68,8 +68,7 @@ func (s *Symbol) parse(rec []byte) bool {
 			return false
 		}
 		*s = Symbol{} // filled in place: to build it aside and copy it takes longer than all the rest
-		s.Kind, s.Segment, s.Offset, s.Flags = kind, u16(rec, 12), u32(rec, 8), u32(rec, 4)
-		s.name = untilNUL(rec[pubHead:])
+		s.public(rec)
 		return true
 	case KindGProc32, KindLProc32, KindGProc32ID, KindLProc32ID:
 		const head = 39
@@ -84,6 +83,14 @@ func (s *Symbol) parse(rec []byte) bool {
 	default:
 		return s.parseOther(kind, rec)
 	}
+}
+
+// public takes what an S_PUB32 record has into a Symbol that is empty or a
+// public: nothing else was ever in one.
+func (s *Symbol) public(rec []byte) {
+	s.Kind, s.Segment, s.Offset, s.Flags = KindPub32, u16(rec, 12), u32(rec, 8), u32(rec, 4)
+	s.RVA, s.HasRVA = 0, false
+	s.name = untilNUL(rec[pubHead:])
 }
 
 func (s *Symbol) parseOther(kind Kind, rec []byte) (ok bool) {

@@ -219,14 +219,6 @@ func TestNameWithoutNUL(t *testing.T) {
 }
 
 func TestBlockListDamage(t *testing.T) {
-	// word returns where in the directory the n-th block number of a stream is.
-	word := func(m *msfImage, stream, n int) int {
-		at := 1 + len(m.lists)
-		for _, list := range m.lists[:stream] {
-			at += len(list)
-		}
-		return at + n
-	}
 	for name, c := range map[string]struct {
 		block   func(m *msfImage) uint32
 		problem string
@@ -239,7 +231,7 @@ func TestBlockListDamage(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			m := samplePDB().write()
-			put32(m.blocks[m.dirBlocks[0]], word(m, numSections, 0)*4, c.block(m))
+			m.putBlock(numSections, 0, c.block(m))
 			f := openImage(t, m)
 			problems := errors.Join(f.Check()...)
 			if problems == nil || !strings.Contains(problems.Error(), c.problem) {

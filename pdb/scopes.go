@@ -84,7 +84,7 @@ func (w *recordWalk) skipBody() error {
 // A damaged record gives an error, satisfying errors.Is(err, [ErrFormat]) and
 // saying where, in its place; an error of reading ends the sequence.
 func (f *File) ModuleSymbols(module int) iter.Seq2[Symbol, error] {
-	return f.sequence(func(yield func(Symbol, error) bool) error {
+	return f.sequence(func(visit visitor) error {
 		sec, err := f.placer()
 		if err != nil {
 			return err
@@ -93,21 +93,21 @@ func (f *File) ModuleSymbols(module int) iter.Seq2[Symbol, error] {
 			ok, err := f.symbolHere(w, sec, sym)
 			_, sym.InFunction = w.proc()
 			return ok, err
-		}, yield)
+		}, visit)
 		return err
 	})
 }
 
-// walkModule yields what pick takes from the records of module i, counted from
-// 0. Damage is yielded too; what it returns is an error of reading, and
-// whether to go on.
-func (f *File) walkModule(i int, pick func(*scopeWalk, *Symbol) (bool, error), yield func(Symbol, error) bool) (bool, error) {
+// walkModule visits what pick takes from the records of module i, counted from
+// 0. Damage is shown too; what it returns is an error of reading, and whether to
+// go on.
+func (f *File) walkModule(i int, pick func(*scopeWalk, *Symbol) (bool, error), visit visitor) (bool, error) {
 	ms, err := f.openModule(i)
 	if fatal(err) || err == nil && ms.s == nil {
 		return true, err
 	}
 	if err != nil {
-		return yield(Symbol{}, err), nil
+		return visit(new(Symbol), err), nil
 	}
 	w := ms.scopes()
 	var sym Symbol
@@ -122,7 +122,7 @@ func (f *File) walkModule(i int, pick func(*scopeWalk, *Symbol) (bool, error), y
 		if err := f.check(); err != nil {
 			return false, err
 		}
-		if !yield(sym, err) {
+		if !visit(&sym, err) {
 			return false, nil
 		}
 	}
@@ -132,7 +132,7 @@ func (f *File) walkModule(i int, pick func(*scopeWalk, *Symbol) (bool, error), y
 	if fatal(w.err) {
 		return false, w.err
 	}
-	return w.err == nil || yield(Symbol{}, w.err), nil
+	return w.err == nil || visit(new(Symbol), w.err), nil
 }
 
 // symbolHere reads the symbol of the current record; ok is false when it is

@@ -250,6 +250,18 @@ func (w *walker) span(off, n uint32) ([]byte, error) {
 	return w.s.bytes(off, n)
 }
 
+// some is span for at least n bytes, and up to most if they lie together.
+func (w *walker) some(off, n, most uint32) ([]byte, error) {
+	b, err := w.span(off, n)
+	if err != nil {
+		return nil, err
+	}
+	if d := off - w.off; off >= w.off && d <= uint32(len(w.buf)) && n <= uint32(len(w.buf))-d {
+		b = w.buf[d:][:min(most, uint32(len(w.buf))-d)]
+	}
+	return b, nil
+}
+
 // readAhead is how much a walk over a large part of the file reads at a time.
 const readAhead = 256 << 10
 

@@ -1,6 +1,8 @@
 package cli
 
 import (
+	"encoding/binary"
+	"slices"
 	"strconv"
 
 	"github.com/symres/symres/internal/hexaddr"
@@ -45,6 +47,26 @@ func isPrintable[T text](s T) bool {
 		}
 	}
 	return odd == 0
+}
+
+// appendPrintable appends s and reports whether all of it is printable ASCII:
+// to look at it while it is copied takes as long as to copy it.
+func appendPrintable(b, s []byte) ([]byte, bool) {
+	start := len(b)
+	if len(s) < 8 {
+		return append(b, s...), isPrintable(s)
+	}
+	b = slices.Grow(b, len(s))[:start+len(s)]
+	odd, to := uint64(0), b[start:]
+	for i := 0; i < len(s)-8; i += 8 {
+		w := binary.LittleEndian.Uint64(s[i:])
+		odd |= unprintable(w)
+		binary.LittleEndian.PutUint64(to[i:], w)
+	}
+	w := load8(s[len(s)-8:]) // some of it once more
+	odd |= unprintable(w)
+	binary.LittleEndian.PutUint64(to[len(s)-8:], w)
+	return b, odd == 0
 }
 
 // isBare reports whether s stands in JSON as it is.

@@ -49,6 +49,9 @@ func TestPrintable(t *testing.T) {
 				if got := cli.IsPrintable(b); got != printable {
 					t.Fatalf("%q: printable %v", b, got)
 				}
+				if got, ok := cli.AppendPrintable([]byte("before "), b); ok != printable || string(got) != "before "+string(b) {
+					t.Fatalf("%q: printable %v, appended %q", b, ok, got)
+				}
 				if got := cli.IsBare(string(b)); got != (printable && c != '"' && c != '\\') {
 					t.Fatalf("%q: bare %v", b, got)
 				}
@@ -64,6 +67,9 @@ func TestPrintable(t *testing.T) {
 		plain := !strings.ContainsFunc(string(b), func(r rune) bool { return r < 0x20 || r >= 0x7f })
 		if got := cli.IsPrintable(b); got != plain {
 			t.Fatalf("%q: printable %v", b, got)
+		}
+		if got, ok := cli.AppendPrintable(nil, b); ok != plain || string(got) != string(b) {
+			t.Fatalf("%q: printable %v, appended %q", b, ok, got)
 		}
 		if got := cli.IsBare(b); got != (plain && !strings.ContainsAny(string(b), `"\`)) {
 			t.Fatalf("%q: bare %v", b, got)

@@ -66,6 +66,7 @@ type dump struct {
 	ctx  context.Context
 	path string
 	pdb  *pdb.File
+	size int64 // of the file
 
 	printed, bad int
 }
@@ -84,7 +85,7 @@ func (a *app) dump(ctx context.Context, path string, face face) error {
 		return unusable(fmt.Errorf("%s: %w", path, err))
 	}
 	defer p.Close()
-	d := &dump{app: a, ctx: ctx, path: path, pdb: p}
+	d := &dump{app: a, ctx: ctx, path: path, pdb: p, size: f.Size()}
 	if err := face.print(d); err != nil {
 		return err
 	}

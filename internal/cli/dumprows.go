@@ -1,7 +1,7 @@
 package cli
 
 import (
-	"context"
+	"cmp"
 	"iter"
 	"runtime"
 	"sync"
@@ -29,11 +29,13 @@ func (r *rows) damage(err error) { r.faults = append(r.faults, fault{len(r.b), e
 
 func (r *rows) reset() { r.b, r.n, r.faults = r.b[:0], 0, r.faults[:0] }
 
-// full reports whether there is enough to be printed. Damage is told of when
-// it is found.
-func (r *rows) full() bool { return len(r.b) >= rowBytes || len(r.faults) > 0 }
+// full reports whether there is enough to be printed.
+func (r *rows) full() bool { return len(r.b) >= rowBytes || len(r.faults) >= maxFaults }
 
-const rowBytes = 64 << 10 // of rows that are printed at a time
+const (
+	rowBytes  = 1 << 20 // of rows that are printed at a time
+	maxFaults = 1 << 10 // of damage likewise
+)
 
 // dumpAll prints what can be read; a damaged record does not end it.
 func dumpAll[T any](d *dump, all iter.Seq2[T, error], show func(*rows, T)) error {
@@ -57,130 +59,147 @@ func dumpAll[T any](d *dump, all iter.Seq2[T, error], show func(*rows, T)) error
 }
 
 const (
-	maxDumpers    = 8
-	partsEach     = 32 // parts a listing is cut into for each who makes rows
-	waitingChunks = 4  // rows of one part that wait to be printed
-	partsAhead    = 2  // parts begun before their turn, for each who makes rows
+	maxDumpers = 8
+	partsAhead = 3       // parts begun and not printed yet, for each who makes rows
+	partOfFile = 2 << 20 // bytes of a PDB whose symbols are a part: as a rule some hundred KB of rows
+	minParts   = 8       // for each who makes rows: all are done at about the same time
+	maxParts   = 4096
 )
 
-// dumpParts prints what dumpAll prints of all parts one after the other. The
-// rows are made by several at once, in bounded memory: nobody goes far ahead of
-// what is printed.
-func dumpParts(d *dump, part func(i, n int) iter.Seq2[pdb.Symbol, error]) error {
+// dumpParts prints what dumpAll prints of all parts one after the other. Several
+// make rows, each those of a part, and whoever has those whose turn it is prints
+// them: with one who only prints they wait for each other all the time. Nobody
+// goes far ahead of what is printed, so memory is bounded.
+func dumpParts(d *dump, part func(i, n int) iter.Seq2[*pdb.Symbol, error]) error {
 	workers := min(runtime.GOMAXPROCS(0), maxDumpers)
-	ctx, stop := context.WithCancel(d.ctx)
-	l := &listing{part: part, pdb: d.pdb, json: d.console.json, stopped: ctx.Done()}
-	l.parts = make([]chan *rows, workers*partsEach)
-	for i := range l.parts {
-		l.parts[i] = make(chan *rows, waitingChunks)
-	}
-	l.turns = make(chan int, workers*partsAhead)
+	l := &listing{dump: d, part: part, done: make([]*rows, workers*partsAhead)}
+	l.parts = max(workers*minParts, int(min(d.size/partOfFile, maxParts)))
+	l.moved.L = &l.mu
 	var group sync.WaitGroup
-	defer group.Wait() // the file is closed only then
-	defer stop()
-	for range workers {
+	for range workers - 1 {
 		group.Go(l.work)
 	}
-	return l.print(d)
+	l.work()
+	group.Wait() // the file is closed only then
+	return cmp.Or(l.err, d.ctx.Err())
 }
 
-// listing is what those who make rows share with the one who prints them.
+// listing is what those who make rows share. Only who has the part whose turn
+// it is prints.
 type listing struct {
-	part    func(i, n int) iter.Seq2[pdb.Symbol, error]
-	pdb     *pdb.File
-	json    bool
-	parts   []chan *rows // each is closed behind the rows of its part
-	turns   chan int     // parts that may be begun
-	free    sync.Pool    // of *rows
-	stopped <-chan struct{}
+	*dump
+	part  func(i, n int) iter.Seq2[*pdb.Symbol, error]
+	parts int
+
+	mu    sync.Mutex // guards the fields below
+	moved sync.Cond  // turn or err changed
+	begun int        // number of the next part to begin
+	turn  int        // number of the part to print
+	done  []*rows    // of parts from turn on, by number modulo its length; nil: in work
+	spare []*rows
+	err   error // why printing ended
 }
 
-// print hands out the parts and prints them in order.
-func (l *listing) print(d *dump) error {
-	defer close(l.turns)
-	begun := 0
-	for _, rows := range l.parts {
-		for ; begun < len(l.parts) && len(l.turns) < cap(l.turns); begun++ {
-			l.turns <- begun
-		}
-		for r, on := l.next(rows); on; r, on = l.next(rows) {
-			if err := d.take(r); err != nil {
-				return err
-			}
-			l.free.Put(r)
-		}
-	}
-	return d.ctx.Err()
-}
-
-// next waits for rows; on is false at their end, and when nobody makes them any
-// more.
-func (l *listing) next(part chan *rows) (r *rows, on bool) {
-	select {
-	case r, on = <-part:
-		return r, on
-	case <-l.stopped:
-		return nil, false
-	}
-}
-
-// work makes the rows of one part after the other.
+// work makes and prints the rows of one part after the other.
 func (l *listing) work() {
-	for i := range l.turns {
-		if !l.render(i) {
+	for i, r := l.begin(); r != nil; i, r = l.begin() {
+		l.render(i, r)
+		l.finish(i, r)
+	}
+}
+
+// begin returns the next part and room for its rows, nil when there is nothing
+// left to do.
+func (l *listing) begin() (int, *rows) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for l.err == nil && l.begun < l.parts && l.begun-l.turn == len(l.done) {
+		l.moved.Wait()
+	}
+	if l.err != nil || l.begun == l.parts {
+		return 0, nil
+	}
+	l.begun++
+	return l.begun - 1, l.empty()
+}
+
+// render makes the rows of a part. Rows that get too many are printed when it is
+// their turn.
+func (l *listing) render(i int, r *rows) {
+	for s, err := range l.part(i, l.parts) {
+		if err != nil {
+			r.damage(err)
+		} else {
+			l.show(r, s)
+			r.n++
+		}
+		if r.full() && !l.printEarly(i, r) {
 			return
 		}
 	}
 }
 
-// render makes the rows of a part. It reports false when nobody wants them.
-func (l *listing) render(i int) bool {
-	r := l.empty()
-	for s, err := range l.part(i, len(l.parts)) {
-		if err != nil {
-			r.damage(err)
-		} else {
-			l.show(r, &s)
-			r.n++
-		}
-		if r.full() {
-			if !l.hand(i, r) {
-				return false
-			}
-			r = l.empty()
-		}
+// printEarly prints rows of a part that has more of them. It reports false when
+// nobody wants them.
+func (l *listing) printEarly(i int, r *rows) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for l.err == nil && l.turn != i {
+		l.moved.Wait()
 	}
-	on := l.hand(i, r)
-	close(l.parts[i])
-	return on
+	return l.err == nil && l.print(r)
 }
 
-// show adds the row of a symbol. It is no function value: the symbol would have
-// to be in the heap for one.
+// finish hands in the last rows of a part. If it is their turn they are printed,
+// and all that waited for them.
+func (l *listing) finish(i int, r *rows) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.done[i%len(l.done)] = r
+	if i != l.turn {
+		return
+	}
+	for ; r != nil && l.err == nil; r = l.done[l.turn%len(l.done)] {
+		l.print(r)
+		l.spare = append(l.spare, r)
+		l.done[l.turn%len(l.done)] = nil
+		l.turn++
+		l.moved.Broadcast()
+	}
+}
+
+// print prints rows whose turn it is, and empties them. It lets go of the lock
+// meanwhile.
+func (l *listing) print(r *rows) bool {
+	l.mu.Unlock()
+	err := l.take(r)
+	r.reset()
+	l.mu.Lock()
+	if err != nil {
+		l.err = err
+		l.moved.Broadcast()
+	}
+	return err == nil
+}
+
+// show adds the row of a symbol.
 func (l *listing) show(r *rows, s *pdb.Symbol) {
 	switch {
 	case !s.Kind.IsPublic():
 		r.symbol(s)
-	case l.json:
+	case r.json:
 		r.sizedObject(l.pdb, s)
 	default:
 		r.public(s)
 	}
 }
 
+// empty returns room for rows.
 func (l *listing) empty() *rows {
-	if r, ok := l.free.Get().(*rows); ok {
-		r.reset()
+	if n := len(l.spare); n > 0 {
+		r := l.spare[n-1] // what was used last is in the caches
+		l.spare = l.spare[:n-1]
 		return r
 	}
-	return &rows{json: l.json, jsonRow: jsonRow{b: make([]byte, 0, rowBytes+maxLine)}}
-}
-
-func (l *listing) hand(i int, r *rows) bool {
-	select {
-	case l.parts[i] <- r:
-		return true
-	case <-l.stopped:
-		return false
-	}
+	return &rows{json: l.console.json, jsonRow: jsonRow{b: make([]byte, 0, rowBytes+maxLine)}}
 }

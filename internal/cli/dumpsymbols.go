@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"slices"
 	"strconv"
 
 	"github.com/symres/symres/internal/hexaddr"
@@ -19,17 +20,28 @@ func (d *dump) globals() error {
 func (r *rows) public(s *pdb.Symbol) {
 	start := r.place(s.Segment, s.Offset, s.RVA, s.HasRVA)
 	r.b = append(hexaddr.Append(r.b, uint64(s.Flags), 1), ' ', ' ')
+	r.endWith(start, s.NameBytes())
+}
+
+// endWith ends the row that begins at start with a name.
+func (r *rows) endWith(start int, name []byte) {
 	plain := len(r.b)
-	r.b = finishRow(append(r.b, s.NameBytes()...), start, plain)
+	b, ok := appendPrintable(r.b, name)
+	if !ok || b[len(b)-1] == ' ' || len(b)-start > maxLine {
+		r.b = finishRow(b, start, plain)
+		return
+	}
+	r.b = append(b, '\n')
 }
 
 // sizedObject adds a public symbol with its size as JSON.
 func (r *rows) sizedObject(f *pdb.File, s *pdb.Symbol) {
+	sized := *s
 	var err error
-	if s.Size, err = f.SizeOf(*s); err != nil {
+	if sized.Size, err = f.SizeOf(sized); err != nil {
 		r.damage(err)
 	}
-	r.symbolObject(s)
+	r.symbolObject(&sized)
 }
 
 func (r *rows) symbol(s *pdb.Symbol) {
@@ -48,25 +60,29 @@ func (r *rows) symbol(s *pdb.Symbol) {
 	r.b = append(r.b, s.Kind.String()...)
 	r.b = append(r.b, ' ', ' ')
 	plain := len(r.b)
-	r.b = append(r.b, s.NameBytes()...)
 	switch {
 	case s.Kind.IsConstant():
-		r.b = append(append(r.b, " = "...), s.Value.String()...)
+		r.b = append(append(append(r.b, s.NameBytes()...), " = "...), s.Value.String()...)
+		r.b = finishRow(r.b, start, plain)
 	case s.Module != 0 && !hasPlace(s.Kind):
-		r.b = strconv.AppendUint(append(r.b, "  in module "...), uint64(s.Module), 10)
+		r.b = append(append(r.b, s.NameBytes()...), "  in module "...)
+		r.b = finishRow(strconv.AppendUint(r.b, uint64(s.Module), 10), start, plain)
+	default:
+		r.endWith(start, s.NameBytes())
 	}
-	r.b = finishRow(r.b, start, plain)
 }
 
 // place begins a row of text with segment:offset and RVA. It returns where
 // the row begins.
 func (r *rows) place(segment uint16, offset, rva uint32, hasRVA bool) int {
+	const size = len("ssss:oooooooo  rrrrrrrr  ")
 	start := len(r.b)
-	r.b = append(r.b, "ssss:oooooooo            "...)
+	r.b = slices.Grow(r.b, size)[:start+size]
 	b := r.b[start:]
 	hexaddr.Put4(b, segment)
+	b[4] = ':'
 	hexaddr.Put8(b[5:], offset)
-	if hasRVA {
+	if copy(b[13:size], "            "); hasRVA {
 		hexaddr.Put8(b[15:], rva)
 	}
 	return start

@@ -13,6 +13,9 @@ func Encode(v any) []byte { return encode(v) }
 func IsPrintable[T text](s T) bool { return isPrintable(s) }
 func IsBare[T text](s T) bool      { return isBare(s) }
 
+// AppendPrintable copies what it looks at.
+func AppendPrintable(b, s []byte) ([]byte, bool) { return appendPrintable(b, s) }
+
 // ReferenceRow has a field for everything a row can have.
 type ReferenceRow struct {
 	Str      string          `json:"str"`

@@ -204,11 +204,37 @@ func (a *app) root() *cobra.Command {
 	flags.BoolVarP(&a.noisy, "noisy", "v", false, "say what is tried, as !sym noisy does")
 	flags.BoolVar(&a.json, "json", false, "print one JSON object a line")
 	flags.BoolVar(&a.quiet, "no-progress", false, "show no progress of downloads on a terminal")
-	root.AddCommand(
-		a.lookupCommand(), a.nearestCommand(), a.modulesCommand(), a.reloadCommand(), a.identifyCommand(),
-		a.vpnCommand(), a.pathCommand(), a.dumpCommand(), a.undnameCommand(), a.checkCommand(), a.demoCommand(),
-		a.typeCommand(), a.lineCommand(), a.fetchCommand(), a.cacheCommand(), a.processesCommand(), a.vadCommand(),
-		a.verifyCommand(),
-	)
+	a.addCommands(root)
 	return root
+}
+
+// command is a subcommand before it is built, by the name it has then.
+type command struct {
+	name  string
+	build func(*app) *cobra.Command
+}
+
+func commands() []command {
+	return []command{
+		{"lookup", (*app).lookupCommand}, {"nearest", (*app).nearestCommand}, {"modules", (*app).modulesCommand},
+		{"reload", (*app).reloadCommand}, {"identify", (*app).identifyCommand}, {"vpn", (*app).vpnCommand},
+		{"path", (*app).pathCommand}, {"dump", (*app).dumpCommand}, {"undname", (*app).undnameCommand},
+		{"check", (*app).checkCommand}, {"demo", (*app).demoCommand}, {"type", (*app).typeCommand},
+		{"line", (*app).lineCommand}, {"fetch", (*app).fetchCommand}, {"cache", (*app).cacheCommand},
+		{"processes", (*app).processesCommand}, {"vad", (*app).vadCommand}, {"verify", (*app).verifyCommand},
+	}
+}
+
+// addCommands builds the subcommand the arguments begin with alone, since to
+// build all takes longer than many a question; all where it is not as plain.
+func (a *app) addCommands(root *cobra.Command) {
+	list := commands()
+	asked := slices.IndexFunc(list, func(c command) bool { return slices.Index(a.program.Args, c.name) == 0 })
+	if asked >= 0 {
+		list = list[asked : asked+1]
+		root.CompletionOptions.DisableDefaultCmd = true // it is a command of its own
+	}
+	for _, c := range list {
+		root.AddCommand(c.build(a))
+	}
 }
