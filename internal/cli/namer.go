@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"sync"
+	"sync/atomic"
 
 	"github.com/symres/symres"
 	"github.com/symres/symres/internal/hexaddr"
@@ -17,6 +18,7 @@ const (
 	maxBatch   = 32 << 10 // addresses that are answered together
 	fewQueries = 256      // so many are not worth sorting and sharing out
 	maxNamers  = 8
+	sharesEach = 4 // of the queries for each who answers: all are done at about the same time
 
 	usualAnswer = 256 // bytes, most answers have fewer
 )
@@ -42,12 +44,12 @@ type namer struct {
 }
 
 func (n *nearest) namer(i int) *namer {
-	for len(n.workers) <= i {
-		n.workers = append(n.workers, &namer{
+	for len(n.namers) <= i {
+		n.namers = append(n.namers, &namer{
 			resolver: n.target.session.NewResolver(), json: n.console.json, bits: n.target.bits,
 		})
 	}
-	return n.workers[i]
+	return n.namers[i]
 }
 
 // nameAll finds the answers. Many queries are answered in the order of their
@@ -67,13 +69,17 @@ func (n *nearest) nameAll(ctx context.Context) {
 		n.addrs = append(n.addrs, q.addr)
 	}
 	n.namer(0).resolver.Expect(n.addrs)
+	workers := min(runtime.GOMAXPROCS(0), maxNamers)
+	parts := slices.Collect(slices.Chunk(order, (len(order)-1)/(workers*sharesEach)+1))
+	n.namer(len(parts) - 1)
 	var group sync.WaitGroup
-	share := (len(order)-1)/min(runtime.GOMAXPROCS(0), maxNamers) + 1
-	i := 0
-	for part := range slices.Chunk(order, share) {
-		w := n.namer(i)
-		group.Go(func() { w.name(ctx, part) })
-		i++
+	var next atomic.Int64
+	for range workers {
+		group.Go(func() {
+			for i := next.Add(1); i <= int64(len(parts)); i = next.Add(1) {
+				n.namers[i-1].name(ctx, parts[i-1])
+			}
+		})
 	}
 	group.Wait()
 }

@@ -51,7 +51,7 @@ func (a *app) nearest(cmd *cobra.Command, o *targetOptions, args []string) error
 // nearest is one run of the subcommand.
 type nearest struct {
 	*teller
-	workers []*namer
+	namers  []*namer // each for a share of the queries
 	queries []query
 	addrs   []uint64 // of the queries, sorted
 	found   int
