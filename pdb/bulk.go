@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"slices"
 	"sync"
+	"sync/atomic"
 )
 
 // FramesOf is [File.Frames] for many addresses: the frames of each, in the
@@ -19,11 +20,15 @@ func (f *File) FramesOf(rvas []uint32, workers int) ([][]Frame, error) {
 	slices.Sort(order)
 	out := make([][]Frame, len(rvas))
 	workers = max(1, min(workers, len(rvas)/minShare))
-	errs := make([]error, workers)
+	errs := make([]error, workers*sharesEach)
+	var next atomic.Int64
 	var wg sync.WaitGroup
-	for i := range workers {
-		share := order[shareOf(len(order), i, workers):shareOf(len(order), i+1, workers)]
-		wg.Go(func() { errs[i] = f.framesOf(share, out) })
+	for range workers {
+		wg.Go(func() {
+			for i := int(next.Add(1)) - 1; i < len(errs); i = int(next.Add(1)) - 1 {
+				errs[i] = f.framesOf(order[shareOf(len(order), i, len(errs)):shareOf(len(order), i+1, len(errs))], out)
+			}
+		})
 	}
 	wg.Wait()
 	if err := cmp.Or(errs...); err != nil {
@@ -34,6 +39,7 @@ func (f *File) FramesOf(rvas []uint32, workers int) ([][]Frame, error) {
 
 const (
 	minShare   = 64  // addresses that are worth a worker
+	sharesEach = 4   // of the addresses for each worker: all are done at about the same time
 	frameBatch = 512 // frames that are allocated at a time
 )
 
