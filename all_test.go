@@ -26,7 +26,7 @@ var layers = [][]string{
 	{"memsource/paging"},
 	{"memsource/memtest"},
 	{"memsource", "vadmath", "pdb/undname", "internal/cab", "internal/creds"},
-	{"internal/wire", "internal/guid", "internal/fsx", "internal/flock", "internal/hexaddr", "internal/wtext", "internal/demo"},
+	{"internal/wire", "guid", "internal/fsx", "internal/flock", "internal/hexaddr", "internal/wtext", "internal/demo"},
 }
 
 // testOnly packages may import anything below the root and are imported by

@@ -6,11 +6,12 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/symres/symres"
+	"github.com/symres/symres/guid"
 	"github.com/symres/symres/memsource/minidump"
 )
 
 func TestFromMinidump(t *testing.T) {
-	guid := symres.GUID{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16}
+	guid := guid.GUID{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16}
 	record := func(signature string, rest ...byte) []byte { return append([]byte(signature), rest...) }
 	rsds := append(record("RSDS", guid[:]...), "\x03\x00\x00\x00c:\\x\\app.pdb\x00"...)
 	for name, c := range map[string]struct {

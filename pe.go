@@ -6,8 +6,8 @@ import (
 	"fmt"
 	"io"
 
+	"github.com/symres/symres/guid"
 	"github.com/symres/symres/internal/fsx"
-	"github.com/symres/symres/internal/guid"
 	"github.com/symres/symres/internal/pedisk"
 	"github.com/symres/symres/internal/peimage"
 	"github.com/symres/symres/memsource"
@@ -17,9 +17,6 @@ import (
 // MemorySource reads a target's virtual memory. See [memsource.Source] for
 // the contract and the packages below memsource for implementations.
 type MemorySource = memsource.Source
-
-// GUID is the GUID of a PDB.
-type GUID = guid.GUID
 
 // ErrImageFormat is wrapped by errors about image bytes that are there and
 // are not those of a PE image.
@@ -64,7 +61,7 @@ type Section struct {
 // author's text and is never opened.
 type CodeView struct {
 	Kind      string // "RSDS" or "NB10"
-	GUID      GUID
+	GUID      guid.GUID
 	Signature uint32
 	Age       uint32
 	Path      string

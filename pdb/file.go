@@ -7,12 +7,9 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"github.com/symres/symres/guid"
 	"github.com/symres/symres/internal/fsx"
-	"github.com/symres/symres/internal/guid"
 )
-
-// GUID is the GUID of a PDB as it lies in the file.
-type GUID = guid.GUID
 
 // Fixed stream numbers (microsoft-pdb).
 const (
@@ -206,7 +203,7 @@ func (f *File) check() error {
 // and the age of the DBI stream. The age of the info stream differs from it
 // once a tool has rewritten the PDB; a PDB without a DBI stream, such as the
 // compiler's vc140.pdb, has only that one.
-func (f *File) ID() (GUID, uint32) {
+func (f *File) ID() (guid.GUID, uint32) {
 	if f.dbi == nil {
 		return f.info.GUID, f.info.Age
 	}

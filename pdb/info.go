@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/symres/symres/guid"
 	"github.com/symres/symres/internal/wire"
 )
 
@@ -16,7 +17,7 @@ type Info struct {
 	Version   uint32 // 20000404 in every current PDB
 	Signature uint32 // time_t of creation, or a hash in reproducible builds
 	Age       uint32 // raised by every tool that writes the PDB; see [File.ID]
-	GUID      GUID
+	GUID      guid.GUID
 }
 
 func loadInfo(m *msf) (Info, error) {

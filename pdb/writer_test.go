@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"slices"
 
+	"github.com/symres/symres/guid"
 	"github.com/symres/symres/pdb"
 )
 
@@ -269,7 +270,7 @@ func (p *testPDB) info(next uint32) (info []byte, streams [][]byte) {
 	return le32(info, features...), streams
 }
 
-var testGUID = pdb.GUID{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16}
+var testGUID = guid.GUID{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16}
 
 func sortedKeys(m map[string][]byte) []string {
 	var keys []string

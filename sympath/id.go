@@ -3,12 +3,8 @@ package sympath
 import (
 	"fmt"
 
-	"github.com/symres/symres/internal/guid"
+	"github.com/symres/symres/guid"
 )
-
-// GUID is a Windows GUID in file byte order. Its Key method gives the 32
-// upper-case hex digits of a symbol store, String the registry form.
-type GUID = guid.GUID
 
 // IDKind says which facts an [ID] holds.
 type IDKind uint8
@@ -43,14 +39,14 @@ func (k IDKind) String() string {
 // identity is not known. An ID is a comparable value and safe for concurrent use.
 type ID struct {
 	kind   IDKind
-	guid   GUID
+	guid   guid.GUID
 	first  uint32 // signature or TimeDateStamp
 	second uint32 // age or SizeOfImage
 }
 
 // PDB70 is the identity of a PDB 7.0: the GUID and the age an image's RSDS
 // record asks for. In a PDB the age is that of its DBI stream.
-func PDB70(g GUID, age uint32) ID { return ID{kind: IDPDB70, guid: g, second: age} }
+func PDB70(g guid.GUID, age uint32) ID { return ID{kind: IDPDB70, guid: g, second: age} }
 
 // PDB20 is the identity of a PDB 2.0: the signature and age of an NB10 record.
 func PDB20(signature, age uint32) ID { return ID{kind: IDPDB20, first: signature, second: age} }
@@ -74,7 +70,7 @@ func (id ID) Kind() IDKind { return id.kind }
 func (id ID) IsZero() bool { return id.kind == IDNone }
 
 // GUID returns the GUID of an [IDPDB70], otherwise zero.
-func (id ID) GUID() GUID { return id.guid }
+func (id ID) GUID() guid.GUID { return id.guid }
 
 // Age returns the age of a PDB, otherwise 0.
 func (id ID) Age() uint32 {

@@ -4,13 +4,13 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/symres/symres/internal/guid"
+	"github.com/symres/symres/guid"
 	"github.com/symres/symres/sympath"
 )
 
 const ntdllGUID = "0F7FCF88442F4B0E9FB51DC4A754D9DE"
 
-func mustGUID(t testing.TB, s string) sympath.GUID {
+func mustGUID(t testing.TB, s string) guid.GUID {
 	t.Helper()
 	g, err := guid.Parse(s)
 	if err != nil {
@@ -57,7 +57,7 @@ func TestID_accessors(t *testing.T) {
 	if pdb70.GUID() != g || pdb70.Age() != 7 || pdb70.SizeOfImage() != 0 || pdb70.IsZero() {
 		t.Errorf("PDB70: %v", pdb70)
 	}
-	if pdb20.Signature() != 5 || pdb20.Age() != 6 || pdb20.TimeDateStamp() != 0 || pdb20.GUID() != (sympath.GUID{}) {
+	if pdb20.Signature() != 5 || pdb20.Age() != 6 || pdb20.TimeDateStamp() != 0 || pdb20.GUID() != (guid.GUID{}) {
 		t.Errorf("PDB20: %v", pdb20)
 	}
 	if image.TimeDateStamp() != 1 || image.SizeOfImage() != 2 || image.Age() != 0 || image.Signature() != 0 {

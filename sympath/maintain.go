@@ -18,9 +18,9 @@ import (
 	"strings"
 	"time"
 
+	"github.com/symres/symres/guid"
 	"github.com/symres/symres/internal/cab"
 	"github.com/symres/symres/internal/fsx"
-	"github.com/symres/symres/internal/guid"
 )
 
 // TrimOptions say what [Cache.Trim] leaves. A zero field is no limit.

@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"io"
 
-	"github.com/symres/symres/internal/guid"
+	"github.com/symres/symres/guid"
 	"github.com/symres/symres/internal/wire"
 )
 

@@ -5,7 +5,7 @@ import (
 	"encoding/binary"
 	"strings"
 
-	"github.com/symres/symres/internal/guid"
+	"github.com/symres/symres/guid"
 )
 
 // Limits of what a scan takes for a record.

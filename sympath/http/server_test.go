@@ -14,7 +14,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/symres/symres/internal/guid"
+	"github.com/symres/symres/guid"
 	"github.com/symres/symres/sympath"
 	symhttp "github.com/symres/symres/sympath/http"
 )

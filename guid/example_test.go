@@ -3,7 +3,7 @@ package guid_test
 import (
 	"fmt"
 
-	"github.com/symres/symres/internal/guid"
+	"github.com/symres/symres/guid"
 )
 
 func ExampleGUID_Key() {
