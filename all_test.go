@@ -25,7 +25,7 @@ var layers = [][]string{
 	{"sympath", "memsource/crashdump", "memsource/physmem", "memsource/minidump", "memsource/gdbremote", "memsource/process"},
 	{"memsource/paging"},
 	{"memsource/memtest"},
-	{"memsource", "vadmath", "pdb/undname", "internal/cab", "internal/creds"},
+	{"memsource", "vadmath", "pdb/undname", "sympath/creds", "internal/cab"},
 	{"internal/wire", "guid", "internal/fsx", "internal/flock", "internal/hexaddr", "internal/wtext", "internal/demo"},
 }
 
@@ -45,7 +45,7 @@ var reserved = map[string][]string{
 	"github.com/spf13/cobra":       {"internal/cli"},
 	"golang.org/x/term":            {"internal/cli"},
 	"github.com/go-delve/delve":    {"examples/delve"},
-	"github.com/jdx/go-netrc":      {"internal/creds"},
+	"github.com/jdx/go-netrc":      {"sympath/creds"},
 	"github.com/cloudsoda/go-smb2": {"sympath/smb"},
 	"github.com/vbauerster/mpb":    {"internal/cli"},
 }

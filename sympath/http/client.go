@@ -11,8 +11,8 @@ import (
 	"sync"
 	"time"
 
-	"github.com/symres/symres/internal/creds"
 	"github.com/symres/symres/sympath"
+	"github.com/symres/symres/sympath/creds"
 )
 
 // Client holds what the stores of a path have in common: connections, and what
@@ -123,7 +123,7 @@ func (c *Client) host(u *url.URL) *host {
 // storeKey tells stores apart: who may not look must not answer for who may.
 type storeKey struct {
 	base string
-	cred Credential
+	cred creds.Credential
 }
 
 func (c *Client) layout(s *server) *layout {
@@ -165,7 +165,7 @@ func (c *Client) server(e sympath.Element) (*server, error) {
 	s := &server{client: c, base: u, name: redact(u), host: c.host(u)}
 	if user := cmpUser(e.Userinfo(), u.User); user != nil {
 		password, _ := user.Password()
-		s.cred = &Credential{User: user.Username(), Password: password}
+		s.cred = &creds.Credential{User: user.Username(), Password: password}
 	}
 	u.User, u.Fragment = nil, ""
 	c.trust(creds.HostPort(u))

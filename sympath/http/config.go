@@ -5,6 +5,8 @@ import (
 	"crypto/x509"
 	"net/http"
 	"time"
+
+	"github.com/symres/symres/sympath/creds"
 )
 
 // DefaultUserAgent is what symsrv calls itself; some servers refuse others.
@@ -29,7 +31,7 @@ type Config struct {
 	Getenv func(string) string
 	// Credentials is asked once for the credential of each origin,
 	// scheme://host:port. nil means that it has none.
-	Credentials func(ctx context.Context, origin string) (*Credential, error)
+	Credentials func(ctx context.Context, origin string) (*creds.Credential, error)
 	// Netrc is the netrc file; empty means the one NETRC names or that of the
 	// user's home directory, if there is a Getenv. It is used for https only.
 	// An encrypted (.gpg) file is an error: decrypting it runs a program.

@@ -10,7 +10,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/symres/symres/internal/creds"
+	"github.com/symres/symres/sympath/creds"
 )
 
 const (
@@ -120,7 +120,7 @@ func (s *server) redirect(from *url.URL, location string) (*url.URL, error) {
 }
 
 // once makes exactly one request.
-func (s *server) once(ctx context.Context, u *url.URL, header http.Header, cred *Credential) (*http.Response, error) {
+func (s *server) once(ctx context.Context, u *url.URL, header http.Header, cred *creds.Credential) (*http.Response, error) {
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, u.String(), nil)
 	if err != nil {
 		return nil, permanent{err}

@@ -26,6 +26,7 @@ import (
 	"time"
 
 	"github.com/symres/symres/sympath"
+	"github.com/symres/symres/sympath/creds"
 	symhttp "github.com/symres/symres/sympath/http"
 )
 
@@ -309,12 +310,12 @@ func TestSecurity_credentialSources(t *testing.T) {
 	netrc := filepath.Join(t.TempDir(), "netrc")
 	os.WriteFile(netrc, []byte("default login d password d\nmachine 127.0.0.1\n login nick\n password n#pw\n"), 0o600)
 	basic := func(s string) string { return "Basic " + base64.StdEncoding.EncodeToString([]byte(s)) }
-	ask := func(want string) func(context.Context, string) (*symhttp.Credential, error) {
-		return func(_ context.Context, origin string) (*symhttp.Credential, error) {
+	ask := func(want string) func(context.Context, string) (*creds.Credential, error) {
+		return func(_ context.Context, origin string) (*creds.Credential, error) {
 			if origin != want {
 				t.Errorf("asked for %s, want %s", origin, want)
 			}
-			return &symhttp.Credential{Bearer: "tok"}, nil
+			return &creds.Credential{Bearer: "tok"}, nil
 		}
 	}
 	for name, c := range map[string]struct {
@@ -350,7 +351,7 @@ func TestSecurity_credentialSources(t *testing.T) {
 			}
 		})
 	}
-	cred := symhttp.Credential{User: "joe", Password: "hunter2", Bearer: "tok"}
+	cred := creds.Credential{User: "joe", Password: "hunter2", Bearer: "tok"}
 	for _, format := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x"} {
 		if s := fmt.Sprintf(format, cred) + fmt.Sprintf(format, &cred); strings.Contains(s, "hunter2") || strings.Contains(s, "tok\"") {
 			t.Errorf("%s prints %s", format, s)

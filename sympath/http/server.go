@@ -13,6 +13,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/symres/symres/sympath"
+	"github.com/symres/symres/sympath/creds"
 )
 
 // server is one symbol server. It is a [sympath.Fetcher].
@@ -21,7 +22,7 @@ type server struct {
 	base   *url.URL // without user
 	name   string
 	host   *host
-	cred   *Credential // from the path
+	cred   *creds.Credential // from the path
 	index2 *layout
 }
 

@@ -10,9 +10,9 @@ import (
 
 	"golang.org/x/sync/semaphore"
 
-	"github.com/symres/symres/internal/creds"
 	"github.com/symres/symres/internal/fsx"
 	"github.com/symres/symres/sympath"
+	"github.com/symres/symres/sympath/creds"
 )
 
 // Client makes the stores for the shares of a path, and holds one connection

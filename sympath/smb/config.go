@@ -5,14 +5,8 @@ import (
 	"net"
 	"time"
 
-	"github.com/symres/symres/internal/creds"
+	"github.com/symres/symres/sympath/creds"
 )
-
-// Credential is what a server is logged in to with, and no other: User, which
-// may be written DOMAIN\user, and Password. The user guest without a password
-// asks for a guest login, which is neither signed nor encrypted. No format of
-// package fmt shows more than the user.
-type Credential = creds.Credential
 
 // Config configures a [Client]. The zero value works, but has no credentials:
 // only servers that Guest allows can be read then.
@@ -22,8 +16,9 @@ type Config struct {
 	// smb://server=DOMAIN\user:password, and for NETRC.
 	Getenv func(string) string
 	// Credentials is asked once for the credential of each server, as
-	// smb://server:445. nil means that it has none.
-	Credentials func(ctx context.Context, origin string) (*Credential, error)
+	// smb://server:445. nil means that it has none. The user guest without a
+	// password asks for a guest login, which is neither signed nor encrypted.
+	Credentials func(ctx context.Context, origin string) (*creds.Credential, error)
 	// Netrc is the netrc file; empty means the one NETRC names or that of the
 	// user's home directory, if there is a Getenv.
 	Netrc string

@@ -8,6 +8,8 @@ import (
 	"sync"
 
 	smb2 "github.com/cloudsoda/go-smb2"
+
+	"github.com/symres/symres/sympath/creds"
 )
 
 // link is a connection to a server that has been logged in to.
@@ -26,7 +28,7 @@ type login struct {
 }
 
 // newLogin returns the login of a credential; nil is none.
-func newLogin(c *Credential, guest bool) (login, error) {
+func newLogin(c *creds.Credential, guest bool) (login, error) {
 	switch {
 	case c == nil && guest:
 		return login{user: "guest", guest: true}, nil

@@ -20,19 +20,20 @@ import (
 
 	"github.com/symres/symres/internal/smbd"
 	"github.com/symres/symres/sympath"
+	"github.com/symres/symres/sympath/creds"
 	"github.com/symres/symres/sympath/smb"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // The credentials of the tests, as Config.Credentials.
-func password(context.Context, string) (*smb.Credential, error) {
-	return &smb.Credential{User: smbd.User, Password: smbd.Password}, nil
+func password(context.Context, string) (*creds.Credential, error) {
+	return &creds.Credential{User: smbd.User, Password: smbd.Password}, nil
 }
 
-func as(user, password string) func(context.Context, string) (*smb.Credential, error) {
-	return func(context.Context, string) (*smb.Credential, error) {
-		return &smb.Credential{User: user, Password: password}, nil
+func as(user, password string) func(context.Context, string) (*creds.Credential, error) {
+	return func(context.Context, string) (*creds.Credential, error) {
+		return &creds.Credential{User: user, Password: password}, nil
 	}
 }
 
@@ -133,7 +134,7 @@ func TestSamba(t *testing.T) {
 		"nobody asked for a guest":    {smb.Config{}, `srv*\\myserver\guest\sym`, key(1), smb.ErrNoCredential},
 		"unknown user made a guest":   {smb.Config{Credentials: as("stranger", "x")}, `srv*\\myserver\guest\sym`, key(1), smb.ErrGuest},
 		"wrong password":              {smb.Config{Credentials: as(smbd.User, "wrong")}, `srv*\\myserver\signed\sym`, key(1), smb.ErrLogin},
-		"a token":                     {smb.Config{Credentials: func(context.Context, string) (*smb.Credential, error) { return &smb.Credential{Bearer: "x"}, nil }}, `srv*\\myserver\signed\sym`, key(1), smb.ErrNoCredential},
+		"a token":                     {smb.Config{Credentials: func(context.Context, string) (*creds.Credential, error) { return &creds.Credential{Bearer: "x"}, nil }}, `srv*\\myserver\signed\sym`, key(1), smb.ErrNoCredential},
 		"guest on a signed share":     {smb.Config{Guest: true}, `srv*\\myserver\signed\sym`, key(1), smb.ErrPermission},
 		"guest on an encrypted share": {smb.Config{Guest: true}, `srv*\\myserver\sealed\sym`, key(1), smb.ErrPermission},
 		"no such share":               {smb.Config{Credentials: password}, `srv*\\myserver\none\sym`, key(1), smb.ErrNoShare},

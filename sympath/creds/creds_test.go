@@ -10,7 +10,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/symres/symres/internal/creds"
+	"github.com/symres/symres/sympath/creds"
 )
 
 func env(vars map[string]string) func(string) string {
