@@ -11,25 +11,43 @@ import (
 	"github.com/symres/symres/internal/wtext"
 )
 
-// The words of [Attempt.Status].
+// Status is what became of probing one place.
+type Status uint8
+
+// The statuses. The zero value means that nothing was recorded.
 const (
-	StatusFound        = "found"             // the file is there and can be opened
-	StatusNotFound     = "not found"         // the directory is there, the file is not
-	StatusPathNotFound = "path not found"    // the directory is not there
-	StatusNoKey        = "no key"            // a symbol store, but the identity is unknown
-	StatusUnsupported  = "not supported yet" // Err says what
-	StatusPointer      = "pointer"           // file.ptr, which is followed; Err says where to
-	StatusOffline      = "offline"           // would need a connection
-	StatusRefused      = "refused"           // set by callers: found, but not the wanted file
-	StatusError        = "error"             // Err says why; the search went on
+	StatusUnknown      Status = iota
+	StatusFound               // the file is there and can be opened
+	StatusNotFound            // the directory is there, the file is not
+	StatusPathNotFound        // the directory is not there
+	StatusNoKey               // a symbol store, but the identity is unknown
+	StatusUnsupported         // Err says what
+	StatusPointer             // file.ptr, which is followed; Err says where to
+	StatusOffline             // would need a connection
+	StatusRefused             // set by callers: found, but not the wanted file
+	StatusError               // Err says why; the search went on
+	numStatuses
 )
+
+// String returns the words of the JSON contract.
+func (s Status) String() string {
+	words := [numStatuses]string{"unknown", "found", "not found", "path not found", "no key", "not supported yet",
+		"pointer", "offline", "refused", "error"}
+	if s < numStatuses {
+		return words[s]
+	}
+	return fmt.Sprintf("status %d", uint8(s))
+}
+
+// MarshalText is String; it never fails.
+func (s Status) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
 
 // Attempt is one probe of one place.
 type Attempt struct {
-	Store    string        // the path element, as typed
-	Location string        // the file probed for
-	Origin   Origin        // what kind of place it is
-	Status   string        // one of the Status constants
+	Store    string // the path element, as typed
+	Location string // the file probed for
+	Origin   Origin // what kind of place it is
+	Status   Status
 	Err      error         // more about the status, or nil
 	Elapsed  time.Duration // how long the probe took
 }
@@ -57,7 +75,7 @@ func (a Attempt) words() string {
 	case StatusNotFound:
 		return "file not found"
 	}
-	return a.Status
+	return a.Status.String()
 }
 
 // NotFoundError ends a search that gave no acceptable file. It is an
@@ -72,17 +90,18 @@ func (e *NotFoundError) Error() string {
 	if len(e.Attempts) == 0 {
 		return e.Query.String() + ": not found: no place to look in"
 	}
-	var order []string
-	count := map[string]int{}
+	var order []Status
+	count := map[Status]int{}
 	for _, a := range e.Attempts {
 		if count[a.Status]++; count[a.Status] == 1 {
 			order = append(order, a.Status)
 		}
 	}
+	words := make([]string, len(order))
 	for i, status := range order {
-		order[i] = strconv.Itoa(count[status]) + " " + status
+		words[i] = fmt.Sprintf("%d %v", count[status], status)
 	}
-	return fmt.Sprintf("%s: not found: %s", e.Query, strings.Join(order, ", "))
+	return fmt.Sprintf("%s: not found: %s", e.Query, strings.Join(words, ", "))
 }
 
 // Is makes the error match [fs.ErrNotExist].

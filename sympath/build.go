@@ -283,7 +283,7 @@ func (l lazyDir) search(s *search) bool {
 type unusable struct {
 	element Element
 	origin  Origin
-	status  string
+	status  Status
 	err     error
 }
 

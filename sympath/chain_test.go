@@ -180,7 +180,7 @@ func TestChain_ownStores(t *testing.T) {
 	var got, seen []string
 	var errs []error
 	ctx := sympath.WithTrace(context.Background(), &sympath.Trace{Attempt: func(_ sympath.Query, a sympath.Attempt) {
-		seen = append(seen, a.Location+" "+a.Status)
+		seen = append(seen, a.Location+" "+a.Status.String())
 	}})
 	for c, err := range store.Find(ctx, sympath.Query{File: "ntdll.pdb"}) {
 		if err != nil {

@@ -48,7 +48,7 @@ func searchAll(t testing.TB, store sympath.Store, q sympath.Query) (locations []
 func attempts(miss *sympath.NotFoundError) string {
 	var out []string
 	for _, a := range miss.Attempts {
-		out = append(out, a.Location+" "+a.Status)
+		out = append(out, a.Location+" "+a.Status.String())
 	}
 	return strings.Join(out, "\n")
 }

@@ -40,9 +40,9 @@ func TestStore_onDisk(t *testing.T) {
 	if len(got) != 1 || !strings.HasPrefix(got[0], filepath.Join(dir, "good")) {
 		t.Errorf("found %v", got)
 	}
-	status := map[string]string{}
+	status := map[string]sympath.Status{}
 	for _, a := range miss.Attempts {
-		if status[a.Store] == "" {
+		if status[a.Store] == sympath.StatusUnknown {
 			status[a.Store] = a.Status
 		}
 		if a.Store == file && (a.Status != sympath.StatusError || a.Err == nil || errors.Is(a.Err, fs.ErrNotExist)) {
@@ -52,7 +52,7 @@ func TestStore_onDisk(t *testing.T) {
 			t.Errorf("a directory where the file should be: %v", a)
 		}
 	}
-	for name, want := range map[string]string{
+	for name, want := range map[string]sympath.Status{
 		"none": sympath.StatusPathNotFound, "directory": sympath.StatusError, "good": sympath.StatusNotFound,
 	} {
 		if got := status[filepath.Join(dir, name)]; got != want {

@@ -26,7 +26,7 @@ func TestPointer(t *testing.T) {
 	hook := sympath.Mounts{{Share: []string{"srv", "share"}, Dir: filepath.Join(base, "share")}}.UNC(nil)
 	for text, c := range map[string]struct {
 		found  bool
-		status string
+		status sympath.Status
 		err    error
 	}{
 		"PATH:BASE/builds/7/f.pdb":           {true, sympath.StatusPointer, nil},

@@ -85,7 +85,7 @@ func (s *search) follow(f *flight) bool {
 	for {
 		fresh, done, changed := f.hear(&at)
 		for _, n := range fresh {
-			if n.attempt.Status != "" {
+			if n.attempt.Status != StatusUnknown {
 				s.record(n.attempt)
 			} else {
 				s.event(n.event)

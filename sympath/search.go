@@ -242,7 +242,7 @@ func openFile(fsys fs.FS, name, location string) (File, error) {
 // classify turns the error of a lookup into the status of an attempt. In a
 // plain directory a missing subdirectory is nothing to remark on; only the
 // directory itself is a path that was not found.
-func (p place) classify(err error) (status string, detail error) {
+func (p place) classify(err error) (status Status, detail error) {
 	var missing *fsx.MissingError
 	detail = cause(err)
 	switch {

@@ -44,7 +44,7 @@ type attemptObject struct {
 func attemptObjects(attempts []sympath.Attempt) []attemptObject {
 	var out []attemptObject
 	for _, a := range attempts {
-		o := attemptObject{Store: a.Store, Location: a.Location, Status: a.Status}
+		o := attemptObject{Store: a.Store, Location: a.Location, Status: a.Status.String()}
 		if a.Err != nil {
 			o.Error = a.Err.Error()
 		}

@@ -18,8 +18,8 @@ const (
 	statusOK          = "ok"
 	statusMissing     = "missing"
 	statusError       = "error"
-	statusOffline     = sympath.StatusOffline
-	statusUnsupported = sympath.StatusUnsupported
+	statusOffline     = "offline"
+	statusUnsupported = "not supported yet"
 )
 
 // probed is what a place of the path answered.

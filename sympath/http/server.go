@@ -137,7 +137,7 @@ func (f *search) form(ctx context.Context, u *url.URL) (done bool, err error) {
 	return true, err
 }
 
-func (f *search) attempt(u *url.URL, status string, err error, start time.Time) sympath.Attempt {
+func (f *search) attempt(u *url.URL, status sympath.Status, err error, start time.Time) sympath.Attempt {
 	if isGone(err) {
 		err = nil // the status says it
 	}

@@ -108,7 +108,7 @@ func TestServer_forms(t *testing.T) {
 	for name, c := range map[string]struct {
 		files  map[string]string
 		found  bool
-		status string
+		status sympath.Status
 		words  string
 	}{
 		"two tiers":       {map[string]string{"/index2.txt": "", "/fs" + s.path: string(s.data)}, true, sympath.StatusFound, ""},
