@@ -1,13 +1,29 @@
 package vadmath
 
-import "strings"
-
-// The values of [Entry.Type].
-const (
-	TypeImage   = "image"   // an executable image: Mapped and Exe, or the ImageMap flag
-	TypeMapped  = "mapped"  // a data file or a section in the page file
-	TypePrivate = "private" // memory of this process alone
+import (
+	"cmp"
+	"strings"
 )
+
+// Type is what a virtual address descriptor describes.
+type Type uint8
+
+// The types. The zero value means that the listing does not say.
+const (
+	TypeUnknown Type = iota
+	TypeImage        // an executable image: Mapped and Exe, or the ImageMap flag
+	TypeMapped       // a data file or a section in the page file
+	TypePrivate      // memory of this process alone
+)
+
+// String returns the word of the JSON contract: image, mapped, private, or ""
+// for unknown.
+func (t Type) String() string {
+	return map[Type]string{TypeImage: "image", TypeMapped: "mapped", TypePrivate: "private"}[t]
+}
+
+// MarshalText is String; it never fails.
+func (t Type) MarshalText() ([]byte, error) { return []byte(t.String()), nil }
 
 // Entry is one virtual address descriptor. Fields a listing does not show are
 // zero.
@@ -15,8 +31,8 @@ type Entry struct {
 	Address    uint64 // of the descriptor itself, in the kernel
 	Level      int    // depth in the tree
 	Pages      Pages
-	Commit     int64  // pages charged; -1 stands for no charge at all
-	Type       string // one of the Type constants, or ""
+	Commit     int64 // pages charged; -1 stands for no charge at all
+	Type       Type
 	Protection string // as printed: EXECUTE_WRITECOPY, READWRITE NOCACHE
 	// File is the path of the mapped file as the target knows it, without a
 	// drive. It is text from the target: show it, never open it.
@@ -90,7 +106,7 @@ func (e Entry) with(other Entry) Entry {
 			*s = with
 		}
 	}
-	fill(&e.Type, other.Type)
+	e.Type = cmp.Or(e.Type, other.Type)
 	fill(&e.Protection, other.Protection)
 	fill(&e.File, other.File)
 	fill(&e.Note, other.Note)

@@ -255,8 +255,8 @@ func (c *columns) fail(word string, err error) {
 }
 
 // kind reads Private or Mapped and the words that qualify it.
-func (c *columns) kind() string {
-	kind := ""
+func (c *columns) kind() Type {
+	kind := TypeUnknown
 	switch w := c.word(); w {
 	case "Private":
 		kind = TypePrivate

@@ -55,13 +55,13 @@ func TestParseListing_olderDebuggers(t *testing.T) {
 	got, errs := parse(ia64Listing)
 	want := []vadmath.Entry{
 		{Address: 0xe0000126019f9790, Level: 6, Pages: vadmath.Pages{Start: 0x3fff0, End: 0x3fff7}, Commit: -1,
-			Type: "private", Protection: "READONLY", Line: 3},
+			Type: vadmath.TypePrivate, Protection: "READONLY", Line: 3},
 		{Address: 0xe000012601be1080, Level: 7, Pages: vadmath.Pages{Start: 0x37d9bd30, End: 0x37d9bd3e}, Commit: 2,
-			Type: "image", Protection: "EXECUTE_WRITECOPY", Line: 4},
+			Type: vadmath.TypeImage, Protection: "EXECUTE_WRITECOPY", Line: 4},
 		{Address: 0xe000012601acba20, Level: 12, Pages: vadmath.Pages{Start: 0x37d9bec0, End: 0x37d9bece}, Commit: 2,
-			Type: "image", Protection: "EXECUTE_WRITECOPY", Line: 5},
+			Type: vadmath.TypeImage, Protection: "EXECUTE_WRITECOPY", Line: 5},
 		{Address: 0xe000012601acba80, Level: 8, Pages: vadmath.Pages{Start: 0x37d9c910, End: 0x37d9c924}, Commit: 3,
-			Type: "image", Protection: "EXECUTE_WRITECOPY", Line: 6},
+			Type: vadmath.TypeImage, Protection: "EXECUTE_WRITECOPY", Line: 6},
 	}
 	if diff := cmp.Diff(want, got); diff != "" || len(errs) > 0 {
 		t.Errorf("errors %v, entries (-want +got)\n%s", errs, diff)
@@ -114,7 +114,7 @@ func TestParseListing_block(t *testing.T) {
 	got, errs := parse(ia64Block)
 	want := []vadmath.Entry{{
 		Address: 0xe000012601be1080, Pages: vadmath.Pages{Start: 0x37d9bd30, End: 0x37d9bd3e}, Commit: 2,
-		Type: "image", Protection: "EXECUTE_WRITECOPY", File: `\Windows\System32\ExplorerFrame.dll`, Line: 3,
+		Type: vadmath.TypeImage, Protection: "EXECUTE_WRITECOPY", File: `\Windows\System32\ExplorerFrame.dll`, Line: 3,
 	}}
 	if diff := cmp.Diff(want, got); diff != "" || len(errs) > 0 {
 		t.Fatalf("errors %v, entries (-want +got)\n%s", errs, diff)
@@ -144,7 +144,7 @@ Start VPN: 10 End VPN: 11
 		t.Fatalf("%d entries, %v", len(got), errs)
 	}
 	e := got[0]
-	if e.Image() != "notepad.exe" || e.Type != "image" || e.Commit != 0x1f || e.Command.Size != 0x32000 {
+	if e.Image() != "notepad.exe" || e.Type != vadmath.TypeImage || e.Commit != 0x1f || e.Command.Size != 0x32000 {
 		t.Errorf("entry %+v", e)
 	}
 	if s, ok := e.PageSize(); s != vadmath.Page4K || !ok {

@@ -118,7 +118,7 @@ func (l *vadLister) none(problems []error) error {
 
 // row prints a line of the list as the debuggers since Windows 8.1 do.
 func (l *vadLister) row(e vadmath.Entry) {
-	kind := map[string]string{vadmath.TypeImage: "Mapped  Exe ", vadmath.TypeMapped: "Mapped      ", vadmath.TypePrivate: "Private     "}[e.Type]
+	kind := map[vadmath.Type]string{vadmath.TypeImage: "Mapped  Exe ", vadmath.TypeMapped: "Mapped      ", vadmath.TypePrivate: "Private     "}[e.Type]
 	what := e.File
 	if what == "" && e.Note == pagefileNote {
 		what = e.Note
@@ -189,7 +189,7 @@ func (l *vadLister) block(e vadmath.Entry) error {
 	}
 	l.console.line("VAD @ %x", e.Address)
 	l.console.line("  Start VPN: %13x  End VPN: %13x  Commit Charge %9x (%d.)", uint64(e.Pages.Start), uint64(e.Pages.End), max(e.Commit, 0), e.Commit)
-	flag := map[string]string{vadmath.TypeImage: "ImageMap ", vadmath.TypePrivate: "PrivateMemory "}[e.Type]
+	flag := map[vadmath.Type]string{vadmath.TypeImage: "ImageMap ", vadmath.TypePrivate: "PrivateMemory "}[e.Type]
 	l.console.line("   %s%s", flag, e.Protection)
 	switch {
 	case e.File != "":

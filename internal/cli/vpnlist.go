@@ -60,9 +60,9 @@ func (a *app) nameReload(o *vpnOptions, r *vadmath.Reload) {
 func newVADObject(e vadmath.Entry, r vadmath.Reload) vadObject {
 	o := vadObject{
 		StartVPN: hexString(uint64(e.Pages.Start)), EndVPN: hexString(uint64(e.Pages.End)), Base: hexString(r.Base),
-		Size: hexString(r.Size), Type: e.Type, Protection: e.Protection, File: e.File,
+		Size: hexString(r.Size), Type: e.Type.String(), Protection: e.Protection, File: e.File,
 	}
-	if r.Image != "" && (e.Type == vadmath.TypeImage || e.Type == "") {
+	if r.Image != "" && (e.Type == vadmath.TypeImage || e.Type == vadmath.TypeUnknown) {
 		o.Reload = r.String()
 	}
 	return o
