@@ -14,6 +14,7 @@ import (
 	"github.com/symres/symres/memsource/crashdump"
 	"github.com/symres/symres/nt"
 	"github.com/symres/symres/sympath"
+	"github.com/symres/symres/target"
 )
 
 // realDump opens a real kernel triage dump of the shared corpus.
@@ -33,7 +34,7 @@ func realDump(t *testing.T, name string) (*nt.Kernel, []symres.Module) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		modules = append(modules, symres.FromLoader(m))
+		modules = append(modules, target.FromLoader(m))
 	}
 	return kernel, modules
 }

@@ -11,7 +11,6 @@ import (
 	"github.com/symres/symres/internal/peimage"
 	"github.com/symres/symres/internal/wtext"
 	"github.com/symres/symres/memsource"
-	"github.com/symres/symres/nt"
 )
 
 // maxScan bounds the part of a module that is scanned and compared.
@@ -100,7 +99,7 @@ func (l *loader) fromHeader(ctx context.Context) (target, *CodeView) {
 	}
 	h, err := ReadImage(ctx, l.session.cfg.Memory, l.module.Base)
 	if memory, whose := l.session.elsewhere(err); memory != nil {
-		l.report.Notes = append(l.report.Notes, whose)
+		l.report.Notes = append(l.report.Notes, "the image is not mapped in the current context and was read in another: "+whose)
 		h, err = ReadImage(ctx, memory, l.module.Base)
 		l.resident.src = memsource.Bind(ctx, memory)
 	}
@@ -154,7 +153,7 @@ func (l *loader) fromDebugInfo() (target, *CodeView) {
 		return target{}, nil // most modules have none
 	}
 	e := Evidence{Rung: RungDebugInfo, Field: "nonpaged debug info", Strength: StrengthMedium}
-	d, err := nt.ReadDebugInfo(l.resident.src, nt.Module{Base: l.module.Base, DebugInfo: l.module.DebugInfo})
+	d, err := peimage.ReadDebugInfo(l.resident.src, l.module.DebugInfo, l.module.Base)
 	if err != nil {
 		e.Result, e.Note = absence(err), faultText(err)
 		l.note(e)

@@ -5,7 +5,6 @@ import (
 	"strings"
 
 	"github.com/symres/symres/internal/wtext"
-	"github.com/symres/symres/nt"
 	"github.com/symres/symres/vadmath"
 )
 
@@ -23,15 +22,6 @@ type Module struct {
 	CodeView      *CodeView // the PDB's identity, where the target keeps it outside the image
 	DebugInfo     uint64    // address of the NON_PAGED_DEBUG_INFO, where the loader keeps one
 	Origin        string    // who says so, such as "loaded-driver list"
-}
-
-// FromLoader returns the Module of a loader entry. A 32-bit target that does
-// not keep TimeDateStamp leaves it unknown.
-func FromLoader(m nt.Module) Module {
-	return Module{
-		Image: m.Name, Path: m.Path, Base: m.Base, Size: m.Size, SizeOfImage: m.SizeNotRounded,
-		TimeDateStamp: m.TimeDateStamp, CheckSum: m.CheckSum, DebugInfo: m.DebugInfo, Origin: m.Origin,
-	}
 }
 
 // ModuleName returns what a debugger calls the image of that file name: the

@@ -11,7 +11,8 @@ import (
 	"sync"
 
 	"github.com/symres/symres/internal/wtext"
-	"github.com/symres/symres/nt"
+	"github.com/symres/symres/memsource"
+	"github.com/symres/symres/pdb"
 	"github.com/symres/symres/sympath"
 	"github.com/symres/symres/vadmath"
 )
@@ -21,10 +22,9 @@ import (
 type Config struct {
 	// Memory is the target's virtual memory; nil when there is none.
 	Memory MemorySource
-	// Kernel is the kernel the target runs, where it has one: an image of a
-	// session, which Memory does not map, is read in a process that does. One
-	// of a process's own half is never read in another process.
-	Kernel *nt.Kernel
+	// Contexts reads images that Memory does not map because they belong to
+	// another context, such as those of session space; nil reads none.
+	Contexts Contexts
 	// Unloaded yields what the target remembers to have unloaded; nil where it
 	// keeps no such list. It is read once, by the first load: where a module
 	// that was added has the range and the name of one of those, what the list
@@ -41,6 +41,15 @@ type Config struct {
 	Machine uint16
 	// Logger gets one record for each step of a load; nil is silent.
 	Logger *slog.Logger
+}
+
+// Contexts is a target with several address spaces, such as an nt.Kernel. It
+// must be safe for concurrent use.
+type Contexts interface {
+	// Elsewhere returns memory that maps the address of a fault, and words
+	// that say whose it is. It must never answer for memory private to another
+	// process: what lies there is another program's.
+	Elsewhere(fault *memsource.Fault) (memory MemorySource, whose string, ok bool)
 }
 
 // Session resolves the symbols of one target. It is safe for concurrent use.
@@ -136,6 +145,32 @@ func (s *Session) Load(ctx context.Context, name string) (*Report, error) {
 	}
 	_, err = s.symbols(ctx, m, retryFailed)
 	return m.report(), err
+}
+
+// PDB returns the PDB of a module, which is loaded first where it was not. It
+// is good until the session is closed. Errors are those of [Session.Load], but
+// a load that failed is not tried again. Safe for concurrent use.
+func (s *Session) PDB(ctx context.Context, name string) (*pdb.File, error) {
+	m, err := s.find(name)
+	if err != nil {
+		return nil, err
+	}
+	syms, err := s.symbols(ctx, m, keepFailed)
+	if err != nil {
+		return nil, err
+	}
+	return syms.pdb, nil
+}
+
+// elsewhere asks for the memory of another context where err says that there
+// is one.
+func (s *Session) elsewhere(err error) (MemorySource, string) {
+	fault, ok := errors.AsType[*memsource.Fault](err)
+	if !ok || s.cfg.Contexts == nil || !errors.Is(err, memsource.ErrWrongContext) {
+		return nil, ""
+	}
+	memory, whose, _ := s.cfg.Contexts.Elsewhere(fault)
+	return memory, whose
 }
 
 func (s *Session) find(name string) (*module, error) {

@@ -183,3 +183,19 @@ func (k *Kernel) Context(addr uint64) (*View, bool) {
 	v, err := k.View(s.process)
 	return v, err == nil
 }
+
+// Elsewhere finds memory that maps what a fault says another context has, and
+// says whose it is. It does so for the kernel's half of the address space
+// alone: a driver is the same in every session it is mapped in, while each
+// process has images of its own at the addresses of the others. ok is false
+// where no process has it. Safe for concurrent use.
+func (k *Kernel) Elsewhere(fault *memsource.Fault) (memory memsource.Source, whose string, ok bool) {
+	if kernelHalf := fault.Addr>>(k.Bits()-1)&1 == 1; !kernelHalf {
+		return nil, "", false
+	}
+	v, ok := k.Context(fault.Addr)
+	if !ok {
+		return nil, "", false
+	}
+	return v.Memory(), (&ContextError{Process: v.Process()}).Error(), true
+}

@@ -33,7 +33,7 @@ type Module struct {
 	CheckSum       uint32
 	TimeDateStamp  uint32
 	Entry          uint64 // address of the loader's entry
-	DebugInfo      uint64 // NonPagedDebugInfo, see [ReadDebugInfo]
+	DebugInfo      uint64 // the NON_PAGED_DEBUG_INFO; 0: there is none
 	Origin         string // what the facts were read from, such as the layout used
 }
 

@@ -21,6 +21,7 @@ import (
 	"github.com/symres/symres/memsource/crashdump"
 	"github.com/symres/symres/nt"
 	"github.com/symres/symres/sympath"
+	"github.com/symres/symres/target"
 )
 
 func main() {
@@ -130,7 +131,7 @@ func run(ctx context.Context, w io.Writer, dump, zipFile, pattern string) error 
 	defer session.Close()
 	for m, err := range kernel.Modules() {
 		if err == nil {
-			err = session.Add(symres.FromLoader(m))
+			err = session.Add(target.FromLoader(m))
 		}
 		if err != nil {
 			fmt.Fprintln(os.Stderr, "warning:", err)

@@ -20,6 +20,7 @@ import (
 	"github.com/symres/symres"
 	"github.com/symres/symres/memsource"
 	"github.com/symres/symres/sympath"
+	"github.com/symres/symres/target"
 	"github.com/symres/symres/vadmath"
 )
 

@@ -17,6 +17,7 @@ import (
 	"github.com/symres/symres/memsource/crashdump"
 	"github.com/symres/symres/nt"
 	"github.com/symres/symres/sympath"
+	"github.com/symres/symres/target"
 )
 
 func main() {
@@ -53,7 +54,7 @@ func run(w io.Writer, dump, path, pattern string) error {
 	defer session.Close()
 	for m, err := range kernel.Modules() {
 		if err == nil {
-			err = session.Add(symres.FromLoader(m))
+			err = session.Add(target.FromLoader(m))
 		}
 		if err != nil {
 			fmt.Fprintln(os.Stderr, "warning:", err) // a hole in the list costs one entry

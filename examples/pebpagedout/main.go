@@ -19,6 +19,7 @@ import (
 	"github.com/symres/symres/memsource/crashdump"
 	"github.com/symres/symres/nt"
 	"github.com/symres/symres/sympath"
+	"github.com/symres/symres/target"
 	"github.com/symres/symres/vadmath"
 )
 
@@ -48,7 +49,7 @@ func run(ctx context.Context, w io.Writer, dump, path, process, pattern string) 
 		return err
 	}
 	cfg := symres.Config{Symbols: parsed.Store(sympath.Options{})}
-	if kernel, err = symres.KernelTypes(ctx, kernel, cfg); err != nil {
+	if kernel, err = target.KernelTypes(ctx, kernel, cfg); err != nil {
 		fmt.Fprintln(os.Stderr, "warning:", err) // for some builds it does without
 	}
 	p, err := find(kernel, process)
@@ -59,13 +60,13 @@ func run(ctx context.Context, w io.Writer, dump, path, process, pattern string) 
 	if err != nil {
 		return err
 	}
-	cfg.Memory, cfg.Machine, cfg.Kernel = view.Memory(), kernel.Machine(), kernel
+	cfg.Memory, cfg.Machine, cfg.Contexts = view.Memory(), kernel.Machine(), kernel
 	session, err := symres.NewSession(cfg)
 	if err != nil {
 		return err
 	}
 	defer session.Close()
-	user, err := session.AddProcess(view)
+	user, err := target.AddProcess(session, view)
 	if err != nil {
 		return err
 	}

@@ -83,7 +83,7 @@ func (o *opener) useKernel(ctx context.Context, kernel *nt.Kernel, problems []er
 		kernel = swapped
 	}
 	o.target.bits, o.target.kernel, o.target.unloaded = kernel.Bits(), kernel, unloadedDrivers(kernel)
-	o.config.Memory, o.config.Machine, o.config.Kernel = kernel.Memory(), kernel.Machine(), kernel
+	o.config.Memory, o.config.Machine, o.config.Contexts = kernel.Memory(), kernel.Machine(), kernel
 	if !o.opts.bare {
 		return o.listModules(ctx, fromLoader(kernel), problems)
 	}

@@ -7,8 +7,8 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/symres/symres"
 	"github.com/symres/symres/nt"
+	targets "github.com/symres/symres/target"
 	"github.com/symres/symres/vadmath"
 )
 
@@ -18,11 +18,11 @@ var errNoKernel = errors.New("processes are read from a kernel target: give --du
 // useTypes reads the kernel by the types of its own PDB, where the symbol path
 // has it. What is embedded does for the builds it knows.
 func (o *opener) useTypes(ctx context.Context) error {
-	k, err := symres.KernelTypes(ctx, o.target.kernel, o.config)
+	k, err := targets.KernelTypes(ctx, o.target.kernel, o.config)
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
-	o.target.kernel, o.config.Kernel = k, k
+	o.target.kernel, o.config.Contexts = k, k
 	o.target.typesErr = err
 	return nil
 }
@@ -51,7 +51,7 @@ func (o *opener) openProcess(ctx context.Context, name string) error {
 	u := v.Modules()
 	o.tellRoad(p, u)
 	for _, m := range u.Modules {
-		o.modules = append(o.modules, symres.FromLoader(m))
+		o.modules = append(o.modules, targets.FromLoader(m))
 	}
 	return nil
 }

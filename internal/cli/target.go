@@ -16,6 +16,7 @@ import (
 	"github.com/symres/symres/memsource/crashdump"
 	"github.com/symres/symres/nt"
 	"github.com/symres/symres/sympath"
+	targets "github.com/symres/symres/target"
 	"github.com/symres/symres/vadmath"
 )
 
@@ -277,7 +278,7 @@ func (o *opener) readKernelDump(ctx context.Context, r io.ReaderAt, size int64) 
 func fromLoader(kernel *nt.Kernel) iter.Seq2[symres.Module, error] {
 	return func(yield func(symres.Module, error) bool) {
 		for m, err := range kernel.Modules() {
-			if !yield(symres.FromLoader(m), err) {
+			if !yield(targets.FromLoader(m), err) {
 				return
 			}
 		}

@@ -10,6 +10,7 @@ import (
 	"github.com/symres/symres"
 	"github.com/symres/symres/memsource/minidump"
 	"github.com/symres/symres/nt"
+	targets "github.com/symres/symres/target"
 )
 
 // readMinidump takes a user minidump.
@@ -38,7 +39,7 @@ func fromMinidump(f *minidump.File) iter.Seq2[symres.Module, error] {
 					return
 				}
 			}
-			if !yield(symres.FromMinidump(m), nil) {
+			if !yield(targets.FromMinidump(m), nil) {
 				return
 			}
 		}

@@ -1,4 +1,4 @@
-package symres_test
+package target_test
 
 import (
 	"context"
@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/symres/symres"
+	"github.com/symres/symres/target"
 )
 
 // TestSession_concurrent_process adds a process, loads, verifies and looks up
@@ -16,17 +17,17 @@ func TestSession_concurrent_process(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := symres.NewSession(symres.Config{Memory: v.Memory(), Machine: k.Machine(), Kernel: k, Symbols: share})
+	s, err := symres.NewSession(symres.Config{Memory: v.Memory(), Machine: k.Machine(), Contexts: k, Symbols: share})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := s.AddProcess(v); err != nil {
+	if _, err := target.AddProcess(s, v); err != nil {
 		t.Fatal(err)
 	}
 	ctx := context.Background()
 	var wg sync.WaitGroup
 	for range 4 {
-		wg.Go(func() { s.AddProcess(v) }) // the modules are there already
+		wg.Go(func() { target.AddProcess(s, v) }) // the modules are there already
 		wg.Go(func() {
 			if r, err := s.Load(ctx, "notepad"); err != nil || r.Proof != symres.ProofExact {
 				t.Errorf("load: %v", err)

@@ -1,4 +1,4 @@
-package symres_test
+package target_test
 
 import (
 	"testing"
@@ -8,6 +8,7 @@ import (
 	"github.com/symres/symres"
 	"github.com/symres/symres/guid"
 	"github.com/symres/symres/memsource/minidump"
+	"github.com/symres/symres/target"
 )
 
 func TestFromMinidump(t *testing.T) {
@@ -26,7 +27,7 @@ func TestFromMinidump(t *testing.T) {
 		"other":     {[]byte("ELF\x00abcdefgh"), nil},
 		"signature": {[]byte("RSDS"), nil},
 	} {
-		got := symres.FromMinidump(minidump.Module{
+		got := target.FromMinidump(minidump.Module{
 			Name: `C:\x\app.exe`, Base: 0x140000000, Size: 0x2080, CheckSum: 1, TimeDateStamp: 2, CodeView: c.record,
 		})
 		want := symres.Module{

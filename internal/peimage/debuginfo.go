@@ -1,9 +1,11 @@
-package nt
+package peimage
 
 import (
 	"encoding/binary"
 	"fmt"
+	"math"
 
+	"github.com/symres/symres/internal/hexaddr"
 	"github.com/symres/symres/memsource"
 )
 
@@ -25,16 +27,15 @@ type DebugInfo struct {
 	Size            uint32 // bytes of the structure, the debug directory behind it included
 }
 
-// ReadDebugInfo reads the structure Module.DebugInfo points to and checks that
-// it is that of m. Most modules have none: the pointer is 0, which is an error
-// too. Errors wrap a [*memsource.Fault] or [ErrMalformed].
-func ReadDebugInfo(src memsource.Source, m Module) (DebugInfo, error) {
-	if m.DebugInfo == 0 {
-		return DebugInfo{}, fmt.Errorf("nonpaged debug info: the module has none: %w", ErrMalformed)
+// ReadDebugInfo reads the NON_PAGED_DEBUG_INFO at addr and checks that it is
+// that of the image at base. Errors wrap a [*memsource.Fault] or [ErrFormat].
+func ReadDebugInfo(src memsource.Source, addr, base uint64) (DebugInfo, error) {
+	if addr > math.MaxUint64-debugInfoSize {
+		return DebugInfo{}, debugInfoError(addr, "beyond the top of memory")
 	}
-	b, err := structure(src, "nonpaged debug info", m.DebugInfo, debugInfoSize)
-	if err != nil {
-		return DebugInfo{}, err
+	b := make([]byte, debugInfoSize)
+	if err := memsource.ReadFull(src, b, addr); err != nil {
+		return DebugInfo{}, fmt.Errorf("nonpaged debug info: %w", err)
 	}
 	le := binary.LittleEndian
 	d := DebugInfo{
@@ -43,12 +44,16 @@ func ReadDebugInfo(src memsource.Source, m Module) (DebugInfo, error) {
 		SizeOfImage: le.Uint32(b[0x14:]), ImageBase: le.Uint64(b[0x18:]),
 	}
 	if sig := le.Uint16(b); sig != debugInfoSignature {
-		return DebugInfo{}, malformed(m.DebugInfo, "nonpaged debug info with signature %#x", sig)
+		return DebugInfo{}, debugInfoError(addr, fmt.Sprintf("signature %#x", sig))
 	}
-	if !sameAddress(d.ImageBase, m.Base) {
-		return DebugInfo{}, malformed(m.DebugInfo, "nonpaged debug info of an image at %#x", d.ImageBase)
+	if !sameAddress(d.ImageBase, base) {
+		return DebugInfo{}, debugInfoError(addr, fmt.Sprintf("of an image at %#x", d.ImageBase))
 	}
 	return d, nil
+}
+
+func debugInfoError(addr uint64, what string) error {
+	return fmt.Errorf("nonpaged debug info at %s: %w: %s", hexaddr.Addr(addr), ErrFormat, what)
 }
 
 // sameAddress compares a stored address with one of the target, whose upper

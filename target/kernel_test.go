@@ -1,4 +1,4 @@
-package symres_test
+package target_test
 
 import (
 	"bytes"
@@ -16,6 +16,7 @@ import (
 	"github.com/symres/symres/memsource/crashdump"
 	"github.com/symres/symres/nt"
 	"github.com/symres/symres/sympath"
+	"github.com/symres/symres/target"
 )
 
 // userTarget is the kernel of a dump with processes, and a folder with the
@@ -69,7 +70,7 @@ func processNamed(t *testing.T, k *nt.Kernel, name string) nt.Process {
 
 func TestKernelTypes(t *testing.T) {
 	k, share := userTarget(t, "nt/x64/ntkrnlmp.pdb")
-	typed, err := symres.KernelTypes(t.Context(), k, symres.Config{Symbols: share})
+	typed, err := target.KernelTypes(t.Context(), k, symres.Config{Symbols: share})
 	if err != nil || typed.Layouts().Process.Origin != "types of the kernel's PDB" {
 		t.Errorf("%+v, %v", typed.Layouts().Process, err)
 	}
@@ -77,13 +78,13 @@ func TestKernelTypes(t *testing.T) {
 		t.Errorf("%+v", p)
 	}
 	k, empty := userTarget(t)
-	fallback, err := symres.KernelTypes(t.Context(), k, symres.Config{Symbols: empty})
+	fallback, err := target.KernelTypes(t.Context(), k, symres.Config{Symbols: empty})
 	if !errors.Is(err, symres.ErrNoSymbols) || !strings.HasPrefix(fallback.Layouts().Process.Origin, "embedded") {
 		t.Errorf("without a PDB: %+v, %v", fallback.Layouts().Process, err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if k, err := symres.KernelTypes(ctx, k, symres.Config{Symbols: share}); k == nil || !errors.Is(err, context.Canceled) {
+	if k, err := target.KernelTypes(ctx, k, symres.Config{Symbols: share}); k == nil || !errors.Is(err, context.Canceled) {
 		t.Errorf("canceled: %v", err)
 	}
 }
@@ -96,12 +97,12 @@ func TestProcess_PEB_paged_out(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := symres.NewSession(symres.Config{Memory: v.Memory(), Machine: k.Machine(), Kernel: k, Symbols: share})
+	s, err := symres.NewSession(symres.Config{Memory: v.Memory(), Machine: k.Machine(), Contexts: k, Symbols: share})
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer s.Close()
-	u, err := s.AddProcess(v)
+	u, err := target.AddProcess(s, v)
 	if err != nil || u.Road != nt.RoadVAD || !errors.Is(u.PEB, memsource.ErrPagedOut) || len(u.Modules) != 2 {
 		t.Errorf("%+v, %v", u, err)
 	}
@@ -140,12 +141,12 @@ func TestProcess_nameless(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := symres.NewSession(symres.Config{Memory: v.Memory(), Machine: k.Machine(), Kernel: k, Symbols: share})
+	s, err := symres.NewSession(symres.Config{Memory: v.Memory(), Machine: k.Machine(), Contexts: k, Symbols: share})
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer s.Close()
-	if _, err := s.AddProcess(v); err != nil {
+	if _, err := target.AddProcess(s, v); err != nil {
 		t.Fatal(err)
 	}
 	r, err := s.Load(t.Context(), "module_000007f78e9e0000")
@@ -159,18 +160,18 @@ func TestProcess_nameless(t *testing.T) {
 func TestSession_space_image(t *testing.T) {
 	k, share := userTarget(t, "fs_rec/x64/private/fs_rec.pdb", "fs_rec/x64/private/fs_rec.sys")
 	for _, c := range []struct {
-		kernel *nt.Kernel
-		reason memsource.Reason
-		notes  int
+		contexts symres.Contexts
+		reason   memsource.Reason
+		notes    int
 	}{{k, memsource.Unknown, 1}, {nil, memsource.WrongContext, 0}} {
-		s, err := symres.NewSession(symres.Config{Memory: k.Memory(), Machine: k.Machine(), Kernel: c.kernel, Symbols: share})
+		s, err := symres.NewSession(symres.Config{Memory: k.Memory(), Machine: k.Machine(), Contexts: c.contexts, Symbols: share})
 		if err != nil {
 			t.Fatal(err)
 		}
 		defer s.Close()
 		for m, err := range k.Modules() {
 			if err == nil {
-				err = s.Add(symres.FromLoader(m))
+				err = s.Add(target.FromLoader(m))
 			}
 			if err != nil {
 				t.Fatal(err)
@@ -191,7 +192,7 @@ func TestSession_space_image(t *testing.T) {
 // another process that has one at its address: that may be any program's.
 func TestSession_other_process(t *testing.T) {
 	k, share := userTarget(t, "user/x64/notepad.pdb")
-	s, err := symres.NewSession(symres.Config{Memory: k.Memory(), Machine: k.Machine(), Kernel: k, Symbols: share})
+	s, err := symres.NewSession(symres.Config{Memory: k.Memory(), Machine: k.Machine(), Contexts: k, Symbols: share})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,0 +1,4 @@
+// Package target opens what has modules and memory: kernel dumps, minidumps,
+// memory images, GDB stubs and processes. What it opens becomes a
+// [symres.Session] with all modules known.
+package target
