@@ -1,12 +1,14 @@
 //go:build ignore
 
-// Command gen makes the files of the demo from testdata. It leaves a file
-// alone whose contents are right, whatever compressor packed it.
+// Command gen makes the files of the demo from testdata, packed for the command
+// and as they are, in testdata/demo, for the Examples of the packages. It
+// leaves a file alone whose contents are right, whatever compressor packed it.
 package main
 
 import (
 	"bytes"
 	"compress/gzip"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -32,7 +34,7 @@ func run() error {
 	if err != nil {
 		return err
 	}
-	if err := put("demo.dmp", dump); err != nil {
+	if err := errors.Join(put("demo.dmp", dump), putPlain("MEMORY.DMP", dump)); err != nil {
 		return err
 	}
 	for _, name := range []string{
@@ -43,11 +45,21 @@ func run() error {
 		if err != nil {
 			return err
 		}
-		if err := put(filepath.Join("symbols", filepath.Base(name)), b); err != nil {
+		short := filepath.Join("symbols", filepath.Base(name))
+		if err := errors.Join(put(short, b), putPlain(short, b)); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// putPlain writes testdata/demo/NAME.
+func putPlain(name string, data []byte) error {
+	file := filepath.Join("..", "..", "testdata", "demo", name)
+	if err := os.MkdirAll(filepath.Dir(file), 0o777); err != nil {
+		return err
+	}
+	return os.WriteFile(file, data, 0o666)
 }
 
 // put writes files/NAME.gz unless it holds data already.
