@@ -2,10 +2,10 @@ package nt
 
 import "encoding/binary"
 
-// Field is a field of a structure: an integer of Size bytes at Offset, or Bits
+// field is a field of a structure: an integer of Size bytes at Offset, or Bits
 // of its bits from bit Bit on. A Size of 0 stands for a field the structure
-// does not have. A Field is plain data.
-type Field struct {
+// does not have. A field is plain data.
+type field struct {
 	Offset uint16
 	Size   uint8
 	Bit    uint8
@@ -13,13 +13,13 @@ type Field struct {
 }
 
 // known reports whether the structure has the field.
-func (f Field) known() bool { return f.Size != 0 }
+func (f field) known() bool { return f.Size != 0 }
 
 // end is the offset behind the field.
-func (f Field) end() int { return int(f.Offset) + int(f.Size) }
+func (f field) end() int { return int(f.Offset) + int(f.Size) }
 
 // of reads the field of a structure; 0 when it has none or ends before.
-func (f Field) of(b []byte) uint64 {
+func (f field) of(b []byte) uint64 {
 	if !f.known() || f.end() > len(b) || f.Size > 8 {
 		return 0
 	}
@@ -33,7 +33,7 @@ func (f Field) of(b []byte) uint64 {
 }
 
 // full reports whether all bits of the field are set, the mark of "no value".
-func (f Field) full(v uint64) bool {
+func (f field) full(v uint64) bool {
 	bits := f.Bits
 	if bits == 0 {
 		bits = 8 * f.Size
@@ -42,7 +42,7 @@ func (f Field) full(v uint64) bool {
 }
 
 // at is a field of the given size.
-func at(offset uint16, size uint8) Field { return Field{Offset: offset, Size: size} }
+func at(offset uint16, size uint8) field { return field{Offset: offset, Size: size} }
 
 // bitsAt are bits of an integer.
-func bitsAt(offset uint16, size, bit, bits uint8) Field { return Field{offset, size, bit, bits} }
+func bitsAt(offset uint16, size, bit, bits uint8) field { return field{offset, size, bit, bits} }

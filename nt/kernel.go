@@ -18,7 +18,7 @@ type Kernel struct {
 	// immutable
 	file    *crashdump.File // nil for a target that is no crash dump
 	header  crashdump.Header
-	layouts Layouts
+	layouts layouts
 	phys    memsource.Source // nil where there are no page tables to walk
 	paging  paging.Config    // of the address space that was current
 	plain   memsource.Source // that space, or the pieces of a triage dump
@@ -39,7 +39,7 @@ type Kernel struct {
 // tables, that are not read yet, and crashdump.ErrFormat for a damaged dump.
 func FromDump(f *crashdump.File) (*Kernel, error) {
 	h := f.Header()
-	k := &Kernel{file: f, header: h, layouts: LayoutsFor(h.Machine, h.Build)}
+	k := &Kernel{file: f, header: h, layouts: layoutsFor(h.Machine, h.Build)}
 	if h.Type == crashdump.Triage {
 		blocks, err := f.Blocks()
 		if err != nil {
@@ -82,7 +82,7 @@ func (k *Kernel) translate(phys memsource.Source, mode paging.Mode) error {
 
 // start makes the address space by what is known of the layouts.
 func (k *Kernel) start() error {
-	k.paging.ResolveFile = SubsectionFile(k.layouts.Section)
+	k.paging.ResolveFile = subsectionFile(k.layouts.Section)
 	plain, err := k.space(k.header.DirectoryTableBase, nil)
 	if err != nil {
 		return err
@@ -108,7 +108,7 @@ func (k *Kernel) space(root uint64, prototypeOf func(uint64) (uint64, bool)) (*p
 // structures the PDB has no types; the Kernel is good all the same, and reads
 // those by what is embedded. f is not kept.
 func (k *Kernel) WithTypes(f *pdb.File) (*Kernel, error) {
-	found, missing := LayoutsOf(f)
+	found, missing := layoutsOf(f)
 	typed := *k
 	typed.layouts = found.over(k.layouts)
 	if k.phys != nil {
@@ -120,9 +120,6 @@ func (k *Kernel) WithTypes(f *pdb.File) (*Kernel, error) {
 	missing = errors.Join(missing, typed.findBlock(f))
 	return &typed, missing
 }
-
-// Layouts returns the layouts in force, whose Origin says where they are from.
-func (k *Kernel) Layouts() Layouts { return k.layouts }
 
 // Memory returns the virtual memory of the kernel, and of the process that was
 // running. In a triage dump almost all of it faults as not in the dump. An
@@ -173,7 +170,7 @@ func (k *Kernel) Modules() iter.Seq2[Module, error] {
 			yield(Module{}, fmt.Errorf("loaded-module list: %w", err))
 			return
 		}
-		for m, err := range Modules(k.plain, k.layouts.Module, head) {
+		for m, err := range modulesOf(k.plain, k.layouts.Module, head) {
 			if !yield(m, err) {
 				return
 			}
@@ -191,7 +188,7 @@ func (k *Kernel) Processes() iter.Seq2[Process, error] {
 			yield(Process{}, fmt.Errorf("process list: %w", err))
 			return
 		}
-		for p, err := range Processes(k.plain, k.layouts.Process, head) {
+		for p, err := range processesOf(k.plain, k.layouts.Process, head) {
 			if !yield(p, err) {
 				return
 			}

@@ -3,7 +3,6 @@ package nt_test
 import (
 	"bytes"
 	"errors"
-	"fmt"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -15,24 +14,6 @@ import (
 	"github.com/symres/symres/memsource/paging"
 	"github.com/symres/symres/nt"
 )
-
-func ExampleModules() {
-	mem := list64(head64, entries64(3))
-	mem.pageOut(entries64(3)[1].addr) // the second driver's entry is paged out
-
-	layout := nt.ModuleLayoutFor(0x8664, 19041)
-	for m, err := range nt.Modules(mem.source(), layout, head64) {
-		if err != nil {
-			fmt.Println(err)
-			continue
-		}
-		fmt.Printf("%x %x %s\n", m.Base, m.Size, m.Name)
-	}
-	// Output:
-	// fffff80003000000 9000 drv0.sys
-	// loaded-module list broken at fffffa80`00012080, 1 entries recovered from the other end: fffffa80`00012080: paged out: pagefile 0 offset 0x1234000
-	// fffff80003200000 9000 drv2.sys
-}
 
 const realDumps = "ivellioscolin+kdlibcpp/kdlib/tests/dumps/"
 

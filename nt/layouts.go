@@ -8,29 +8,29 @@ import (
 	"github.com/symres/symres/pdb"
 )
 
-// Layouts are all the layouts one kernel needs. A part whose Bits are 0 is not
-// known. Layouts are plain data.
-type Layouts struct {
-	Module  ModuleLayout
-	Section SectionLayout
-	Process ProcessLayout
-	VAD     VADLayout
-	Loader  LoaderLayout
+// layouts are all the layouts one kernel needs. A part whose Bits are 0 is not
+// known. layouts are plain data.
+type layouts struct {
+	Module  moduleLayout
+	Section sectionLayout
+	Process processLayout
+	VAD     vadLayout
+	Loader  loaderLayout
 }
 
-// LayoutsFor returns the embedded layouts for a machine and build, the
+// layoutsFor returns the embedded layouts for a machine and build, the
 // fallback for a kernel whose PDB is not at hand.
-func LayoutsFor(machine uint16, build uint32) Layouts {
-	l := Layouts{
-		Module: ModuleLayoutFor(machine, build), Section: SectionLayoutFor(machine, build),
-		Process: ProcessLayoutFor(machine, build), VAD: VADLayoutFor(machine, build),
+func layoutsFor(machine uint16, build uint32) layouts {
+	l := layouts{
+		Module: moduleLayoutFor(machine, build), Section: sectionLayoutFor(machine, build),
+		Process: processLayoutFor(machine, build), VAD: vadLayoutFor(machine, build),
 	}
-	l.Loader = LoaderLayoutFor(l.Module.Bits)
+	l.Loader = loaderLayoutFor(l.Module.Bits)
 	return l
 }
 
 // over takes every known part of l and the others from below.
-func (l Layouts) over(below Layouts) Layouts {
+func (l layouts) over(below layouts) layouts {
 	if l.Module.Bits == 0 {
 		l.Module = below.Module
 	}
@@ -51,17 +51,17 @@ func (l Layouts) over(below Layouts) Layouts {
 
 const ofTypes = "types of the kernel's PDB"
 
-// LayoutsOf reads the layouts out of the type records of the kernel's own PDB.
+// layoutsOf reads the layouts out of the type records of the kernel's own PDB.
 // Which form a structure has is decided by what its type has, not by a build
 // number. A part whose types are not in the PDB, or not whole, stays unknown,
 // and the error says what is missing of it; the others are good. Errors wrap
 // [pdb.ErrNotFound], or [pdb.ErrFormat] for a damaged PDB.
-func LayoutsOf(f *pdb.File) (Layouts, error) {
+func layoutsOf(f *pdb.File) (layouts, error) {
 	bits := map[uint16]int{machineI386: 32, machineARM: 32, machineAMD64: 64, machineARM64: 64, machineIA64: 64}[f.Machine()]
 	if bits == 0 {
-		return Layouts{}, fmt.Errorf("types of machine %#x: %w", f.Machine(), pdb.ErrNotFound)
+		return layouts{}, fmt.Errorf("types of machine %#x: %w", f.Machine(), pdb.ErrNotFound)
 	}
-	var l Layouts
+	var l layouts
 	var errs []error
 	part := func(what string, fill func(t *typeReader)) {
 		t := &typeReader{f: f, bits: bits}
@@ -114,16 +114,16 @@ func (t *typeReader) damage(err error) {
 }
 
 // may is the field, if the type has it as an integer or pointer.
-func (t *typeReader) may(typ string, paths ...string) Field {
+func (t *typeReader) may(typ string, paths ...string) field {
 	f, ok := t.has(typ, paths...)
 	if !ok || f.Size == 0 || f.Size > 8 {
-		return Field{}
+		return field{}
 	}
-	return Field{uint16(f.Offset), uint8(f.Size), f.Bit, f.Bits}
+	return field{uint16(f.Offset), uint8(f.Size), f.Bit, f.Bits}
 }
 
 // must is the field, which has to be there.
-func (t *typeReader) must(typ string, paths ...string) Field {
+func (t *typeReader) must(typ string, paths ...string) field {
 	f := t.may(typ, paths...)
 	if !f.known() && t.err == nil {
 		t.err = fmt.Errorf("%s has no %s: %w", typ, paths[0], pdb.ErrNotFound)
@@ -146,23 +146,23 @@ func (t *typeReader) optional(typ string, paths ...string) uint16 {
 	return uint16(f.Offset)
 }
 
-func (t *typeReader) module() ModuleLayout {
+func (t *typeReader) module() moduleLayout {
 	const entry = "_KLDR_DATA_TABLE_ENTRY"
-	l := ModuleLayout{
+	l := moduleLayout{
 		Origin: ofTypes, Bits: t.bits, Base: t.offset(entry, "DllBase"), EntryPoint: t.offset(entry, "EntryPoint"),
 		Size: t.offset(entry, "SizeOfImage"), Path: t.offset(entry, "FullDllName"), Name: t.offset(entry, "BaseDllName"),
 		CheckSum: t.optional(entry, "CheckSum"), DebugInfo: t.optional(entry, "NonPagedDebugInfo"),
 		SizeUnrounded: t.optional(entry, "SizeOfImageNotRounded"), TimeDateStamp: t.optional(entry, "TimeDateStamp"),
 	}
 	if t.err != nil {
-		return ModuleLayout{}
+		return moduleLayout{}
 	}
 	return l
 }
 
-func (t *typeReader) section() SectionLayout {
+func (t *typeReader) section() sectionLayout {
 	const subsection, area = "_SUBSECTION", "_CONTROL_AREA"
-	l := SectionLayout{
+	l := sectionLayout{
 		Origin: ofTypes, Bits: t.bits, SubsectionBase: t.offset(subsection, "SubsectionBase"),
 		StartingSector: t.offset(subsection, "StartingSector"), PtesInSubsection: t.offset(subsection, "PtesInSubsection"),
 		FilePointer: t.offset(area, "FilePointer"), FileName: t.offset("_FILE_OBJECT", "FileName"),
@@ -178,14 +178,14 @@ func (t *typeReader) section() SectionLayout {
 		t.err = fmt.Errorf("_MMPTE has %d bytes: %w", l.PTE, pdb.ErrNotFound)
 	}
 	if t.err != nil {
-		return SectionLayout{}
+		return sectionLayout{}
 	}
 	return l
 }
 
-func (t *typeReader) process() ProcessLayout {
+func (t *typeReader) process() processLayout {
 	const process = "_EPROCESS"
-	l := ProcessLayout{
+	l := processLayout{
 		Origin: ofTypes, Bits: t.bits, PID: t.must(process, "UniqueProcessId"), Links: t.must(process, "ActiveProcessLinks.Flink"),
 		PEB: t.must(process, "Peb"), Root: t.must(process, "Pcb.DirectoryTableBase[0]", "Pcb.DirectoryTableBase"),
 		Parent: t.may(process, "InheritedFromUniqueProcessId"), Image: t.may(process, "SectionBaseAddress"),
@@ -197,7 +197,7 @@ func (t *typeReader) process() ProcessLayout {
 	t.wow64(&l)
 	t.session(&l)
 	if t.err != nil {
-		return ProcessLayout{}
+		return processLayout{}
 	}
 	return l
 }
@@ -205,12 +205,12 @@ func (t *typeReader) process() ProcessLayout {
 // vadRoot is the pointer to the root: VadRoot itself on XP, that of an
 // RTL_AVL_TREE since Windows 8.1, and the right child of the sentinel in an
 // MM_AVL_TABLE between the two.
-func (t *typeReader) vadRoot() Field {
+func (t *typeReader) vadRoot() field {
 	return t.must("_EPROCESS", "VadRoot.BalancedRoot.RightChild", "VadRoot.Root", "VadRoot")
 }
 
 // wow64 tells whether WoW64Process is a PEB or leads to one.
-func (t *typeReader) wow64(l *ProcessLayout) {
+func (t *typeReader) wow64(l *processLayout) {
 	if f, ok := t.has("_EPROCESS", "WoW64Process", "Wow64Process"); ok {
 		if to, err := f.Type.Elem(); err == nil && to.IsTag() {
 			l.WoW64PEB = t.may(to.Name(), "Peb")
@@ -220,7 +220,7 @@ func (t *typeReader) wow64(l *ProcessLayout) {
 
 // session finds the number of a session in what EPROCESS.Session points to:
 // its type, or MM_SESSION_SPACE where the pointer has none.
-func (t *typeReader) session(l *ProcessLayout) {
+func (t *typeReader) session(l *processLayout) {
 	f, ok := t.has("_EPROCESS", "Session")
 	if !ok {
 		return
@@ -232,7 +232,7 @@ func (t *typeReader) session(l *ProcessLayout) {
 	l.SessionID = t.may(typ, "SessionId")
 }
 
-func (t *typeReader) vad() VADLayout {
+func (t *typeReader) vad() vadLayout {
 	const short, long = "_MMVAD_SHORT", "_MMVAD"
 	flags := func(names ...string) (paths []string) {
 		for _, name := range names {
@@ -240,7 +240,7 @@ func (t *typeReader) vad() VADLayout {
 		}
 		return paths
 	}
-	l := VADLayout{
+	l := vadLayout{
 		Origin: ofTypes, Bits: t.bits,
 		Left: t.must(short, "VadNode.Left", "VadNode.LeftChild", "LeftChild"), Right: t.must(short, "VadNode.Right", "VadNode.RightChild", "RightChild"),
 		Start: t.must(short, "StartingVpn"), End: t.must(short, "EndingVpn"),
@@ -255,19 +255,19 @@ func (t *typeReader) vad() VADLayout {
 		t.err = fmt.Errorf("%s has neither Subsection nor ControlArea: %w", long, pdb.ErrNotFound)
 	}
 	if t.err != nil {
-		return VADLayout{}
+		return vadLayout{}
 	}
 	return l
 }
 
-func (t *typeReader) loader() LoaderLayout {
+func (t *typeReader) loader() loaderLayout {
 	const entry, ldr, peb = "_LDR_DATA_TABLE_ENTRY", "_PEB_LDR_DATA", "_PEB"
-	l := LoaderLayout{
+	l := loaderLayout{
 		Origin: ofTypes, ImageBase: t.offset(peb, "ImageBaseAddress"), Ldr: t.offset(peb, "Ldr"),
 		Heads: [3]uint16{t.offset(ldr, "InLoadOrderModuleList"), t.offset(ldr, "InMemoryOrderModuleList"), t.offset(ldr, "InInitializationOrderModuleList")},
 		Links: [3]uint16{t.offset(entry, "InLoadOrderLinks"), t.offset(entry, "InMemoryOrderLinks"),
 			t.offset(entry, "InInitializationOrderLinks", "InProgressLinks")},
-		Entry: ModuleLayout{Origin: ofTypes, Bits: t.bits, Base: t.offset(entry, "DllBase"), EntryPoint: t.offset(entry, "EntryPoint"),
+		Entry: moduleLayout{Origin: ofTypes, Bits: t.bits, Base: t.offset(entry, "DllBase"), EntryPoint: t.offset(entry, "EntryPoint"),
 			Size: t.offset(entry, "SizeOfImage"), Path: t.offset(entry, "FullDllName"), Name: t.offset(entry, "BaseDllName"),
 			TimeDateStamp: t.optional(entry, "TimeDateStamp")},
 	}
@@ -277,7 +277,7 @@ func (t *typeReader) loader() LoaderLayout {
 		l.Entry.CheckSum = sum
 	}
 	if t.err != nil {
-		return LoaderLayout{}
+		return loaderLayout{}
 	}
 	return l
 }

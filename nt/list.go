@@ -50,7 +50,7 @@ var errNoLayout = errors.New("nt: no module layout for this machine")
 //
 // Only the errors of a source that does not contain the head are fatal to the
 // whole: one ListBreak with nothing behind it.
-func Modules(src memsource.Source, l ModuleLayout, head uint64) iter.Seq2[Module, error] {
+func modulesOf(src memsource.Source, l moduleLayout, head uint64) iter.Seq2[Module, error] {
 	return func(yield func(Module, error) bool) {
 		if l.width() == 0 {
 			yield(Module{}, errNoLayout)
@@ -72,7 +72,7 @@ func Modules(src memsource.Source, l ModuleLayout, head uint64) iter.Seq2[Module
 // entryReader reads loader entries of one list.
 type entryReader struct {
 	src    memsource.Source
-	l      ModuleLayout
+	l      moduleLayout
 	most   uint64 // size no image of the list reaches
 	origin string
 }

@@ -428,3 +428,25 @@ func entriesAt(addr uint64, n int) (list []entry) {
 	}
 	return list
 }
+
+// TestModules_entry_paged_out: the list goes on from its other end.
+func TestModules_entry_paged_out(t *testing.T) {
+	mem := list64(head64, entries64(3))
+	mem.pageOut(entries64(3)[1].addr) // the second driver's entry
+	var got []string
+	for m, err := range nt.Modules(mem.source(), nt.ModuleLayoutFor(0x8664, 19041), head64) {
+		if err != nil {
+			got = append(got, err.Error())
+			continue
+		}
+		got = append(got, fmt.Sprintf("%x %x %s", m.Base, m.Size, m.Name))
+	}
+	want := []string{
+		"fffff80003000000 9000 drv0.sys",
+		"loaded-module list broken at fffffa80`00012080, 1 entries recovered from the other end: fffffa80`00012080: paged out: pagefile 0 offset 0x1234000",
+		"fffff80003200000 9000 drv2.sys",
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("%q, want %q", got, want)
+	}
+}

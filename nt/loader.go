@@ -30,22 +30,13 @@ func (e *PEBError) Error() string {
 // Unwrap returns Err.
 func (e *PEBError) Unwrap() error { return e.Err }
 
-// LoaderModules returns the modules in the three lists of a process's loader,
+// loaderModules returns the modules in the three lists of a process's loader,
 // whose PEB is at peb, in load order; what only the list in memory or
 // initialization order reaches comes after that. The error is a [*PEBError]
-// when no list can be reached; it joins a [*ListBreak] for each list that is
-// broken, and an error for each entry that is no module, when some are. With
-// an error more modules may be loaded than are returned.
-func LoaderModules(src memsource.Source, l LoaderLayout, peb uint64) ([]Module, error) {
-	list, problems, err := loaderModules(src, l, peb)
-	if err != nil {
-		return nil, err
-	}
-	return list, errors.Join(problems...)
-}
-
-// loaderModules tells what is wrong with the lists from why there are none.
-func loaderModules(src memsource.Source, l LoaderLayout, peb uint64) (list []Module, problems []error, err error) {
+// when no list can be reached. problems has a [*ListBreak] for each list that is
+// broken, and an error for each entry that is no module: more modules may be
+// loaded than are returned then.
+func loaderModules(src memsource.Source, l loaderLayout, peb uint64) (list []Module, problems []error, err error) {
 	w := l.width()
 	if w == 0 {
 		return nil, nil, fmt.Errorf("loader lists: %w", ErrNoLayout)
@@ -72,7 +63,7 @@ func loaderModules(src memsource.Source, l LoaderLayout, peb uint64) (list []Mod
 // loaderLists gathers the entries of the three lists, which hold the same ones.
 type loaderLists struct {
 	src     memsource.Source
-	l       *LoaderLayout
+	l       *loaderLayout
 	reader  entryReader
 	seen    map[uint64]bool // entries
 	modules []Module

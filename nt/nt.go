@@ -5,15 +5,11 @@
 // [FromDump] puts it all together for a kernel crash dump, and [FromPhysical]
 // for an image of physical memory: a page-table walker over the pages, or the
 // pieces of memory and the driver list of a triage dump. [Kernel.View] is the
-// target as one process sees it, with the modules it has loaded. The parts can
-// be used alone, on any [memsource.Source]: [Modules], [Processes], [VADs] and
-// [LoaderModules] walk the lists and trees, and [SubsectionFile] names files for
-// memsource/paging.
+// target as one process sees it, with the modules it has loaded.
 //
-// Structures change with Windows. Their offsets come in as layouts, which
-// [LayoutsOf] and [PageLayout] read off the types in the kernel's own PDB. The
-// embedded ones ([LayoutsFor]) say in their Origin which Windows they are of,
-// and are meant for when that PDB is not at hand.
+// Structures change with Windows. [Kernel.WithTypes] takes their offsets from
+// the types in the kernel's own PDB. Offsets of some builds are embedded, for
+// when that PDB is not at hand; Origin fields say which of the two was used.
 //
 // # Security
 //

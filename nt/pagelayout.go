@@ -9,16 +9,16 @@ import (
 	"github.com/symres/symres/pdb"
 )
 
-// PageLayout returns base with every position that the type records of the
+// pageLayout returns base with every position that the type records of the
 // kernel's own PDB give: MMPTE_SOFTWARE, _PROTOTYPE, _TRANSITION and
 // _SUBSECTION. What types do not tell stays as base has it: the bounds of
 // pools that addresses of Windows XP are relative to, and the mark of mapped
 // files without a subsection; base is [paging.LayoutFor] of the build, with
-// what is known better. See [InvalidPTEMask] for the mask.
+// what is known better. See [invalidPTEMask] for the mask.
 //
 // Errors wrap [pdb.ErrNotFound] when the PDB has not got these types, whole, and
 // [pdb.ErrFormat] when it is damaged; the layout returned is then base.
-func PageLayout(f *pdb.File, base paging.Layout) (paging.Layout, error) {
+func pageLayout(f *pdb.File, base paging.Layout) (paging.Layout, error) {
 	size, err := sizeOfType(f, "_MMPTE")
 	if err != nil {
 		return base, fmt.Errorf("layout of page-table entries: %w", err)
@@ -67,7 +67,7 @@ func (r *pteReader) field(typ, name string) paging.Field {
 	return f
 }
 
-// optional is a bit field not every kernel has: the zero Field then.
+// optional is a bit field not every kernel has: the zero field then.
 func (r *pteReader) optional(typ, name string) paging.Field {
 	f, err := r.find(typ, name)
 	if err != nil && !errors.Is(err, pdb.ErrNotFound) && r.err == nil {
@@ -131,14 +131,14 @@ func (r *pteReader) address(typ, name string, base paging.Address) paging.Addres
 	return a
 }
 
-// InvalidPTEMask reads the mask that entries which are not valid are combined
+// invalidPTEMask reads the mask that entries which are not valid are combined
 // with, out of nt!MiState of a kernel loaded at base: where it is, the kernel's
 // PDB tells. It is for [paging.Layout], fields InvalidMask and MaskKnown; a
 // kernel that does without has 0 there. mem is the kernel's memory.
 //
 // Errors wrap [pdb.ErrNotFound] for a kernel that knows of no mask, which those
 // before Windows 10 1703 do not, and a [*memsource.Fault] when it cannot be read.
-func InvalidPTEMask(f *pdb.File, mem memsource.Source, base uint64) (uint64, error) {
+func invalidPTEMask(f *pdb.File, mem memsource.Source, base uint64) (uint64, error) {
 	rva, off, err := maskAt(f)
 	if err != nil {
 		return 0, fmt.Errorf("mask of invalid PTEs: %w", err)

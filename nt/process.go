@@ -48,7 +48,7 @@ type Process struct {
 // the other end. An entry that is no process yields an error that wraps
 // [ErrMalformed] and is passed over. A layout that is not known is an error
 // that wraps [ErrNoLayout].
-func Processes(src memsource.Source, l ProcessLayout, head uint64) iter.Seq2[Process, error] {
+func processesOf(src memsource.Source, l processLayout, head uint64) iter.Seq2[Process, error] {
 	return func(yield func(Process, error) bool) {
 		if !l.known() {
 			yield(Process{}, fmt.Errorf("processes: %w", ErrNoLayout))
@@ -67,7 +67,7 @@ func Processes(src memsource.Source, l ProcessLayout, head uint64) iter.Seq2[Pro
 }
 
 // readProcess reads the EPROCESS at addr.
-func readProcess(src memsource.Source, l *ProcessLayout, addr uint64) (Process, error) {
+func readProcess(src memsource.Source, l *processLayout, addr uint64) (Process, error) {
 	b := make([]byte, l.size())
 	n, err := src.ReadMemory(b, addr)
 	if err != nil && n < max(l.PID.end(), l.Root.end()) {
@@ -91,7 +91,7 @@ func readProcess(src memsource.Source, l *ProcessLayout, addr uint64) (Process, 
 }
 
 // imageName is the text of ImageFileName, which is not terminated when full.
-func imageName(f Field, b []byte) string {
+func imageName(f field, b []byte) string {
 	if f.end() > len(b) {
 		return ""
 	}
@@ -100,7 +100,7 @@ func imageName(f Field, b []byte) string {
 }
 
 // wow64 finds the 32-bit PEB: WoW64Process itself, or what it points to.
-func (p *Process) wow64(src memsource.Source, l *ProcessLayout, v uint64) {
+func (p *Process) wow64(src memsource.Source, l *processLayout, v uint64) {
 	if v == 0 || !l.WoW64PEB.known() {
 		p.WoW64 = v
 		return
@@ -114,7 +114,7 @@ func (p *Process) wow64(src memsource.Source, l *ProcessLayout, v uint64) {
 
 // session reads the number of the session. One that cannot be read is unknown:
 // what it is for, reading memory of a session, does not depend on it.
-func (p *Process) session(src memsource.Source, l *ProcessLayout, v uint64) {
+func (p *Process) session(src memsource.Source, l *processLayout, v uint64) {
 	if v == 0 || !l.SessionID.known() {
 		return
 	}

@@ -207,7 +207,7 @@ func (f *finder) open(h hint, img *image) (*Kernel, error) {
 		k.header.KdDebuggerDataBlock = block
 		k.header.Build = buildOf(img, block)
 	}
-	k.layouts = LayoutsFor(k.header.Machine, k.header.Build)
+	k.layouts = layoutsFor(k.header.Machine, k.header.Build)
 	return k, k.translate(f.phys, h.mode)
 }
 

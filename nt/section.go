@@ -11,7 +11,7 @@ import (
 
 const sectorSize = 512 // unit of StartingSector in the subsections of images
 
-// SubsectionFile returns a resolver for [paging.Config]: it follows a
+// subsectionFile returns a resolver for [paging.Config]: it follows a
 // SUBSECTION to the file it maps. The name is the one the file object holds,
 // such as \Windows\System32\drivers\null.sys, without a volume; the offset is
 // that of the page in the file. The resolver is safe for concurrent use.
@@ -19,7 +19,7 @@ const sectorSize = 512 // unit of StartingSector in the subsections of images
 // Errors wrap a [*memsource.Fault] when a structure cannot be read and
 // [ErrMalformed] when one makes no sense. The name is returned also when only
 // the offset cannot be told, and the offset when only the name cannot.
-func SubsectionFile(l SectionLayout) paging.FileResolver {
+func subsectionFile(l sectionLayout) paging.FileResolver {
 	return func(virt memsource.Source, subsection, protoPTE uint64) (string, uint64, error) {
 		w, size := width(l.Bits/8), int(max(l.SubsectionBase, l.StartingSector, l.PtesInSubsection))+8
 		if w == 0 {
@@ -39,7 +39,7 @@ func SubsectionFile(l SectionLayout) paging.FileResolver {
 }
 
 // offset is the place in the file of the page whose prototype PTE is at proto.
-func (l *SectionLayout) offset(b []byte, subsection, proto uint64) (uint64, error) {
+func (l *sectionLayout) offset(b []byte, subsection, proto uint64) (uint64, error) {
 	base := width(l.Bits/8).of(b, l.SubsectionBase)
 	i := (proto - base) / l.PTE
 	if n := u32(b, l.PtesInSubsection); proto < base || (proto-base)%l.PTE != 0 || i >= uint64(n) {
@@ -52,7 +52,7 @@ func (l *SectionLayout) offset(b []byte, subsection, proto uint64) (uint64, erro
 var errNoFile = fmt.Errorf("control area without a file: %w", ErrMalformed)
 
 // fileName follows CONTROL_AREA.FilePointer to FILE_OBJECT.FileName.
-func (l *SectionLayout) fileName(virt memsource.Source, controlArea uint64) (string, error) {
+func (l *sectionLayout) fileName(virt memsource.Source, controlArea uint64) (string, error) {
 	w := width(l.Bits / 8)
 	file, err := w.read(virt, controlArea+uint64(l.FilePointer))
 	if err != nil {

@@ -72,7 +72,7 @@ func (k *Kernel) WithPageFiles(files map[int]io.ReaderAt) (*Kernel, error) {
 // the mask they are combined with from its memory. What is not there stays as
 // it is embedded; the error says why.
 func (k *Kernel) typePages(f *pdb.File) error {
-	l, err := PageLayout(f, k.paging.Layout)
+	l, err := pageLayout(f, k.paging.Layout)
 	if err != nil {
 		return err
 	}
@@ -85,7 +85,7 @@ func (k *Kernel) typePages(f *pdb.File) error {
 	}
 	base, err := k.Base()
 	if err == nil {
-		l.InvalidMask, err = InvalidPTEMask(f, k.plain, base)
+		l.InvalidMask, err = invalidPTEMask(f, k.plain, base)
 	}
 	switch {
 	case errors.Is(err, pdb.ErrNotFound), errors.Is(err, memsource.ErrNotPresent), errors.Is(err, ErrMalformed):

@@ -34,7 +34,13 @@ func (e *TreeBreak) Error() string {
 // Unwrap returns Fault.
 func (e *TreeBreak) Unwrap() error { return e.Fault }
 
-// VADs walks the tree of virtual address descriptors below root, by address. A
+// vad is a descriptor, with what reading its pages takes.
+type vad struct {
+	vadmath.Entry
+	prototypes uint64 // address of its first prototype PTE; 0: it has none
+}
+
+// vads walks the tree of virtual address descriptors below root, by address. A
 // descriptor that cannot be read costs itself and what hangs below it: a
 // [*TreeBreak] is yielded and the walk goes on, as it does after a descriptor
 // that makes no sense. No descriptor is visited twice, and a forged tree ends
@@ -43,23 +49,7 @@ func (e *TreeBreak) Unwrap() error { return e.Fault }
 // Entries have the pages, type, protection and, through the section, the file
 // of a mapping. A file name that cannot be read leaves File empty; Note then
 // says why. A layout that is not known is an error that wraps [ErrNoLayout].
-func VADs(src memsource.Source, l VADLayout, s SectionLayout, root uint64) iter.Seq2[vadmath.Entry, error] {
-	return func(yield func(vadmath.Entry, error) bool) {
-		for v, err := range vads(src, l, s, root) {
-			if !yield(v.Entry, err) {
-				return
-			}
-		}
-	}
-}
-
-// vad is a descriptor, with what reading its pages takes.
-type vad struct {
-	vadmath.Entry
-	prototypes uint64 // address of its first prototype PTE; 0: it has none
-}
-
-func vads(src memsource.Source, l VADLayout, s SectionLayout, root uint64) iter.Seq2[vad, error] {
+func vads(src memsource.Source, l vadLayout, s sectionLayout, root uint64) iter.Seq2[vad, error] {
 	return func(yield func(vad, error) bool) {
 		if !l.known() {
 			yield(vad{}, fmt.Errorf("VADs: %w", ErrNoLayout))
@@ -73,8 +63,8 @@ func vads(src memsource.Source, l VADLayout, s SectionLayout, root uint64) iter.
 // vadWalk walks a tree in order with a stack of its own.
 type vadWalk struct {
 	src   memsource.Source
-	l     *VADLayout
-	s     *SectionLayout
+	l     *vadLayout
+	s     *sectionLayout
 	seen  map[uint64]bool
 	stack []vadNode // nodes whose left side is being walked
 	names int       // bytes of the file names read so far
@@ -164,8 +154,8 @@ func (w *vadWalk) entry(n vadNode) (vad, error) {
 
 // pages puts the page numbers together from their parts before anything is
 // done with them.
-func (l *VADLayout) pages(b []byte) vadmath.Pages {
-	join := func(low, high, higher Field) vadmath.VPN {
+func (l *vadLayout) pages(b []byte) vadmath.Pages {
+	join := func(low, high, higher field) vadmath.VPN {
 		v, shift := low.of(b), 8*low.Size
 		if high.known() {
 			v |= high.of(b) << shift

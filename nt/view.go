@@ -165,7 +165,7 @@ func (v *View) Modules() UserModules {
 		v.loaded(&u, v.k.layouts.Loader, p.PEB)
 	}
 	if p.WoW64 != 0 && v.k.layouts.Loader.Entry.Bits == 64 {
-		v.loaded(&u, LoaderLayoutFor(32), p.WoW64)
+		v.loaded(&u, loaderLayoutFor(32), p.WoW64)
 	}
 	nameless := slices.ContainsFunc(u.Modules, func(m Module) bool { return m.Name == "" })
 	if p.VADRoot != 0 && (len(u.Modules) == 0 || u.PEB != nil || len(u.Problems) > 0 || nameless) {
@@ -175,7 +175,7 @@ func (v *View) Modules() UserModules {
 }
 
 // loaded adds what the lists of one loader have.
-func (v *View) loaded(u *UserModules, l LoaderLayout, peb uint64) {
+func (v *View) loaded(u *UserModules, l loaderLayout, peb uint64) {
 	list, problems, err := loaderModules(v.memory, l, peb)
 	switch {
 	case err == nil:

@@ -3,14 +3,12 @@ package nt_test
 import (
 	"bytes"
 	"errors"
-	"fmt"
 	"strings"
 	"testing"
 
 	"github.com/symres/symres/internal/dumpbuild"
 	"github.com/symres/symres/internal/fixture"
 	"github.com/symres/symres/memsource"
-	"github.com/symres/symres/memsource/crashdump"
 	"github.com/symres/symres/nt"
 )
 
@@ -291,46 +289,4 @@ func TestContexts_XP(t *testing.T) {
 	if err := memsource.ReadFull(v.Memory(), got, win32k.Base); err != nil || !bytes.Equal(got, win32k.Memory) {
 		t.Errorf("%v", err)
 	}
-}
-
-func ExampleKernel_View() {
-	spec, err := dumpbuild.SeedUser(fixture.Read, dumpbuild.Full)
-	if err != nil {
-		fmt.Println(err)
-		return
-	}
-	dump, _, err := dumpbuild.Build(spec)
-	if err != nil {
-		fmt.Println(err)
-		return
-	}
-	f, err := crashdump.New(bytes.NewReader(dump), int64(len(dump)))
-	if err != nil {
-		fmt.Println(err)
-		return
-	}
-	kernel, err := nt.FromDump(f)
-	if err != nil {
-		fmt.Println(err)
-		return
-	}
-	for p, err := range kernel.Processes() {
-		if err != nil || p.Name != "explorer.exe" {
-			continue
-		}
-		view, err := kernel.View(p)
-		if err != nil {
-			fmt.Println(err)
-			return
-		}
-		user := view.Modules()
-		fmt.Println(user.PEB)
-		for _, m := range user.Modules {
-			fmt.Printf("%x %x %s\n", m.Base, m.Size, m.Name)
-		}
-	}
-	// Output:
-	// PEB is paged out (Peb.Ldr = 000007f7`ffffe018): 000007f7`ffffe018: paged out: pagefile 0 offset 0x1235000
-	// 7f78f9e0000 32000 explorer.exe
-	// 7fb37a60000 1e000 ExplorerFrame.dll
 }
