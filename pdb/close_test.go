@@ -76,3 +76,15 @@ func askAll(f *pdb.File, x *pdb.Index, kind int) error {
 	_, err := f.GlobalsByName("main")
 	return err
 }
+
+func TestClose_twice(t *testing.T) {
+	f := openImage(t, privatePDB().write())
+	for range 2 {
+		if err := f.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+	if _, err := f.ByName("main"); !errors.Is(err, pdb.ErrClosed) {
+		t.Errorf("a question after Close: %v, want ErrClosed", err)
+	}
+}

@@ -126,11 +126,11 @@ func newFile(src source, size int64) (*File, error) {
 // Close ends the use of the File: later calls, and sequences that are still
 // being walked, fail with [ErrClosed]; names of symbols must not be used any
 // more. Questions being answered in other goroutines, and the sequence Close is
-// called from, end before the file itself is closed. Closing twice gives
-// ErrClosed.
+// called from, end before the file itself is closed. A second Close does
+// nothing and returns nil.
 func (f *File) Close() error {
 	if f.closed.Swap(true) {
-		return ErrClosed
+		return nil
 	}
 	return f.leave()
 }

@@ -274,7 +274,6 @@ func TestUseAfterClose(t *testing.T) {
 		"NamedStreams": second(f.NamedStreams()),
 		"Stream":       second(f.Stream("srcsrv")),
 		"Check":        errors.Join(f.Check()...),
-		"Close":        f.Close(),
 	} {
 		if !errors.Is(err, fs.ErrClosed) {
 			t.Errorf("%s after Close: %v, want fs.ErrClosed", what, err)

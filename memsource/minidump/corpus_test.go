@@ -77,8 +77,9 @@ func TestCorpus(t *testing.T) {
 		savedMemory(t, path, f, b)
 		return nil
 	})
-	if err != nil || opened != 9 {
-		t.Errorf("%d minidumps opened, want 9: %v", opened, err)
+	const least = 9 // the corpus grows
+	if err != nil || opened < least {
+		t.Errorf("%d minidumps opened, want at least %d: %v", opened, least, err)
 	}
 }
 

@@ -16,6 +16,7 @@ import (
 	"iter"
 	"math"
 	"os"
+	"sync"
 
 	"github.com/symres/symres/memsource"
 )
@@ -34,8 +35,9 @@ func (r Region) last() uint64 { return r.Addr + (r.Size - 1) }
 // Process is an open process. It is safe for concurrent use, Close excepted:
 // reads after Close fail.
 type Process struct {
-	pid int
-	sys system
+	pid  int
+	sys  system
+	once sync.Once // closes sys
 }
 
 // system is what an operating system offers.
@@ -56,11 +58,14 @@ func Open(pid int) (*Process, error) {
 	if err != nil {
 		return nil, fmt.Errorf("process %d: %w", pid, err)
 	}
-	return &Process{pid, sys}, nil
+	return &Process{pid: pid, sys: sys}, nil
 }
 
-// Close lets go of the process.
-func (p *Process) Close() error { return p.sys.close() }
+// Close lets go of the process. A second Close does nothing and returns nil.
+func (p *Process) Close() (err error) {
+	p.once.Do(func() { err = p.sys.close() })
+	return err
+}
 
 // Regions yields the mapped regions of the process in ascending order, as they
 // are now. An error ends the sequence.

@@ -187,3 +187,12 @@ func FuzzMaps(f *testing.F) {
 		}
 	})
 }
+
+func TestClose_twice(t *testing.T) {
+	p := self(t)
+	for range 2 {
+		if err := p.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+}
