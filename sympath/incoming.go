@@ -50,13 +50,24 @@ func (in *incoming) create() error {
 		if err != nil {
 			return err
 		}
-		if ok, err := flock.TryLock(f); ok || err != nil {
+		if ok, err := flock.TryLock(f); (ok || err != nil) && in.named(name, f) {
 			in.name, in.file = name, f
 			return nil
 		}
-		f.Close() // a sweep took it for an old one, and removes it
+		f.Close() // a sweep took it for an old one, and removes it or has done so
 	}
 	return errors.New("temporary files are taken away")
+}
+
+// named reports whether name still is that of f: a sweep may have locked, removed
+// and closed the file before its creator locked it.
+func (in *incoming) named(name string, f *os.File) bool {
+	fi, err := in.root.Lstat(local(name))
+	if err != nil {
+		return false
+	}
+	mine, err := f.Stat()
+	return err == nil && os.SameFile(fi, mine)
 }
 
 // staleAge is when a temporary file is old where locks cannot tell.
