@@ -159,7 +159,7 @@ func (w *wine) strongPages(module string, args ...string) (equal, differing int)
 	if v.Verdict != "confirmed" {
 		w.t.Errorf("%s is %s", module, v.Verdict)
 	}
-	masked := []string{"import table", "loader slots", "lock prefixes", "dynamic relocations", "breakpoints"}
+	masked := []string{"import table", "loader slots", "reserved loader slots", "lock prefixes", "dynamic relocations", "breakpoints"}
 	for _, p := range v.Pages {
 		weak := slices.ContainsFunc(strings.Split(p.Reason, ", "), func(r string) bool { return slices.Contains(masked, r) })
 		switch {

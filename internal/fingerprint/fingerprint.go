@@ -58,27 +58,28 @@ type Reason uint16
 
 // The causes.
 const (
-	Relocated   Reason = 1 << iota // base relocations were applied
-	Imports                        // import address tables, which the loader fills
-	LoaderSlots                    // the security cookie and guard function pointers of the load configuration
-	LockPrefix                     // lock prefixes, removed on machines of one processor
-	Dynamic                        // listed by the dynamic value relocation table
-	Breakpoint                     // breakpoint instructions
-	Header                         // headers: their fields are compared one by one
-	Writable                       // writable sections
-	Discardable                    // discardable and INIT sections, whose memory is reused
-	NotFromFile                    // beyond the sections, or zero-filled
-	AllAlike                       // too little content to tell images apart
-	Zeroed                         // zeros in memory where the file has content
-	Unreadable                     // the file ends before it
-	Partly                         // only part of the page is in memory
-	numReasons  = iota
+	Relocated     Reason = 1 << iota // base relocations were applied
+	Imports                          // import address tables, which the loader fills
+	LoaderSlots                      // the security cookie and guard function pointers of the load configuration
+	ReservedSlots                    // variables of the load configuration that no released Windows is known to set
+	LockPrefix                       // lock prefixes, removed on machines of one processor
+	Dynamic                          // listed by the dynamic value relocation table
+	Breakpoint                       // breakpoint instructions
+	Header                           // headers: their fields are compared one by one
+	Writable                         // writable sections
+	Discardable                      // discardable and INIT sections, whose memory is reused
+	NotFromFile                      // beyond the sections, or zero-filled
+	AllAlike                         // too little content to tell images apart
+	Zeroed                           // zeros in memory where the file has content
+	Unreadable                       // the file ends before it
+	Partly                           // only part of the page is in memory
+	numReasons    = iota
 )
 
 // String lists the causes, separated by commas.
 func (r Reason) String() string {
 	names := [numReasons]string{
-		"relocations", "import table", "loader slots", "lock prefixes", "dynamic relocations", "breakpoints", "header",
+		"relocations", "import table", "loader slots", "reserved loader slots", "lock prefixes", "dynamic relocations", "breakpoints", "header",
 		"writable", "discardable", "not from the file", "no content to compare", "zeros in memory", "beyond the file's end", "partly resident",
 	}
 	var words []string

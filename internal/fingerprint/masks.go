@@ -97,18 +97,46 @@ func (i *Image) word(b []byte) uint64 {
 	return uint64(binary.LittleEndian.Uint32(b))
 }
 
+// slot is a pointer in the load configuration to a variable that the loader
+// sets in images whose GuardFlags have the flag.
+type slot struct {
+	field int
+	flag  uint32
+	why   Reason
+}
+
+// Flags of GuardFlags (winnt.h, IMAGE_GUARD_*).
+const (
+	guardCF = 0x100   // control flow guard; MSVC sets it for all that came after, too
+	guardRF = 0x20000 // return flow guard
+)
+
 // loadConfig has the offsets of IMAGE_LOAD_CONFIG_DIRECTORY's fields (winnt.h).
 type loadConfig struct {
-	lockPrefixes, cookie    int
-	slots                   []int // pointers to function pointers the loader sets
-	dynamic, dynamicSection int
+	lockPrefixes, cookie, flags int
+	dynamic, dynamicSection     int
+	slots                       []slot
 }
 
 func (i *Image) loadConfig() loadConfig {
 	if i.h.Is64() {
-		return loadConfig{0x28, 0x58, []int{0x70, 0x78, 0xd8, 0xe8, 0x118, 0x120, 0x128, 0x138}, 0xe0, 0xe4}
+		return loadConfig{lockPrefixes: 0x28, cookie: 0x58, flags: 0x90, dynamic: 0xe0, dynamicSection: 0xe4,
+			slots: slots(0x70, 0x78, 0xd8, 0xe8, 0x118, 0x120, 0x128, 0x130, 0x138, 0x140)}
 	}
-	return loadConfig{0x20, 0x3c, []int{0x48, 0x4c, 0x84, 0x90, 0xac, 0xb0, 0xb4, 0xbc}, 0x88, 0x8c}
+	return loadConfig{lockPrefixes: 0x20, cookie: 0x3c, flags: 0x58, dynamic: 0x88, dynamicSection: 0x8c,
+		slots: slots(0x48, 0x4c, 0x84, 0x90, 0xac, 0xb0, 0xb4, 0xb8, 0xbc, 0xc0)}
+}
+
+// slots are the fields in the order of winnt.h. Return flow guard was never
+// released, and no released Windows is known to set the failure mode of cast
+// guard or what UmaFunctionPointers names: their reason says that.
+func slots(check, dispatch, failure, verify, xfgCheck, xfgDispatch, xfgTable, castGuard, memcpy, uma int) []slot {
+	return []slot{
+		{check, guardCF, LoaderSlots}, {dispatch, guardCF, LoaderSlots},
+		{failure, guardRF, ReservedSlots}, {verify, guardRF, ReservedSlots},
+		{xfgCheck, guardCF, LoaderSlots}, {xfgDispatch, guardCF, LoaderSlots}, {xfgTable, guardCF, LoaderSlots},
+		{castGuard, guardCF, ReservedSlots}, {memcpy, guardCF, LoaderSlots}, {uma, guardCF, ReservedSlots},
+	}
 }
 
 // readLoadConfig masks what the load configuration lists. The structure has
@@ -119,24 +147,38 @@ func (i *Image) readLoadConfig(b []byte) {
 	}
 	le := binary.LittleEndian
 	b = b[:min(uint64(len(b)), uint64(le.Uint32(b)))]
-	size, l := int(i.pointer()), i.loadConfig()
-	rva := func(field int) (uint64, bool) {
-		if field+size > len(b) {
-			return 0, false
-		}
-		va := i.word(b[field:])
-		return va - i.h.ImageBase, va > i.h.ImageBase && va-i.h.ImageBase < i.size
+	l := i.loadConfig()
+	if at, ok := i.rvaIn(b, l.cookie); ok {
+		i.mask(at, i.pointer(), LoaderSlots)
 	}
-	for _, field := range append(l.slots, l.cookie) {
-		if at, ok := rva(field); ok {
-			i.mask(at, i.pointer(), LoaderSlots)
-		}
-	}
-	if at, ok := rva(l.lockPrefixes); ok {
+	i.maskSlots(b, l)
+	if at, ok := i.rvaIn(b, l.lockPrefixes); ok {
 		i.maskLockPrefixes(at)
 	}
 	if l.dynamicSection+2 <= len(b) {
 		i.readDynamic(le.Uint32(b[l.dynamic:]), le.Uint16(b[l.dynamicSection:]))
+	}
+}
+
+// rvaIn is the RVA of the address in a field of b, if it is one of the image.
+func (i *Image) rvaIn(b []byte, field int) (uint64, bool) {
+	if field+int(i.pointer()) > len(b) {
+		return 0, false
+	}
+	va := i.word(b[field:])
+	return va - i.h.ImageBase, va > i.h.ImageBase && va-i.h.ImageBase < i.size
+}
+
+// maskSlots masks the variables that the loader sets in this image.
+func (i *Image) maskSlots(b []byte, l loadConfig) {
+	if l.flags+4 > len(b) {
+		return
+	}
+	flags := binary.LittleEndian.Uint32(b[l.flags:])
+	for _, s := range l.slots {
+		if at, ok := i.rvaIn(b, s.field); ok && flags&s.flag != 0 {
+			i.mask(at, i.pointer(), s.why)
+		}
 	}
 }
 
@@ -168,11 +210,9 @@ const (
 // where its own structures lie. The table lies in a section, at an offset.
 //
 // Source: winnt.h, IMAGE_DYNAMIC_RELOCATION_TABLE; how long a site is was
-// measured in drivers built for it: a call through the import table and the
-// five-byte no-operation behind it, six bytes of an indirect call, and a jump
-// with three INT3 behind it. Where the sites of an entry are not known to the
-// byte, all that they may be in is masked: such a page proves nothing, and
-// contradicts nothing.
+// measured in drivers built for it, see [siteOf]. Where the sites of an entry
+// are not known to the byte, all that they may be in is masked: such a page
+// proves nothing, and contradicts nothing.
 func (i *Image) readDynamic(off uint32, section uint16) {
 	if section == 0 || int(section) > len(i.h.Sections) {
 		return
@@ -203,24 +243,12 @@ func (i *Image) readDynamic(off uint32, section uint16) {
 	}
 }
 
-// maskDynamic masks the sites of one symbol: blocks as of base relocations,
-// whose entries have the offset in the page in their low 12 bits.
+// maskDynamic masks the sites of one symbol: blocks as of base relocations.
 func (i *Image) maskDynamic(symbol uint64, b []byte) {
-	entry, site := 2, uint64(8)
 	switch symbol {
-	case dynImportCall:
-		entry, site = 4, 12
-	case dynARM64Import:
-		entry = 4
-	case dynIndirectCall:
-		site = 6
-	case dynSwitchJump:
-		site = 5
 	case dynPrologue, dynEpilogue:
 		i.maskSections(scnExecute) // a header of its own, then sites in functions
 		return
-	case dynARM64X: // what makes the image another machine's; entries of several lengths
-		entry, site = 0, PageSize
 	case dynOverride:
 		if !i.maskOverrides(b) {
 			i.maskSections(scnExecute)
@@ -228,23 +256,66 @@ func (i *Image) maskDynamic(symbol uint64, b []byte) {
 		return
 	}
 	for len(b) >= 8 {
-		page, n := binary.LittleEndian.Uint32(b), binary.LittleEndian.Uint32(b[4:])
+		page, n := uint64(binary.LittleEndian.Uint32(b)), binary.LittleEndian.Uint32(b[4:])
 		if n < 8 || uint64(n) > uint64(len(b)) {
 			return
 		}
-		if entry == 0 {
-			i.mask(uint64(page), site, Dynamic)
-			b = b[n:]
-			continue
-		}
-		for e := b[8:n]; len(e) >= entry; e = e[entry:] {
-			v := binary.LittleEndian.Uint16(e)
-			if v != 0 || len(e) > entry { // the last may be padding
-				i.mask(uint64(page)+uint64(v&0xfff), site, Dynamic)
-			}
+		if symbol == dynARM64X { // what makes the image another machine's; entries of several lengths
+			i.mask(page, PageSize, Dynamic)
+		} else {
+			i.maskSites(symbol, page, b[8:n])
 		}
 		b = b[n:]
 	}
+}
+
+// maskSites masks the sites of a page. Entries have 4 bytes for import calls
+// and otherwise 2; the last of these may be padding.
+func (i *Image) maskSites(symbol, page uint64, entries []byte) {
+	size := 2
+	if symbol == dynImportCall || symbol == dynARM64Import {
+		size = 4
+	}
+	for ; len(entries) >= size; entries = entries[size:] {
+		v := uint32(binary.LittleEndian.Uint16(entries))
+		if size == 4 {
+			v = binary.LittleEndian.Uint32(entries)
+		}
+		if last := len(entries) < 2*size; v == 0 && size == 2 && last {
+			continue
+		}
+		from, to := siteOf(symbol, v)
+		i.mask(page+from, to-from, Dynamic)
+	}
+}
+
+// siteOf returns where in its page the site of an entry begins and ends. In
+// drivers that have such sites these are a call or jump through the import
+// table and the no-operation or INT3 behind it, 12 bytes; an indirect call or
+// jump of 6 bytes, 7 with the prefix REX.W; and a jump through a register of 2
+// bytes, 3 with the prefix for r8 to r15, with 4 INT3 behind it. ARM64 has the
+// offset of the BLR or BR, counted in instructions; the two before it load the
+// register, and may be rewritten with it.
+//
+// Source: winnt.h, IMAGE_IMPORT_CONTROL_TRANSFER_DYNAMIC_RELOCATION,
+// IMAGE_IMPORT_CONTROL_TRANSFER_ARM64_RELOCATION,
+// IMAGE_INDIR_CONTROL_TRANSFER_DYNAMIC_RELOCATION and
+// IMAGE_SWITCHTABLE_BRANCH_DYNAMIC_RELOCATION.
+func siteOf(symbol uint64, entry uint32) (from, to uint64) {
+	from = uint64(entry & 0xfff)
+	switch symbol {
+	case dynImportCall:
+		return from, from + 12
+	case dynARM64Import:
+		const instruction = 4
+		at := uint64(entry&0x3ff) * instruction
+		return at - min(at, 2*instruction), at + instruction
+	case dynIndirectCall:
+		return from, from + 6 + uint64(entry>>13&1)
+	case dynSwitchJump:
+		return from, from + 6 + uint64(entry>>15&1)
+	}
+	return from, from + 8 // a pointer
 }
 
 // maskSections masks the sections that have any of the characteristics, all of
