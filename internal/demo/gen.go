@@ -8,6 +8,7 @@ package main
 import (
 	"bytes"
 	"compress/gzip"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -37,6 +38,13 @@ func run() error {
 	if err := errors.Join(put("demo.dmp", dump), putPlain("MEMORY.DMP", dump)); err != nil {
 		return err
 	}
+	crash, err := dumpbuild.DemoMinidump(fixture.Read)
+	if err != nil {
+		return err
+	}
+	if err := errors.Join(putPlain("crash.dmp", dumpbuild.BuildMinidump(crash)), putPlain("ram.lime", lime(dump))); err != nil {
+		return err
+	}
 	for _, name := range []string{
 		"fs_rec/x86/good/fs_rec.sys", "fs_rec/x86/good/fs_rec.pdb", "user/x86/notepad.exe", "user/x86/notepad.pdb",
 		"user/x86/ExplorerFrame.dll", "user/x86/ExplorerFrame.pdb", "wide/x86/wide.sys", "wide/x86/wide.pdb",
@@ -51,6 +59,20 @@ func run() error {
 		}
 	}
 	return nil
+}
+
+// lime is a LiME file with a page of the dump at 1000 and one at 100000.
+func lime(dump []byte) []byte {
+	const page, first, second = 0x1000, 0x1000, 0x100000
+	var b []byte
+	for i, at := range []uint64{first, second} {
+		b = append(b, "EMiL\x01\x00\x00\x00"...)
+		b = binary.LittleEndian.AppendUint64(b, at)
+		b = binary.LittleEndian.AppendUint64(b, at+page-1)
+		b = append(b, make([]byte, 8)...)
+		b = append(b, dump[(i+1)*page:(i+2)*page]...)
+	}
+	return b
 }
 
 // putPlain writes testdata/demo/NAME.
