@@ -3,7 +3,6 @@ package crashdump_test
 import (
 	"bytes"
 	"errors"
-	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -14,30 +13,6 @@ import (
 
 	"github.com/symres/symres/memsource/crashdump"
 )
-
-func Example() {
-	dump := triageDump(64, []driver{
-		{name: `\SystemRoot\system32\ntoskrnl.exe`, base: 0xfffff80002c00000, size: 0x911000, time: 0x5b1a4560},
-		{name: `\SystemRoot\System32\Drivers\Fs_Rec.SYS`, base: 0xfffff80003a00000, size: 0x9000},
-	}, nil, nil)
-	f, err := crashdump.New(bytes.NewReader(dump), int64(len(dump)))
-	if err != nil {
-		fmt.Println(err)
-		return
-	}
-	fmt.Println(f.Header().Type, "dump of build", f.Header().Build)
-	for d, err := range f.Drivers() {
-		if err != nil {
-			fmt.Println(err)
-			return
-		}
-		fmt.Printf("%x %x %s\n", d.Base, d.Size, d.Name)
-	}
-	// Output:
-	// triage dump of build 19041
-	// fffff80002c00000 911000 \SystemRoot\system32\ntoskrnl.exe
-	// fffff80003a00000 9000 \SystemRoot\System32\Drivers\Fs_Rec.SYS
-}
 
 func TestHeader64(t *testing.T) {
 	b := fullDump(64, span{1, 1})

@@ -1,22 +1,21 @@
 package minidump_test
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 
-	"github.com/symres/symres/internal/dumpbuild"
 	"github.com/symres/symres/memsource"
 	"github.com/symres/symres/memsource/minidump"
 )
 
+// A small dump names its modules and their PDBs, and saves none of their pages.
 func Example() {
-	dump := dumpbuild.BuildMinidump(crash())
-	f, err := minidump.New(bytes.NewReader(dump), int64(len(dump)))
+	f, err := minidump.Open("../../testdata/demo/crash.dmp")
 	if err != nil {
 		fmt.Println(err)
 		return
 	}
+	defer f.Close()
 	for m, err := range f.Modules() {
 		if err != nil {
 			fmt.Println(err)
@@ -26,11 +25,11 @@ func Example() {
 	}
 	e, err := f.Exception()
 	fmt.Printf("exception %x at %x, %v\n", e.Code, e.Address, err)
-	_, err = memsource.U16(f.Memory(), 0x140000000) // the header of app.exe
+	_, err = memsource.U16(f.Memory(), 0x01000000) // the header of notepad.exe
 	fmt.Println(err, errors.Is(err, memsource.ErrNotInDump))
 	// Output:
-	// 140000000 9000 C:\app\app.exe "RSDS"
-	// 7ffe00000000 1f0000 C:\Windows\System32\ntdll.dll ""
-	// exception c0000005 at 140001ff4, <nil>
-	// 00000001`40000000: not in the dump true
+	// 1000000 32000 C:\WINDOWS\notepad.exe "RSDS"
+	// 75f80000 1e000 C:\WINDOWS\system32\ExplorerFrame.dll "RSDS"
+	// exception c0000005 at 1001003, <nil>
+	// 01000000: not in the dump true
 }

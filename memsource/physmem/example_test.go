@@ -1,7 +1,6 @@
 package physmem_test
 
 import (
-	"bytes"
 	"fmt"
 
 	"github.com/symres/symres/memsource"
@@ -10,18 +9,23 @@ import (
 
 // A LiME image with a gap between its two ranges.
 func Example() {
-	image := lime(run{0x1000, []byte("low memory")}, run{0x100000, []byte("high memory")})
-	f, err := physmem.New(bytes.NewReader(image), int64(len(image)))
+	f, err := physmem.Open("../../testdata/demo/ram.lime")
 	if err != nil {
 		fmt.Println(err)
 		return
 	}
+	defer f.Close()
 	fmt.Println(f.Format())
-	buf := make([]byte, 11)
-	fmt.Println(memsource.ReadFull(f, buf, 0x100000), string(buf))
+	for _, r := range f.Ranges() {
+		fmt.Printf("%x, %x bytes\n", r.Address, r.Size)
+	}
+	buf := make([]byte, 0x1000)
+	fmt.Println(memsource.ReadFull(f, buf, 0x100000))
 	fmt.Println(memsource.ReadFull(f, buf, 0x8000))
 	// Output:
 	// LiME
-	// <nil> high memory
+	// 1000, 1000 bytes
+	// 100000, 1000 bytes
+	// <nil>
 	// 00008000: page 8 is not in the dump
 }
