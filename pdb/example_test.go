@@ -1,22 +1,16 @@
 package pdb_test
 
 import (
-	"bytes"
 	"fmt"
 	"log"
 
-	"github.com/symres/symres/internal/fixture"
 	"github.com/symres/symres/pdb"
 )
 
 // A PDB answers name -> address and address -> name, and says which image it
 // belongs to.
 func Example() {
-	data, err := fixture.Read("fs_rec/x86/good/fs_rec.pdb")
-	if err != nil {
-		log.Fatal(err)
-	}
-	f, err := pdb.New(bytes.NewReader(data), int64(len(data)))
+	f, err := pdb.Open("../testdata/demo/symbols/fs_rec.pdb")
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -49,11 +43,7 @@ func Example() {
 // With private symbols functions have sizes, and a public yields to the private
 // symbol at its address.
 func ExampleFile_Nearest() {
-	data, err := fixture.Read("fs_rec/x64/private/fs_rec.pdb")
-	if err != nil {
-		log.Fatal(err)
-	}
-	f, err := pdb.New(bytes.NewReader(data), int64(len(data)))
+	f, err := pdb.Open("../testdata/demo/x64/fs_rec.pdb")
 	if err != nil {
 		log.Fatal(err)
 	}

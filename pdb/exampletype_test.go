@@ -1,21 +1,15 @@
 package pdb_test
 
 import (
-	"bytes"
 	"fmt"
 	"log"
 
-	"github.com/symres/symres/internal/fixture"
 	"github.com/symres/symres/pdb"
 )
 
 // The types of a PDB say where the fields of a structure lie, down to bits.
 func ExampleFile_TypeByName() {
-	data, err := fixture.Read("nt/x64/ntkrnlmp.pdb")
-	if err != nil {
-		log.Fatal(err)
-	}
-	f, err := pdb.New(bytes.NewReader(data), int64(len(data)))
+	f, err := pdb.Open("../testdata/demo/x64/ntkrnlmp.pdb")
 	if err != nil {
 		log.Fatal(err)
 	}

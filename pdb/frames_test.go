@@ -1,7 +1,6 @@
 package pdb_test
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"log"
@@ -11,7 +10,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/symres/symres/internal/fixture"
 	"github.com/symres/symres/pdb"
 )
 
@@ -144,11 +142,7 @@ func TestFramesOf(t *testing.T) {
 }
 
 func ExampleFile_Frames() {
-	data, err := fixture.Read("fs_rec/x64/private/fs_rec.pdb")
-	if err != nil {
-		log.Fatal(err)
-	}
-	f, err := pdb.New(bytes.NewReader(data), int64(len(data)))
+	f, err := pdb.Open("../testdata/demo/x64/fs_rec.pdb")
 	if err != nil {
 		log.Fatal(err)
 	}

@@ -45,6 +45,15 @@ func run() error {
 	if err := errors.Join(putPlain("crash.dmp", dumpbuild.BuildMinidump(crash)), putPlain("ram.lime", lime(dump))); err != nil {
 		return err
 	}
+	for _, name := range []string{"fs_rec/x64/private/fs_rec.pdb", "fs_rec/x64/private/fs_rec.sys", "nt/x64/ntkrnlmp.pdb"} {
+		b, err := fixture.Read(name)
+		if err != nil {
+			return err
+		}
+		if err := putPlain(filepath.Join("x64", filepath.Base(name)), b); err != nil {
+			return err
+		}
+	}
 	for _, name := range []string{
 		"fs_rec/x86/good/fs_rec.sys", "fs_rec/x86/good/fs_rec.pdb", "user/x86/notepad.exe", "user/x86/notepad.pdb",
 		"user/x86/ExplorerFrame.dll", "user/x86/ExplorerFrame.pdb", "wide/x86/wide.sys", "wide/x86/wide.pdb",
