@@ -8,36 +8,44 @@ import (
 // Source says which kind of symbol information a name came from.
 type Source uint8
 
-// The sources.
+// The sources. The zero value is that of a Symbol that was never filled in.
 const (
-	SourcePublic  Source = iota // a public symbol of the PDB
-	SourcePrivate               // a private symbol of the PDB
+	SourceUnknown Source = iota
+	SourcePublic         // a public symbol of the PDB
+	SourcePrivate        // a private symbol of the PDB
 )
 
 // String returns the word of the JSON contract.
 func (s Source) String() string {
-	return map[Source]string{SourcePublic: "pdb-public", SourcePrivate: "pdb-private"}[s]
+	return map[Source]string{SourceUnknown: "unknown", SourcePublic: "pdb-public", SourcePrivate: "pdb-private"}[s]
 }
+
+// MarshalText is String; it never fails.
+func (s Source) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
 
 // Kind says what a symbol is.
 type Kind uint8
 
-// The kinds.
+// The kinds. The zero value is that of a Symbol that was never filled in.
 const (
-	KindPublic   Kind = iota // a public symbol: code or data, see [Symbol.Code]
-	KindFunction             // a function, or a part of one that lies apart
-	KindThunk                // a thunk or an entry of an incremental-link table
-	KindData                 // a variable
-	KindLabel                // a label in assembled code
-	KindConstant             // a constant: it has a value and no address
-	KindUDT                  // the name of a type: it has no address
+	KindUnknown  Kind = iota
+	KindPublic        // a public symbol: code or data, see [Symbol.Code]
+	KindFunction      // a function, or a part of one that lies apart
+	KindThunk         // a thunk or an entry of an incremental-link table
+	KindData          // a variable
+	KindLabel         // a label in assembled code
+	KindConstant      // a constant: it has a value and no address
+	KindUDT           // the name of a type: it has no address
 )
 
 // String returns the word of the JSON contract.
 func (k Kind) String() string {
-	return map[Kind]string{KindPublic: "public", KindFunction: "function", KindThunk: "thunk", KindData: "data",
+	return map[Kind]string{KindUnknown: "unknown", KindPublic: "public", KindFunction: "function", KindThunk: "thunk", KindData: "data",
 		KindLabel: "label", KindConstant: "constant", KindUDT: "udt"}[k]
 }
+
+// MarshalText is String; it never fails.
+func (k Kind) MarshalText() ([]byte, error) { return []byte(k.String()), nil }
 
 // kindOf returns what a record of the PDB is.
 func kindOf(k pdb.Kind) Kind {
