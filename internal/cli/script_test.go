@@ -21,11 +21,11 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"symres": symres})
+	testscript.Main(m, map[string]func(){"symres": command})
 }
 
-// symres is the command as cmd/symres runs it.
-func symres() {
+// command is the command as cmd/symres runs it.
+func command() {
 	signal.Ignore(syscall.SIGPIPE)
 	os.Exit(cli.Main(context.Background(), os.Args[1:], os.Stdin, os.Stdout, os.Stderr, os.Getenv))
 }

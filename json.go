@@ -1,0 +1,94 @@
+package symres
+
+import (
+	"encoding/json"
+	"fmt"
+
+	"github.com/symres/symres/pdb"
+)
+
+// hexJSON is the JSON of an address or offset: "0xfe0c8310".
+func hexJSON(n uint64) string { return fmt.Sprintf("%#x", n) }
+
+// symbolJSON is what the command's lookup --json prints.
+type symbolJSON struct {
+	Address  string `json:"address,omitempty"`
+	RVA      string `json:"rva,omitempty"`
+	Module   string `json:"module"`
+	Name     string `json:"name"`
+	Raw      string `json:"raw"`
+	Kind     Kind   `json:"kind"`
+	Size     uint32 `json:"size,omitempty"`
+	Value    any    `json:"value,omitempty"`
+	Source   Source `json:"source"`
+	Proof    string `json:"proof"`
+	Identity string `json:"identity"`
+}
+
+// MarshalJSON writes the object that lookup --json prints: addresses are
+// "0x..." strings, and what the symbol does not have is left out.
+func (s Symbol) MarshalJSON() ([]byte, error) {
+	o := symbolJSON{
+		Module: s.Module, Name: s.Name, Raw: s.Raw, Kind: s.Kind, Size: s.Size,
+		Source: s.Source, Proof: s.Proof.String(), Identity: s.Identity.String(),
+	}
+	if s.Kind.hasAddress() {
+		o.Address = hexJSON(s.Address)
+		if !s.Absolute {
+			o.RVA = hexJSON(uint64(s.RVA))
+		}
+	}
+	if s.Kind == KindConstant {
+		o.Value = numberJSON(s.Value)
+	}
+	return json.Marshal(o)
+}
+
+// numberJSON is a number where JSON has such, and else its text.
+func numberJSON(n pdb.Number) any {
+	if v, ok := n.Int64(); ok {
+		return v
+	}
+	if v, ok := n.Uint64(); ok {
+		return v
+	}
+	return n.String()
+}
+
+// locationJSON is what the command's nearest --json prints.
+type locationJSON struct {
+	Query        string      `json:"query"`
+	Module       string      `json:"module"`
+	Name         string      `json:"name"`
+	Raw          string      `json:"raw"`
+	Address      string      `json:"address"`
+	Displacement uint64      `json:"displacement"`
+	Size         uint32      `json:"size,omitempty"`
+	PastEnd      bool        `json:"past_end,omitempty"`
+	Aliases      []string    `json:"aliases,omitempty"`
+	Frames       []frameJSON `json:"frames,omitempty"`
+	Source       Source      `json:"source"`
+	Proof        string      `json:"proof"`
+	Identity     string      `json:"identity"`
+}
+
+type frameJSON struct {
+	Function string `json:"function,omitempty"`
+	File     string `json:"file,omitempty"`
+	Line     uint32 `json:"line,omitempty"`
+	Column   uint32 `json:"column,omitempty"`
+	Inlined  bool   `json:"inlined,omitempty"`
+}
+
+// MarshalJSON writes the object that nearest --json prints.
+func (l Location) MarshalJSON() ([]byte, error) {
+	o := locationJSON{
+		Query: hexJSON(l.Query), Module: l.Module, Name: l.Name, Raw: l.Raw, Address: hexJSON(l.Address),
+		Displacement: l.Displacement, Size: l.Size, PastEnd: l.PastEnd, Aliases: l.Aliases,
+		Source: l.Source, Proof: l.Proof.String(), Identity: l.Identity.String(),
+	}
+	for _, f := range l.Frames {
+		o.Frames = append(o.Frames, frameJSON(f))
+	}
+	return json.Marshal(o)
+}
