@@ -1,0 +1,166 @@
+// Package stores puts together what a symbol path is commonly searched with:
+// symbol servers over HTTP(S), Windows shares, mounted or not, and caches into
+// which only files of the right identity come. One call replaces the hooks of
+// [sympath.Options]:
+//
+//	all := stores.New(stores.Config{})
+//	defer all.Close()
+//	store, err := all.Open("srv*;/mnt/symbols")
+//
+// It links the clients of sympath/http and sympath/smb. A program that needs
+// neither calls [sympath.Path.Store] itself. Package target does all this for
+// whoever opens a target.
+package stores
+
+import (
+	"errors"
+	"os"
+	"sync"
+
+	"github.com/symres/symres"
+	"github.com/symres/symres/sympath"
+	symhttp "github.com/symres/symres/sympath/http"
+	"github.com/symres/symres/sympath/smb"
+)
+
+// Config says how places are reached. The zero Config takes proxies, credentials
+// and the default cache from the environment, as the symres command does.
+type Config struct {
+	// Getenv replaces os.Getenv. An environment without variables is one that
+	// returns "" for all.
+	Getenv func(string) string
+	// Cache is the directory that an empty place in a chain and a bare cache*
+	// stand for. Empty: [sympath.DefaultCache].
+	Cache string
+	// Offline makes no connection: servers and shares are left out.
+	Offline bool
+	// Refresh asks servers again for what a cache remembers they do not have.
+	Refresh bool
+	// Mounts are the shares that are mounted on this machine.
+	Mounts sympath.Mounts
+	// SMB21 takes shares of servers that speak SMB 2.1 and nothing newer.
+	SMB21 bool
+	// Share makes the stores of shares in place of the SMB client, for a
+	// program that has a way of its own; the Mounts come first. Its error may
+	// wrap [errors.ErrUnsupported].
+	Share func(sympath.Element) (sympath.Store, error)
+	// Trace is told of every attempt, and of what becomes of files on their
+	// way. It may be nil.
+	Trace *sympath.Trace
+}
+
+// Stores makes stores that share connections and what was learned about hosts.
+// Nothing is connected to, and no netrc file read, before something is looked for
+// on a server or share. It is safe for concurrent use.
+type Stores struct {
+	cfg    Config
+	client func() (*symhttp.Client, error)
+
+	mu     sync.Mutex // guards the fields below
+	shares *smb.Client
+	used   bool // the client of client was made
+	closed bool
+}
+
+// New returns the stores of a configuration. It touches neither disk nor network.
+func New(cfg Config) *Stores {
+	if cfg.Getenv == nil {
+		cfg.Getenv = os.Getenv
+	}
+	s := &Stores{cfg: cfg}
+	s.client = sync.OnceValues(s.newClient)
+	return s
+}
+
+// Open returns the store of a symbol path, which is searched from left to right;
+// the empty path has nothing. Its error is that of [sympath.Parse]: what is
+// wrong with a place shows in the attempts of a search.
+func (s *Stores) Open(path string) (sympath.Store, error) { return s.open(path, s.Options()) }
+
+// OpenImages is [Stores.Open] for an image path, along which plain directories
+// are searched with all that is below them.
+func (s *Stores) OpenImages(path string) (sympath.Store, error) {
+	o := s.Options()
+	o.Recursive = true
+	return s.open(path, o)
+}
+
+func (s *Stores) open(path string, o sympath.Options) (sympath.Store, error) {
+	p, err := sympath.Parse(path)
+	if err != nil {
+		return nil, err
+	}
+	return p.Store(o), nil
+}
+
+// Options returns what [Stores.Open] gives [sympath.Path.Store]: for other uses
+// of a path, such as [sympath.Path.Caches], and for changes.
+func (s *Stores) Options() sympath.Options {
+	share := s.cfg.Share
+	if share == nil {
+		share = s.share
+	}
+	return sympath.Options{
+		Verify: symres.Verify, HTTP: s.server, UNC: s.cfg.Mounts.UNC(share), Cache: s.cfg.Cache, Getenv: s.cfg.Getenv,
+		Offline: s.cfg.Offline, Refresh: s.cfg.Refresh, Trace: s.cfg.Trace,
+	}
+}
+
+// Client returns the client of all symbol servers. The error says that the
+// netrc file or a variable of the environment cannot be used.
+func (s *Stores) Client() (*symhttp.Client, error) { return s.client() }
+
+func (s *Stores) newClient() (*symhttp.Client, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.used = true
+	return symhttp.New(symhttp.Config{Getenv: s.cfg.Getenv})
+}
+
+func (s *Stores) server(e sympath.Element) (sympath.Store, error) {
+	client, err := s.Client()
+	if err != nil {
+		return nil, err
+	}
+	return client.Store(e)
+}
+
+// share reaches the shares that are mounted nowhere.
+func (s *Stores) share(e sympath.Element) (sympath.Store, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return nil, smb.ErrClosed
+	}
+	if s.shares == nil {
+		c, err := smb.New(smb.Config{Getenv: s.cfg.Getenv, SMB21: s.cfg.SMB21})
+		if err != nil {
+			return nil, err
+		}
+		s.shares = c
+	}
+	return s.shares.Store(e)
+}
+
+// Close closes the connections. Files of shares that are open cannot be read any
+// more; stores handed out find nothing on shares. A second Close does nothing.
+func (s *Stores) Close() error {
+	s.mu.Lock()
+	shares, used, closed := s.shares, s.used, s.closed
+	s.closed = true
+	s.mu.Unlock()
+	if closed {
+		return nil
+	}
+	var err error
+	if used {
+		client, clientErr := s.client()
+		if clientErr == nil {
+			client.CloseIdle()
+		}
+	}
+	if shares != nil {
+		err = errors.Join(err, shares.Close())
+	}
+	return err
+}
