@@ -22,7 +22,7 @@ var layers = [][]string{
 	{"sympath/stores"},
 	{"."},
 	{"nt"},
-	{"internal/pedisk", "internal/fingerprint"},
+	{"internal/pedisk", "internal/fingerprint", "internal/filekind"},
 	{"pdb", "internal/peimage", "sympath/http", "sympath/smb"},
 	{"sympath", "memsource/crashdump", "memsource/physmem", "memsource/minidump", "memsource/gdbremote", "memsource/process"},
 	{"memsource/paging"},

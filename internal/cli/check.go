@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/symres/symres"
+	"github.com/symres/symres/internal/filekind"
 	"github.com/symres/symres/memsource/crashdump"
 	"github.com/symres/symres/memsource/minidump"
 	"github.com/symres/symres/nt"
@@ -40,7 +41,7 @@ type checkObject struct {
 	OK       bool     `json:"ok"`
 	Problems []string `json:"problems,omitempty"`
 
-	kind    kind
+	kind    filekind.Kind
 	dropped int
 }
 
@@ -62,19 +63,19 @@ func (a *app) check(ctx context.Context, path string) error {
 	defer f.Close()
 	o := &checkObject{File: path, Format: string(f.kind), kind: f.kind}
 	switch f.kind {
-	case kindPE:
+	case filekind.PE:
 		o.image(f)
-	case kindPDB:
+	case filekind.PDB:
 		o.pdb(ctx, f)
-	case kindCrashDump:
+	case filekind.CrashDump:
 		o.crashDump(ctx, f)
-	case kindMinidump:
+	case filekind.Minidump:
 		o.minidump(ctx, f)
-	case kindCore, kindLiME:
+	case filekind.Core, filekind.LiME:
 		o.physical(f)
-	case kindPath:
+	case filekind.Path:
 		o.path(f)
-	case kindUnknown:
+	case filekind.Unknown:
 		o.problem(unknownKind(f.Size()))
 	}
 	if ctx.Err() != nil {
@@ -105,13 +106,13 @@ func (a *app) printCheck(o *checkObject) {
 	}
 	switch {
 	case len(o.Problems) == 1:
-		a.console.line("%s: %s, 1 problem", o.File, o.kind.title())
+		a.console.line("%s: %s, 1 problem", o.File, o.kind.Title())
 	case !o.OK:
-		a.console.line("%s: %s, %d problems", o.File, o.kind.title(), len(o.Problems))
-	case !o.kind.readable():
-		a.console.line("%s: %s: recognised, not read yet", o.File, o.kind.title())
+		a.console.line("%s: %s, %d problems", o.File, o.kind.Title(), len(o.Problems))
+	case !o.kind.Readable():
+		a.console.line("%s: %s: recognised, not read yet", o.File, o.kind.Title())
 	default:
-		a.console.line("%s: %s: ok", o.File, o.kind.title())
+		a.console.line("%s: %s: ok", o.File, o.kind.Title())
 	}
 	for _, p := range o.Problems {
 		a.console.line("    %s", p)
@@ -221,7 +222,7 @@ func (o *checkObject) minidump(ctx context.Context, f *file) {
 }
 
 func (o *checkObject) path(f *file) {
-	text, _ := pathText(f, f.Size())
+	text, _ := filekind.PathText(f, f.Size())
 	p, err := sympath.Parse(text)
 	o.problem(err)
 	for _, w := range p.Warnings() {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/symres/symres/internal/filekind"
 	"github.com/symres/symres/pdb"
 )
 
@@ -77,7 +78,7 @@ func (a *app) dump(ctx context.Context, path string, face face) error {
 		return err
 	}
 	defer f.Close()
-	if err := f.want(kindPDB); err != nil {
+	if err := f.want(filekind.PDB); err != nil {
 		return err
 	}
 	p, err := pdb.New(f, f.Size())

@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/symres/symres"
+	"github.com/symres/symres/internal/filekind"
 	"github.com/symres/symres/memsource/crashdump"
 	"github.com/symres/symres/memsource/minidump"
 	"github.com/symres/symres/pdb"
@@ -77,7 +78,7 @@ type identityObject struct {
 	Type        string `json:"type,omitempty"` // of a dump
 	Build       uint32 `json:"build,omitempty"`
 
-	kind  kind
+	kind  filekind.Kind
 	notes []string
 }
 
@@ -89,18 +90,18 @@ func identify(path string) (*identityObject, error) {
 	defer f.Close()
 	o := &identityObject{File: path, Format: string(f.kind), kind: f.kind}
 	switch f.kind {
-	case kindPE:
+	case filekind.PE:
 		err = o.image(f)
-	case kindPDB:
+	case filekind.PDB:
 		err = o.pdb(f)
-	case kindCrashDump:
+	case filekind.CrashDump:
 		err = o.crashDump(f)
-	case kindMinidump:
+	case filekind.Minidump:
 		err = o.minidump(f)
-	case kindCore, kindLiME:
+	case filekind.Core, filekind.LiME:
 		err = o.physical(f)
-	case kindUnknown, kindPath:
-		return nil, notFound(fmt.Errorf("%s: %s", path, kindUnknown.title()))
+	case filekind.Unknown, filekind.Path:
+		return nil, notFound(fmt.Errorf("%s: %s", path, filekind.Unknown.Title()))
 	}
 	return o, err
 }
@@ -190,7 +191,7 @@ func (a *app) printIdentity(o *identityObject) {
 		a.console.object(o)
 		return
 	}
-	a.console.line("%s: %s", o.File, o.kind.title())
+	a.console.line("%s: %s", o.File, o.kind.Title())
 	field := func(name, value string) {
 		if value != "" {
 			a.console.line("    %-14s %s", name+":", value)
@@ -214,7 +215,7 @@ func (a *app) printIdentity(o *identityObject) {
 	for _, n := range o.notes {
 		field("Note", n)
 	}
-	if !o.kind.readable() {
+	if !o.kind.Readable() {
 		field("Note", "recognised, not read yet")
 	}
 }

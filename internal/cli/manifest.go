@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/symres/symres/internal/filekind"
 	"github.com/symres/symres/sympath"
 )
 
@@ -165,7 +166,7 @@ func importable(path string) bool {
 		return false
 	}
 	defer f.Close()
-	return f.kind == kindPE || f.kind == kindPDB
+	return f.kind == filekind.PE || f.kind == filekind.PDB
 }
 
 // importName is the name that a file is filed under. A compressed one lost its

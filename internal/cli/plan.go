@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/symres/symres"
+	"github.com/symres/symres/internal/filekind"
 	"github.com/symres/symres/pdb"
 	"github.com/symres/symres/sympath"
 )
@@ -101,12 +102,12 @@ func (p *plan) add(ctx context.Context, path string) error {
 		return err
 	}
 	switch f.kind {
-	case kindUnknown, kindPath:
+	case filekind.Unknown, filekind.Path:
 		return p.addManifest(ctx, f)
-	case kindCrashDump, kindMinidump, kindELF:
+	case filekind.CrashDump, filekind.Minidump, filekind.ELF:
 		return p.addDump(ctx, path)
 	}
-	return unusable(fmt.Errorf("%s: %s: not a file that needs symbols", path, f.kind.title()))
+	return unusable(fmt.Errorf("%s: %s: not a file that needs symbols", path, f.kind.Title()))
 }
 
 // addDir plans for every image and PDB below a folder.
@@ -148,9 +149,9 @@ func (p *plan) addEntry(path string) error {
 // addFile plans for an image or a PDB. done is false for any other file.
 func (p *plan) addFile(f *file) (done bool, err error) {
 	switch f.kind {
-	case kindPE:
+	case filekind.PE:
 		return true, p.addImage(f)
-	case kindPDB:
+	case filekind.PDB:
 		return true, p.addPDB(f)
 	}
 	return false, nil

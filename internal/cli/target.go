@@ -12,6 +12,7 @@ import (
 
 	"github.com/symres/symres"
 	"github.com/symres/symres/internal/demo"
+	"github.com/symres/symres/internal/filekind"
 	"github.com/symres/symres/internal/fsx"
 	"github.com/symres/symres/memsource/crashdump"
 	"github.com/symres/symres/nt"
@@ -247,15 +248,15 @@ func (o *opener) openDemo(ctx context.Context) error {
 
 // readDump takes a dump of any kind.
 func (o *opener) readDump(ctx context.Context, r io.ReaderAt, size int64) error {
-	kind, err := sniff(r, size)
+	kind, err := filekind.Of(r, size)
 	switch {
 	case err != nil:
 		return err
-	case kind == kindCrashDump:
+	case kind == filekind.CrashDump:
 		return o.readKernelDump(ctx, r, size)
-	case kind == kindMinidump:
+	case kind == filekind.Minidump:
 		return o.readMinidump(ctx, r, size)
-	case kind == kindCore || kind == kindLiME || kind == kindUnknown && size >= minRaw:
+	case kind == filekind.Core || kind == filekind.LiME || kind == filekind.Unknown && size >= minRaw:
 		return o.readPhysical(ctx, r, size)
 	}
 	return notDump(kind, size)
@@ -308,14 +309,14 @@ func (o *opener) listModules(ctx context.Context, modules iter.Seq2[symres.Modul
 }
 
 // notDump says what a file is that is no dump.
-func notDump(kind kind, size int64) error {
+func notDump(kind filekind.Kind, size int64) error {
 	switch {
 	case size == 0:
 		return errors.New("the file is empty")
-	case kind == kindUnknown:
+	case kind == filekind.Unknown:
 		return errors.New("not a crash dump, a minidump or a memory image")
 	}
-	return fmt.Errorf("%s, not a crash dump, a minidump or a memory image", kind.title())
+	return fmt.Errorf("%s, not a crash dump, a minidump or a memory image", kind.Title())
 }
 
 // parseModules reads the values of --module.

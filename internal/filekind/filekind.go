@@ -1,0 +1,96 @@
+// Package filekind tells what a file is by its content, for the command and for
+// package target.
+package filekind
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/symres/symres/memsource/crashdump"
+	"github.com/symres/symres/memsource/physmem"
+	"github.com/symres/symres/pdb"
+)
+
+// Kind is what a file is, in the words of the JSON contract.
+type Kind string
+
+// The kinds that commands treat apart. [pdb.Sniff] knows more.
+const (
+	Unknown   Kind = "unknown"
+	PE        Kind = "pe"
+	PDB       Kind = "pdb7"
+	CrashDump Kind = "crashdump"
+	Minidump  Kind = "minidump"
+	ELF       Kind = "elf"
+	Core      Kind = "elf-core"
+	LiME      Kind = "lime"
+	Path      Kind = "path" // text that is a symbol path
+)
+
+// Title returns the kind in plain words.
+func (k Kind) Title() string {
+	titles := map[Kind]string{
+		PE: "a PE image", PDB: "a PDB 7", CrashDump: "a kernel crash dump", Minidump: "a minidump",
+		ELF: "an ELF file", Core: "an ELF core", LiME: "a LiME memory image", Path: "a symbol path", "pdb2": "a PDB 2.00", "msfz": "a compressed PDB (MSFZ)",
+		"portable-pdb": "a portable PDB", "dbg": "a .dbg file", "cab": "a cabinet", "lib": "a library of object files",
+		"codeview": "bare CodeView symbols",
+	}
+	if title, ok := titles[k]; ok {
+		return title
+	}
+	return "a file of unknown kind"
+}
+
+// Readable reports whether this version reads the kind, rather than only
+// recognising it.
+func (k Kind) Readable() bool {
+	switch k {
+	case PE, PDB, CrashDump, Minidump, Core, LiME, Path:
+		return true
+	}
+	return false
+}
+
+// maxPathText bounds a file that is looked at as the text of a symbol path.
+const maxPathText = 64 << 10
+
+// Of tells the kind of the first size bytes of r.
+func Of(r io.ReaderAt, size int64) (Kind, error) {
+	head := make([]byte, min(size, pdb.SniffLen))
+	if _, err := r.ReadAt(head, 0); err != nil && !errors.Is(err, io.EOF) {
+		return Unknown, err
+	}
+	format := pdb.Sniff(head)
+	switch {
+	case format != pdb.FormatUnknown:
+		return Kind(format.String()), nil
+	case crashdump.Sniff(head):
+		return CrashDump, nil
+	case physmem.Sniff(head) == physmem.LiME:
+		return LiME, nil
+	case physmem.Sniff(head) == physmem.ELF:
+		return Core, nil
+	case bytes.HasPrefix(head, []byte("\x7fELF")):
+		return ELF, nil
+	}
+	if _, ok := PathText(r, size); ok {
+		return Path, nil
+	}
+	return Unknown, nil
+}
+
+// PathText returns the one line of text in a small file that has nothing else.
+func PathText(r io.ReaderAt, size int64) (string, bool) {
+	if size == 0 || size > maxPathText {
+		return "", false
+	}
+	b := make([]byte, size)
+	if n, _ := r.ReadAt(b, 0); int64(n) != size || !utf8.Valid(b) {
+		return "", false
+	}
+	text := strings.TrimSpace(string(b))
+	return text, text != "" && !strings.ContainsFunc(text, func(r rune) bool { return r < 0x20 })
+}
