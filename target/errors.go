@@ -1,0 +1,87 @@
+package target
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/symres/symres/nt"
+)
+
+var (
+	// ErrFormat means that a file is nothing that can be opened as a target.
+	ErrFormat = errors.New("not a crash dump, a minidump or a memory image")
+	// ErrNoProcess means that the target has no process that was asked for, or
+	// that none was asked for.
+	ErrNoProcess = errors.New("no such process")
+	// ErrNoRecord means that the target keeps no record of the kind asked for.
+	ErrNoRecord = errors.New("the target keeps no such record")
+	// ErrNoPhysical means that a stub reads no physical memory.
+	ErrNoPhysical = errors.New("it reads no physical memory, so that a kernel cannot be looked for")
+)
+
+// OptionError says that one of the [Options] cannot be, or not with this target:
+// then Err wraps [nt.ErrNoKernel].
+type OptionError struct {
+	Option string // the name of the field
+	Err    error
+}
+
+// Error names the option and says what is wrong with it.
+func (e *OptionError) Error() string { return fmt.Sprintf("option %s: %v", e.Option, e.Err) }
+
+// Unwrap returns what is wrong.
+func (e *OptionError) Unwrap() error { return e.Err }
+
+// ProcessError says that Options.Process is not one process. It is an
+// [ErrNoProcess] for errors.Is when it is none.
+type ProcessError struct {
+	Name     string
+	Found    []nt.Process // those of that name, when there are several
+	Among    int          // how many processes there are
+	Problems []error      // of the list of processes, in which it may have been
+}
+
+// Error says among how many processes there is none, or which there are.
+func (e *ProcessError) Error() string {
+	if len(e.Found) > 0 {
+		return fmt.Sprintf("process %s is one of %s: give its PID or address", e.Name, e.List())
+	}
+	first := fmt.Errorf("no process %s among %d", e.Name, e.Among)
+	return errors.Join(append([]error{first}, e.Problems...)...).Error()
+}
+
+// List returns the processes found in words.
+func (e *ProcessError) List() string {
+	var words []string
+	for _, p := range e.Found {
+		words = append(words, fmt.Sprintf("%s (pid %x)", p.Name, p.PID))
+	}
+	return strings.Join(words, ", ")
+}
+
+// Is makes the error match [ErrNoProcess].
+func (e *ProcessError) Is(target error) bool { return target == ErrNoProcess && len(e.Found) == 0 }
+
+// Unwrap returns the problems of the list.
+func (e *ProcessError) Unwrap() []error { return e.Problems }
+
+// RoadWarning tells that the modules of a process are not, or not all, from the
+// lists of its loader.
+type RoadWarning struct {
+	Process nt.Process
+	Modules nt.UserModules
+}
+
+// Error says why, in the words of kd where the PEB is out, and what the modules
+// were taken from.
+func (w *RoadWarning) Error() string {
+	text := fmt.Sprintf("%d modules of %s taken from %v", len(w.Modules.Modules), w.Process.Name, w.Modules.Road)
+	if w.Modules.PEB != nil {
+		text = w.Modules.PEB.Error() + "; " + text
+	}
+	return text
+}
+
+// Unwrap returns why the loader's lists could not be reached, or nil.
+func (w *RoadWarning) Unwrap() error { return w.Modules.PEB }

@@ -1,0 +1,150 @@
+package target
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"path/filepath"
+	"strings"
+
+	"github.com/symres/symres"
+	"github.com/symres/symres/internal/fsx"
+	"github.com/symres/symres/pdb"
+	"github.com/symres/symres/sympath"
+)
+
+// Files makes a target without memory of an image, a PDB or both; the name that
+// is not wanted is "". Its one module is the image at its preferred base, and
+// with a PDB alone that at base 0, so that addresses are RVAs. A PDB that is named
+// is the only place with symbols; else they are looked for along the symbol path
+// and, unless Options.Symbols is given, beside the image, as dbghelp does.
+//
+// One module in Options.Modules says under which name and at which base it is.
+// Errors are those of [symres.OpenImage] and [pdb.Open], and an [*OptionError]
+// for more modules than one.
+func Files(image, pdbFile string, opts Options) (*Target, error) {
+	return open(context.Background(), opts, func(o *opener) error {
+		o.target.kind = KindFiles
+		if len(opts.Modules) > 1 {
+			return &OptionError{"Modules", errors.New("an image and its PDB are one module")}
+		}
+		m, err := o.fileModule(image, pdbFile)
+		if err != nil {
+			return err
+		}
+		if len(opts.Modules) == 1 {
+			listed := opts.Modules[0]
+			m.Base, m.Name = listed.Base, symres.ModuleName(listed.Image)
+			m.Size = max(m.Size, listed.Size)
+		}
+		o.target.modules = []symres.Module{m}
+		return nil
+	})
+}
+
+// fileModule makes the module, and finds its symbols.
+func (o *opener) fileModule(image, pdbFile string) (m symres.Module, err error) {
+	switch {
+	case image == "" && pdbFile == "":
+		return m, errors.New("neither an image nor a PDB is named")
+	case image != "":
+		m, err = o.imageModule(image)
+	default:
+		m, err = o.pdbModule(pdbFile)
+	}
+	if err != nil {
+		return m, err
+	}
+	if pdbFile != "" {
+		return m, o.usePDB(pdbFile)
+	}
+	if o.opts.Symbols == nil {
+		dir := filepath.Dir(image)
+		o.config.Symbols = sympath.Chain(o.config.Symbols, sympath.Dir(dir, fsx.Dir(dir)))
+	}
+	return m, nil
+}
+
+const filePage = 0x1000 // sections are mapped by pages of this size at least
+
+func roundUp(n uint64) uint64 { return (n + filePage - 1) &^ (filePage - 1) }
+
+// imageModule is the image at its preferred base.
+func (o *opener) imageModule(path string) (symres.Module, error) {
+	image, err := symres.OpenImage(path)
+	if err != nil {
+		return symres.Module{}, err
+	}
+	o.config.Machine, o.target.bits = image.Machine, 32
+	if image.Is64 {
+		o.target.bits = 64
+	}
+	return symres.Module{
+		Image: fileName(filepath.ToSlash(path)), Path: path, Base: image.ImageBase, Size: roundUp(uint64(image.SizeOfImage)),
+		SizeOfImage: image.SizeOfImage, TimeDateStamp: image.TimeDateStamp, CheckSum: image.CheckSum,
+		CodeView: image.CodeView, Origin: "image file",
+	}, nil
+}
+
+// pdbModule is a module of which only the PDB is known.
+func (o *opener) pdbModule(path string) (symres.Module, error) {
+	p, err := pdb.Open(path)
+	if err != nil {
+		return symres.Module{}, err
+	}
+	defer p.Close()
+	sections, err := p.Sections()
+	if err != nil {
+		return symres.Module{}, fmt.Errorf("%s: %w", path, err)
+	}
+	guid, age := p.ID()
+	o.config.Machine = p.Machine()
+	o.target.bits = bitsOf(p.Machine(), nil)
+	name := fileName(filepath.ToSlash(path))
+	return symres.Module{
+		Name: symres.ModuleName(name), Image: strings.TrimSuffix(name, filepath.Ext(name)), Size: sizeOf(sections),
+		CodeView: &symres.CodeView{Kind: "RSDS", GUID: guid, Age: age, Path: name}, Origin: "PDB file",
+	}, nil
+}
+
+// sizeOf is the size of an image with these sections: one page when there are
+// none, so that there is a module at all.
+func sizeOf(sections []pdb.Section) uint64 {
+	size := uint64(filePage)
+	for _, s := range sections {
+		size = max(size, roundUp(uint64(s.VirtualAddress)+uint64(max(s.VirtualSize, s.SizeOfRawData))))
+	}
+	return min(size, 1<<32-filePage)
+}
+
+// usePDB makes the PDB the only place with symbols. It is opened here already,
+// so that a file of another kind is told of as such.
+func (o *opener) usePDB(path string) error {
+	p, err := pdb.Open(path)
+	if err != nil {
+		return err
+	}
+	o.config.Symbols = onePDB(path)
+	return p.Close()
+}
+
+// onePDB is a store that has one PDB, whatever name it is asked for by, and has
+// nothing to say of images; the session holds its identity against the one that
+// is wanted.
+func onePDB(path string) sympath.Store {
+	found := sympath.NewCandidate(path, sympath.OriginCustom, func(context.Context) (sympath.File, error) {
+		f, err := fsx.Map(path) // it is a file the user named
+		if err != nil {
+			return nil, err
+		}
+		return f, nil
+	})
+	return sympath.NewStore(path, func(_ context.Context, q sympath.Query) iter.Seq2[sympath.Candidate, error] {
+		kind := q.ID.Kind()
+		if kind != sympath.IDPDB70 && kind != sympath.IDPDB20 && !strings.EqualFold(filepath.Ext(q.File), ".pdb") {
+			return nil
+		}
+		return func(yield func(sympath.Candidate, error) bool) { yield(found, nil) }
+	})
+}
