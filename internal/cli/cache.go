@@ -61,10 +61,11 @@ func (a *app) cacheTrimCommand() *cobra.Command {
 // caches are those the command line or else the symbol path names. Only those
 // that exist count, unless the user named them.
 func (a *app) caches(o *cacheOptions, dirs []string) ([]*sympath.Cache, error) {
-	options, err := a.storeOptions(o.pathOptions)
+	all, err := a.openStores(o.pathOptions)
 	if err != nil {
 		return nil, err
 	}
+	options := all.Options()
 	options.ReadOnly = o.dryRun
 	if len(dirs) == 0 && o.cache != "" {
 		dirs = []string{o.cache}

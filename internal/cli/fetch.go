@@ -88,10 +88,11 @@ func (a *app) newFetch(o *fetchOptions) (*fetch, error) {
 	if err != nil {
 		return nil, err
 	}
-	options, err := a.storeOptions(o.pathOptions)
+	all, err := a.openStores(o.pathOptions)
 	if err != nil {
 		return nil, err
 	}
+	options := all.Options()
 	caches := p.Caches(options)
 	if o.cache != "" && o.from != "" {
 		caches = []*sympath.Cache{sympath.NewCache(o.cache, options)}

@@ -6,11 +6,13 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/symres/symres"
+	targets "github.com/symres/symres/target"
 	"github.com/symres/symres/vadmath"
 )
 
@@ -224,15 +226,18 @@ func knowsDebug(m *symres.Image) bool {
 
 // unloaded lists the modules the target remembers to have unloaded.
 func (a *app) unloaded(t *target, patterns []*symres.Pattern) {
-	if t.unloaded == nil {
-		a.console.warn("only a dump has a list of unloaded modules")
-		return
-	}
-	if !a.console.json {
-		a.console.line("")
-		a.console.line("Unloaded modules:")
-	}
-	for m, err := range t.unloaded {
+	header := sync.OnceFunc(func() {
+		if !a.console.json {
+			a.console.line("")
+			a.console.line("Unloaded modules:")
+		}
+	})
+	for m, err := range t.Unloaded() {
+		if errors.Is(err, targets.ErrNoRecord) {
+			a.console.warn("only a dump has a list of unloaded modules")
+			return
+		}
+		header()
 		switch {
 		case err != nil:
 			a.console.warn("unloaded modules: %v", err)
@@ -240,6 +245,7 @@ func (a *app) unloaded(t *target, patterns []*symres.Pattern) {
 			a.printUnloaded(m, t.bits)
 		}
 	}
+	header()
 }
 
 func (a *app) printUnloaded(m symres.Module, bits int) {

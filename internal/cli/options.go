@@ -108,6 +108,11 @@ func (o *targetOptions) any() bool {
 	return o.dump != "" || o.gdb != "" || o.pid != 0 || o.image != "" || o.pdb != "" || o.demo || len(o.modules) > 0
 }
 
+// files reports whether the target is an image or a PDB on disk.
+func (o *targetOptions) files() bool {
+	return o.dump == "" && o.gdb == "" && o.pid == 0 && !o.demo && (o.image != "" || o.pdb != "")
+}
+
 func (o *targetOptions) versionCheck() (symres.VersionCheck, error) {
 	check, err := symres.ParseVersionCheck(o.check)
 	if err != nil {

@@ -39,11 +39,11 @@ type prober struct {
 // probeAll probes all elements at the same time: a server that is down should
 // not hide how fast the others are.
 func (a *app) probeAll(ctx context.Context, o *pathOptions, elements []sympath.Element, out []elementObject) error {
-	options, err := a.storeOptions(o)
+	all, err := a.openStores(o)
 	if err != nil {
 		return err
 	}
-	p := prober{a, options}
+	p := prober{a, all.Options()}
 	var group sync.WaitGroup
 	for i, e := range elements {
 		group.Go(func() { out[i].probed, out[i].Stores = p.element(ctx, e) })
@@ -117,7 +117,7 @@ func (p prober) place(ctx context.Context, e sympath.Element) probed {
 }
 
 func (p prober) server(ctx context.Context, e sympath.Element) probed {
-	client, err := p.httpClient()
+	client, err := p.stores.Client()
 	if err != nil {
 		return probed{Status: statusError, Error: err.Error()}
 	}

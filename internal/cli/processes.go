@@ -46,12 +46,17 @@ func (a *app) openKernel(cmd *cobra.Command, o *targetOptions) (*target, error) 
 	if err != nil {
 		return nil, err
 	}
-	if t.kernel == nil {
+	if t.Kernel() == nil {
 		t.close()
 		return nil, usage(errNoKernel)
 	}
-	if t.typesErr != nil && a.noisy {
-		a.console.warn("types of the kernel: %v", t.typesErr)
+	err = t.LoadTypes(cmd.Context())
+	if ctxErr := cmd.Context().Err(); ctxErr != nil {
+		t.close()
+		return nil, ctxErr
+	}
+	if err != nil && a.noisy {
+		a.console.warn("types of the kernel: %v", err)
 	}
 	return t, nil
 }
@@ -59,7 +64,7 @@ func (a *app) openKernel(cmd *cobra.Command, o *targetOptions) (*target, error) 
 func (a *app) listProcesses(ctx context.Context, t *target, patterns []*symres.Pattern) error {
 	var problems []error
 	all, shown := 0, 0
-	for p, err := range t.kernel.Processes() {
+	for p, err := range t.Processes(ctx) {
 		switch {
 		case ctx.Err() != nil:
 			return ctx.Err()

@@ -6,12 +6,10 @@ import (
 	"io"
 	"runtime/debug"
 	"slices"
-	"sync"
 
 	"github.com/spf13/cobra"
 
-	symhttp "github.com/symres/symres/sympath/http"
-	"github.com/symres/symres/sympath/smb"
+	"github.com/symres/symres/sympath/stores"
 )
 
 // The exit statuses.
@@ -99,13 +97,8 @@ type app struct {
 	json    bool // --json, once flags are parsed
 	quiet   bool // --no-progress
 
-	progress   *progress
-	clientOnce sync.Once
-	client     *symhttp.Client
-	clientErr  error
-	sharesOnce sync.Once
-	shares     *smb.Client
-	sharesErr  error
+	progress *progress
+	stores   *stores.Stores // nil until a path is wanted
 }
 
 // exitError is an error with its exit status. One without a cause was

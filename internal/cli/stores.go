@@ -3,66 +3,35 @@ package cli
 import (
 	"fmt"
 
-	"github.com/symres/symres"
 	"github.com/symres/symres/sympath"
-	symhttp "github.com/symres/symres/sympath/http"
-	"github.com/symres/symres/sympath/smb"
+	"github.com/symres/symres/sympath/stores"
 )
 
-// storeOptions are what all stores of a command are made with. Nothing is
-// connected to before something is looked for.
-func (a *app) storeOptions(o *pathOptions) (sympath.Options, error) {
+// openStores returns what all stores of the program are made with: its flags are
+// those of one command.
+func (a *app) openStores(o *pathOptions) (*stores.Stores, error) {
+	if a.stores != nil {
+		return a.stores, nil
+	}
 	var mounts sympath.Mounts
 	for _, text := range o.unc {
 		m, err := sympath.ParseMount(text)
 		if err != nil {
-			return sympath.Options{}, usage(fmt.Errorf("--unc %w", err))
+			return nil, usage(fmt.Errorf("--unc %w", err))
 		}
 		mounts = append(mounts, m)
 	}
-	return sympath.Options{
-		Verify: symres.Verify, HTTP: a.serverStore, UNC: mounts.UNC(a.shareStore(o.smb21)), Cache: o.cache, Getenv: a.program.Getenv,
-		Offline: o.offline, Refresh: o.refresh, Trace: a.progress.trace(),
-	}, nil
-}
-
-// httpClient makes the one client of the program when the first server wants
-// it, so that a netrc file that cannot be read is no matter without servers.
-func (a *app) httpClient() (*symhttp.Client, error) {
-	a.clientOnce.Do(func() {
-		a.client, a.clientErr = symhttp.New(symhttp.Config{Getenv: a.program.Getenv})
+	a.stores = stores.New(stores.Config{
+		Getenv: a.program.Getenv, Cache: o.cache, Offline: o.offline, Refresh: o.refresh, Mounts: mounts, SMB21: o.smb21,
+		Trace: a.progress.trace(),
 	})
-	return a.client, a.clientErr
-}
-
-func (a *app) serverStore(e sympath.Element) (sympath.Store, error) {
-	client, err := a.httpClient()
-	if err != nil {
-		return nil, err
-	}
-	return client.Store(e)
+	return a.stores, nil
 }
 
 // closeStores ends what a command began.
 func (a *app) closeStores() {
 	a.progress.stop()
-	if a.client != nil {
-		a.client.CloseIdle()
-	}
-	if a.shares != nil {
-		a.shares.Close()
-	}
-}
-
-// shareStore reaches the shares that --unc says nothing of.
-func (a *app) shareStore(smb21 bool) func(sympath.Element) (sympath.Store, error) {
-	return func(e sympath.Element) (sympath.Store, error) {
-		a.sharesOnce.Do(func() {
-			a.shares, a.sharesErr = smb.New(smb.Config{Getenv: a.program.Getenv, SMB21: smb21})
-		})
-		if a.sharesErr != nil {
-			return nil, a.sharesErr
-		}
-		return a.shares.Store(e)
+	if a.stores != nil {
+		a.stores.Close()
 	}
 }

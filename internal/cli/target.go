@@ -5,56 +5,40 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
-	"iter"
+	"path/filepath"
+	"strconv"
+	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/symres/symres"
 	"github.com/symres/symres/internal/demo"
-	"github.com/symres/symres/internal/filekind"
 	"github.com/symres/symres/internal/fsx"
-	"github.com/symres/symres/memsource/crashdump"
+	"github.com/symres/symres/memsource"
 	"github.com/symres/symres/nt"
 	"github.com/symres/symres/sympath"
 	targets "github.com/symres/symres/target"
 	"github.com/symres/symres/vadmath"
 )
 
-// target is what a command works on: the session with its modules, and the
-// memory behind it.
+// target is what a command works on, and what the flags say of it.
 type target struct {
+	*targets.Target
 	session *symres.Session
-	memory  symres.MemorySource // nil in file mode
-	bits    int                 // width of its addresses
-	kernel  *nt.Kernel          // nil where the target has none
-	view    *nt.View            // of the process of --process
-	named   bool                // its symbol file was named with --pdb
-	sparse  bool                // its dump is of a kind that holds no image headers
-
-	unloaded iter.Seq2[symres.Module, error] // nil where no such list is kept
-	hint     string                          // what to try when symbols are not found
-	closers  []io.Closer
-
-	typesErr error // why the kernel's structures are read without its own PDB
+	memory  memsource.Source // nil in file mode
+	bits    int              // width of its addresses
+	named   bool             // its symbol file was named with --pdb
+	sparse  bool             // its dump is of a kind that holds no image headers
+	hint    string           // what to try when symbols are not found
 }
 
-func (t *target) close() {
-	for i := len(t.closers) - 1; i >= 0; i-- {
-		t.closers[i].Close()
-	}
-}
+func (t *target) close() { t.Close() }
 
-// opener gathers the parts of a target.
+// opener makes options of flags.
 type opener struct {
 	*app
-	opts    *targetOptions
-	target  *target
-	config  symres.Config
-	modules []symres.Module
-	named   bool // --module gives modules besides those of the dump
-
-	pageFiles map[int]io.ReaderAt // of --pagefile
+	opts *targetOptions
+	hint string
 }
 
 // openTarget opens what the flags name. extra are modules in the spelling of
@@ -63,126 +47,124 @@ func (a *app) openTarget(ctx context.Context, cmd *cobra.Command, opts *targetOp
 	if !opts.any() && len(extra) == 0 {
 		return nil, errNoTarget(cmd)
 	}
-	o := &opener{app: a, opts: opts, target: &target{}}
-	err := o.open(ctx, append(opts.modules[:len(opts.modules):len(opts.modules)], extra...))
+	o := &opener{app: a, opts: opts}
+	options, err := o.options(append(opts.modules[:len(opts.modules):len(opts.modules)], extra...))
 	if err != nil {
-		o.target.close()
 		return nil, err
 	}
-	return o.target, nil
+	t, err := o.open(ctx, options)
+	if err != nil {
+		return nil, o.explain(ctx, err)
+	}
+	kind := t.Kind()
+	return &target{
+		Target: t, session: t.Session(), memory: t.Memory(), bits: t.Bits(), hint: o.hint, named: opts.pdb != "",
+		sparse: kind == targets.KindTriage || kind == targets.KindMinidump,
+	}, nil
 }
 
-func (o *opener) open(ctx context.Context, specs []string) error {
-	var err error
-	if o.config.Check, err = o.opts.versionCheck(); err != nil {
-		return err
-	}
-	if err := o.stores(); err != nil {
-		return err
-	}
-	listed, err := parseModules(specs)
-	if err != nil {
-		return err
-	}
-	o.named = len(listed) > 0
-	if err := o.openPageFiles(); err != nil {
-		return err
-	}
+// open opens the one target.
+func (o *opener) open(ctx context.Context, options targets.Options) (*targets.Target, error) {
 	switch {
 	case o.opts.demo:
-		err = o.openDemo(ctx)
+		dump, err := demo.Dump()
+		if err != nil {
+			return nil, err
+		}
+		return targets.OpenReader(ctx, bytes.NewReader(dump), int64(len(dump)), options)
 	case o.opts.dump != "":
-		err = o.openDump(ctx, o.opts.dump)
+		return targets.Open(ctx, o.opts.dump, options)
 	case o.opts.gdb != "":
-		err = o.openGDB(ctx)
+		return targets.GDB(ctx, o.opts.gdb, options)
 	case o.opts.pid != 0:
-		err = o.openLive(ctx)
-	case o.opts.image != "" || o.opts.pdb != "":
-		listed, err = nil, o.openFiles(listed)
+		return targets.Live(ctx, o.opts.pid, options)
+	case o.opts.files():
+		return targets.Files(o.opts.image, o.opts.pdb, options)
 	}
-	if err == nil && len(o.pageFiles) > 0 && o.target.kernel == nil {
-		err = usage(errors.New("--pagefile: paging files are those of a kernel target: give --dump FILE or --gdb HOST:PORT"))
-	}
-	if err == nil {
-		err = o.context(ctx)
-	}
-	if err == nil {
-		err = o.listed(listed)
-	}
-	if err != nil {
-		return err
-	}
-	return o.start()
+	return targets.New(options)
 }
 
-// context goes into the process that was asked for, or prepares for all.
-func (o *opener) context(ctx context.Context) error {
+// options are those of the target, from flags and environment.
+func (o *opener) options(specs []string) (targets.Options, error) {
+	out := targets.Options{
+		Process: o.opts.process, NoModules: o.opts.bare, Warn: o.warn, Getenv: func(string) string { return "" },
+	}
+	var err error
+	if out.Check, err = o.opts.versionCheck(); err != nil {
+		return out, err
+	}
+	if err := o.stores(&out); err != nil {
+		return out, err
+	}
+	if out.Modules, err = parseModules(specs, o.opts.files()); err != nil {
+		return out, err
+	}
+	out.PageFiles, err = parsePageFiles(o.opts.pageFiles)
+	return out, err
+}
+
+// explain gives an error the words of the command line, and a status.
+func (o *opener) explain(ctx context.Context, err error) error {
+	option, isOption := errors.AsType[*targets.OptionError](err)
+	process, isProcess := errors.AsType[*targets.ProcessError](err)
 	switch {
-	case o.opts.process != "":
-		return o.openProcess(ctx, o.opts.process)
-	case o.opts.bare && o.target.kernel != nil:
-		return o.useTypes(ctx)
+	case ctx.Err() != nil:
+		return ctx.Err()
+	case isOption:
+		return o.misfit(option)
+	case isProcess && len(process.Found) > 0:
+		return usage(fmt.Errorf("--process %s is one of %s: give its PID or address", process.Name, process.List()))
+	case isProcess:
+		return notFound(err)
+	case o.opts.gdb != "" && errors.Is(err, targets.ErrNoPhysical):
+		err = fmt.Errorf("%w: say what is loaded with --module NAME=BASE,SIZE, or let QEMU's own stub (-gdb) serve the guest", err)
+	case o.opts.gdb != "" && errors.Is(err, nt.ErrNoKernel):
+		err = fmt.Errorf("%w; stop the guest while it runs in the kernel, say what is loaded with --module NAME=BASE,SIZE, "+
+			"or write its memory to a file (dump-guest-memory) and give --dump FILE", err)
 	}
-	return nil
+	return unusable(err)
 }
 
-// listed adds the modules of the command line.
-func (o *opener) listed(modules []symres.Module) error {
-	for _, m := range modules {
-		if m.Size == 0 {
-			return usage(fmt.Errorf("module %s: want %[1]s=BASE,SIZE", m.Image))
-		}
-		o.modules = append(o.modules, m)
+// misfit says which flags do not go together.
+func (o *opener) misfit(e *targets.OptionError) error {
+	switch {
+	case e.Option == "Process":
+		return usage(fmt.Errorf("--process: %w", errNoKernel))
+	case e.Option == "PageFiles" && errors.Is(e, nt.ErrNoKernel):
+		return usage(errors.New("--pagefile: paging files are those of a kernel target: give --dump FILE or --gdb HOST:PORT"))
+	case e.Option == "PageFiles" && o.opts.gdb != "":
+		return unusable(fmt.Errorf("GDB stub at %s: --pagefile: %w", o.opts.gdb, e.Err))
+	case e.Option == "PageFiles":
+		return unusable(fmt.Errorf("%s: --pagefile: %w", o.opts.dump, e.Err))
 	}
-	return nil
+	return usage(e)
 }
 
-// start makes the session and adds the modules. One that cannot be is told of
-// and left out.
-func (o *opener) start() error {
-	if o.config.Machine != 0 {
-		if _, err := vadmath.PageSizeOf(o.config.Machine); err != nil {
-			o.console.warn("%v; taking 4 KB", err)
-			o.config.Machine = 0
-		}
+// warn tells of what is wrong with the target. That the modules of a process
+// are from elsewhere than usual is told in kd's words, and no warning.
+func (o *opener) warn(err error) {
+	road, ok := errors.AsType[*targets.RoadWarning](err)
+	if !ok {
+		o.console.warn("%v", err)
+		return
 	}
-	o.config.Unloaded = o.target.unloaded
-	session, err := symres.NewSession(o.config)
-	if err != nil {
-		return unusable(err)
+	tell := o.console.note
+	if o.console.json {
+		tell = o.console.warn
 	}
-	o.target.session, o.target.memory = session, o.config.Memory
-	o.target.closers = append(o.target.closers, session)
-	for _, m := range o.modules {
-		if err := session.Add(m); err != nil {
-			o.console.warn("%v", err)
-		}
+	if road.Modules.PEB != nil {
+		tell("%v", road.Modules.PEB)
 	}
-	if o.target.bits == 0 {
-		o.target.bits = bitsOf(o.config.Machine, o.modules)
-	}
-	return nil
-}
-
-// bitsOf returns the address width of a target that does not say it.
-func bitsOf(machine uint16, modules []symres.Module) int {
-	if machine != 0 {
-		return machineBits(machine)
-	}
-	for _, m := range modules {
-		if m.Base+m.Size-1 > 0xffffffff {
-			return 64
-		}
-	}
-	return 32
+	tell("%d modules of %s taken from %v", len(road.Modules.Modules), road.Process.Name, road.Modules.Road)
 }
 
 // stores makes the symbol and the image path.
-func (o *opener) stores() error {
-	options, err := o.storeOptions(o.opts.pathOptions)
+func (o *opener) stores(out *targets.Options) error {
+	all, err := o.openStores(o.opts.pathOptions)
 	if err != nil {
 		return err
 	}
+	options := all.Options()
 	symbols, images := o.opts.symbols(o.program.Getenv), o.opts.images(o.program.Getenv)
 	if o.opts.demo {
 		if options.UNC, err = demoShare(options.UNC); err != nil {
@@ -199,21 +181,32 @@ func (o *opener) stores() error {
 	if err != nil {
 		return err
 	}
-	o.config.Symbols = path.Store(options)
-	o.target.hint = o.hint(path)
+	out.Symbols, o.hint = o.beside(path.Store(options)), o.hintFor(path)
 	if images == "" {
 		return nil
 	}
 	if path, err = parsePath("--imagepath", images); err == nil {
 		options.Recursive = true
-		o.config.Images = path.Store(options)
+		out.Images = path.Store(options)
 	}
 	return err
 }
 
-// hint is what to try when nothing at all was found.
-func (o *opener) hint(path sympath.Path) string {
+// beside looks for the symbols of --image beside it too, as dbghelp does, but
+// not where the user wants no symbol path at all.
+func (o *opener) beside(symbols sympath.Store) sympath.Store {
+	if o.opts.image == "" || o.opts.none() {
+		return symbols
+	}
+	dir := filepath.Dir(o.opts.image)
+	return sympath.Chain(symbols, sympath.Dir(dir, fsx.Dir(dir)))
+}
+
+// hintFor is what to try when nothing at all was found.
+func (o *opener) hintFor(path sympath.Path) string {
 	switch {
+	case o.opts.pdb != "":
+		return "name the PDB that was linked with the image, or use this one anyway with --version-check off"
 	case o.opts.demo && o.opts.none():
 		return "leave --sympath out to use the demo's own share, or name a folder with copies of the image and its PDB: --sympath DIR"
 	case len(path.Elements()) == 0:
@@ -222,114 +215,49 @@ func (o *opener) hint(path sympath.Path) string {
 	return "put copies of the image and its PDB into a folder and append it to the path: --sympath '" + path.String() + ";DIR'"
 }
 
-func (o *opener) openDump(ctx context.Context, path string) error {
-	f, err := fsx.Open(path)
-	if err != nil {
-		return unusable(err)
-	}
-	o.target.closers = append(o.target.closers, f)
-	if err := o.readDump(ctx, f, f.Size()); err != nil {
-		return unusable(fmt.Errorf("%s: %w", path, err))
-	}
-	return nil
-}
-
-// openDemo takes the built-in bytes through the very same door.
-func (o *opener) openDemo(ctx context.Context) error {
-	dump, err := demo.Dump()
-	if err == nil {
-		err = o.readDump(ctx, bytes.NewReader(dump), int64(len(dump)))
-	}
-	if err != nil {
-		return unusable(fmt.Errorf("demo: %w", err))
-	}
-	return nil
-}
-
-// readDump takes a dump of any kind.
-func (o *opener) readDump(ctx context.Context, r io.ReaderAt, size int64) error {
-	kind, err := filekind.Of(r, size)
-	switch {
-	case err != nil:
-		return err
-	case kind == filekind.CrashDump:
-		return o.readKernelDump(ctx, r, size)
-	case kind == filekind.Minidump:
-		return o.readMinidump(ctx, r, size)
-	case kind == filekind.Core || kind == filekind.LiME || kind == filekind.Unknown && size >= minRaw:
-		return o.readPhysical(ctx, r, size)
-	}
-	return notDump(kind, size)
-}
-
-func (o *opener) readKernelDump(ctx context.Context, r io.ReaderAt, size int64) error {
-	f, err := crashdump.New(r, size)
-	if err != nil {
-		return err
-	}
-	kernel, err := nt.FromDump(f)
-	if err != nil {
-		return err
-	}
-	o.target.sparse = f.Header().Type == crashdump.Triage
-	return o.useKernel(ctx, kernel, f.Problems())
-}
-
-// fromLoader yields the modules the kernel lists.
-func fromLoader(kernel *nt.Kernel) iter.Seq2[symres.Module, error] {
-	return func(yield func(symres.Module, error) bool) {
-		for m, err := range kernel.Modules() {
-			if !yield(targets.FromLoader(m), err) {
-				return
-			}
-		}
-	}
-}
-
-// listModules takes the modules the target lists. What is wrong with the dump
-// is told of, in one error when it leaves nothing to work with.
-func (o *opener) listModules(ctx context.Context, modules iter.Seq2[symres.Module, error], problems []error) error {
-	for m, err := range modules {
-		switch {
-		case ctx.Err() != nil:
-			return ctx.Err()
-		case err != nil:
-			problems = append(problems, err)
-		default:
-			o.modules = append(o.modules, m)
-		}
-	}
-	if len(o.modules) == 0 && !o.named && len(problems) > 0 {
-		return fmt.Errorf("no module can be listed: %w", problems[0])
-	}
-	for _, problem := range problems {
-		o.console.warn("%v", problem)
-	}
-	return nil
-}
-
-// notDump says what a file is that is no dump.
-func notDump(kind filekind.Kind, size int64) error {
-	switch {
-	case size == 0:
-		return errors.New("the file is empty")
-	case kind == filekind.Unknown:
-		return errors.New("not a crash dump, a minidump or a memory image")
-	}
-	return fmt.Errorf("%s, not a crash dump, a minidump or a memory image", kind.Title())
-}
-
-// parseModules reads the values of --module.
-func parseModules(specs []string) ([]symres.Module, error) {
+// parseModules reads the values of --module. With a file a module only says
+// where it lies.
+func parseModules(specs []string, file bool) ([]symres.Module, error) {
 	var modules []symres.Module
 	for _, spec := range specs {
 		r, err := vadmath.ParseReload(spec)
-		if err != nil {
+		switch {
+		case err != nil:
 			return nil, usage(fmt.Errorf("module %q: %w", spec, err))
+		case file && len(modules) == 1:
+			return nil, usage(errors.New("--image and --pdb are one module: give --module once"))
+		case r.Size == 0 && !file:
+			return nil, usage(fmt.Errorf("module %s: want %[1]s=BASE,SIZE", r.Image))
 		}
 		modules = append(modules, symres.Module{
 			Image: r.Image, Base: r.Base, Size: r.Size, TimeDateStamp: r.TimeDateStamp, Origin: "command line",
 		})
 	}
 	return modules, nil
+}
+
+// parsePageFiles reads the values of --pagefile.
+func parsePageFiles(specs []string) (map[int]string, error) {
+	files := map[int]string{}
+	for _, spec := range specs {
+		n, path, err := parsePageFile(spec)
+		if err != nil {
+			return nil, err
+		}
+		if files[n] != "" {
+			return nil, usage(fmt.Errorf("--pagefile %s: number %d is given twice", spec, n))
+		}
+		files[n] = path
+	}
+	return files, nil
+}
+
+// parsePageFile reads a value of --pagefile. Windows has 16 paging files.
+func parsePageFile(spec string) (n int, path string, err error) {
+	number, path, ok := strings.Cut(spec, "=")
+	v, err := strconv.ParseUint(number, 10, 4)
+	if !ok || err != nil || path == "" {
+		return 0, "", usage(fmt.Errorf("--pagefile %q: want N=FILE, N from 0 to 15", spec))
+	}
+	return int(v), path, nil
 }

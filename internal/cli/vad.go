@@ -46,10 +46,10 @@ func (a *app) vad(cmd *cobra.Command, o *targetOptions, args []string) error {
 	defer t.close()
 	l := &vadLister{app: a, target: t}
 	switch {
-	case t.view == nil:
+	case t.View() == nil:
 		return l.anywhere(cmd.Context(), addr)
 	case len(args) > 0:
-		return l.one(t.view, addr)
+		return l.one(t.View(), addr)
 	}
 	return l.all(cmd.Context())
 }
@@ -66,7 +66,7 @@ func (l *vadLister) all(ctx context.Context) error {
 	var images []vadmath.Reload
 	var list []vadmath.Entry
 	var problems []error
-	for e, err := range l.target.view.VADs() {
+	for e, err := range l.target.VADs() {
 		if err != nil {
 			problems = append(problems, err)
 			continue
@@ -108,12 +108,9 @@ func (l *vadLister) all(ctx context.Context) error {
 func (l *vadLister) none(problems []error) error {
 	err := errors.Join(problems...)
 	if err == nil {
-		return notFound(fmt.Errorf("%s has no VADs", l.target.view.Process().Name))
+		return notFound(fmt.Errorf("%s has no VADs", l.target.View().Process().Name))
 	}
-	if errors.Is(err, nt.ErrNoLayout) && l.target.typesErr != nil {
-		err = fmt.Errorf("%w; the kernel's PDB would tell it, and: %w", err, l.target.typesErr)
-	}
-	return unusable(err)
+	return unusable(l.target.Explain(err))
 }
 
 // row prints a line of the list as the debuggers since Windows 8.1 do.
@@ -224,7 +221,7 @@ func reloadOf(e vadmath.Entry) (vadmath.Reload, error) {
 func (l *vadLister) anywhere(ctx context.Context, addr uint64) error {
 	found := 0
 	var problems []error
-	for p, err := range l.target.kernel.Processes() {
+	for p, err := range l.target.Processes(ctx) {
 		if ctx.Err() != nil || l.console.failed != nil {
 			return cmp.Or(ctx.Err(), l.console.failed)
 		}
@@ -232,7 +229,7 @@ func (l *vadLister) anywhere(ctx context.Context, addr uint64) error {
 			problems = append(problems, err)
 			continue
 		}
-		v, err := l.target.kernel.View(p)
+		v, err := l.target.Kernel().View(p)
 		if err != nil {
 			return unusable(err)
 		}
