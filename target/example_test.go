@@ -1,0 +1,116 @@
+package target_test
+
+import (
+	"context"
+	"fmt"
+	"os"
+
+	"github.com/symres/symres"
+	"github.com/symres/symres/memsource/memtest"
+	"github.com/symres/symres/target"
+)
+
+// The symbols of a driver whose image header is paged out.
+func ExampleOpen() {
+	ctx := context.Background()
+	t, err := target.Open(ctx, "../testdata/demo/MEMORY.DMP", target.Options{SymbolPath: "../testdata/demo/symbols"})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer t.Close()
+	for sym, err := range t.Session().Lookup(ctx, "fs_rec!*Desc*") {
+		fmt.Printf("%x %s!%s (%v) %v\n", sym.Address, sym.Module, sym.Name, sym.Proof, err)
+	}
+	// Output:
+	// fe0c955c Fs_Rec!_IMPORT_DESCRIPTOR_ntoskrnl (weak) <nil>
+	// fe0c9570 Fs_Rec!_NULL_IMPORT_DESCRIPTOR (weak) <nil>
+}
+
+// The modules of a process whose PEB is paged out are those of its VADs.
+func ExampleOpen_process() {
+	t, err := target.Open(context.Background(), "../testdata/demo/MEMORY.DMP", target.Options{
+		SymbolPath: "../testdata/demo/symbols",
+		Process:    "notepad.exe",
+		Warn:       func(err error) { fmt.Println("warning:", err) },
+	})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer t.Close()
+	at, err := t.Session().Resolve(context.Background(), 0x1001023)
+	fmt.Printf("%s!%s+%#x %v\n", at.Module, at.Name, at.Displacement, err)
+	for e, err := range t.VADs() {
+		fmt.Printf("%x-%x %v %s %v\n", e.Pages.Start, e.Pages.End, e.Type, e.File, err)
+	}
+	// Output:
+	// warning: PEB is paged out (Peb.Ldr = 7ffdf00c): 7ffdf00c: paged out: pagefile 0 offset 0x1237000; 2 modules of notepad.exe taken from the VADs
+	// notepad!NotepadSum+0x3 <nil>
+	// 1000-1031 image \Windows\System32\notepad.exe <nil>
+	// 75f80-75f9d image \Windows\System32\ExplorerFrame.dll <nil>
+}
+
+// Why a process crashed, and where.
+func ExampleTarget_Exception() {
+	ctx := context.Background()
+	t, err := target.Open(ctx, "../testdata/demo/crash.dmp", target.Options{SymbolPath: "../testdata/demo/symbols"})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer t.Close()
+	e, err := t.Exception()
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	at, err := t.Session().Resolve(ctx, e.Address)
+	fmt.Printf("%08x %x at %s!%s+%#x %v\n", e.Code, e.Parameters, at.Module, at.Name, at.Displacement, err)
+	// Output:
+	// c0000005 [1 10] at notepad!NotepadOpen+0x3 <nil>
+}
+
+// A debugger brings its own memory and says what is loaded.
+func ExampleNew() {
+	file, err := os.ReadFile("../testdata/demo/x64/fs_rec.sys")
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	image, err := memtest.Image(file) // stands for the debugger's own reader
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	t, err := target.New(target.Options{
+		Memory:     image.Source(),
+		Machine:    0x8664,
+		Modules:    []symres.Module{{Image: "fs_rec.sys", Base: image.Base(), Size: image.Size()}},
+		SymbolPath: "../testdata/demo/x64",
+	})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer t.Close()
+	at, err := t.Session().Resolve(context.Background(), image.Base()+0x1003)
+	fmt.Printf("%s!%s+%#x (%v) %v\n", at.Module, at.Name, at.Displacement, at.Proof, err)
+	// Output:
+	// fs_rec!FsRecLoadFileSystem+0x3 (exact) <nil>
+}
+
+// An image on disk, at the base it was linked for.
+func ExampleFiles() {
+	t, err := target.Files("../testdata/demo/symbols/notepad.exe", "", target.Options{})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer t.Close()
+	for sym, err := range t.Session().Lookup(context.Background(), "notepad!NotepadSum") {
+		fmt.Printf("%x %s %v\n", sym.Address, sym.Name, err)
+	}
+	// Output:
+	// 401020 NotepadSum <nil>
+}
