@@ -1,71 +1,15 @@
 package cli_test
 
 import (
-	"bufio"
-	"encoding/hex"
-	"fmt"
-	"io"
 	"net"
 	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/symres/symres/internal/fixture"
-	"github.com/symres/symres/memsource"
+	"github.com/symres/symres/internal/gdbserve"
 	"github.com/symres/symres/memsource/memtest"
 )
-
-// serveGDB answers requests for memory as the plainest stub does, and returns
-// the address.
-func serveGDB(t *testing.T, memory memsource.Source) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { l.Close() })
-	go func() {
-		for {
-			conn, err := l.Accept()
-			if err != nil {
-				return
-			}
-			answerGDB(conn, memory)
-		}
-	}()
-	return l.Addr().String()
-}
-
-func answerGDB(conn net.Conn, memory memsource.Source) {
-	defer conn.Close()
-	for in := bufio.NewReader(conn); ; {
-		if _, err := in.ReadString('$'); err != nil {
-			return
-		}
-		packet, err := in.ReadString('#')
-		if err != nil {
-			return
-		}
-		var addr uint64
-		var size int
-		reply := ""
-		if n, _ := fmt.Sscanf(packet, "m%x,%x#", &addr, &size); n == 2 && size <= 0x1000 {
-			b := make([]byte, size)
-			if err := memsource.ReadFull(memory, b, addr); err == nil {
-				reply = hex.EncodeToString(b)
-			} else {
-				reply = "E14"
-			}
-		}
-		sum := byte(0)
-		for _, c := range []byte(reply) {
-			sum += c
-		}
-		if _, err := io.WriteString(conn, fmt.Sprintf("+$%s#%02x", reply, sum)); err != nil {
-			return
-		}
-	}
-}
 
 // TestGDB finds the symbols of a module through its header behind a stub.
 func TestGDB(t *testing.T) {
@@ -77,7 +21,7 @@ func TestGDB(t *testing.T) {
 		t.Fatal(err)
 	}
 	dir := filepath.Dir(fixture.Path(t, "fs_rec/x64/good/fs_rec.pdb"))
-	address := serveGDB(t, image.Source())
+	address := gdbserve.Serve(t, image.Source())
 	module := "fs_rec.sys=fffff800`03a00000,9000"
 	out, errs, status := run(t, "", "lookup", "--json", "--gdb", address, "--module", module, "--sympath", dir, "fs_rec!DriverEntry")
 	if status != 0 || !strings.Contains(out, `"proof":"exact","identity":"pdb-id"`) {
