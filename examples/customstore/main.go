@@ -7,7 +7,6 @@ package main
 
 import (
 	"archive/zip"
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -17,10 +16,8 @@ import (
 	"path"
 	"strings"
 
-	"github.com/symres/symres"
-	"github.com/symres/symres/memsource/crashdump"
-	"github.com/symres/symres/nt"
 	"github.com/symres/symres/sympath"
+	"github.com/symres/symres/sympath/stores"
 	"github.com/symres/symres/target"
 )
 
@@ -36,50 +33,20 @@ func main() {
 }
 
 // archive is a store of the files in a zip archive, whatever folders they are
-// in. It is safe for concurrent use, as a Store must be.
-type archive struct {
-	name  string
-	files *zip.Reader
-}
-
-// Find yields every file of the name that is looked for. That it is the right
+// in: it yields every file of the name that is looked for. That it is the right
 // one is not for a store to say: the session compares its identity.
-func (a archive) Find(ctx context.Context, q sympath.Query) iter.Seq2[sympath.Candidate, error] {
-	return func(yield func(sympath.Candidate, error) bool) {
-		name, err := sympath.CleanName(q.File) // it may come from a hostile dump
-		if err != nil {
-			yield(sympath.Candidate{}, err)
-			return
-		}
-		miss := &sympath.NotFoundError{Query: q}
-		for _, f := range a.files.File {
-			if !strings.EqualFold(path.Base(f.Name), name) {
-				continue
-			}
-			if ctx.Err() != nil {
-				yield(sympath.Candidate{}, ctx.Err())
-				return
-			}
-			where := a.name + "!" + f.Name
-			c := sympath.NewCandidate(where, sympath.OriginCustom, func(context.Context) (sympath.File, error) { return unpack(f) })
-			c.Store = a.name
-			miss.Attempts = append(miss.Attempts, sympath.Attempt{Store: a.name, Location: where, Status: sympath.StatusFound})
-			if !yield(c, nil) {
-				return
+func archive(name string, files *zip.Reader) sympath.Store {
+	return sympath.NewStore(name, func(_ context.Context, q sympath.Query) iter.Seq2[sympath.Candidate, error] {
+		return func(yield func(sympath.Candidate, error) bool) {
+			for _, f := range files.File {
+				open := func(context.Context) (sympath.File, error) { return unpack(f) }
+				if strings.EqualFold(path.Base(f.Name), q.File) && !yield(sympath.NewCandidate(name+"!"+f.Name, sympath.OriginCustom, open), nil) {
+					return
+				}
 			}
 		}
-		if len(miss.Attempts) == 0 {
-			miss.Attempts = []sympath.Attempt{{Store: a.name, Location: a.name + "!" + name, Status: sympath.StatusNotFound}}
-		}
-		yield(sympath.Candidate{}, miss)
-	}
+	})
 }
-
-// member is a file of the archive, unpacked.
-type member struct{ *bytes.Reader }
-
-// Close implements [io.Closer].
-func (member) Close() error { return nil }
 
 // maxMember bounds what an archive can make us hold.
 const maxMember = 512 << 20
@@ -99,7 +66,7 @@ func unpack(f *zip.File) (sympath.File, error) {
 	if len(data) > maxMember {
 		return nil, fmt.Errorf("%s: %w", f.Name, errTooLarge)
 	}
-	return member{bytes.NewReader(data)}, nil
+	return sympath.BytesFile(data), nil
 }
 
 func run(ctx context.Context, w io.Writer, dump, zipFile, pattern string) error {
@@ -108,36 +75,21 @@ func run(ctx context.Context, w io.Writer, dump, zipFile, pattern string) error 
 		return err
 	}
 	defer files.Close()
-	f, err := crashdump.Open(dump)
+	all := stores.New(stores.Config{})
+	defer all.Close()
+	rest, err := all.Open(sympath.DefaultPath(os.Getenv))
 	if err != nil {
 		return err
 	}
-	defer f.Close()
-	kernel, err := nt.FromDump(f)
-	if err != nil {
-		return err
-	}
-	rest, err := sympath.Parse(sympath.DefaultPath(os.Getenv))
-	if err != nil {
-		return err
-	}
-	session, err := symres.NewSession(symres.Config{
-		Memory: kernel.Memory(), Machine: kernel.Machine(),
-		Symbols: sympath.Chain(archive{zipFile, &files.Reader}, rest.Store(sympath.Options{})),
+	t, err := target.Open(ctx, dump, target.Options{
+		Symbols: sympath.Chain(archive(zipFile, &files.Reader), rest),
+		Warn:    func(err error) { fmt.Fprintln(os.Stderr, "warning:", err) },
 	})
 	if err != nil {
 		return err
 	}
-	defer session.Close()
-	for m, err := range kernel.Modules() {
-		if err == nil {
-			err = session.Add(target.FromLoader(m))
-		}
-		if err != nil {
-			fmt.Fprintln(os.Stderr, "warning:", err)
-		}
-	}
-	for sym, err := range session.Lookup(ctx, pattern) {
+	defer t.Close()
+	for sym, err := range t.Session().Lookup(ctx, pattern) {
 		if err != nil {
 			return err
 		}

@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"github.com/symres/symres/internal/demo"
+	"github.com/symres/symres/sympath"
+	"github.com/symres/symres/sympath/storetest"
 )
 
 // build writes the demo's dump, and an archive of some of its symbol files.
@@ -62,5 +64,23 @@ func TestCustomStore_without_the_image(t *testing.T) {
 	err := run(t.Context(), &out, dump, archive, "fs_rec!*")
 	if err == nil || out.Len() != 0 || !strings.Contains(err.Error(), "Fs_Rec.SYS") {
 		t.Errorf("%v, output %q; want an error that names the module", err, &out)
+	}
+}
+
+// TestArchive holds the store against what a session expects of one.
+func TestArchive(t *testing.T) {
+	_, zipFile := build(t, "fs_rec.pdb")
+	files, err := zip.OpenReader(zipFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer files.Close()
+	want, err := os.ReadFile(filepath.Join(filepath.Dir(zipFile), "symbols", "fs_rec.pdb"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := storetest.TestStore(archive(zipFile, &files.Reader),
+		storetest.Has(sympath.Query{File: "FS_REC.pdb"}, want), storetest.Lacks(sympath.Query{File: "fs_rec.sys"})); err != nil {
+		t.Error(err)
 	}
 }

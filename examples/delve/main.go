@@ -19,7 +19,6 @@ import (
 
 	"github.com/symres/symres"
 	"github.com/symres/symres/memsource"
-	"github.com/symres/symres/sympath"
 	"github.com/symres/symres/target"
 	"github.com/symres/symres/vadmath"
 )
@@ -40,25 +39,19 @@ func run(out io.Writer, dump, symbols, address string) error {
 	if err != nil {
 		return err
 	}
-	path, err := sympath.Parse(symbols)
-	if err != nil {
-		return err
-	}
 	m, err := minidump.Open(dump, nil)
 	if err != nil {
 		return err
 	}
-	s, err := symres.NewSession(symres.Config{Memory: source(memory(m)), Symbols: path.Store(sympath.Options{})})
+	t, err := target.New(target.Options{
+		Memory: source(memory(m)), Modules: modules(m), SymbolPath: symbols,
+		Warn: func(err error) { fmt.Fprintln(os.Stderr, err) },
+	})
 	if err != nil {
 		return err
 	}
-	defer s.Close()
-	for _, mod := range m.Modules {
-		if err := s.Add(module(mod)); err != nil {
-			fmt.Fprintln(os.Stderr, err)
-		}
-	}
-	at, err := s.Resolve(context.Background(), addr)
+	defer t.Close()
+	at, err := t.Session().Resolve(context.Background(), addr)
 	if err != nil {
 		return err
 	}
@@ -82,12 +75,15 @@ func memory(m *minidump.Minidump) proc.MemoryReader {
 // become faults at the exact byte.
 func source(r proc.MemoryReader) memsource.Source { return memsource.Strict(r) }
 
-// module takes over what delve knows of a module. It does not read the
+// modules takes over what delve knows of the modules. It does not read the
 // CodeView records of the dump; image headers in memory have them as well, and
 // without those the time stamp and the size find a copy of the image.
-func module(m minidump.Module) symres.Module {
-	return symres.Module{
-		Image: m.Name, Path: m.Name, Base: m.BaseOfImage, Size: (uint64(m.SizeOfImage) + 0xfff) &^ 0xfff, SizeOfImage: m.SizeOfImage,
-		TimeDateStamp: m.TimeDateStamp, CheckSum: m.Checksum, Origin: "delve",
+func modules(m *minidump.Minidump) (out []symres.Module) {
+	for _, mod := range m.Modules {
+		out = append(out, symres.Module{
+			Image: mod.Name, Path: mod.Name, Base: mod.BaseOfImage, Size: (uint64(mod.SizeOfImage) + 0xfff) &^ 0xfff, SizeOfImage: mod.SizeOfImage,
+			TimeDateStamp: mod.TimeDateStamp, CheckSum: mod.Checksum, Origin: "delve",
+		})
 	}
+	return out
 }

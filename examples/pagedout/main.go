@@ -14,9 +14,6 @@ import (
 	"os"
 
 	"github.com/symres/symres"
-	"github.com/symres/symres/memsource/crashdump"
-	"github.com/symres/symres/nt"
-	"github.com/symres/symres/sympath"
 	"github.com/symres/symres/target"
 )
 
@@ -32,35 +29,16 @@ func main() {
 }
 
 func run(w io.Writer, dump, path, pattern string) error {
-	f, err := crashdump.Open(dump)
-	if err != nil {
-		return err
-	}
-	defer f.Close()
-	kernel, err := nt.FromDump(f)
-	if err != nil {
-		return err
-	}
-	parsed, err := sympath.Parse(path)
-	if err != nil {
-		return err
-	}
-	session, err := symres.NewSession(symres.Config{
-		Memory: kernel.Memory(), Machine: kernel.Machine(), Symbols: parsed.Store(sympath.Options{}),
+	ctx := context.Background()
+	t, err := target.Open(ctx, dump, target.Options{
+		SymbolPath: path,
+		Warn:       func(err error) { fmt.Fprintln(os.Stderr, "warning:", err) }, // a hole in the list costs one entry
 	})
 	if err != nil {
 		return err
 	}
-	defer session.Close()
-	for m, err := range kernel.Modules() {
-		if err == nil {
-			err = session.Add(target.FromLoader(m))
-		}
-		if err != nil {
-			fmt.Fprintln(os.Stderr, "warning:", err) // a hole in the list costs one entry
-		}
-	}
-	return errors.Join(print(context.Background(), w, session, pattern)...)
+	defer t.Close()
+	return errors.Join(print(ctx, w, t.Session(), pattern)...)
 }
 
 func print(ctx context.Context, w io.Writer, s *symres.Session, pattern string) (failed []error) {

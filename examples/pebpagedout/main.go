@@ -13,12 +13,8 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"strings"
 
 	"github.com/symres/symres"
-	"github.com/symres/symres/memsource/crashdump"
-	"github.com/symres/symres/nt"
-	"github.com/symres/symres/sympath"
 	"github.com/symres/symres/target"
 	"github.com/symres/symres/vadmath"
 )
@@ -35,65 +31,29 @@ func main() {
 }
 
 func run(ctx context.Context, w io.Writer, dump, path, process, pattern string) error {
-	f, err := crashdump.Open(dump)
+	t, err := target.Open(ctx, dump, target.Options{
+		SymbolPath: path, Process: process,
+		Warn: func(err error) { report(w, err) },
+	})
 	if err != nil {
 		return err
 	}
-	defer f.Close()
-	kernel, err := nt.FromDump(f)
-	if err != nil {
-		return err
-	}
-	parsed, err := sympath.Parse(path)
-	if err != nil {
-		return err
-	}
-	cfg := symres.Config{Symbols: parsed.Store(sympath.Options{})}
-	if kernel, err = target.KernelTypes(ctx, kernel, cfg); err != nil {
-		fmt.Fprintln(os.Stderr, "warning:", err) // for some builds it does without
-	}
-	p, err := find(kernel, process)
-	if err != nil {
-		return err
-	}
-	view, err := kernel.View(p)
-	if err != nil {
-		return err
-	}
-	cfg.Memory, cfg.Machine, cfg.Contexts = view.Memory(), kernel.Machine(), kernel
-	session, err := symres.NewSession(cfg)
-	if err != nil {
-		return err
-	}
-	defer session.Close()
-	user, err := target.AddProcess(session, view)
-	if err != nil {
-		return err
-	}
-	report(w, user)
-	return errors.Join(print(ctx, w, session, pattern)...)
-}
-
-func find(k *nt.Kernel, name string) (nt.Process, error) {
-	var failed []error
-	for p, err := range k.Processes() {
-		if err == nil && strings.EqualFold(p.Name, name) {
-			return p, nil
-		}
-		if err != nil {
-			failed = append(failed, err)
-		}
-	}
-	return nt.Process{}, errors.Join(append(failed, fmt.Errorf("no process %s", name))...)
+	defer t.Close()
+	return errors.Join(print(ctx, w, t.Session(), pattern)...)
 }
 
 // report prints what kd says of the PEB, and the command for every module.
-func report(w io.Writer, u nt.UserModules) {
-	if u.PEB != nil {
-		fmt.Fprintln(w, u.PEB)
+func report(w io.Writer, warning error) {
+	road, ok := errors.AsType[*target.RoadWarning](warning)
+	if !ok {
+		fmt.Fprintln(os.Stderr, "warning:", warning)
+		return
 	}
-	fmt.Fprintln(w, "modules taken from", u.Road)
-	for _, m := range u.Modules {
+	if peb := road.Modules.PEB; peb != nil {
+		fmt.Fprintln(w, peb)
+	}
+	fmt.Fprintln(w, "modules taken from", road.Modules.Road)
+	for _, m := range road.Modules.Modules {
 		fmt.Fprintln(w, vadmath.Reload{Image: m.Name, Base: m.Base, Size: m.Size, Force: true})
 	}
 }
