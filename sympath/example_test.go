@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io/fs"
+	"iter"
 	"testing/fstest"
 
 	"github.com/symres/symres/sympath"
@@ -89,4 +90,28 @@ func ExampleID_Key() {
 	// Output:
 	// 0829423388000
 	// 3B7D82D31
+}
+
+// A place of one's own takes part in a search like those of the path.
+func ExampleNewStore() {
+	files := map[string]string{"fs_rec.pdb": "symbols"}
+	shelf := sympath.NewStore("shelf", func(_ context.Context, q sympath.Query) iter.Seq2[sympath.Candidate, error] {
+		return func(yield func(sympath.Candidate, error) bool) {
+			if data, ok := files[q.File]; ok {
+				open := func(context.Context) (sympath.File, error) { return sympath.BytesFile([]byte(data)), nil }
+				yield(sympath.NewCandidate("shelf:"+q.File, sympath.OriginCustom, open), nil)
+			}
+		}
+	})
+	store := sympath.Chain(shelf, sympath.Dir("share", fstest.MapFS{}))
+	for c, err := range store.Find(context.Background(), sympath.Query{File: `D:\obj\fs_rec.pdb`, ImageExt: "sys"}) {
+		fmt.Printf("%s %+v\n", c.Location, err)
+	}
+	// Output:
+	// shelf:fs_rec.pdb <nil>
+	//  fs_rec.pdb: not found: 1 found, 3 not found
+	// DBGHELP: shelf:fs_rec.pdb - OK
+	// DBGHELP: share/fs_rec.pdb - file not found
+	// DBGHELP: share/sys/fs_rec.pdb - file not found
+	// DBGHELP: share/symbols/sys/fs_rec.pdb - file not found
 }

@@ -65,13 +65,16 @@ type Options struct {
 	// Warn is told what is wrong with a target and did not keep it from being
 	// opened: holes in its lists, modules that cannot be, and as a
 	// [*RoadWarning] where the modules of a process are from. It is called by the
-	// goroutine that opens, before Open returns. nil: nobody is told.
+	// goroutine that opens, before Open returns. nil: the Logger is told.
 	Warn func(error)
 }
 
 func (o *Options) warn(err error) {
-	if o.Warn != nil {
+	switch {
+	case o.Warn != nil:
 		o.Warn(err)
+	case o.Logger != nil:
+		o.Logger.Warn("target", "problem", err)
 	}
 }
 

@@ -57,7 +57,6 @@ type Target struct {
 
 	closing sync.Once
 	closers []io.Closer
-	closed  error
 
 	loading  chan struct{} // holds one token: who has it loads the kernel's types
 	mu       sync.Mutex    // guards the fields below
@@ -119,14 +118,12 @@ func (t *Target) View() *nt.View { return t.view }
 
 // Close ends the session and closes what was opened. A second Close does
 // nothing and returns nil.
-func (t *Target) Close() error {
+func (t *Target) Close() (err error) {
 	t.closing.Do(func() {
 		for _, c := range slices.Backward(t.closers) {
-			t.closed = errors.Join(t.closed, c.Close())
+			err = errors.Join(err, c.Close())
 		}
 	})
-	err := t.closed
-	t.closed = nil
 	return err
 }
 

@@ -1,0 +1,48 @@
+package target_test
+
+import (
+	"errors"
+	"net"
+	"path/filepath"
+	"testing"
+
+	"github.com/symres/symres"
+	"github.com/symres/symres/internal/fixture"
+	"github.com/symres/symres/internal/gdbserve"
+	"github.com/symres/symres/memsource/memtest"
+	"github.com/symres/symres/target"
+)
+
+// TestGDB takes a module that is named behind a stub without physical memory.
+func TestGDB(t *testing.T) {
+	image, err := memtest.Image(fixture.Bytes(t, "fs_rec/x64/good/fs_rec.sys"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	address := gdbserve.Serve(t, image.Source())
+	opts := target.Options{SymbolPath: filepath.Dir(fixture.Path(t, "fs_rec/x64/good/fs_rec.pdb"))}
+	if _, err := target.GDB(t.Context(), address, opts); !errors.Is(err, target.ErrNoPhysical) {
+		t.Errorf("no modules: %v", err)
+	}
+	opts.Modules = []symres.Module{{Image: "fs_rec.sys", Base: image.Base(), Size: image.Size()}}
+	tg, err := target.GDB(t.Context(), address, opts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer tg.Close()
+	if names := lookup(t, tg, "fs_rec!DriverEntry"); len(names) != 1 || tg.Kind() != target.KindStub {
+		t.Errorf("%v", names)
+	}
+	opts.Process = "notepad.exe"
+	if e, ok := optionError(target.GDB(t.Context(), address, opts)); !ok || e.Option != "Process" {
+		t.Errorf("a process behind a stub without a kernel: %v", e)
+	}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	l.Close()
+	if _, err := target.GDB(t.Context(), l.Addr().String(), opts); err == nil {
+		t.Error("nobody listens there")
+	}
+}
