@@ -49,6 +49,7 @@ func OpenReader(ctx context.Context, r io.ReaderAt, size int64, opts Options) (*
 // [*OptionError].
 func New(opts Options) (*Target, error) {
 	return open(context.Background(), opts, func(o *opener) error {
+		o.target.kind = KindMemory
 		o.config.Memory, o.config.Machine = opts.Memory, opts.Machine
 		return nil
 	})

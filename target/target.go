@@ -20,26 +20,30 @@ import (
 // Kind is what a target was opened from.
 type Kind uint8
 
-// The kinds of targets.
+// The kinds of targets. The zero value is none of them.
 const (
-	KindMemory    Kind = iota // memory of the caller's, for [New]
-	KindCrashDump             // a kernel crash dump with pages of physical memory
-	KindTriage                // a small kernel dump, which has a list of drivers and hardly any memory
-	KindMinidump              // a user minidump
-	KindPhysical              // an image of physical memory
-	KindStub                  // what is behind a GDB stub
-	KindProcess               // a process of this machine
-	KindFiles                 // an image or a PDB on disk
+	KindUnknown   Kind = iota
+	KindMemory         // memory of the caller's, for [New]
+	KindCrashDump      // a kernel crash dump with pages of physical memory
+	KindTriage         // a small kernel dump, which has a list of drivers and hardly any memory
+	KindMinidump       // a user minidump
+	KindPhysical       // an image of physical memory
+	KindStub           // what is behind a GDB stub
+	KindProcess        // a process of this machine
+	KindFiles          // an image or a PDB on disk
 )
 
 // String returns the kind in words.
 func (k Kind) String() string {
-	words := []string{"memory", "kernel crash dump", "triage dump", "minidump", "memory image", "GDB stub", "process", "files"}
+	words := []string{"unknown", "memory", "kernel crash dump", "triage dump", "minidump", "memory image", "GDB stub", "process", "files"}
 	if int(k) < len(words) {
 		return words[k]
 	}
 	return fmt.Sprintf("Kind(%d)", uint8(k))
 }
+
+// MarshalText is String; it never fails.
+func (k Kind) MarshalText() ([]byte, error) { return []byte(k.String()), nil }
 
 // Target is an open target with a session for its symbols. It is safe for
 // concurrent use; after Close its memory and its lists fail.
