@@ -11,7 +11,6 @@ import (
 	"github.com/symres/symres"
 	"github.com/symres/symres/internal/fsx"
 	"github.com/symres/symres/nt"
-	"github.com/symres/symres/sympath/stores"
 	"github.com/symres/symres/vadmath"
 )
 
@@ -60,7 +59,6 @@ type opener struct {
 	opts      Options
 	target    *Target
 	config    symres.Config
-	stores    *stores.Stores
 	pageFiles map[int]io.ReaderAt
 	opened    []func() // called when the target is open, or is not going to be
 }

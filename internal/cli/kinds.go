@@ -66,12 +66,3 @@ func parseMachine(name string) (uint16, error) {
 	}
 	return 0, usage(fmt.Errorf("machine %q: want x86, x64, arm, arm64, ia64 or alpha", name))
 }
-
-// machineBits returns the width of a machine's addresses.
-func machineBits(machine uint16) int {
-	switch machine {
-	case 0x8664, 0xaa64, 0xa641, 0x0200, 0x0284:
-		return 64
-	}
-	return 32
-}
