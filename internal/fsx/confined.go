@@ -31,7 +31,7 @@ func (c confined) Open(name string) (fs.File, error) {
 	}
 	f, err := root.OpenFile(local, os.O_RDONLY|nonBlock, 0)
 	if err != nil {
-		return nil, err
+		return nil, Named(err)
 	}
 	// What was looked at and what was opened must be one file, or somebody is
 	// swapping them.
@@ -66,7 +66,7 @@ func (c confined) look(op, name string) (*os.Root, string, fs.FileInfo, error) {
 	}
 	root, err := os.OpenRoot(string(c))
 	if err != nil {
-		return nil, "", nil, err
+		return nil, "", nil, Named(err)
 	}
 	fi, err := noLinks(root, op, name)
 	if err != nil {
@@ -86,7 +86,7 @@ func noLinks(root *os.Root, op, name string) (fs.FileInfo, error) {
 	}
 	fi, err := root.Lstat(filepath.FromSlash(name))
 	if err != nil {
-		return nil, err
+		return nil, Named(err)
 	}
 	if fi.Mode()&fs.ModeSymlink != 0 {
 		return nil, &fs.PathError{Op: op, Path: name, Err: ErrLink}

@@ -24,7 +24,7 @@ func (d dirFS) Open(name string) (fs.File, error) {
 	}
 	f, err := os.OpenFile(full, os.O_RDONLY|nonBlock, 0)
 	if err != nil {
-		return nil, err
+		return nil, Named(err)
 	}
 	fi, err := f.Stat()
 	if err == nil && !fi.Mode().IsRegular() && !fi.IsDir() {
@@ -60,14 +60,15 @@ func (d dirFS) join(op, name string) (string, error) {
 const maxWhole = 512 << 20
 
 // OpenFS opens the regular file name in fsys. A file that is no [io.ReaderAt]
-// is read whole, up to 512 MB; beyond that the error wraps [ErrTooLarge].
+// is read whole, up to 512 MB; beyond that the error wraps [ErrTooLarge]. A file
+// of this machine is opened as by [OpenSteady].
 func OpenFS(fsys fs.FS, name string) (*File, error) {
-	f, size, err := openRegularFS(fsys, name)
+	f, fi, err := openRegularFS(fsys, name)
 	if err != nil {
 		return nil, err
 	}
-	if r, ok := f.(io.ReaderAt); ok {
-		return &File{r: r, closer: f, name: name, size: size}, nil
+	if r, ok := newSteady(f, fi); ok {
+		return &File{r: r, closer: f, name: name, size: fi.Size()}, nil
 	}
 	defer f.Close()
 	return readWhole(f, name, maxWhole)
@@ -82,10 +83,10 @@ func Check(fsys fs.FS, name string) error {
 	return f.Close()
 }
 
-func openRegularFS(fsys fs.FS, name string) (fs.File, int64, error) {
+func openRegularFS(fsys fs.FS, name string) (fs.File, fs.FileInfo, error) {
 	f, err := fsys.Open(name)
 	if err != nil {
-		return nil, 0, err
+		return nil, nil, Named(err)
 	}
 	fi, err := f.Stat()
 	if err == nil && !fi.Mode().IsRegular() {
@@ -93,9 +94,9 @@ func openRegularFS(fsys fs.FS, name string) (fs.File, int64, error) {
 	}
 	if err != nil {
 		f.Close()
-		return nil, 0, err
+		return nil, nil, err
 	}
-	return f, fi.Size(), nil
+	return f, fi, nil
 }
 
 // readWhole trusts no size the file system claims.

@@ -39,18 +39,24 @@ type File struct {
 }
 
 // Open opens the regular file at path, following symbolic links. Anything else
-// is an error that wraps [ErrNotRegular]; opening never blocks.
+// is an error that wraps [ErrNotRegular], or [ErrTooManyFiles] where there is no
+// descriptor for it; opening never blocks.
 func Open(path string) (*File, error) {
-	f, err := openRegular(path)
+	f, fi, err := openRegular(path)
 	if err != nil {
-		return nil, err
-	}
-	fi, err := f.Stat()
-	if err != nil {
-		f.Close()
 		return nil, err
 	}
 	return &File{r: f, closer: f, name: path, size: fi.Size()}, nil
+}
+
+// OpenSteady is [Open] for a file that is to stay as it is: reading it after it
+// was changed is an error that wraps [ErrChanged].
+func OpenSteady(path string) (*File, error) {
+	f, fi, err := openRegular(path)
+	if err != nil {
+		return nil, err
+	}
+	return &File{r: &steady{f, fi}, closer: f, name: path, size: fi.Size()}, nil
 }
 
 // OpenAs opens the regular file at path and has parse make something of it,
@@ -70,10 +76,10 @@ func OpenAs[T any](path string, parse func(r io.ReaderAt, size int64) (T, error)
 }
 
 // openRegular checks after opening, so that the file cannot be swapped in between.
-func openRegular(path string) (*os.File, error) {
+func openRegular(path string) (*os.File, fs.FileInfo, error) {
 	f, err := os.OpenFile(path, os.O_RDONLY|nonBlock, 0)
 	if err != nil {
-		return nil, err
+		return nil, nil, Named(err)
 	}
 	fi, err := f.Stat()
 	if err == nil && !fi.Mode().IsRegular() {
@@ -81,9 +87,9 @@ func openRegular(path string) (*os.File, error) {
 	}
 	if err != nil {
 		f.Close()
-		return nil, err
+		return nil, nil, err
 	}
-	return f, nil
+	return f, fi, nil
 }
 
 func notRegular(path string, mode fs.FileMode) error {

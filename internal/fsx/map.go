@@ -15,13 +15,8 @@ import (
 // more on request; see [File.WillNeed]. Where this package cannot map files
 // itself x/exp/mmap does; where that fails the file is read.
 func Map(path string) (*File, error) {
-	f, err := openRegular(path)
+	f, fi, err := openRegular(path)
 	if err != nil {
-		return nil, err
-	}
-	fi, err := f.Stat()
-	if err != nil {
-		f.Close()
 		return nil, err
 	}
 	if m, err := mapFile(f, fi.Size()); err == nil {
@@ -32,7 +27,7 @@ func Map(path string) (*File, error) {
 		f.Close()
 		return &File{r: m, closer: m, name: path, size: int64(m.Len())}, nil
 	}
-	return &File{r: f, closer: f, name: path, size: fi.Size()}, nil
+	return &File{r: &steady{f, fi}, closer: f, name: path, size: fi.Size()}, nil
 }
 
 // mapFile maps the first size bytes of a file.
