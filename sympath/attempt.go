@@ -1,13 +1,16 @@
 package sympath
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"io/fs"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
 
+	"github.com/symres/symres/internal/fsx"
 	"github.com/symres/symres/internal/wtext"
 )
 
@@ -78,8 +81,18 @@ func (a Attempt) words() string {
 	return a.Status.String()
 }
 
-// NotFoundError ends a search that gave no acceptable file. It is an
-// [fs.ErrNotExist] for errors.Is.
+// ErrTooManyFiles is wrapped by the errors of files and connections that could
+// not be opened because the process, or the system, has no descriptors left.
+// Whether the file is there is not known then.
+var ErrTooManyFiles = fsx.ErrTooManyFiles
+
+// ErrChanged is wrapped by the errors of reading files that are not any more
+// what was opened: cut, written to, or replaced by another.
+var ErrChanged = fsx.ErrChanged
+
+// NotFoundError ends a search that gave no acceptable file. For errors.Is it is
+// an [fs.ErrNotExist], or an [ErrTooManyFiles] where an attempt failed for that
+// reason: then the file may be there.
 type NotFoundError struct {
 	Query    Query
 	Attempts []Attempt // in the order they were made
@@ -89,6 +102,10 @@ type NotFoundError struct {
 func (e *NotFoundError) Error() string {
 	if len(e.Attempts) == 0 {
 		return e.Query.String() + ": not found: no place to look in"
+	}
+	verdict := "not found"
+	if e.outOfFiles() {
+		verdict = ErrTooManyFiles.Error() + ", not all places could be looked at"
 	}
 	var order []Status
 	count := map[Status]int{}
@@ -101,11 +118,22 @@ func (e *NotFoundError) Error() string {
 	for i, status := range order {
 		words[i] = fmt.Sprintf("%d %v", count[status], status)
 	}
-	return fmt.Sprintf("%s: not found: %s", e.Query, strings.Join(words, ", "))
+	return fmt.Sprintf("%s: %s: %s", e.Query, verdict, strings.Join(words, ", "))
 }
 
-// Is makes the error match [fs.ErrNotExist].
-func (e *NotFoundError) Is(target error) bool { return target == fs.ErrNotExist }
+// Is makes the error match [fs.ErrNotExist] or [ErrTooManyFiles].
+func (e *NotFoundError) Is(target error) bool {
+	if e.outOfFiles() {
+		return target == ErrTooManyFiles
+	}
+	return target == fs.ErrNotExist
+}
+
+// outOfFiles reports whether an attempt says nothing about the file because
+// there was no descriptor for it.
+func (e *NotFoundError) outOfFiles() bool {
+	return slices.ContainsFunc(e.Attempts, func(a Attempt) bool { return errors.Is(a.Err, ErrTooManyFiles) })
+}
 
 // Format implements [fmt.Formatter]: %v is the one line of Error, %+v adds
 // every attempt on a line of its own, as !sym noisy prints them.

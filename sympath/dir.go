@@ -36,7 +36,7 @@ func (d dirStore) Find(ctx context.Context, q Query) iter.Seq2[Candidate, error]
 }
 
 func (d dirStore) search(s *search) bool {
-	if holds(d.fsys, "pingme.txt") {
+	if s.holds(d.place, "pingme.txt") {
 		if d.origin = OriginSymsrv; d.reopen != nil {
 			d.origin = OriginUNC
 		}
@@ -73,6 +73,17 @@ func holds(fsys fs.FS, name string) bool {
 	return err == nil
 }
 
+// holds reports whether a place has the file that says how it is laid out. That
+// it could not be looked for is an attempt that failed.
+func (s *search) holds(p place, name string) bool {
+	start := time.Now()
+	_, err := fsx.Lookup(p.fsys, name)
+	if err = fsx.Named(err); errors.Is(err, ErrTooManyFiles) {
+		s.note(Attempt{Store: p.name, Origin: p.origin, Location: p.location(name), Status: StatusError, Err: cause(err)}, start)
+	}
+	return err == nil
+}
+
 type symsrvStore struct{ place }
 
 func (d symsrvStore) Find(ctx context.Context, q Query) iter.Seq2[Candidate, error] {
@@ -87,7 +98,7 @@ func (d symsrvStore) search(s *search) bool {
 		return s.alive()
 	}
 	dir := []string{file}
-	if holds(d.fsys, "index2.txt") {
+	if s.holds(d.place, "index2.txt") {
 		dir = []string{firstTwo(file), file}
 	}
 	for _, key := range keys {

@@ -69,6 +69,9 @@ func (s *search) note(a Attempt, start time.Time) {
 }
 
 func (s *search) record(a Attempt) {
+	if a.Err = fsx.Named(a.Err); errors.Is(a.Err, ErrTooManyFiles) {
+		a.Status = StatusError // whatever was made of it
+	}
 	if s.noted != nil {
 		s.noted(a)
 		return

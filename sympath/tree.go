@@ -6,6 +6,8 @@ import (
 	"path"
 	"strings"
 	"time"
+
+	"github.com/symres/symres/internal/fsx"
 )
 
 // treeStore is a plain directory with everything below it, which is how WinDbg
@@ -25,14 +27,14 @@ var errTreeTooLarge = errors.New("too many directories: not all of them were sea
 // on, each level in the order of names. Links to directories are not followed:
 // they could lead in circles.
 func (d treeStore) search(s *search) bool {
-	if holds(d.fsys, "pingme.txt") {
+	if s.holds(d.place, "pingme.txt") {
 		return symsrvStore{place{name: d.name, fsys: d.fsys, origin: OriginSymsrv}}.search(s)
 	}
 	start, found := time.Now(), false
 	dirs := []string{"."}
 	for i := 0; i < len(dirs) && i < maxTreeDirs; i++ {
 		entries, err := fs.ReadDir(d.fsys, dirs[i])
-		if err != nil && i == 0 {
+		if err = fsx.Named(err); err != nil && (i == 0 || errors.Is(err, ErrTooManyFiles)) {
 			a := Attempt{Store: d.name, Origin: d.origin, Location: d.location(s.query.File)}
 			a.Status, a.Err = d.classify(err)
 			s.note(a, start)
