@@ -50,11 +50,13 @@ type File struct {
 }
 
 // Open opens the PDB at path. The file must be a regular file; it is read as
-// questions are asked, so it must stay unchanged until [File.Close].
+// questions are asked, so it must stay unchanged until [File.Close]. Reading one
+// that was cut or written to is an error; one that was replaced by renaming is
+// read as it was.
 //
 // A file that is not a PDB 7 gives a [*KindError], a damaged one a
 // [*FormatError]; both satisfy errors.Is with [ErrFormat] or [ErrUnsupported].
-func Open(path string) (*File, error) { return openWith(fsx.Open, path) }
+func Open(path string) (*File, error) { return openWith(fsx.OpenSteady, path) }
 
 // OpenMapped is [Open] for a file that belongs to the caller: it is mapped into
 // memory, which makes bulk work several times faster and point questions
