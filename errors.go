@@ -1,6 +1,10 @@
 package symres
 
-import "errors"
+import (
+	"errors"
+
+	"github.com/symres/symres/sympath"
+)
 
 // The errors callers branch on, found with [errors.Is].
 var (
@@ -17,6 +21,9 @@ var (
 	ErrMismatch = errors.New("not the target's image")
 	// ErrModuleExists: the address range is taken by another module.
 	ErrModuleExists = errors.New("module range is taken")
+	// ErrFileChanged: a PDB or image was cut, written to or replaced while it
+	// was in use. It is [sympath.ErrChanged].
+	ErrFileChanged = sympath.ErrChanged
 	// ErrClosed: the session was closed.
 	ErrClosed = errors.New("session is closed")
 )

@@ -67,18 +67,18 @@ func parsePlace(place string) (mod, file string, line uint32, err error) {
 }
 
 func (s *Session) linesIn(ctx context.Context, m *module, file string, line uint32) ([]SourceLine, error) {
-	syms, err := s.symbols(ctx, m, keepFailed)
+	syms, err := s.opened(ctx, m)
 	if err != nil {
 		return nil, err
 	}
 	lines, err := syms.pdb.LineAddresses(file, line)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", m.Name, err)
+		return nil, m.failed(err)
 	}
 	var found []SourceLine
 	for _, l := range lines {
-		if ctx.Err() != nil {
-			return found, canceled(ctx, m)
+		if err := m.interrupted(ctx); err != nil {
+			return found, err
 		}
 		if !l.HasRVA { // the linker had no use for it
 			continue
@@ -90,7 +90,7 @@ func (s *Session) linesIn(ctx context.Context, m *module, file string, line uint
 			at.Location = m.named(syms, near)
 			at.Location.at(at.Address, near[0].Displacement)
 		} else if failure != nil {
-			err = cmp.Or(err, fmt.Errorf("%s: %w", m.Name, failure))
+			err = cmp.Or(err, m.failed(failure))
 		}
 		found = append(found, at)
 	}

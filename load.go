@@ -22,12 +22,12 @@ type module struct {
 	loading chan struct{} // holds one token: who has it loads
 	asked   atomic.Uint64 // addresses a Resolver was asked about
 
-	mu     sync.Mutex // guards the fields below
-	rep    *Report    // immutable once stored
-	known  known      // what earlier loads learned from pages that may be out by now
-	syms   *symbols
-	err    error
-	closed bool
+	mu    sync.Mutex // guards the fields below
+	rep   *Report    // immutable once stored
+	known known      // what earlier loads learned from pages that may be out by now
+	syms  *symbols
+	err   error
+	gone  error // why the module is not to be used any more
 }
 
 func newModule(m Module) *module {
@@ -44,47 +44,84 @@ func (m *module) report() *Report {
 func (m *module) state() (*symbols, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if m.closed {
-		return nil, ErrClosed
+	if m.gone != nil {
+		return nil, m.gone
 	}
 	return m.syms, m.err
 }
 
-// store keeps what a load came to. A session closed meanwhile gets nothing.
+// interrupted returns why a question about the module is not to go on.
+func (m *module) interrupted(ctx context.Context) error {
+	if ctx.Err() != nil {
+		return canceled(ctx, m)
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.gone
+}
+
+// failed names the module an error is about. Once the module is gone, that is
+// why its PDB could not be read.
+func (m *module) failed(err error) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.gone != nil {
+		return m.gone
+	}
+	return fmt.Errorf("%s: %w", m.Name, err)
+}
+
+// store keeps what a load came to. A module that is gone meanwhile gets nothing.
 func (m *module) store(rep *Report, syms *symbols, err error) (*symbols, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if m.closed {
-		return nil, errors.Join(ErrClosed, syms.close())
+	if m.gone != nil {
+		return nil, errors.Join(m.gone, syms.close())
 	}
 	m.rep, m.syms, m.err = rep, syms, err
 	return syms, err
 }
 
-// close does not wait for a load under way, which may be the caller's own
-// iteration: whoever loads finds the module closed and cleans up.
-func (m *module) close() error {
+// close gives every question about the module from now on the error why. It does
+// not wait for a load under way, which may be the caller's own iteration: whoever
+// loads finds the module gone and cleans up.
+func (m *module) close(why error) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	syms := m.syms
-	m.closed, m.syms = true, nil
+	m.gone, m.syms = why, nil
 	return syms.close()
 }
 
 // symbols are the loaded symbols of a module. They are immutable.
 type symbols struct {
-	pdb      *pdb.File
-	file     sympath.File
-	private  bool // the PDB has private symbols
+	held     *heldFile // the PDB
+	private  bool      // it has private symbols
 	identity Identity
 	proof    Proof
+}
+
+// opened is symbols for the time of one question: the PDB is another one when
+// memory was short.
+type opened struct {
+	*symbols
+	pdb *pdb.File
+}
+
+func (s *symbols) open() (opened, error) {
+	p, err := s.held.PDB()
+	if err != nil {
+		return opened{}, err
+	}
+	s.held.files.used(s.held)
+	return opened{s, p}, nil
 }
 
 func (s *symbols) close() error {
 	if s == nil {
 		return nil
 	}
-	return errors.Join(s.pdb.Close(), s.file.Close())
+	return s.held.files.release(s.held)
 }
 
 // What to do with a module whose load failed before.
@@ -109,10 +146,26 @@ func (s *Session) symbols(ctx context.Context, m *module, r retry) (*symbols, er
 		return nil, canceled(ctx, m)
 	}
 	syms, err := m.state()
-	if syms != nil || errors.Is(err, ErrClosed) || err != nil && r == keepFailed {
+	if gone := m.interrupted(ctx); gone != nil {
+		return nil, gone
+	}
+	if syms != nil || err != nil && r == keepFailed {
 		return syms, err
 	}
 	return s.loadModule(ctx, m)
+}
+
+// opened is symbols for a question. A load that failed is not tried again.
+func (s *Session) opened(ctx context.Context, m *module) (opened, error) {
+	syms, err := s.symbols(ctx, m, keepFailed)
+	if err != nil {
+		return opened{}, err
+	}
+	o, err := syms.open()
+	if err != nil {
+		err = m.failed(err)
+	}
+	return o, err
 }
 
 func (s *Session) loadModule(ctx context.Context, m *module) (*symbols, error) {
@@ -266,9 +319,8 @@ func (l *loader) trust(ctx context.Context, c sympath.Candidate, v verdict) (*sy
 		return nil, err
 	}
 	if v.differs && !l.report.PDBID.IsZero() {
-		guid, age := syms.pdb.ID()
-		found := sympath.PDB70(guid, age)
-		l.notePDB(l.report.PDBID, found)
+		id := syms.held.identity.Load()
+		l.notePDB(l.report.PDBID, sympath.PDB70(id.guid, id.age))
 	}
 	return l.use(syms, c, v), nil
 }
@@ -285,15 +337,12 @@ func (l *loader) use(syms *symbols, c sympath.Candidate, v verdict) *symbols {
 
 // openPDB opens a PDB and checks its identity; want nil checks nothing.
 func (l *loader) openPDB(ctx context.Context, c sympath.Candidate, want *CodeView) (*symbols, error) {
-	f, err := c.Open(ctx)
+	files := l.session.files
+	held, p, err := files.holdPDB(ctx, c)
 	if err != nil {
 		return nil, err
 	}
-	p, err := pdb.New(f, f.Size())
-	if err != nil {
-		return nil, errors.Join(err, f.Close())
-	}
-	syms := &symbols{pdb: p, file: f}
+	syms := &symbols{held: held}
 	if want != nil {
 		err = checkPDB(p, want)
 	}
@@ -303,6 +352,7 @@ func (l *loader) openPDB(ctx context.Context, c sympath.Candidate, want *CodeVie
 	if err != nil {
 		return nil, errors.Join(err, syms.close())
 	}
+	files.used(held)
 	return syms, nil
 }
 
@@ -349,7 +399,7 @@ func (l *loader) find(ctx context.Context, q sympath.Query, stores ...sympath.St
 			some = append(some, st)
 		}
 	}
-	return sympath.Chain(some...).Find(ctx, q)
+	return l.session.files.search(func() iter.Seq2[sympath.Candidate, error] { return sympath.Chain(some...).Find(ctx, q) })
 }
 
 // refuse records why a candidate was not used, in place of its "found".

@@ -106,7 +106,7 @@ func (s *Session) matching(text string, p *Pattern) ([]*module, error) {
 }
 
 func (s *Session) lookupIn(ctx context.Context, m *module, p *Pattern, kinds []Kind) ([]Symbol, error) {
-	syms, err := s.symbols(ctx, m, keepFailed)
+	syms, err := s.opened(ctx, m)
 	if err != nil {
 		return nil, err
 	}
@@ -121,7 +121,7 @@ func (s *Session) lookupIn(ctx context.Context, m *module, p *Pattern, kinds []K
 }
 
 // search looks at the symbols whose names contain the literals.
-func (m *module) search(ctx context.Context, syms *symbols, literals []string, p *Pattern, kinds []Kind) (found []Symbol, err error) {
+func (m *module) search(ctx context.Context, syms opened, literals []string, p *Pattern, kinds []Kind) (found []Symbol, err error) {
 	for _, part := range partsFor(syms.pdb, literals, kinds) {
 		more, failed := m.collect(ctx, syms, part.all, p, part.kinds)
 		found, err = append(found, more...), cmp.Or(err, failed)
@@ -158,14 +158,14 @@ func (k Kind) hasAddress() bool { return k != KindConstant && k != KindUDT }
 
 // collect returns what matches, and the first error with what came before it:
 // damage in one part of a PDB does not hide the rest.
-func (m *module) collect(ctx context.Context, syms *symbols, all iter.Seq2[pdb.Symbol, error], p *Pattern, kinds []Kind) (found []Symbol, failed error) {
+func (m *module) collect(ctx context.Context, syms opened, all iter.Seq2[pdb.Symbol, error], p *Pattern, kinds []Kind) (found []Symbol, failed error) {
 	var name []byte
 	for sym, err := range all {
-		if ctx.Err() != nil {
-			return found, canceled(ctx, m)
+		if err := m.interrupted(ctx); err != nil {
+			return found, err
 		}
 		if err != nil {
-			failed = cmp.Or(failed, fmt.Errorf("%s: %w", m.Name, err))
+			failed = cmp.Or(failed, m.failed(err))
 			continue
 		}
 		if leftOut(sym) {

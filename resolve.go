@@ -34,7 +34,7 @@ func (s *Session) Resolve(ctx context.Context, addr uint64) (Location, error) {
 	if err != nil {
 		return Location{}, err
 	}
-	syms, err := s.symbols(ctx, m, keepFailed)
+	syms, err := s.opened(ctx, m)
 	if err != nil {
 		return Location{}, err
 	}
@@ -49,14 +49,14 @@ func (s *Session) Resolve(ctx context.Context, addr uint64) (Location, error) {
 func (m *module) nothing(near []pdb.Symbol, err error, addr uint64) error {
 	switch {
 	case err != nil:
-		return fmt.Errorf("%s: %w", m.Name, err)
+		return m.failed(err)
 	case len(near) == 0:
 		return fmt.Errorf("%s in %s: %w", formatAddr(addr), m.Name, ErrNotFound)
 	}
 	return nil
 }
 
-func (m *module) location(syms *symbols, near []pdb.Symbol, addr uint64) Location {
+func (m *module) location(syms opened, near []pdb.Symbol, addr uint64) Location {
 	loc := m.named(syms, near)
 	loc.at(addr, near[0].Displacement)
 	if syms.private {
@@ -72,7 +72,7 @@ func (l *Location) at(addr uint64, displacement uint32) {
 }
 
 // named is a location without what depends on the address.
-func (m *module) named(syms *symbols, near []pdb.Symbol) Location {
+func (m *module) named(syms opened, near []pdb.Symbol) Location {
 	loc := Location{Symbol: m.symbol(syms, near[0])}
 	for _, other := range near[1:] {
 		if !bytes.Equal(other.NameBytes(), near[0].NameBytes()) {

@@ -12,7 +12,7 @@ import (
 type Resolver struct {
 	session *Session
 	module  *module // of the last answer
-	syms    *symbols
+	syms    opened
 	loc     Location // the last answer
 	frames  []Frame
 	near    []pdb.Symbol // memory for answers of the index
@@ -72,7 +72,10 @@ func (r *Resolver) Resolve(ctx context.Context, addr uint64) (*Location, error) 
 func (r *Resolver) enter(ctx context.Context, addr uint64) error {
 	if r.module != nil && r.module.contains(addr) && ctx.Err() == nil {
 		syms, err := r.module.state()
-		if err == nil && syms == r.syms {
+		if err == nil && syms != nil && syms == r.syms.symbols {
+			if r.syms, err = syms.open(); err != nil {
+				return r.module.failed(err)
+			}
 			return nil
 		}
 	}
@@ -81,7 +84,7 @@ func (r *Resolver) enter(ctx context.Context, addr uint64) error {
 	if err != nil {
 		return err
 	}
-	if r.syms, err = r.session.symbols(ctx, m, keepFailed); err == nil {
+	if r.syms, err = r.session.opened(ctx, m); err == nil {
 		r.module = m
 	}
 	return err
@@ -89,7 +92,7 @@ func (r *Resolver) enter(ctx context.Context, addr uint64) error {
 
 // nearest fills in the symbol of an address.
 func (r *Resolver) nearest(rva uint32, addr uint64) error {
-	if r.module.asked.Add(1) > uint64(r.syms.file.Size())/indexShare {
+	if r.module.asked.Add(1) > uint64(r.syms.held.size)/indexShare {
 		return r.indexed(rva, addr)
 	}
 	return r.plain(rva, addr)

@@ -94,7 +94,7 @@ func appendName(dst []byte, sym pdb.Symbol) []byte {
 }
 
 // symbol makes the answer out of a record.
-func (m *module) symbol(syms *symbols, p pdb.Symbol) Symbol {
+func (m *module) symbol(syms opened, p pdb.Symbol) Symbol {
 	raw := p.Name()
 	sym := Symbol{
 		Module: m.Name, Name: raw, Raw: raw, Kind: kindOf(p.Kind), Size: p.Size, Value: p.Value,

@@ -39,6 +39,9 @@ type Config struct {
 	Check VersionCheck
 	// Machine is the target's IMAGE_FILE_MACHINE_*; 0 means 4 KB pages.
 	Machine uint16
+	// Files holds the PDBs and images, and may be shared between Sessions; nil
+	// means one of the Session's own, with the default bounds.
+	Files *Files
 	// Logger gets one record for each step of a load; nil is silent.
 	Logger *slog.Logger
 }
@@ -58,6 +61,7 @@ type Session struct {
 	log      *slog.Logger
 	pageSize uint64
 	unloaded func() []Module // reads Config.Unloaded once
+	files    *Files          // Config.Files, or the Session's own
 
 	mu      sync.RWMutex    // guards the fields below
 	modules []*module       // by base address
@@ -82,8 +86,12 @@ func NewSession(cfg Config) (*Session, error) {
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
+	files := cfg.Files
+	if files == nil {
+		files = NewFiles(FilesConfig{})
+	}
 	return &Session{
-		cfg: cfg, log: log, pageSize: uint64(size), names: map[string]bool{},
+		files: files, cfg: cfg, log: log, pageSize: uint64(size), names: map[string]bool{},
 		unloaded: sync.OnceValue(func() []Module { return unloadedModules(cfg) }),
 	}, nil
 }
@@ -148,18 +156,16 @@ func (s *Session) Load(ctx context.Context, name string) (*Report, error) {
 }
 
 // PDB returns the PDB of a module, which is loaded first where it was not. It
-// is good until the session is closed. Errors are those of [Session.Load], but
+// is good until the session is closed or the module removed; what it holds in
+// memory when [Files] gives that up is then the caller's. Errors are those of [Session.Load], but
 // a load that failed is not tried again. Safe for concurrent use.
 func (s *Session) PDB(ctx context.Context, name string) (*pdb.File, error) {
 	m, err := s.find(name)
 	if err != nil {
 		return nil, err
 	}
-	syms, err := s.symbols(ctx, m, keepFailed)
-	if err != nil {
-		return nil, err
-	}
-	return syms.pdb, nil
+	syms, err := s.opened(ctx, m)
+	return syms.pdb, err
 }
 
 // elsewhere asks for the memory of another context where err says that there
@@ -205,19 +211,4 @@ func (s *Session) at(addr uint64) (*module, error) {
 		return nil, fmt.Errorf("%s: %w", formatAddr(addr), ErrNoModule)
 	}
 	return s.modules[i], nil
-}
-
-// Close releases the PDBs. Symbols handed out stay valid; calls under way and
-// later ones fail with an error that wraps [ErrClosed]. It is safe to call more
-// than once.
-func (s *Session) Close() error {
-	s.mu.Lock()
-	modules := s.modules
-	s.closed, s.modules = true, nil
-	s.mu.Unlock()
-	var errs []error
-	for _, m := range modules {
-		errs = append(errs, m.close())
-	}
-	return errors.Join(errs...)
 }

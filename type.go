@@ -72,7 +72,7 @@ func (s *Session) types(ctx context.Context, pattern string, find func(*typeFind
 	}
 	var tried []string
 	in := func(m *module) ([]Type, error) {
-		syms, err := s.symbols(ctx, m, keepFailed)
+		syms, err := s.opened(ctx, m)
 		if err != nil {
 			return nil, err
 		}
@@ -101,7 +101,7 @@ func briefly(reasons []string) string {
 type typeFinder struct {
 	ctx    context.Context
 	module *module
-	syms   *symbols
+	syms   opened
 	name   string
 }
 
@@ -123,7 +123,7 @@ func (f *typeFinder) wrap(err error) error {
 	if err == nil {
 		return nil
 	}
-	return fmt.Errorf("%s: %w", f.module.Name, err)
+	return f.module.failed(err)
 }
 
 // named finds the one type of the name, through the hash tables of the PDB.
@@ -193,9 +193,10 @@ func (f *typeFinder) matching() ([]Type, error) {
 // does not end the search.
 func (f *typeFinder) tags(p *Pattern, byName map[string]Type) (failed error) {
 	for t, err := range f.syms.pdb.Types() {
+		gone := f.module.interrupted(f.ctx)
 		switch {
-		case f.ctx.Err() != nil:
-			return canceled(f.ctx, f.module)
+		case gone != nil:
+			return gone
 		case err != nil:
 			failed = cmp.Or(failed, f.wrap(err))
 		case t.IsTag() && !t.IsForward() && !t.IsAnonymous() && p.Match(t.NameBytes()):
@@ -208,9 +209,10 @@ func (f *typeFinder) tags(p *Pattern, byName map[string]Type) (failed error) {
 // typedefs collects the other names that match.
 func (f *typeFinder) typedefs(p *Pattern, byName map[string]Type) (failed error) {
 	for sym, err := range f.syms.pdb.Globals() {
+		gone := f.module.interrupted(f.ctx)
 		switch {
-		case f.ctx.Err() != nil:
-			return canceled(f.ctx, f.module)
+		case gone != nil:
+			return gone
 		case err != nil:
 			failed = cmp.Or(failed, f.wrap(err))
 		case kindOf(sym.Kind) == KindUDT && p.Match(sym.NameBytes()):

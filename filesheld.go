@@ -1,0 +1,164 @@
+package symres
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io/fs"
+	"sync"
+	"sync/atomic"
+
+	"github.com/symres/symres/internal/fsx"
+	"github.com/symres/symres/pdb"
+	"github.com/symres/symres/sympath"
+)
+
+// heldFile is a file of a [Files]: what it is stays the same for good, whether
+// it is open and what was made of it changes. It is an [io.ReaderAt] that opens
+// the file where it is not. Safe for concurrent use.
+type heldFile struct {
+	files *Files
+	from  sympath.Candidate // opens it again
+	size  int64
+	info  fs.FileInfo // nil for what is no file of this machine
+
+	pdb  atomic.Pointer[pdb.File] // nil before it is asked, and after it was given up
+	uses atomic.Uint64
+
+	making   sync.Mutex // held while the PDB is made
+	identity atomic.Pointer[pdbIdentity]
+
+	opening sync.Mutex // held while the file is opened again
+
+	// guarded by files.mu
+	sum     [sha256.Size]byte // samples of what is no file of this machine
+	file    sympath.File // nil while it is not open
+	refs    int          // who holds it
+	reading int          // reads under way
+	bytes   int64        // of the PDB, as they were counted last
+	gone    bool         // closed for good
+}
+
+// newHeld takes down what an open file is. It is opened again with the
+// candidate.
+func newHeld(f *Files, c sympath.Candidate, file sympath.File) *heldFile {
+	h := &heldFile{files: f, from: c, size: file.Size()}
+	if s, ok := file.(interface{ Stat() (fs.FileInfo, error) }); ok {
+		if info, err := s.Stat(); err == nil && fsx.Same(info, info) == nil {
+			h.info = info
+		}
+	}
+	return h
+}
+
+// ReadAt implements [io.ReaderAt].
+func (h *heldFile) ReadAt(p []byte, off int64) (int, error) {
+	file, err := h.enter()
+	if err != nil {
+		return 0, err
+	}
+	defer h.leave()
+	return file.ReadAt(p, off)
+}
+
+// enter returns the open file, which stays open until leave.
+func (h *heldFile) enter() (sympath.File, error) {
+	f := h.files
+	f.mu.Lock()
+	if h.gone {
+		f.mu.Unlock()
+		return nil, fmt.Errorf("%s: %w", h.from.Location, ErrClosed)
+	}
+	h.reading++
+	file := h.file
+	f.open.Get(h) // which makes it the last one used
+	f.mu.Unlock()
+	if file != nil {
+		return file, nil
+	}
+	file, err := h.reopen()
+	if err != nil {
+		h.leave()
+	}
+	return file, err
+}
+
+func (h *heldFile) leave() {
+	f := h.files
+	f.mu.Lock()
+	h.reading--
+	rest := f.trim(f.cfg.Descriptors, nil)
+	f.mu.Unlock()
+	_ = closeAll(rest) // that were only read from
+}
+
+// reopen opens the file and makes sure that it is the one it was.
+func (h *heldFile) reopen() (sympath.File, error) {
+	h.opening.Lock()
+	defer h.opening.Unlock()
+	f := h.files
+	f.mu.Lock()
+	file := h.file
+	f.mu.Unlock()
+	if file != nil {
+		return file, nil
+	}
+	file, err := f.openCandidate(context.Background(), h.from)
+	if err == nil {
+		err = h.same(file)
+	}
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("%s was closed and cannot be opened again: %w", h.from.Location, err), closeIf(file))
+	}
+	f.mu.Lock()
+	if h.gone {
+		f.mu.Unlock()
+		return nil, errors.Join(fmt.Errorf("%s: %w", h.from.Location, ErrClosed), file.Close())
+	}
+	f.reopened++
+	rest := f.install(h, file)
+	f.mu.Unlock()
+	_ = closeAll(rest)
+	return file, nil
+}
+
+func closeIf(file sympath.File) error {
+	if file == nil {
+		return nil
+	}
+	return file.Close()
+}
+
+// same holds a file that was opened again against what it was.
+func (h *heldFile) same(file sympath.File) error {
+	now := newHeld(h.files, h.from, file)
+	switch {
+	case now.size != h.size:
+		return fmt.Errorf("%w: it has %d bytes and had %d", sympath.ErrChanged, now.size, h.size)
+	case h.info != nil && now.info == nil:
+		return fmt.Errorf("%w: it was a file of this machine", sympath.ErrChanged)
+	case h.info != nil:
+		if err := fsx.Same(h.info, now.info); err != nil {
+			return err
+		}
+	}
+	return h.samePDB(file)
+}
+
+// samePDB looks into a PDB for its identity. What was never asked as a PDB may be
+// none.
+func (h *heldFile) samePDB(file sympath.File) error {
+	was := h.identity.Load()
+	if was == nil {
+		return nil
+	}
+	p, err := pdb.New(file, file.Size())
+	if err != nil {
+		return fmt.Errorf("%w: %w", sympath.ErrChanged, err)
+	}
+	if now := identityOf(p); now != *was {
+		return fmt.Errorf("%w: it is the PDB %v and was %v", sympath.ErrChanged, now, *was)
+	}
+	return nil
+}

@@ -1,0 +1,154 @@
+package symres
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"sync"
+
+	"github.com/symres/symres/guid"
+	"github.com/symres/symres/pdb"
+	"github.com/symres/symres/sympath"
+)
+
+// pdbIdentity is what a PDB says of itself. It is comparable.
+type pdbIdentity struct {
+	guid           guid.GUID
+	age, signature uint32 // age is that of the DBI stream
+	streams        uint32 // the age of the PDB, which tools raise
+}
+
+func identityOf(p *pdb.File) pdbIdentity {
+	g, age := p.ID()
+	return pdbIdentity{g, age, p.Info().Signature, p.Info().Age}
+}
+
+func (i pdbIdentity) String() string { return sympath.PDB70(i.guid, i.age).String() }
+
+// PDB returns what was made of the file, or makes it.
+func (h *heldFile) PDB() (*pdb.File, error) {
+	if p := h.pdb.Load(); p != nil {
+		return p, nil
+	}
+	h.making.Lock()
+	defer h.making.Unlock()
+	if p := h.pdb.Load(); p != nil {
+		return p, nil
+	}
+	p, err := pdb.New(h, h.size)
+	if err != nil {
+		return nil, err
+	}
+	now := identityOf(p)
+	if was := h.identity.Load(); was != nil && *was != now {
+		return nil, fmt.Errorf("%s: %w: it is the PDB %v and was %v", h.from.Location, sympath.ErrChanged, now, *was)
+	}
+	h.identity.Store(&now)
+	return p, h.keep(p)
+}
+
+// keep remembers what was made of the file, if that is still wanted.
+func (h *heldFile) keep(p *pdb.File) error {
+	h.files.mu.Lock()
+	defer h.files.mu.Unlock()
+	if h.gone {
+		return fmt.Errorf("%s: %w", h.from.Location, ErrClosed)
+	}
+	h.pdb.Store(p)
+	return nil
+}
+
+// holdPDB opens the PDB of a candidate, or one that is held and the same. The
+// caller releases it. A candidate that is no PDB is none for another Session
+// either, and not kept.
+func (f *Files) holdPDB(ctx context.Context, c sympath.Candidate) (*heldFile, *pdb.File, error) {
+	h, err := f.hold(ctx, c)
+	if err != nil {
+		return nil, nil, err
+	}
+	p, err := h.PDB()
+	if err == nil && h.info == nil {
+		if h, err = f.merge(h); err == nil {
+			p, err = h.PDB()
+		}
+	}
+	if err != nil {
+		return nil, nil, errors.Join(err, f.release(h))
+	}
+	return h, p, nil
+}
+
+// merge returns a PDB that is held already and no other than h, which is no
+// file of this machine, or else h.
+func (f *Files) merge(h *heldFile) (*heldFile, error) {
+	sum, err := sample(h)
+	if err != nil {
+		return h, err
+	}
+	f.mu.Lock()
+	h.sum = sum
+	for _, other := range f.held[h.size] {
+		if other != h && other.sum == sum && other.from.Location == h.from.Location && other.from.Store == h.from.Store &&
+			other.identity.Load() != nil && *other.identity.Load() == *h.identity.Load() {
+			other.refs++
+			f.shared++
+			f.mu.Unlock()
+			return other, f.release(h)
+		}
+	}
+	f.mu.Unlock()
+	return h, nil
+}
+
+// sample is a digest of parts of a file: its beginning, where the directory of a
+// PDB usually begins, and places all over it.
+func sample(h *heldFile) (sum [sha256.Size]byte, err error) {
+	const parts, each = 16, 4 << 10
+	d := sha256.New()
+	b := make([]byte, each)
+	for i := range int64(parts) {
+		n, err := h.ReadAt(b, (h.size-min(h.size, each))*i/(parts-1))
+		if err != nil && err != io.EOF {
+			return sum, err
+		}
+		d.Write(b[:n])
+	}
+	return [sha256.Size]byte(d.Sum(nil)), nil
+}
+
+// hold is one use of a file as a store's candidate gives it. It implements
+// [sympath.File].
+type hold struct {
+	mu   sync.RWMutex // held for writing only by Close
+	held *heldFile    // nil after Close
+	size int64
+}
+
+func newHold(h *heldFile) *hold { return &hold{held: h, size: h.size} }
+
+// Size returns the bytes of the file.
+func (u *hold) Size() int64 { return u.size }
+
+// ReadAt implements [io.ReaderAt].
+func (u *hold) ReadAt(p []byte, off int64) (int, error) {
+	u.mu.RLock()
+	defer u.mu.RUnlock()
+	if u.held == nil {
+		return 0, fs.ErrClosed
+	}
+	return u.held.ReadAt(p, off)
+}
+
+// Close implements [io.Closer].
+func (u *hold) Close() error {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	h := u.held
+	if u.held = nil; h == nil {
+		return nil
+	}
+	return h.files.release(h)
+}
