@@ -134,7 +134,7 @@ func (o *opener) usePDB(path string) error {
 // is wanted.
 func onePDB(path string) sympath.Store {
 	found := sympath.NewCandidate(path, sympath.OriginCustom, func(context.Context) (sympath.File, error) {
-		f, err := fsx.Map(path) // it is a file the user named
+		f, err := fsx.OpenSteady(path)
 		if err != nil {
 			return nil, err
 		}

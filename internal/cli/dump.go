@@ -73,7 +73,7 @@ type dump struct {
 }
 
 func (a *app) dump(ctx context.Context, path string, face face) error {
-	f, err := openMapped(path)
+	f, err := openFile(path)
 	if err != nil {
 		return err
 	}

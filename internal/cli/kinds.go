@@ -16,14 +16,9 @@ type file struct {
 }
 
 // openFile opens a file and tells its kind. The error has the status for a
-// file that cannot be used.
-func openFile(path string) (*file, error) { return openWith(fsx.Open, path) }
-
-// openMapped is openFile for bulk work on a file the user named: it is mapped.
-func openMapped(path string) (*file, error) { return openWith(fsx.Map, path) }
-
-func openWith(open func(string) (*fsx.File, error), path string) (*file, error) {
-	f, err := open(path)
+// file that cannot be used. A file that is changed while it is read gives errors.
+func openFile(path string) (*file, error) {
+	f, err := fsx.OpenSteady(path)
 	if err != nil {
 		return nil, unusable(err)
 	}

@@ -64,6 +64,7 @@ func (t *teller) report(r *symres.Report, err error) {
 	t.told[r.Module.Name] = true
 	if err != nil {
 		t.failed++
+		t.app.weigh(err)
 	}
 	t.warnings()
 	switch {

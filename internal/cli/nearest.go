@@ -193,7 +193,7 @@ func (n *nearest) hint(q *query) {
 // miss tells that a query has no answer: with --json a result of its own, so
 // that every query has its line.
 func (n *nearest) miss(query string, err error) {
-	if n.console.json {
+	if n.app.weigh(err); n.console.json {
 		n.console.object(missObject{Query: query, Error: err.Error()})
 		return
 	}

@@ -9,6 +9,8 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/symres/symres"
+	"github.com/symres/symres/sympath"
 	"github.com/symres/symres/sympath/stores"
 )
 
@@ -96,6 +98,7 @@ type app struct {
 	noisy   bool // -v
 	json    bool // --json, once flags are parsed
 	quiet   bool // --no-progress
+	broken  bool // a file failed while it was in use: whatever else was answered, not all was
 
 	progress *progress
 	stores   *stores.Stores // nil until a path is wanted
@@ -131,6 +134,8 @@ func (a *app) finish(ctx context.Context, err error) int {
 		err = unusable(a.console.failed)
 	}
 	switch {
+	case err == nil && a.broken:
+		return exitUnusable
 	case err == nil:
 		return exitOK
 	case ctx.Err() != nil:
@@ -154,11 +159,17 @@ type errorObject struct {
 }
 
 func (a *app) report(err error) {
+	a.weigh(err)
 	if a.console.json {
 		a.console.noteObject(errorObject{Error: err.Error(), Attempts: attemptsOf(err)})
 		return
 	}
 	a.console.note("symres: %v", err)
+}
+
+// weigh notes an error that answers given before it do not make up for.
+func (a *app) weigh(err error) {
+	a.broken = a.broken || errors.Is(err, symres.ErrFileChanged) || errors.Is(err, sympath.ErrTooManyFiles)
 }
 
 // applyFlags does what the flags of every command say.
