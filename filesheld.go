@@ -33,11 +33,11 @@ type heldFile struct {
 
 	// guarded by files.mu
 	sum     [sha256.Size]byte // samples of what is no file of this machine
-	file    sympath.File // nil while it is not open
-	refs    int          // who holds it
-	reading int          // reads under way
-	bytes   int64        // of the PDB, as they were counted last
-	gone    bool         // closed for good
+	file    sympath.File      // nil while it is not open
+	refs    int               // who holds it
+	reading int               // reads under way
+	bytes   int64             // of the PDB, as they were counted last
+	gone    bool              // closed for good
 }
 
 // newHeld takes down what an open file is. It is opened again with the
