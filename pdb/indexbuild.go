@@ -13,7 +13,8 @@ type indexer struct {
 	room  []uint32    // by section: how many bytes belong to it alone
 	items []addrEntry // off is an RVA, part the stream of rec as in Index.mods
 
-	nameless bool // see Index
+	nameless bool   // see Index
+	own      []byte // to read modules into
 }
 
 // measure finds what of each section an address can lie in, and only in it.
@@ -121,7 +122,7 @@ func (b *indexer) module(i int) error {
 	if err != nil || ms.s == nil {
 		return err
 	}
-	return ms.placed(func(off uint32, rec []byte) {
+	return ms.placed(&b.own, func(off uint32, rec []byte) {
 		if key, ok := addressOf(rec); ok {
 			b.add(key, off, uint16(i))
 		} else if isFunction(Kind(u16(rec, 2))) {

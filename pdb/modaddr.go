@@ -2,16 +2,22 @@ package pdb
 
 // placed visits the records of a module that may have an address; see
 // addressOf. It returns damage that ends the walk early. rec is good until visit
-// returns.
-func (ms *modStream) placed(visit func(off uint32, rec []byte)) error {
-	if buf := ms.symbols.inPlace(); len(buf) >= minLanes {
+// returns. own is memory to read into, which grows.
+func (ms *modStream) placed(own *[]byte, visit func(off uint32, rec []byte)) error {
+	buf := ms.symbols.inPlace()
+	if buf == nil && ms.s != nil && ms.s.m.copies {
+		buf = ms.symbols.into(own)
+	}
+	if len(buf) >= minLanes {
 		if l := newLanes(buf, ms.symbols.off); l.run() {
 			l.visit(visit)
 			return nil
 		}
 	}
 	r := ms.symbols.records()
-	r.w.ahead = readAhead
+	if r.w.ahead = readAhead; buf != nil {
+		r.w.off, r.w.buf = ms.symbols.off, buf
+	}
 	kinds := withAddress()
 	for r.stepPlaced(&kinds) {
 		if kinds.has(r.kind()) {

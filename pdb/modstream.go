@@ -3,6 +3,7 @@ package pdb
 import (
 	"bytes"
 	"fmt"
+	"slices"
 )
 
 // area is a range of a stream. Offsets inside it count from the start of the
@@ -29,6 +30,21 @@ func (a area) inPlace() []byte {
 		return nil
 	}
 	return a.s.inPlace(a.off, a.len())
+}
+
+// into reads the area as one into memory that is there or is made. It is nil
+// where that would be too much, and where the walk may read a part of it and say
+// what is wrong with the rest.
+func (a area) into(own *[]byte) []byte {
+	n := int(a.len())
+	if n == 0 || n > maxWhole {
+		return nil
+	}
+	*own = slices.Grow((*own)[:0], n)[:n]
+	if a.s.read(*own, a.off) != nil {
+		return nil
+	}
+	return *own
 }
 
 // walker gives the bytes of the area to a walk that goes forward.

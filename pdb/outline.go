@@ -8,6 +8,7 @@ type outline struct {
 	funcs  []function
 	funcAt places
 	addrs  memoryMap // what [File.Nearest] looks for; see addressOf
+	own    []byte    // to read into while it is collected
 }
 
 // function is a function or a thunk. The zero function is none.
@@ -38,7 +39,7 @@ func (o *outline) read(ms *modStream) (*outline, error) {
 	if ms.s == nil {
 		return new(outline), nil
 	}
-	if err := ms.placed(func(off uint32, rec []byte) { o.take(ms, off, rec) }); fatal(err) {
+	if err := ms.placed(&o.own, func(off uint32, rec []byte) { o.take(ms, off, rec) }); fatal(err) {
 		return nil, err
 	}
 	sortPlaces(o.funcAt, o.funcs)
