@@ -25,6 +25,10 @@
 // name came from and how well its image was proven; every failure carries a
 // [Report] of what was tried.
 //
+// Programs that run long and see many targets give all their Sessions one
+// [Files], which holds each PDB once, within bounds, and take modules that were
+// unloaded away with [Session.Remove].
+//
 // # What is trusted
 //
 // Nothing that is read. Memory, images, PDBs and stores may be hostile: no
