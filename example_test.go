@@ -106,3 +106,57 @@ func ExampleOpenImage() {
 	// Output:
 	// 39FF5D001900 fs_rec.pdb 14E92E589B4397134C4C44205044422E1
 }
+
+// Two sessions, over two targets that run the same driver, share its PDB: it is
+// open once, and its indices are made once.
+func ExampleFiles() {
+	files := symres.NewFiles(symres.FilesConfig{Bytes: 64 << 20, Descriptors: 16})
+	defer files.Close()
+	path, err := sympath.Parse("testdata/demo/symbols")
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	image, err := symres.OpenImage("testdata/demo/symbols/fs_rec.sys")
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	for _, base := range []uint64{0xfe0c8000, 0xf7a10000} {
+		s, err := symres.NewSession(symres.Config{Files: files, Symbols: path.Store(sympath.Options{})})
+		if err != nil {
+			fmt.Println(err)
+			return
+		}
+		defer s.Close()
+		m := symres.Module{Image: "fs_rec.sys", Base: base, Size: 0x2000, CodeView: image.CodeView}
+		if err := s.Add(m); err != nil {
+			fmt.Println(err)
+			return
+		}
+		loc, err := s.Resolve(context.Background(), base+0x310)
+		fmt.Println(loc.Name, err)
+	}
+	stats := files.Stats()
+	fmt.Println(stats.Files, "file,", stats.Descriptors, "descriptor, shared", stats.Shared, "time")
+	// Output:
+	// _imp__IoCreateDevice <nil>
+	// _imp__IoCreateDevice <nil>
+	// 1 file, 1 descriptor, shared 1 time
+}
+
+// A module the target has unloaded makes room for another one.
+func ExampleSession_Remove() {
+	s, err := open()
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer s.Close()
+	fmt.Println(s.Remove("fs_rec"))
+	_, err = s.Resolve(context.Background(), 0xfe0c8310)
+	fmt.Println(err)
+	// Output:
+	// <nil>
+	// fe0c8310: no such module
+}
