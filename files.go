@@ -23,10 +23,9 @@ type FilesConfig struct {
 	// PDB asked last stays whatever it takes.
 	Bytes int64
 	// Descriptors is how many files of this machine are kept open: a quarter of
-	// what the process may have by default, 256 at most. Files that are being
-	// read at this very moment count and stay. So do not count files that
-	// cannot be opened again for nothing: those a store has in memory or on a
-	// server.
+	// what the process may have by default, 256 at most. Reads that are under way
+	// at once may hold more. Files a store has in memory or on a server count
+	// neither here nor there, and go with the last Session that uses them.
 	Descriptors int
 }
 
@@ -259,11 +258,12 @@ func (f *Files) share(c sympath.Candidate) sympath.Candidate {
 	return shared
 }
 
-// release ends one use of a file. PDBs stay for the next who wants them.
+// release ends one use of a file. PDBs of this machine stay for the next who
+// wants them.
 func (f *Files) release(h *heldFile) error {
 	f.mu.Lock()
 	var rest []sympath.File
-	if h.refs--; h.refs == 0 && !h.gone && !f.pdbs.Contains(h) {
+	if h.refs--; h.refs == 0 && !h.gone && (h.info == nil || !f.pdbs.Contains(h)) {
 		rest = f.drop(h)
 	}
 	f.mu.Unlock()

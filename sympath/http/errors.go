@@ -9,6 +9,8 @@ import (
 	"net"
 	"net/http"
 	"time"
+
+	"github.com/symres/symres/internal/fsx"
 )
 
 // Sentinels of the failures, for errors.Is on [sympath.Attempt.Err].
@@ -114,6 +116,9 @@ func countsAgainstHost(err error) bool {
 	var status *StatusError
 	if errors.As(err, &status) {
 		return status.kind == ErrUnavailable
+	}
+	if errors.Is(fsx.Named(err), fsx.ErrTooManyFiles) {
+		return false // it was never asked
 	}
 	return err != nil && !isGone(err) && !errors.As(err, &perm)
 }

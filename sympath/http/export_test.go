@@ -5,3 +5,6 @@ var (
 	RefusePrivate = refusePrivate
 	Private       = private
 )
+
+// CountsAgainstHost tells failures of the server from others.
+var CountsAgainstHost = countsAgainstHost
