@@ -12,6 +12,7 @@ import (
 	"github.com/symres/symres/internal/fingerprint"
 	"github.com/symres/symres/internal/pedisk"
 	"github.com/symres/symres/internal/peimage"
+	"github.com/symres/symres/pe"
 	"github.com/symres/symres/sympath"
 )
 
@@ -215,7 +216,7 @@ func (l *loader) openCopy(ctx context.Context, cand sympath.Candidate) (*imageCo
 		err = c.verdict.mismatch()
 	}
 	if err == nil && c.image.CodeView == nil {
-		err = fmt.Errorf("it names no PDB: %w", c.image.Missing(PartCodeView))
+		err = fmt.Errorf("it names no PDB: %w", c.image.Missing(pe.PartCodeView))
 	}
 	if err != nil && c != nil {
 		return nil, errors.Join(err, c.file.Close())
@@ -271,7 +272,11 @@ func readCopy(ctx context.Context, cand sympath.Candidate) (*imageCopy, error) {
 	if err != nil {
 		return nil, errors.Join(err, f.Close())
 	}
-	return &imageCopy{candidate: cand, file: f, headers: h, image: newImage(f, h, peimage.OnDisk{Headers: h})}, nil
+	image, err := pe.NewImage(f, f.Size())
+	if err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	return &imageCopy{candidate: cand, file: f, headers: h, image: image}, nil
 }
 
 // checkSum computes the copy's checksum. One that is not what its own header

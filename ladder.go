@@ -5,12 +5,12 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/symres/symres/internal/peimage"
 	"github.com/symres/symres/internal/wtext"
 	"github.com/symres/symres/memsource"
+	"github.com/symres/symres/pe"
 )
 
 // maxScan bounds the part of a module that is scanned and compared.
@@ -114,7 +114,7 @@ func (l *loader) fromHeader(ctx context.Context) (target, *CodeView) {
 		e.Target, e.Strength = recordText(h.CodeView), StrengthExact
 		l.note(e)
 	} else if err == nil {
-		missing := h.Missing(PartCodeView)
+		missing := h.Missing(pe.PartCodeView)
 		e.Result, e.Note = absence(missing), faultText(missing)
 		l.note(e)
 	}
@@ -141,7 +141,7 @@ func faultText(err error) string {
 // recordText is a CodeView record in words.
 func recordText(cv *CodeView) string {
 	id := fmt.Sprintf("%s {%v}", cv.Kind, cv.GUID)
-	if cv.Kind == "NB10" {
+	if cv.Kind == pe.CodeViewNB10 {
 		id = fmt.Sprintf("NB10 %X", cv.Signature)
 	}
 	return fmt.Sprintf("%s age %d %s", id, cv.Age, wtext.Printable(baseName(cv.Path)))
@@ -184,8 +184,7 @@ func (l *loader) recordBehind(size uint32) *CodeView {
 		}
 	}
 	for _, hit := range s.Hits() {
-		cv := CodeView(hit.CodeView)
-		return &cv
+		return record(hit.CodeView)
 	}
 	return nil
 }
@@ -246,10 +245,10 @@ func (l *loader) scan() {
 	case best == nil:
 		e.Note = why
 	default:
-		cv := CodeView(best.CodeView)
-		l.cv, l.report.From = &cv, RungScan
-		e.Field = cv.Kind + " record"
-		e.Target, e.Strength = recordText(&cv), StrengthExact
+		cv := record(best.CodeView)
+		l.cv, l.report.From = cv, RungScan
+		e.Field = cv.Kind.String() + " record"
+		e.Target, e.Strength = recordText(cv), StrengthExact
 		e.Note = fmt.Sprintf("at RVA %x, %s", best.RVA, formatAddr(l.module.Base+best.RVA))
 		if cv.Partial {
 			e.Note += ", its path runs into a page that is out"
@@ -258,7 +257,7 @@ func (l *loader) scan() {
 	l.note(e)
 	for i := range hits {
 		if h := &hits[i]; h != best {
-			l.note(Evidence{Rung: RungScan, Field: "other " + h.CodeView.Kind + " record", Target: recordText((*CodeView)(&h.CodeView)),
+			l.note(Evidence{Rung: RungScan, Field: "other " + h.CodeView.Kind.String() + " record", Target: recordText(record(h.CodeView)),
 				Note: fmt.Sprintf("at RVA %x, not used", h.RVA)})
 		}
 	}
@@ -295,7 +294,7 @@ func (l *loader) score(h *peimage.Hit, pointed map[uint64]bool) int {
 	switch stem := l.stem(); {
 	case pointed[h.RVA]:
 		score = 8
-	case l.report.Header.namesRecord():
+	case l.report.Header != nil && l.report.Header.PointsAtCodeView():
 		return 0 // the debug directory is there, and means another
 	case h.CodeView.Partial:
 		score = 1
@@ -308,18 +307,15 @@ func (l *loader) score(h *peimage.Hit, pointed map[uint64]bool) int {
 	if h.CodeView.Age <= usualAge {
 		score++
 	}
-	if score *= 2; h.CodeView.Kind == "RSDS" {
+	if score *= 2; h.CodeView.Kind == peimage.CodeViewRSDS {
 		score++
 	}
 	return score
 }
 
-// namesRecord reports whether the debug directory could be read and has a
-// CodeView entry.
-func (m *Image) namesRecord() bool {
-	return m != nil && slices.ContainsFunc(m.debug, func(e peimage.DebugEntry) bool {
-		return e.Type == peimage.DebugTypeCodeView && e.RVA != 0
-	})
+// record is what was found by its looks.
+func record(cv peimage.CodeView) *CodeView {
+	return &CodeView{Kind: pe.CodeViewKind(cv.Kind), GUID: cv.GUID, Signature: cv.Signature, Age: cv.Age, Path: cv.Path, Partial: cv.Partial}
 }
 
 // pointedAt returns which of the records an IMAGE_DEBUG_DIRECTORY entry in a

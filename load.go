@@ -13,6 +13,7 @@ import (
 
 	"github.com/symres/symres/memsource"
 	"github.com/symres/symres/pdb"
+	"github.com/symres/symres/pe"
 	"github.com/symres/symres/sympath"
 )
 
@@ -361,13 +362,13 @@ func (l *loader) openPDB(ctx context.Context, c sympath.Candidate, want *CodeVie
 func checkPDB(p *pdb.File, want *CodeView) error {
 	guid, age := p.ID()
 	got := sympath.PDB70(guid, age)
-	if want.Kind == "NB10" {
+	if want.Kind == pe.CodeViewNB10 {
 		got = sympath.PDB20(p.Info().Signature, age)
 	}
 	if got == want.ID() {
 		return nil
 	}
-	if guid == want.GUID && want.Kind == "RSDS" {
+	if guid == want.GUID && want.Kind == pe.CodeViewRSDS {
 		return &otherPDB{fmt.Sprintf("the PDB found has age %d, the image wants %d", age, want.Age)}
 	}
 	return &otherPDB{fmt.Sprintf("the PDB found is %v, the image wants %v", got, want.ID())}

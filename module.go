@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/symres/symres/internal/wtext"
+	"github.com/symres/symres/pe"
 	"github.com/symres/symres/vadmath"
 )
 
@@ -93,7 +94,7 @@ func (m *Module) validate() error {
 	if m.Name == "" {
 		m.Name = "module_" + strings.ReplaceAll(formatAddr(m.Base), "`", "")
 	}
-	if m.Size == 0 || m.Size > maxImage || m.Size-1 > ^m.Base {
+	if m.Size == 0 || m.Size > pe.MaxImage || m.Size-1 > ^m.Base {
 		return fmt.Errorf("module %s at %s: size %#x is out of range", wtext.Printable(m.Name), formatAddr(m.Base), m.Size)
 	}
 	return nil

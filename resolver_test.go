@@ -16,6 +16,7 @@ import (
 	"github.com/symres/symres"
 	"github.com/symres/symres/internal/fixture"
 	"github.com/symres/symres/pdb"
+	"github.com/symres/symres/pe"
 	"github.com/symres/symres/sympath"
 )
 
@@ -36,7 +37,7 @@ func pdbSession(t *testing.T, path string) (*symres.Session, symres.Module) {
 		m.Size = max(m.Size, uint64(s.VirtualAddress)+uint64(s.VirtualSize)+0x800)
 	}
 	guid, age := f.ID()
-	m.CodeView = &symres.CodeView{Kind: "RSDS", GUID: guid, Age: age, Path: filepath.Base(path)}
+	m.CodeView = &symres.CodeView{Kind: pe.CodeViewRSDS, GUID: guid, Age: age, Path: filepath.Base(path)}
 	dir := filepath.Dir(path)
 	return session(t, symres.Config{Symbols: sympath.Dir(dir, os.DirFS(dir))}, m), m
 }

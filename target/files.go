@@ -11,6 +11,7 @@ import (
 	"github.com/symres/symres"
 	"github.com/symres/symres/internal/fsx"
 	"github.com/symres/symres/pdb"
+	"github.com/symres/symres/pe"
 	"github.com/symres/symres/sympath"
 )
 
@@ -104,7 +105,7 @@ func (o *opener) pdbModule(path string) (symres.Module, error) {
 	name := fileName(filepath.ToSlash(path))
 	return symres.Module{
 		Name: symres.ModuleName(name), Image: strings.TrimSuffix(name, filepath.Ext(name)), Size: sizeOf(sections),
-		CodeView: &symres.CodeView{Kind: "RSDS", GUID: guid, Age: age, Path: name}, Origin: "PDB file",
+		CodeView: &symres.CodeView{Kind: pe.CodeViewRSDS, GUID: guid, Age: age, Path: name}, Origin: "PDB file",
 	}, nil
 }
 

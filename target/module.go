@@ -1,13 +1,12 @@
 package target
 
 import (
-	"bytes"
 	"strings"
 
 	"github.com/symres/symres"
-	"github.com/symres/symres/internal/peimage"
 	"github.com/symres/symres/memsource/minidump"
 	"github.com/symres/symres/nt"
+	"github.com/symres/symres/pe"
 )
 
 // FromLoader returns the module of a loader entry. A 32-bit target that does
@@ -30,9 +29,9 @@ func FromMinidump(m minidump.Module) symres.Module {
 		SizeOfImage: m.Size, TimeDateStamp: m.TimeDateStamp, CheckSum: m.CheckSum, Origin: "minidump module list",
 	}
 	// The writer takes the size from the image header, so it is not rounded.
-	cv, err := peimage.ReadCodeView(bytes.NewReader(m.CodeView), 0, uint32(len(m.CodeView)))
-	if known := cv.Kind != "RSDS" || !cv.GUID.IsZero(); err == nil && known {
-		out.CodeView = (*symres.CodeView)(&cv)
+	cv, err := pe.ParseCodeView(m.CodeView)
+	if err == nil && (cv.Kind != pe.CodeViewRSDS || !cv.GUID.IsZero()) {
+		out.CodeView = cv
 	}
 	return out
 }

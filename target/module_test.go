@@ -8,6 +8,7 @@ import (
 	"github.com/symres/symres"
 	"github.com/symres/symres/guid"
 	"github.com/symres/symres/memsource/minidump"
+	"github.com/symres/symres/pe"
 	"github.com/symres/symres/target"
 )
 
@@ -17,10 +18,10 @@ func TestFromMinidump(t *testing.T) {
 	rsds := append(record("RSDS", guid[:]...), "\x03\x00\x00\x00c:\\x\\app.pdb\x00"...)
 	for name, c := range map[string]struct {
 		record []byte
-		want   *symres.CodeView
+		want   *pe.CodeView
 	}{
-		"rsds":      {rsds, &symres.CodeView{Kind: "RSDS", GUID: guid, Age: 3, Path: `c:\x\app.pdb`}},
-		"nb10":      {[]byte("NB10\x00\x00\x00\x00\x07\x00\x00\x00\x02\x00\x00\x00a.pdb\x00"), &symres.CodeView{Kind: "NB10", Signature: 7, Age: 2, Path: "a.pdb"}},
+		"rsds":      {rsds, &pe.CodeView{Kind: pe.CodeViewRSDS, GUID: guid, Age: 3, Path: `c:\x\app.pdb`}},
+		"nb10":      {[]byte("NB10\x00\x00\x00\x00\x07\x00\x00\x00\x02\x00\x00\x00a.pdb\x00"), &pe.CodeView{Kind: pe.CodeViewNB10, Signature: 7, Age: 2, Path: "a.pdb"}},
 		"none":      {nil, nil},
 		"short":     {rsds[:20], nil},
 		"no_guid":   {append(record("RSDS", make([]byte, 20)...), "app.pdb\x00"...), nil},

@@ -14,6 +14,7 @@ import (
 	"github.com/symres/symres/memsource/minidump"
 	"github.com/symres/symres/nt"
 	"github.com/symres/symres/pdb"
+	"github.com/symres/symres/pe"
 	"github.com/symres/symres/sympath"
 )
 
@@ -128,11 +129,11 @@ func (o *checkObject) image(f *file) {
 		return
 	}
 	seen := map[string]bool{} // one cause can make several parts unreadable
-	for _, part := range []symres.Part{
-		symres.PartDOSHeader, symres.PartNTHeaders, symres.PartSections, symres.PartDebugDirectory, symres.PartCodeView,
+	for _, part := range []pe.Part{
+		pe.PartDOSHeader, pe.PartNTHeaders, pe.PartSections, pe.PartDebugDirectory, pe.PartCodeView,
 	} {
 		err := image.Missing(part)
-		if err == nil || errors.Is(err, symres.ErrNoPart) || seen[err.Error()] {
+		if err == nil || errors.Is(err, pe.ErrNoPart) || seen[err.Error()] {
 			continue
 		}
 		seen[err.Error()] = true

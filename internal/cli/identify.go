@@ -11,6 +11,7 @@ import (
 	"github.com/symres/symres/memsource/crashdump"
 	"github.com/symres/symres/memsource/minidump"
 	"github.com/symres/symres/pdb"
+	"github.com/symres/symres/pe"
 	"github.com/symres/symres/sympath"
 	"github.com/symres/symres/vadmath"
 )
@@ -119,7 +120,7 @@ func (o *identityObject) image(f *file) error {
 	}
 	cv := image.CodeView
 	if cv == nil {
-		o.notes = append(o.notes, fmt.Sprint(image.Missing(symres.PartCodeView)))
+		o.notes = append(o.notes, fmt.Sprint(image.Missing(pe.PartCodeView)))
 		return nil
 	}
 	o.PDB, o.Age, o.PDBKey = lastPart(cv.Path), cv.Age, cv.ID().Key()

@@ -11,6 +11,7 @@ import (
 	"github.com/symres/symres"
 	"github.com/symres/symres/internal/cli"
 	"github.com/symres/symres/pdb"
+	"github.com/symres/symres/pe"
 	"github.com/symres/symres/sympath"
 )
 
@@ -65,7 +66,7 @@ func exampleSession(t *testing.T) *symres.Session {
 	t.Cleanup(func() { s.Close() })
 	guid, age := f.ID()
 	if err := s.Add(symres.Module{Name: "fs_rec", Image: "fs_rec", Size: 0x10000,
-		CodeView: &symres.CodeView{Kind: "RSDS", GUID: guid, Age: age, Path: "fs_rec.pdb"}}); err != nil {
+		CodeView: &symres.CodeView{Kind: pe.CodeViewRSDS, GUID: guid, Age: age, Path: "fs_rec.pdb"}}); err != nil {
 		t.Fatal(err)
 	}
 	return s

@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/symres/symres"
+	"github.com/symres/symres/pe"
 	targets "github.com/symres/symres/target"
 	"github.com/symres/symres/vadmath"
 )
@@ -220,8 +221,8 @@ func knowsDebug(m *symres.Image) bool {
 	if m == nil {
 		return false
 	}
-	missing := m.Missing(symres.PartDebugDirectory)
-	return missing == nil || errors.Is(missing, symres.ErrNoPart)
+	missing := m.Missing(pe.PartDebugDirectory)
+	return missing == nil || errors.Is(missing, pe.ErrNoPart)
 }
 
 // unloaded lists the modules the target remembers to have unloaded.

@@ -15,6 +15,7 @@ import (
 	"github.com/symres/symres"
 	"github.com/symres/symres/internal/filekind"
 	"github.com/symres/symres/pdb"
+	"github.com/symres/symres/pe"
 	"github.com/symres/symres/sympath"
 )
 
@@ -168,7 +169,7 @@ func (p *plan) addImage(f *file) error {
 	}
 	q := pdbQuery(image.CodeView, name)
 	if q.File == "" {
-		p.console.warn("%s: it names no PDB (%v)", f.path, image.Missing(symres.PartCodeView))
+		p.console.warn("%s: it names no PDB (%v)", f.path, image.Missing(pe.PartCodeView))
 	}
 	p.want(q, false)
 	return nil

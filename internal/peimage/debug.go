@@ -37,9 +37,30 @@ type DebugEntry struct {
 	Type, TimeDateStamp, Size, RVA, Offset uint32
 }
 
+// CodeViewKind is the form of a CodeView record.
+type CodeViewKind uint8
+
+// The kinds.
+const (
+	CodeViewUnknown CodeViewKind = iota
+	CodeViewRSDS
+	CodeViewNB10
+)
+
+// String returns the signature the record begins with, or unknown.
+func (k CodeViewKind) String() string {
+	switch k {
+	case CodeViewRSDS:
+		return "RSDS"
+	case CodeViewNB10:
+		return "NB10"
+	}
+	return "unknown"
+}
+
 // CodeView is an RSDS or NB10 record.
 type CodeView struct {
-	Kind      string // "RSDS" or "NB10"
+	Kind      CodeViewKind
 	GUID      guid.GUID
 	Signature uint32 // NB10
 	Age       uint32
@@ -49,7 +70,7 @@ type CodeView struct {
 
 // Size is the record's size in bytes, without the zero that ends its path.
 func (c *CodeView) Size() uint64 {
-	if c.Kind == "NB10" {
+	if c.Kind == CodeViewNB10 {
 		return nb10Fixed + uint64(len(c.Path))
 	}
 	return rsdsFixed + uint64(len(c.Path))
@@ -137,9 +158,9 @@ func FindCodeView(r io.ReaderAt, entries []DebugEntry, l Layout) (CodeView, erro
 		}
 		cv, cvErr := readEntryCodeView(r, e, l)
 		switch {
-		case cvErr == nil && cv.Kind == "RSDS":
+		case cvErr == nil && cv.Kind == CodeViewRSDS:
 			return cv, nil
-		case cvErr == nil && found.Kind == "":
+		case cvErr == nil && found.Kind == CodeViewUnknown:
 			found, err = cv, nil
 		case errors.Is(err, ErrNone):
 			err = cvErr
@@ -163,20 +184,22 @@ func ReadCodeView(r io.ReaderAt, off int64, size uint32) (CodeView, error) {
 	if len(b) < 4 {
 		return CodeView{}, fmt.Errorf("CodeView record: %w", orFormat(err, "it is shorter than its signature"))
 	}
-	cv, head := CodeView{Kind: string(b[:4])}, 0
+	cv, head := CodeView{}, 0
 	c := wire.At("CodeView record", off, b)
 	c.Skip(4)
-	switch cv.Kind {
+	switch sig := string(b[:4]); sig {
 	case "RSDS":
+		cv.Kind = CodeViewRSDS
 		copy(cv.GUID[:], c.Bytes(16))
 		cv.Age, head = c.U32(), 24
 	case "NB10":
+		cv.Kind = CodeViewNB10
 		c.Skip(4)
 		cv.Signature, cv.Age, head = c.U32(), c.U32(), 16
 	case "NB09", "NB11":
-		return CodeView{}, fmt.Errorf("CodeView record: %s symbols are embedded in the image: %w", cv.Kind, errors.ErrUnsupported)
+		return CodeView{}, fmt.Errorf("CodeView record: %s symbols are embedded in the image: %w", sig, errors.ErrUnsupported)
 	default:
-		return CodeView{}, fmt.Errorf("CodeView record: %w: signature %q", ErrFormat, cv.Kind)
+		return CodeView{}, fmt.Errorf("CodeView record: %w: signature %q", ErrFormat, sig)
 	}
 	if c.Err() != nil {
 		return CodeView{}, fmt.Errorf("CodeView record: %w", orFormat(err, "it is cut short"))

@@ -126,7 +126,7 @@ func onDisk(b []byte) (peimage.CodeView, []peimage.DebugEntry, error) {
 func TestFindCodeView(t *testing.T) {
 	for _, name := range []string{"x86/good", "x64/good", "x64/samets"} {
 		cv, _, err := onDisk(image(t, name))
-		if err != nil || cv.Kind != "RSDS" || cv.Age != 1 || cv.Path != "fs_rec.pdb" || cv.GUID.IsZero() {
+		if err != nil || cv.Kind != peimage.CodeViewRSDS || cv.Age != 1 || cv.Path != "fs_rec.pdb" || cv.GUID.IsZero() {
 			t.Errorf("%s: %+v, %v", name, cv, err)
 		}
 	}
@@ -193,11 +193,11 @@ func TestFindCodeView_prefers_RSDS(t *testing.T) {
 	}
 	mem := append(make([]byte, 0x100), b...)
 	cv, err := peimage.FindCodeView(bytes.NewReader(mem), entries, peimage.Memory{})
-	if err != nil || cv.Kind != "RSDS" || cv.Path != "new.pdb" {
+	if err != nil || cv.Kind != peimage.CodeViewRSDS || cv.Path != "new.pdb" {
 		t.Errorf("got %+v, %v; want the RSDS record", cv, err)
 	}
 	cv, err = peimage.FindCodeView(bytes.NewReader(mem), entries[:2], peimage.Memory{})
-	if err != nil || cv.Kind != "NB10" || cv.Signature != 0x12345678 {
+	if err != nil || cv.Kind != peimage.CodeViewNB10 || cv.Signature != 0x12345678 {
 		t.Errorf("got %+v, %v; want the NB10 record", cv, err)
 	}
 }
@@ -228,7 +228,7 @@ func FuzzImage(f *testing.F) {
 		if len(part.Sections) > len(whole.Sections) {
 			t.Fatalf("%d sections of a part, %d of the whole", len(part.Sections), len(whole.Sections))
 		}
-		if cv, entries, err := onDisk(b); err == nil && (cv.Kind == "" || len(cv.Path) > len(b) || len(entries) == 0) {
+		if cv, entries, err := onDisk(b); err == nil && (cv.Kind == peimage.CodeViewUnknown || len(cv.Path) > len(b) || len(entries) == 0) {
 			t.Fatalf("record %+v from %d entries without an error", cv, len(entries))
 		}
 	})

@@ -115,10 +115,10 @@ func recordAt(b []byte) (CodeView, bool) {
 		return CodeView{}, false
 	}
 	le := binary.LittleEndian
-	cv := CodeView{Kind: string(b[:sigSize]), Age: le.Uint32(b[fixed-4:])}
+	cv := CodeView{Kind: CodeViewRSDS, Age: le.Uint32(b[fixed-4:])}
 	identified := false
 	if fixed == nb10Fixed {
-		cv.Signature = le.Uint32(b[8:])
+		cv.Kind, cv.Signature = CodeViewNB10, le.Uint32(b[8:])
 		identified = le.Uint32(b[4:]) == 0 && cv.Signature != 0
 	} else {
 		cv.GUID = guid.GUID(b[4:20])

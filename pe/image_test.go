@@ -1,4 +1,4 @@
-package symres_test
+package pe_test
 
 import (
 	"bytes"
@@ -7,10 +7,10 @@ import (
 	"errors"
 	"testing"
 
-	"github.com/symres/symres"
 	"github.com/symres/symres/internal/fixture"
 	"github.com/symres/symres/memsource"
 	"github.com/symres/symres/memsource/memtest"
+	"github.com/symres/symres/pe"
 )
 
 const stamp = 973036800 // of every fs_rec fixture but ts1
@@ -20,7 +20,7 @@ func fsRec(t testing.TB, variant string) []byte {
 }
 
 // mapped returns the image of a fixture as a loader maps it, pages out.
-func mapped(t testing.TB, file []byte, base uint64, out ...int) symres.MemorySource {
+func mapped(t testing.TB, file []byte, base uint64, out ...int) memsource.Source {
 	t.Helper()
 	return imageAt(t, file, base).PageOut(out...).Source()
 }
@@ -41,11 +41,11 @@ func imageAt(t testing.TB, file []byte, base uint64) *memtest.ImageBuilder {
 func TestReadImage(t *testing.T) {
 	const base = 0xfffff80003a00000
 	ctx := context.Background()
-	disk, err := symres.NewImage(bytes.NewReader(fsRec(t, "x64/good")), int64(len(fsRec(t, "x64/good"))))
+	disk, err := pe.NewImage(bytes.NewReader(fsRec(t, "x64/good")), int64(len(fsRec(t, "x64/good"))))
 	if err != nil {
 		t.Fatal(err)
 	}
-	mem, err := symres.ReadImage(ctx, mapped(t, fsRec(t, "x64/good"), base), base)
+	mem, err := pe.ReadImage(ctx, mapped(t, fsRec(t, "x64/good"), base), base)
 	if err != nil || mem.ID() != disk.ID() || mem.CheckSum != disk.CheckSum || mem.Machine != 0x8664 || !mem.Is64 {
 		t.Errorf("memory %+v, %v; disk %+v", mem, err, disk)
 	}
@@ -56,12 +56,12 @@ func TestReadImage(t *testing.T) {
 
 func TestReadImage_header_paged_out(t *testing.T) {
 	const base = 0xfffff80003a00000
-	img, err := symres.ReadImage(context.Background(), mapped(t, fsRec(t, "x64/good"), base, 0), base)
+	img, err := pe.ReadImage(context.Background(), mapped(t, fsRec(t, "x64/good"), base, 0), base)
 	var fault *memsource.Fault
 	if !errors.As(err, &fault) || fault.Addr != base || !errors.Is(err, memsource.ErrPagedOut) {
 		t.Errorf("%v, want a fault at the base that says paged out", err)
 	}
-	for _, p := range []symres.Part{symres.PartDOSHeader, symres.PartNTHeaders, symres.PartSections, symres.PartDebugDirectory, symres.PartCodeView} {
+	for _, p := range []pe.Part{pe.PartDOSHeader, pe.PartNTHeaders, pe.PartSections, pe.PartDebugDirectory, pe.PartCodeView} {
 		if !errors.Is(img.Missing(p), memsource.ErrPagedOut) {
 			t.Errorf("%v: %v, want paged out", p, img.Missing(p))
 		}
@@ -76,19 +76,19 @@ func TestReadImage_debug_directory_paged_out(t *testing.T) {
 	file := fsRec(t, "x64/good")
 	nt := binary.LittleEndian.Uint32(file[0x3c:])
 	debug := binary.LittleEndian.Uint32(file[nt+24+112+6*8:])
-	img, err := symres.ReadImage(context.Background(), mapped(t, file, base, int(debug>>12)), base)
+	img, err := pe.ReadImage(context.Background(), mapped(t, file, base, int(debug>>12)), base)
 	if err != nil || img.TimeDateStamp != stamp || img.CodeView != nil {
 		t.Errorf("%+v, %v; want the stamp and no CodeView", img, err)
 	}
-	if !errors.Is(img.Missing(symres.PartCodeView), memsource.ErrPagedOut) || img.Missing(symres.PartSections) != nil {
-		t.Errorf("CodeView missing: %v; sections missing: %v", img.Missing(symres.PartCodeView), img.Missing(symres.PartSections))
+	if !errors.Is(img.Missing(pe.PartCodeView), memsource.ErrPagedOut) || img.Missing(pe.PartSections) != nil {
+		t.Errorf("CodeView missing: %v; sections missing: %v", img.Missing(pe.PartCodeView), img.Missing(pe.PartSections))
 	}
 }
 
 func TestReadImage_nothing_there(t *testing.T) {
 	var empty memsource.Sparse
 	for _, base := range []uint64{0, 0x1000, 0xfffffffffffff000} {
-		if _, err := symres.ReadImage(context.Background(), &empty, base); err == nil {
+		if _, err := pe.ReadImage(context.Background(), &empty, base); err == nil {
 			t.Errorf("an image at %#x of an empty memory", base)
 		}
 	}
@@ -96,7 +96,7 @@ func TestReadImage_nothing_there(t *testing.T) {
 	if err := zero.Add(0x10000, make([]byte, 0x1000)); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := symres.ReadImage(context.Background(), &zero, 0x10000); !errors.Is(err, symres.ErrImageFormat) {
+	if _, err := pe.ReadImage(context.Background(), &zero, 0x10000); !errors.Is(err, pe.ErrFormat) {
 		t.Errorf("%v, want ErrImageFormat for a page of zeros", err)
 	}
 }
@@ -104,21 +104,21 @@ func TestReadImage_nothing_there(t *testing.T) {
 func TestReadImage_canceled(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
-	if _, err := symres.ReadImage(ctx, mapped(t, fsRec(t, "x64/good"), 0x10000), 0x10000); !errors.Is(err, context.Canceled) {
+	if _, err := pe.ReadImage(ctx, mapped(t, fsRec(t, "x64/good"), 0x10000), 0x10000); !errors.Is(err, context.Canceled) {
 		t.Errorf("%v, want context.Canceled", err)
 	}
 }
 
 func TestOpenImage(t *testing.T) {
-	img, err := symres.OpenImage(fixture.Path(t, "fs_rec/x86/good/fs_rec.sys"))
+	img, err := pe.OpenImage(fixture.Path(t, "fs_rec/x86/good/fs_rec.sys"))
 	if err != nil || img.ID().Key() != "39FF5D001900" || img.CodeView == nil || img.SectionAlignment != 0x80 {
 		t.Errorf("%+v, %v", img, err)
 	}
-	img, err = symres.OpenImage(fixture.Path(t, "fs_rec/x64/nodebug/fs_rec.sys"))
-	if err != nil || !errors.Is(img.Missing(symres.PartCodeView), symres.ErrNoPart) {
-		t.Errorf("%v, %v; want an image without CodeView", err, img.Missing(symres.PartCodeView))
+	img, err = pe.OpenImage(fixture.Path(t, "fs_rec/x64/nodebug/fs_rec.sys"))
+	if err != nil || !errors.Is(img.Missing(pe.PartCodeView), pe.ErrNoPart) {
+		t.Errorf("%v, %v; want an image without CodeView", err, img.Missing(pe.PartCodeView))
 	}
-	if _, err := symres.OpenImage(t.TempDir()); err == nil {
+	if _, err := pe.OpenImage(t.TempDir()); err == nil {
 		t.Error("a directory was taken for an image")
 	}
 }
@@ -127,8 +127,8 @@ func TestNewImage_debug_directory_outside(t *testing.T) {
 	b := bytes.Clone(fsRec(t, "x64/good"))
 	nt := binary.LittleEndian.Uint32(b[0x3c:])
 	binary.LittleEndian.PutUint32(b[nt+24+112+6*8:], 0x7ffff000)
-	img, err := symres.NewImage(bytes.NewReader(b), int64(len(b)))
-	if err != nil || img.TimeDateStamp != stamp || !errors.Is(img.Missing(symres.PartDebugDirectory), symres.ErrImageFormat) {
-		t.Errorf("%+v, %v, %v", img, err, img.Missing(symres.PartDebugDirectory))
+	img, err := pe.NewImage(bytes.NewReader(b), int64(len(b)))
+	if err != nil || img.TimeDateStamp != stamp || !errors.Is(img.Missing(pe.PartDebugDirectory), pe.ErrFormat) {
+		t.Errorf("%+v, %v, %v", img, err, img.Missing(pe.PartDebugDirectory))
 	}
 }

@@ -1,0 +1,67 @@
+package pe
+
+import (
+	"bytes"
+
+	"github.com/symres/symres/guid"
+	"github.com/symres/symres/internal/peimage"
+	"github.com/symres/symres/sympath"
+)
+
+// CodeViewKind says which form a CodeView record has. The zero value is
+// unknown.
+type CodeViewKind uint8
+
+// The kinds.
+const (
+	CodeViewUnknown CodeViewKind = CodeViewKind(peimage.CodeViewUnknown)
+	CodeViewRSDS    CodeViewKind = CodeViewKind(peimage.CodeViewRSDS) // GUID and age: PDB 7.0
+	CodeViewNB10    CodeViewKind = CodeViewKind(peimage.CodeViewNB10) // signature and age: PDB 2.0
+)
+
+// String returns the signature the record begins with, or unknown.
+func (k CodeViewKind) String() string { return peimage.CodeViewKind(k).String() }
+
+// MarshalText is String; it never fails.
+func (k CodeViewKind) MarshalText() ([]byte, error) { return []byte(k.String()), nil }
+
+// CodeView is the record by which an image names its PDB: RSDS (GUID, Age) or
+// NB10 (Signature, Age). Path is what the linker recorded; it is the image
+// author's text and is never opened.
+//
+// Source: microsoft-pdb (locator.cpp), LLVM CVDebugRecord.h.
+type CodeView struct {
+	Kind      CodeViewKind
+	GUID      guid.GUID
+	Signature uint32
+	Age       uint32
+	Path      string
+	Partial   bool // Path is cut short by a page that is out
+}
+
+// ID returns the identity symbol stores file the PDB under, the zero ID where
+// the kind of the record is not known.
+func (c *CodeView) ID() sympath.ID {
+	switch c.Kind {
+	case CodeViewRSDS:
+		return sympath.PDB70(c.GUID, c.Age)
+	case CodeViewNB10:
+		return sympath.PDB20(c.Signature, c.Age)
+	}
+	return sympath.ID{}
+}
+
+// ParseCodeView reads a record that stands by itself, as minidumps keep it. The
+// error wraps [ErrFormat] for bytes that are no record, and
+// [errors.ErrUnsupported] for one whose symbols are inside the image.
+func ParseCodeView(record []byte) (*CodeView, error) {
+	cv, err := peimage.ReadCodeView(bytes.NewReader(record), 0, uint32(min(len(record), MaxImage-1)))
+	if err != nil {
+		return nil, err
+	}
+	return fromRecord(cv), nil
+}
+
+func fromRecord(cv peimage.CodeView) *CodeView {
+	return &CodeView{CodeViewKind(cv.Kind), cv.GUID, cv.Signature, cv.Age, cv.Path, cv.Partial}
+}
