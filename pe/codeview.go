@@ -39,16 +39,16 @@ type CodeView struct {
 	Partial   bool // Path is cut short by a page that is out
 }
 
-// ID returns the identity symbol stores file the PDB under, the zero ID where
-// the kind of the record is not known.
+// ID returns the identity symbol stores file the PDB under. A record of unknown
+// kind counts as RSDS where it has a GUID, and has the zero ID otherwise.
 func (c *CodeView) ID() sympath.ID {
-	switch c.Kind {
-	case CodeViewRSDS:
-		return sympath.PDB70(c.GUID, c.Age)
-	case CodeViewNB10:
+	switch {
+	case c.Kind == CodeViewNB10:
 		return sympath.PDB20(c.Signature, c.Age)
+	case c.Kind == CodeViewUnknown && c.GUID.IsZero():
+		return sympath.ID{}
 	}
-	return sympath.ID{}
+	return sympath.PDB70(c.GUID, c.Age)
 }
 
 // ParseCodeView reads a record that stands by itself, as minidumps keep it. The
