@@ -21,7 +21,7 @@ var layers = [][]string{
 	{"target"},
 	{"sympath/stores"},
 	{"."},
-	{"nt"},
+	{"identify", "nt"},
 	{"pe", "internal/fingerprint"},
 	{"internal/pedisk", "internal/filekind"},
 	{"pdb", "internal/peimage", "sympath/http", "sympath/smb"},

@@ -1,0 +1,68 @@
+package identify
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/symres/symres/internal/pedisk"
+	"github.com/symres/symres/pdb"
+	"github.com/symres/symres/sympath"
+)
+
+var errWrongSize = errors.New("the file has not the size it says")
+
+// FileID reads the identity of a symbol or image file from its content, and
+// that none of the file is missing. It is what [sympath.Options].Verify wants:
+// the GUID and DBI age of a PDB, or its signature and age where q asks for
+// those, and TimeDateStamp and SizeOfImage of an image. Safe for concurrent use.
+func FileID(q sympath.Query, r io.ReaderAt, size int64) (sympath.ID, error) {
+	first := make([]byte, min(max(size, 0), pdb.SniffLen))
+	if _, err := r.ReadAt(first, 0); err != nil && err != io.EOF {
+		return sympath.ID{}, err
+	}
+	if bytes.HasPrefix(first, []byte("MZ")) {
+		return verifyImage(r, size)
+	}
+	return verifyPDB(q, r, size)
+}
+
+func verifyPDB(q sympath.Query, r io.ReaderAt, size int64) (sympath.ID, error) {
+	p, err := pdb.New(r, size)
+	if err != nil {
+		return sympath.ID{}, err
+	}
+	defer p.Close()
+	// The superblock counts the blocks of the file (microsoft-pdb, msf.cpp).
+	var super [12]byte
+	if _, err := r.ReadAt(super[:], 32); err != nil {
+		return sympath.ID{}, err
+	}
+	block, blocks := binary.LittleEndian.Uint32(super[:]), binary.LittleEndian.Uint32(super[8:])
+	if want := uint64(block) * uint64(blocks); uint64(size) != want {
+		return sympath.ID{}, fmt.Errorf("%w: %d bytes, and it should be %d", errWrongSize, size, want)
+	}
+	guid, age := p.ID()
+	if q.ID.Kind() == sympath.IDPDB20 {
+		return sympath.PDB20(p.Info().Signature, age), nil
+	}
+	return sympath.PDB70(guid, age), nil
+}
+
+func verifyImage(r io.ReaderAt, size int64) (sympath.ID, error) {
+	h, err := pedisk.ReadHeaders(r, size)
+	if err != nil {
+		return sympath.ID{}, err
+	}
+	if err := errors.Join(h.NTErr, h.SectionErr); err != nil {
+		return sympath.ID{}, err
+	}
+	for _, s := range h.Sections {
+		if end := uint64(s.RawOffset) + uint64(s.RawSize); s.RawOffset != 0 && uint64(size) < end {
+			return sympath.ID{}, fmt.Errorf("%w: section %s ends at %d of %d bytes", errWrongSize, s.Name, end, size)
+		}
+	}
+	return sympath.Image(h.TimeDateStamp, h.SizeOfImage), nil
+}

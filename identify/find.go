@@ -1,0 +1,248 @@
+package identify
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"iter"
+	"strings"
+
+	"github.com/symres/symres/internal/peimage"
+	"github.com/symres/symres/pe"
+	"github.com/symres/symres/sympath"
+)
+
+// maxCopies bounds how many copies of an image are held against the target and
+// against each other.
+const maxCopies = 8
+
+// Screen says which copies of an image [Find] passes on. The zero Screen passes
+// those that no field contradicts and that name a PDB.
+type Screen struct {
+	Differing bool // also those that a field contradicts
+	NoPDB     bool // also those that name no PDB
+	Singly    bool // each copy is a batch of its own: it is taken as it comes
+}
+
+// Screen returns what the version check passes on.
+func (v VersionCheck) Screen() Screen { return Screen{Differing: v == CheckOff, Singly: v == CheckOff} }
+
+// Copies finds files that may be the module's image. It belongs to one
+// goroutine.
+type Copies struct {
+	ctx     context.Context
+	facts   *Facts
+	screen  Screen
+	next    func() (*Found, error, bool)
+	stop    func()
+	failure error
+}
+
+// Find looks for copies of the image along the paths, the image path first: by
+// key in symbol stores, where stamp and size are known, and by name in
+// directories. The caller ends the search with [Copies.Close]. Copies that the
+// screen holds back are refused in the list of attempts, with the reason.
+func Find(ctx context.Context, f *Facts, s *Search, screen Screen) *Copies {
+	c := &Copies{ctx: ctx, facts: f, screen: screen}
+	c.failure = fmt.Errorf("no copy of the image was found: %w", fs.ErrNotExist)
+	c.next, c.stop = iter.Pull2(s.Image(ctx, f.ImageQuery()))
+	return c
+}
+
+// Next opens the next copies, at most 8. It stops early at one whose checksum
+// binds it to the target: no other can be better. The caller closes them. The
+// error says why the last file that was left out is of no use; more is false
+// when the search is over.
+func (c *Copies) Next() (batch []*Copy, more bool, err error) {
+	for len(batch) < maxCopies {
+		found, failed, ok := c.next()
+		if !ok {
+			return batch, false, err
+		}
+		if failed != nil {
+			c.failure = failed
+			continue
+		}
+		opened, failed := c.facts.open(c.ctx, found, c.screen)
+		if failed != nil {
+			err = failed
+			found.Refuse(failed)
+			continue
+		}
+		batch = append(batch, opened)
+		if opened.fields.bound || c.screen.Singly {
+			break
+		}
+	}
+	return batch, true, err
+}
+
+// Err says why the search came to nothing. It wraps [io/fs.ErrNotExist] where
+// there is no file.
+func (c *Copies) Err() error { return c.failure }
+
+// Close ends the search.
+func (c *Copies) Close() { c.stop() }
+
+// Copy is a file that may be the module's image, open, with its fields held
+// against the facts.
+type Copy struct {
+	*Found
+	Image *pe.Image
+
+	file   sympath.File
+	fields comparison
+}
+
+// Close closes the file.
+func (c *Copy) Close() error { return c.file.Close() }
+
+// PDBID is the identity of the PDB the copy names, zero where it names none.
+func (c *Copy) PDBID() sympath.ID {
+	if c.Image.CodeView == nil {
+		return sympath.ID{}
+	}
+	return c.Image.CodeView.ID()
+}
+
+// open opens a copy of the image and compares its fields. The error says why
+// the copy cannot be used; the file is closed then.
+func (f *Facts) open(ctx context.Context, found *Found, s Screen) (*Copy, error) {
+	file, err := found.Open(ctx)
+	if err != nil {
+		return nil, err
+	}
+	image, err := pe.NewImage(file, file.Size())
+	if err != nil {
+		return nil, errors.Join(err, file.Close())
+	}
+	c := &Copy{Found: found, Image: image, file: file}
+	c.fields = f.compareFields(c)
+	if c.fields.differs && !s.Differing {
+		err = mismatch(c.fields.evidence)
+	} else if image.CodeView == nil && !s.NoPDB {
+		err = fmt.Errorf("it names no PDB: %w", image.Missing(pe.PartCodeView))
+	}
+	if err != nil {
+		return nil, errors.Join(err, file.Close())
+	}
+	return c, nil
+}
+
+// comparison is what comparing the fields of a copy came to.
+type comparison struct {
+	evidence []Evidence
+	identity Identity
+	differs  bool // something known contradicts the copy
+	agree    bool // fields agree that make it likely without pages
+	bound    bool // its computed checksum is the target's
+
+	// computed is evidence of the checksum computed from the copy, where it
+	// says more than the field does. A copy that was altered after it was
+	// linked has another one than the target; the pages decide what that means.
+	computed *Evidence
+	altered  bool
+}
+
+// compareFields holds the fields of a copy against the target.
+func (f *Facts) compareFields(c *Copy) comparison {
+	m := compareImage(f.Fields, f.roundUp(uint64(c.Image.SizeOfImage)), c.Image)
+	m.evidence = append([]Evidence{foundBy(c.Candidate)}, m.evidence...)
+	if f.CodeView != nil && c.Image.CodeView != nil {
+		m.comparePDB(f.CodeView.ID(), c.PDBID())
+	}
+	if !m.differs && f.resident.src != nil { // without memory, the file itself is the target
+		m.compareSum(f.Fields.CheckSum, c)
+	}
+	return m
+}
+
+// compareImage compares the fields of a header. A loader's size is rounded up to
+// a page, so there the copy's is compared rounded as well.
+func compareImage(target Fields, rounded uint64, m *pe.Image) comparison {
+	stamp := compare(FieldTimeDateStamp, Stamp(target.TimeDateStamp), Stamp(m.TimeDateStamp))
+	sum := compare(FieldCheckSum, CheckSum(target.CheckSum), CheckSum(m.CheckSum))
+	size := compare(FieldSizeOfImage, Size(target.Mapped), Size(rounded))
+	if target.SizeOfImage != 0 {
+		size = compare(FieldSizeOfImage, Size(target.SizeOfImage), Size(m.SizeOfImage))
+	}
+	stamp.Strength, size.Strength, sum.Strength = StrengthMedium, StrengthWeak, StrengthMedium
+	if m.Repro {
+		stamp.Note = "a hash of the build, not a time"
+	}
+	c := comparison{evidence: []Evidence{stamp, size, sum}, identity: IdentityName}
+	equal := func(e Evidence) bool { return e.Result == ComparisonEqual }
+	differs := func(e Evidence) bool { return e.Result == ComparisonDiffers }
+	c.differs = differs(stamp) || differs(size) || differs(sum)
+	switch {
+	case equal(stamp) && equal(size):
+		c.identity = IdentityImageKey
+	case equal(stamp) || equal(size) || equal(sum):
+		c.identity = IdentityChecksumSize
+	}
+	c.agree = c.identity == IdentityImageKey || equal(sum) && equal(size)
+	return c
+}
+
+// foundBy says where a copy is from, and whether a key led to it or its name.
+func foundBy(c sympath.Candidate) Evidence {
+	e := Evidence{Rung: RungCopy, Field: FieldFile, Copy: File(c.Location), Strength: StrengthMedium, Note: "found by key, " + c.Origin.String()}
+	if c.Origin == sympath.OriginDir || c.Origin == sympath.OriginCustom {
+		e.Strength, e.Note = StrengthWeak, "found by name"
+	}
+	return e
+}
+
+// comparePDB compares the PDB the copy names with the one the target does.
+func (c *comparison) comparePDB(want, got sympath.ID) {
+	c.evidence = append(c.evidence, Evidence{Rung: RungCopy, Field: FieldPDB, Target: PDBID{want}, Copy: PDBID{got},
+		Result: sameID(want, got), Strength: StrengthExact})
+	c.identity, c.agree = IdentityPDB, true
+	c.differs = c.differs || want != got
+}
+
+func sameID(want, got sympath.ID) Comparison {
+	if want == got {
+		return ComparisonEqual
+	}
+	return ComparisonDiffers
+}
+
+// compareSum computes the copy's checksum. One that is not what its own header
+// says was altered after it was linked; whether that matters depends on what
+// the target knows.
+func (c *comparison) compareSum(target uint32, copied *Copy) {
+	if copied.Image.CheckSum == 0 {
+		return
+	}
+	sum, err := peimage.Checksum(copied.file, copied.file.Size())
+	e := compare(FieldComputedCheckSum, CheckSum(target), CheckSum(sum))
+	e.Result, e.Strength = ComparisonUnknown, StrengthStrong
+	switch {
+	case err != nil:
+		e.Note = err.Error()
+	case sum == target:
+		c.bound, e.Result = true, ComparisonEqual
+	case sum == copied.Image.CheckSum:
+		return // it says the same as the field
+	default:
+		e.Note = fmt.Sprintf("the copy was altered: its header says %x", copied.Image.CheckSum)
+		c.altered = target != 0
+	}
+	c.computed = &e
+}
+
+// mismatch says which fields differ, or that none could be compared.
+func mismatch(evidence []Evidence) error {
+	var words []string
+	for _, e := range evidence {
+		if e.Result == ComparisonDiffers {
+			words = append(words, e.String())
+		}
+	}
+	if len(words) == 0 {
+		return fmt.Errorf("%w: nothing known of the target to compare it with", ErrMismatch)
+	}
+	return fmt.Errorf("%w: %s", ErrMismatch, strings.Join(words, "; "))
+}

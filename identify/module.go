@@ -1,0 +1,95 @@
+package identify
+
+import (
+	"strings"
+
+	"github.com/symres/symres/pe"
+)
+
+// Module is what a target says of one loaded image. Zero fields are unknown,
+// and names are the target's text: shown, never opened.
+type Module struct {
+	Name          string       // what patterns call it; empty: derived from Image
+	Image         string       // file name, such as Fs_Rec.SYS
+	Path          string       // full path as the loader keeps it
+	Base          uint64       // virtual address of the image header
+	Size          uint64       // bytes mapped, a multiple of the page size
+	SizeOfImage   uint32       // bytes as the linker wrote them, not rounded
+	TimeDateStamp uint32       // of the image header
+	CheckSum      uint32       // of the image header
+	CodeView      *pe.CodeView // the PDB's identity, where the target keeps it outside the image
+	DebugInfo     uint64       // address of the NON_PAGED_DEBUG_INFO, where the loader keeps one
+	Origin        string       // who says so, such as "loaded-driver list"
+}
+
+// ModuleName returns what a debugger calls the image of that file name: the
+// name without directory and extension, with `_` for what cannot stand in an
+// identifier. The kernel is nt and the HAL is hal under all their file names.
+//
+// Source: Windows debugger documentation, .reload and module names.
+func ModuleName(image string) string {
+	name := baseName(image)
+	if i := strings.LastIndexByte(name, '.'); i > 0 {
+		name = name[:i]
+	}
+	if alias := alias(name); alias != "" {
+		return alias
+	}
+	return strings.Map(identifierRune, name)
+}
+
+// alias returns nt or hal for the stem of any of their file names, else "".
+func alias(stem string) string {
+	switch strings.ToLower(stem) {
+	case "ntoskrnl", "ntkrnlmp", "ntkrnlpa", "ntkrpamp":
+		return "nt"
+	case "hal", "halacpi", "halaacpi", "halmacpi", "halapic", "halmps", "halsp":
+		return "hal"
+	}
+	return ""
+}
+
+func identifierRune(r rune) rune {
+	switch {
+	case r >= 'a' && r <= 'z', r >= 'A' && r <= 'Z', r >= '0' && r <= '9', r == '_', r == '$', r >= 0xa0:
+		return r
+	}
+	return '_'
+}
+
+// baseName returns what follows the last separator of either kind.
+func baseName(path string) string {
+	return path[strings.LastIndexAny(path, `\/`)+1:]
+}
+
+// extension returns the text after the last dot, without it.
+func extension(file string) string {
+	name := baseName(file)
+	if i := strings.LastIndexByte(name, '.'); i >= 0 {
+		return name[i+1:]
+	}
+	return ""
+}
+
+// stem is the image's file name without its extension.
+func (m *Module) stem() string {
+	image := baseName(m.Image)
+	return strings.TrimSuffix(image, "."+extension(image))
+}
+
+// sameStem reports whether a PDB's name is that of the image. The kernel's and
+// the HAL's go by many.
+func sameStem(file, stem string) bool {
+	name := strings.TrimSuffix(file, "."+extension(file))
+	return strings.EqualFold(name, stem) || alias(name) != "" && alias(name) == alias(stem)
+}
+
+// Called reports whether name, as a user types it, means the module: its name,
+// its image's file name, or the file name without extension, in any case.
+func (m *Module) Called(name string) bool {
+	return strings.EqualFold(name, m.Name) || strings.EqualFold(name, baseName(m.Image)) ||
+		strings.EqualFold(name, m.stem()) || m.Name != "" && m.Name == alias(name)
+}
+
+// Contains reports whether addr lies in the module.
+func (m *Module) Contains(addr uint64) bool { return addr >= m.Base && addr-m.Base < m.Size }

@@ -1,0 +1,136 @@
+package identify
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/symres/symres/sympath"
+)
+
+// ErrMismatch is wrapped by the errors about a file that is not the one the
+// target runs.
+var ErrMismatch = errors.New("not the target's image")
+
+// VersionCheck says how much an on-disk copy must agree with what is known of
+// the target before it is used.
+type VersionCheck uint8
+
+// The version checks.
+const (
+	// CheckKnown wants at least one field that both sides know to be equal,
+	// and none to differ. It is the default.
+	CheckKnown VersionCheck = iota
+	// CheckStrict also wants proof [ProofImage] or [ProofExact].
+	CheckStrict
+	// CheckOff trusts: the first image on the path is taken, and a PDB of
+	// another identity where no exact one is on the path. What contradicts
+	// the target is labelled [ProofNameOnly].
+	CheckOff
+)
+
+// ParseVersionCheck reads known, strict or off.
+func ParseVersionCheck(s string) (VersionCheck, error) {
+	for _, v := range []VersionCheck{CheckKnown, CheckStrict, CheckOff} {
+		if strings.EqualFold(s, v.String()) {
+			return v, nil
+		}
+	}
+	return 0, fmt.Errorf("version check %q: want known, strict or off", s)
+}
+
+// Identity says by what a file was matched to the target.
+type Identity uint8
+
+// The identities, strongest last. The zero value is unknown: nothing was
+// matched.
+const (
+	IdentityUnknown      Identity = iota
+	IdentityName                  // nothing to compare
+	IdentityChecksumSize          // size, checksum or stamp alone is known and equal
+	IdentityImageKey              // TimeDateStamp and SizeOfImage are known and equal
+	IdentityPDB                   // the PDB's GUID and age were read from the target
+)
+
+// Verdict is what comparing a copy with the target came to, fields and pages
+// together.
+type Verdict uint8
+
+// The verdicts, from the one that proves nothing to the one that proves most.
+const (
+	VerdictUnverified Verdict = iota // nothing to go by
+	VerdictMismatch                  // a field or a resident range of pages differs
+	VerdictLikely                    // what is known agrees; a sibling of the file might agree as well
+	VerdictConfirmed                 // resident pages are equal, and the checksum binds the rest of the file
+)
+
+// Proof labels how well a symbol's image was proven. It is a function of two
+// axes, the [Identity] by which the files were matched and the [Verdict] of the
+// page comparison, and of whether anything known contradicts the match:
+//
+//	contradicted, or pages mismatch   name-only, whatever the rest is (only under CheckOff)
+//	pages confirmed                   exact
+//	pdb-id                            exact
+//	image-key                         image; weak where other copies agree as well
+//	checksum-size                     weak
+//	name, pages likely                weak
+//	name                              name-only
+type Proof uint8
+
+// The labels, weakest first. The zero value is unknown: there is nothing to
+// label.
+const (
+	ProofUnknown Proof = iota
+	ProofNameOnly
+	ProofWeak
+	ProofImage
+	ProofExact
+)
+
+// ProofOf is the documented function behind the labels.
+func ProofOf(i Identity, pages Verdict, contradicted bool) Proof {
+	switch {
+	case contradicted || pages == VerdictMismatch:
+		return ProofNameOnly
+	case i == IdentityPDB || pages == VerdictConfirmed:
+		return ProofExact
+	case i == IdentityImageKey:
+		return ProofImage
+	case i == IdentityChecksumSize || pages == VerdictLikely:
+		return ProofWeak
+	}
+	return ProofNameOnly
+}
+
+// Basis is what a label rests on.
+type Basis struct {
+	Identity     Identity
+	Pages        Verdict // VerdictUnverified where no pages were compared
+	Contradicted bool    // something known contradicts the match
+	Tied         bool    // other copies agree as well
+}
+
+// Proof is the label, see [ProofOf]; it is weak at most where there is a tie.
+func (b Basis) Proof() Proof {
+	p := ProofOf(b.Identity, b.Pages, b.Contradicted)
+	if b.Tied {
+		p = min(p, ProofWeak)
+	}
+	return p
+}
+
+// PDBMismatch is the error about a PDB of another identity than the one wanted.
+type PDBMismatch struct{ Want, Got sympath.ID }
+
+// Error says what differs.
+func (e *PDBMismatch) Error() string { return ErrMismatch.Error() + ": " + e.what() }
+
+// Unwrap returns [ErrMismatch].
+func (e *PDBMismatch) Unwrap() error { return ErrMismatch }
+
+func (e *PDBMismatch) what() string {
+	if e.Want.Kind() == sympath.IDPDB70 && e.Got.Kind() == sympath.IDPDB70 && e.Want.GUID() == e.Got.GUID() {
+		return fmt.Sprintf("the PDB found has age %d, the image wants %d", e.Got.Age(), e.Want.Age())
+	}
+	return fmt.Sprintf("the PDB found is %v, the image wants %v", e.Got, e.Want)
+}

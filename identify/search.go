@@ -1,0 +1,105 @@
+package identify
+
+import (
+	"context"
+	"iter"
+	"slices"
+	"sync"
+
+	"github.com/symres/symres/sympath"
+)
+
+// Search looks for files along the paths of a session and keeps the list of
+// every place tried. It is for one module. Searches go one after the other;
+// stores may report from goroutines of their own meanwhile.
+type Search struct {
+	Images  sympath.Store // looked at first for images, last for PDBs; nil for none
+	Symbols sympath.Store // nil for none
+
+	mu       sync.Mutex
+	attempts []sympath.Attempt
+}
+
+// Found is a file that may be the wanted one, with the attempt that found it.
+type Found struct {
+	sympath.Candidate
+	search  *Search
+	attempt int // in the list of the search
+}
+
+// Attempts returns every place tried so far, in order.
+func (s *Search) Attempts() []sympath.Attempt {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.attempts)
+}
+
+// Image yields what may be a copy of an image. Errors do not end the sequence;
+// see [sympath.Store].
+func (s *Search) Image(ctx context.Context, q sympath.Query) iter.Seq2[*Found, error] {
+	return s.find(ctx, q, s.Images, s.Symbols)
+}
+
+// PDB yields what may be a PDB. Errors do not end the sequence; see
+// [sympath.Store].
+func (s *Search) PDB(ctx context.Context, q sympath.Query) iter.Seq2[*Found, error] {
+	return s.find(ctx, q, s.Symbols, s.Images)
+}
+
+// find asks the stores in turn. Names are cleaned by the stores.
+func (s *Search) find(ctx context.Context, q sympath.Query, stores ...sympath.Store) iter.Seq2[*Found, error] {
+	some := slices.DeleteFunc(stores, func(st sympath.Store) bool { return st == nil })
+	return func(yield func(*Found, error) bool) {
+		for c, err := range sympath.Chain(some...).Find(s.traced(ctx), q) {
+			var f *Found
+			if err == nil {
+				f = s.found(c)
+			}
+			if !yield(f, err) {
+				return
+			}
+		}
+	}
+}
+
+// traced records every place that is tried.
+func (s *Search) traced(ctx context.Context) context.Context {
+	return sympath.WithTrace(ctx, &sympath.Trace{Attempt: func(_ sympath.Query, a sympath.Attempt) { s.record(a) }})
+}
+
+func (s *Search) record(a sympath.Attempt) int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.attempts = append(s.attempts, a)
+	return len(s.attempts) - 1
+}
+
+// found joins a candidate with its attempt, the last one before a store hands
+// it out. A file that lies in a cache by now was found at its source: what
+// becomes of it is an attempt of its own.
+func (s *Search) found(c sympath.Candidate) *Found {
+	f := &Found{Candidate: c, search: s, attempt: -1}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	last := len(s.attempts) - 1
+	if last >= 0 && s.attempts[last].Status == sympath.StatusFound && (c.Source == "" || c.Source == c.Location) {
+		f.attempt = last
+	}
+	return f
+}
+
+// Open opens the file. The caller closes it.
+func (f *Found) Open(ctx context.Context) (sympath.File, error) {
+	return f.Candidate.Open(f.search.traced(ctx))
+}
+
+// Refuse records why the file was not used, in place of its "found".
+func (f *Found) Refuse(err error) {
+	if f.attempt < 0 {
+		f.attempt = f.search.record(sympath.Attempt{Store: f.Store, Location: f.Location})
+	}
+	f.search.mu.Lock()
+	defer f.search.mu.Unlock()
+	a := &f.search.attempts[f.attempt]
+	a.Status, a.Err = sympath.StatusRefused, err
+}

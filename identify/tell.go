@@ -1,0 +1,172 @@
+package identify
+
+import (
+	"errors"
+	"slices"
+
+	"github.com/symres/symres/pe"
+	"github.com/symres/symres/sympath"
+)
+
+// Status is the state of a module's symbols, in the words of WinDbg's lm.
+type Status uint8
+
+// The states.
+const (
+	StatusDeferred  Status = iota // not asked for yet
+	StatusPublic                  // a PDB with public symbols
+	StatusPrivate                 // a PDB with private symbols
+	StatusNoSymbols               // tried, and nothing could be used
+)
+
+// Report tells the whole story of a module: what identified it, what was
+// tried, what was used and what that proves. It is data; it is not changed
+// after it was handed out and may be shared.
+type Report struct {
+	Module    Module
+	Status    Status
+	Header    *pe.Image         // what of the image header is in memory; nil before the first load
+	HeaderErr error             // why the header could not be read; wraps a *memsource.Fault
+	Attempts  []sympath.Attempt // every place tried, in order
+	// Evidence is the identity ladder rung by rung, whether a rung helped or
+	// not, and then the copy of the image and the PDB held against the target.
+	Evidence []Evidence
+	// From is the rung the identity of the PDB was read from: RungHeader,
+	// RungDebugInfo, RungListed or RungScan when the target itself named it,
+	// RungCopy when a copy of its image did. It means nothing where PDBID is
+	// zero.
+	From     Rung
+	Image    string     // location of the image copy accepted, if any; its PDB may be missing
+	Copy     *pe.Image  // the headers of that copy
+	Pages    *Pages     // that copy's pages against the resident ones; nil when none was compared
+	PDB      string     // location of the PDB used, if any
+	PDBID    sympath.ID // the identity the PDB was looked up by
+	Identity Identity
+	Proof    Proof
+	Notes    []string // what else a reader should know, one sentence each
+	Next     Step     // what to try next; the zero Step when nothing is
+}
+
+// Outcome is what became of a module, for [Tell]. Only Facts must be there.
+type Outcome struct {
+	Facts  *Facts
+	Search *Search
+	Notes  []string // of Weigh
+	// Match is the copy of the image to show: the one taken, or else the one
+	// tried last. Taken says that it passed the version check.
+	Match *Match
+	Taken bool
+	// Refused are the matches that did not pass.
+	Refused []*Match
+	PDBID   sympath.ID // the PDB that was looked for, zero for none
+	PDB     *PDB       // the PDB that is used, nil for none
+	Err     error      // why there is none
+}
+
+// PDB is a PDB that is used for a module.
+type PDB struct {
+	Location string
+	Private  bool       // it has private symbols
+	Got      sympath.ID // its identity, zero where nothing says which one is wanted
+	Basis    Basis
+}
+
+// Tell makes the report on a load.
+func Tell(o Outcome) *Report {
+	r := o.report()
+	r.PDBID = o.PDBID
+	if o.Match != nil {
+		r.show(o.Match, o.Taken)
+	}
+	switch p := o.PDB; {
+	case p != nil:
+		r.Status = StatusPublic
+		if p.Private {
+			r.Status = StatusPrivate
+		}
+		r.PDB, r.Identity, r.Proof = p.Location, p.Basis.Identity, p.Basis.Proof()
+		if !o.PDBID.IsZero() && !p.Got.IsZero() {
+			r.Evidence = append(r.Evidence, o.pdbEvidence(p.Got))
+		}
+	case o.Err != nil:
+		r.Status = StatusNoSymbols
+	}
+	r.Next = o.next(r)
+	return r
+}
+
+// TellVerified makes the report on a comparison for its own sake, of the copy
+// that agrees best.
+func TellVerified(o Outcome) *Report {
+	r := o.report()
+	if o.Match == nil {
+		r.Next = o.Facts.wants(StepAppendImage)
+		return r
+	}
+	r.show(o.Match, true)
+	if r.Pages == nil {
+		r.Pages = &Pages{Verdict: o.Match.verdict()}
+	}
+	r.PDBID = o.Match.Copy.PDBID()
+	b := o.Match.Basis
+	b.Pages = r.Pages.Verdict
+	r.Identity, r.Proof = b.Identity, b.Proof()
+	switch {
+	case o.Match.onlyPages():
+		r.Next = Step{Kind: StepLookAtPages}
+	case b.Contradicted:
+		r.Next = o.Facts.wants(StepOtherBuild)
+	}
+	return r
+}
+
+// verdict is that of the fields, where no pages could be compared.
+func (m *Match) verdict() Verdict {
+	switch {
+	case m.Contradicted:
+		return VerdictMismatch
+	case m.agree:
+		return VerdictLikely
+	}
+	return VerdictUnverified
+}
+
+// report has what the facts and the search tell.
+func (o *Outcome) report() *Report {
+	f := o.Facts
+	r := &Report{
+		Module: f.Module, Header: f.Header, HeaderErr: f.HeaderErr, Evidence: slices.Clone(f.Evidence),
+		From: f.From, Notes: slices.Concat(f.Notes, o.Notes),
+	}
+	if f.CodeView == nil {
+		r.From = RungCopy
+	}
+	if o.Search != nil {
+		r.Attempts = o.Search.Attempts()
+	}
+	return r
+}
+
+// show puts a copy of the image into the report.
+func (r *Report) show(m *Match, taken bool) {
+	r.Pages = m.PageMap
+	r.Evidence = append(r.Evidence, m.Evidence...)
+	if taken {
+		r.Image, r.Copy = m.Copy.Location, m.Copy.Image
+	}
+}
+
+// pdbEvidence tells which PDB was wanted, which one was used, and who wants it.
+func (o *Outcome) pdbEvidence(got sympath.ID) Evidence {
+	e := Evidence{Rung: RungPDB, Field: FieldPDB, Target: PDBID{o.PDBID}, Copy: PDBID{got}, Result: sameID(o.PDBID, got), Strength: StrengthExact}
+	if o.Facts.CodeView == nil {
+		e.Note = "wanted by the copy of the image"
+	}
+	return e
+}
+
+// otherPDB returns the error about a PDB of another identity.
+func (o *Outcome) otherPDB() *PDBMismatch {
+	other, _ := errors.AsType[*PDBMismatch](o.Err)
+	return other
+}
