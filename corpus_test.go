@@ -10,6 +10,7 @@ import (
 	"testing/fstest"
 
 	"github.com/symres/symres"
+	"github.com/symres/symres/identify"
 	"github.com/symres/symres/internal/fixture"
 	"github.com/symres/symres/memsource/crashdump"
 	"github.com/symres/symres/nt"
@@ -49,9 +50,9 @@ func TestTriage_ARM(t *testing.T) {
 	found := 0
 	for _, m := range s.Modules() {
 		rep, _ := s.Load(context.Background(), m.Module.Name) // no PDB is there
-		e := rung(t, rep, symres.RungScan, "RSDS record")
+		e := rung(t, rep, identify.RungScan, "RSDS record")
 		if rep.PDBID.IsZero() {
-			if e.Result != symres.NotResident || !strings.Contains(e.Note, "none in ") {
+			if e.Result != identify.ComparisonNotResident || !strings.Contains(e.Note, "none in ") {
 				t.Errorf("%s: %+v", m.Module.Name, e)
 			}
 			continue
@@ -60,7 +61,7 @@ func TestTriage_ARM(t *testing.T) {
 		if id := rep.PDBID; m.Module.Image != "SerCx2.sys" || id.GUID().String() != "78EB997E-59B6-30E0-C459-A3EBC5ED222E" || id.Age() != 1 {
 			t.Errorf("%s: %v", m.Module.Name, id)
 		}
-		if rep.From != symres.RungScan || !strings.HasPrefix(e.Note, "at RVA 107c4, ") || !strings.Contains(e.Target, "SerCx2.pdb") {
+		if rep.From != identify.RungScan || !strings.HasPrefix(e.Note, "at RVA 107c4, ") || !strings.Contains(e.Target.String(), "SerCx2.pdb") {
 			t.Errorf("from %v: %+v", rep.From, e)
 		}
 		if a := rep.Attempts; len(a) == 0 || !strings.Contains(a[0].Location, "SerCx2.pdb") {
@@ -71,7 +72,7 @@ func TestTriage_ARM(t *testing.T) {
 		t.Errorf("%d records were found, want that of SerCx2.sys", found)
 	}
 	decoy, _ := s.Load(context.Background(), "decoy")
-	if e := rung(t, decoy, symres.RungScan, "RSDS record"); e.Note != "none in 1 resident pages" {
+	if e := rung(t, decoy, identify.RungScan, "RSDS record"); e.Note != "none in 1 resident pages" {
 		t.Errorf("the decoy: %+v", e)
 	}
 }
@@ -86,7 +87,7 @@ func TestTriage_ARM64(t *testing.T) {
 	bare := 0
 	for _, m := range s.Modules() {
 		rep, _ := s.Load(context.Background(), m.Module.Name)
-		if e := rung(t, rep, symres.RungScan, "RSDS record"); e.Result != symres.NotResident || !strings.Contains(e.Note, "none in ") {
+		if e := rung(t, rep, identify.RungScan, "RSDS record"); e.Result != identify.ComparisonNotResident || !strings.Contains(e.Note, "none in ") {
 			t.Errorf("%s: %+v", m.Module.Name, e)
 		}
 		if m.Module.TimeDateStamp == 0 && m.Module.CheckSum == 0 {
@@ -122,10 +123,10 @@ func bareModule(t *testing.T, kernel *nt.Kernel, m symres.Module) {
 			t.Errorf("%s, size %x: %v, %v, %v; %v", m.Image, c.size, rep.Identity, rep.Proof, err, rep.Evidence)
 			continue
 		}
-		if e := rung(t, rep, symres.RungCopy, "TimeDateStamp"); e.Result != symres.Unknown {
+		if e := rung(t, rep, identify.RungCopy, "TimeDateStamp"); e.Result != identify.ComparisonUnknown {
 			t.Errorf("%s: %+v, want no stamp to compare", m.Image, e)
 		}
-		if size := rung(t, rep, symres.RungCopy, "SizeOfImage"); (size.Result == symres.Equal) != (c.check == symres.CheckKnown) {
+		if size := rung(t, rep, identify.RungCopy, "SizeOfImage"); (size.Result == identify.ComparisonEqual) != (c.check == symres.CheckKnown) {
 			t.Errorf("%s: %+v", m.Image, size)
 		}
 	}

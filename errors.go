@@ -2,7 +2,10 @@ package symres
 
 import (
 	"errors"
+	"fmt"
 
+	"github.com/symres/symres/identify"
+	"github.com/symres/symres/internal/wtext"
 	"github.com/symres/symres/sympath"
 )
 
@@ -18,7 +21,7 @@ var (
 	// ErrPattern: a symbol pattern that cannot be understood.
 	ErrPattern = errors.New("bad symbol pattern")
 	// ErrMismatch: a file is not the one the target runs.
-	ErrMismatch = errors.New("not the target's image")
+	ErrMismatch = identify.ErrMismatch
 	// ErrModuleExists: the address range is taken by another module.
 	ErrModuleExists = errors.New("module range is taken")
 	// ErrFileChanged: a PDB or image was cut, written to or replaced while it
@@ -27,3 +30,18 @@ var (
 	// ErrClosed: the session was closed.
 	ErrClosed = errors.New("session is closed")
 )
+
+// LoadError says that a module has no usable symbols. It unwraps to
+// [ErrNoSymbols] and to the cause; Report has everything that was tried.
+type LoadError struct {
+	Report *Report
+	Err    error
+}
+
+// Error is WinDbg's line for it and the cause.
+func (e *LoadError) Error() string {
+	return fmt.Sprintf("symbols could not be loaded for %s: %v", wtext.Printable(e.Report.Module.Image), e.Err)
+}
+
+// Unwrap returns [ErrNoSymbols] and the cause.
+func (e *LoadError) Unwrap() []error { return []error{ErrNoSymbols, e.Err} }

@@ -245,6 +245,25 @@ func (f *Files) search(find func() iter.Seq2[sympath.Candidate, error]) iter.Seq
 	}
 }
 
+// sharedStore is a store whose files are opened through Files.
+type sharedStore struct {
+	files *Files
+	sympath.Store
+}
+
+// store returns the store s with its files opened through f; nil for nil.
+func (f *Files) store(s sympath.Store) sympath.Store {
+	if s == nil {
+		return nil
+	}
+	return sharedStore{f, s}
+}
+
+// Find implements [sympath.Store].
+func (s sharedStore) Find(ctx context.Context, q sympath.Query) iter.Seq2[sympath.Candidate, error] {
+	return s.files.search(func() iter.Seq2[sympath.Candidate, error] { return s.Store.Find(ctx, q) })
+}
+
 // share is a candidate that is opened through f.
 func (f *Files) share(c sympath.Candidate) sympath.Candidate {
 	shared := sympath.NewCandidate(c.Location, c.Origin, func(ctx context.Context) (sympath.File, error) {

@@ -13,15 +13,16 @@ import (
 	"testing/fstest"
 
 	"github.com/symres/symres"
+	"github.com/symres/symres/identify"
 	"github.com/symres/symres/internal/fixture"
 	"github.com/symres/symres/memsource"
 	"github.com/symres/symres/sympath"
 )
 
 // rung returns the evidence of a rung and field.
-func rung(t testing.TB, rep *symres.Report, r symres.Rung, field string) symres.Evidence {
+func rung(t testing.TB, rep *symres.Report, r identify.Rung, field string) identify.Evidence {
 	t.Helper()
-	i := slices.IndexFunc(rep.Evidence, func(e symres.Evidence) bool { return e.Rung == r && e.Field == field })
+	i := slices.IndexFunc(rep.Evidence, func(e identify.Evidence) bool { return e.Rung == r && e.Name() == field })
 	if i < 0 {
 		t.Fatalf("no evidence of %s from the %v in %v", field, r, rep.Evidence)
 	}
@@ -34,13 +35,13 @@ func TestLoad_RSDS_scan(t *testing.T) {
 	m := loaderEntry(t, "x64/good", base64)
 	cfg := symres.Config{Memory: mapped(t, fsRec(t, "x64/good"), base64, 0), Symbols: store(t, "x64/samets", "x64/good")}
 	rep, err := session(t, cfg, m).Load(context.Background(), "fs_rec")
-	if err != nil || rep.Proof != symres.ProofExact || rep.From != symres.RungScan || !strings.HasPrefix(rep.PDB, "x64/good") {
+	if err != nil || rep.Proof != symres.ProofExact || rep.From != identify.RungScan || !strings.HasPrefix(rep.PDB, "x64/good") {
 		t.Fatalf("PDB %s, proof %v from %v, %v", rep.PDB, rep.Proof, rep.From, err)
 	}
-	if e := rung(t, rep, symres.RungScan, "RSDS record"); e.Strength != symres.StrengthExact || !strings.Contains(e.Note, "RVA 2074") {
+	if e := rung(t, rep, identify.RungScan, "RSDS record"); e.Strength != identify.StrengthExact || !strings.Contains(e.Note, "RVA 2074") {
 		t.Errorf("evidence %+v", e)
 	}
-	if e := rung(t, rep, symres.RungHeader, "image header"); e.Result != symres.NotResident || !strings.Contains(e.Note, "paged out") {
+	if e := rung(t, rep, identify.RungHeader, "image header"); e.Result != identify.ComparisonNotResident || !strings.Contains(e.Note, "paged out") {
 		t.Errorf("evidence %+v", e)
 	}
 }
@@ -86,11 +87,11 @@ func TestLoad_NB10_scan(t *testing.T) {
 		{"RSDS first", map[uint64]string{0x2000: own, 0x3000: rsdsRecord(1, 1, "tool.pdb\x00")}, "010101010101010101010101010101011"},
 	} {
 		rep := scanning(t, c.put)
-		if rep.PDBID.Key() != c.key || rep.From != symres.RungScan {
+		if rep.PDBID.Key() != c.key || rep.From != identify.RungScan {
 			t.Errorf("%s: %v from %v, want %s; %v", c.name, rep.PDBID.Key(), rep.From, c.key, rep.Evidence)
 		}
 	}
-	if e := rung(t, scanning(t, map[uint64]string{0x3000: own}), symres.RungScan, "NB10 record"); e.Target != "NB10 3B7D82D3 age 2 tool.pdb" {
+	if e := rung(t, scanning(t, map[uint64]string{0x3000: own}), identify.RungScan, "NB10 record"); e.Target.String() != "NB10 3B7D82D3 age 2 tool.pdb" {
 		t.Errorf("evidence %+v", e)
 	}
 }
@@ -135,7 +136,7 @@ func TestLoad_unloaded(t *testing.T) {
 		}
 		var notes []string
 		for _, e := range rep.Evidence {
-			if e.Rung == symres.RungUnloaded {
+			if e.Rung == identify.RungUnloaded {
 				notes = append(notes, e.Note)
 			}
 		}
@@ -172,7 +173,7 @@ func TestLoad_RSDS_several(t *testing.T) {
 		{"none", map[uint64]string{0x3000: "code"}, 0, "none in"},
 	} {
 		rep := scanning(t, c.put)
-		e := rung(t, rep, symres.RungScan, "RSDS record")
+		e := rung(t, rep, identify.RungScan, "RSDS record")
 		got := byte(0)
 		if !rep.PDBID.IsZero() {
 			got = rep.PDBID.GUID()[0]
@@ -203,7 +204,7 @@ func TestLoad_RSDS_straddling(t *testing.T) {
 		if rep.PDBID.GUID()[0] != 7 || rep.PDBID.Age() != 3 || len(rep.Attempts) == 0 || !strings.Contains(rep.Attempts[0].Location, "tool.pdb") {
 			t.Errorf("second page %v: looked for %v in %v", second, rep.PDBID, rep.Attempts)
 		}
-		if cut := strings.Contains(rung(t, rep, symres.RungScan, "RSDS record").Note, "out"); cut == second {
+		if cut := strings.Contains(rung(t, rep, identify.RungScan, "RSDS record").Note, "out"); cut == second {
 			t.Errorf("second page %v: %v", second, rep.Evidence)
 		}
 	}
@@ -235,7 +236,7 @@ func TestLoad_debug_info(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if want := dir == base64; (rep.From == symres.RungDebugInfo) != want || (rep.Proof == symres.ProofExact) != want {
+		if want := dir == base64; (rep.From == identify.RungDebugInfo) != want || (rep.Proof == symres.ProofExact) != want {
 			t.Errorf("%s: from %v, proof %v; %v", name, rep.From, rep.Proof, rep.Evidence)
 		}
 	}
@@ -305,7 +306,7 @@ func TestLoad_reads_pages_once(t *testing.T) {
 	}
 	m := symres.Module{Image: "wide.sys", Base: base, Size: b.Size()}
 	rep, err := session(t, symres.Config{Memory: mem, Symbols: sympath.Chain(stores...)}, m).Load(context.Background(), "wide")
-	if err != nil || rep.Image != "2/wide.sys" || rep.Pages.Verdict != symres.Likely {
+	if err != nil || rep.Image != "2/wide.sys" || rep.Pages.Verdict != identify.VerdictLikely {
 		t.Fatalf("image %s, %v, %v", rep.Image, rep.Pages, err)
 	}
 	for page, n := range mem.pages {
@@ -347,21 +348,21 @@ func TestSession_Verify(t *testing.T) {
 	altered[0x3000] ^= 1
 	for name, c := range map[string]struct {
 		file    []byte
-		verdict symres.Verdict
+		verdict identify.Verdict
 		next    string
 	}{
-		"right":   {file, symres.Confirmed, ""},
-		"altered": {altered, symres.Mismatch, fmt.Sprintf("append a share that holds wide.sys, size %x checksum %x", b.Size(), sum)},
-		"other":   {fixture.Bytes(t, "wide/x64/wide.sys"), symres.Mismatch, "append a share"},
+		"right":   {file, identify.VerdictConfirmed, ""},
+		"altered": {altered, identify.VerdictMismatch, fmt.Sprintf("append a share that holds wide.sys, size %x checksum %x", b.Size(), sum)},
+		"other":   {fixture.Bytes(t, "wide/x64/wide.sys"), identify.VerdictMismatch, "append a share"},
 	} {
 		cfg := symres.Config{Memory: mem, Images: sympath.Dir("d", fstest.MapFS{"wide.sys": {Data: c.file}})}
 		rep, err := session(t, cfg, m).Verify(context.Background(), "wide")
-		if err != nil || rep.Pages.Verdict != c.verdict || !strings.Contains(rep.Next, c.next) {
+		if err != nil || rep.Pages.Verdict != c.verdict || !strings.Contains(rep.Next.String(), c.next) {
 			t.Errorf("%s: %v %v, next %q, %v", name, rep.Pages.Verdict, rep.Pages, rep.Next, err)
 		}
 	}
 	rep, err := session(t, symres.Config{Memory: mem, Images: sympath.Dir("d", fstest.MapFS{})}, m).Verify(context.Background(), "wide")
-	if err == nil || rep == nil || !strings.Contains(rep.Next, "append a share that holds wide.sys") {
+	if err == nil || rep == nil || !strings.Contains(rep.Next.String(), "append a share that holds wide.sys") {
 		t.Errorf("no copy: %+v, %v", rep, err)
 	}
 }
@@ -377,15 +378,15 @@ func TestSession_Verify_altered(t *testing.T) {
 	cfg := symres.Config{Images: sympath.Dir("d", fstest.MapFS{"wide.sys": {Data: file}})}
 	for _, c := range []struct {
 		out     []int
-		verdict symres.Verdict
-		result  symres.Comparison
-	}{{[]int{0}, symres.Confirmed, symres.Unknown}, {[]int{0, 5}, symres.Mismatch, symres.Differs}} {
+		verdict identify.Verdict
+		result  identify.Comparison
+	}{{[]int{0}, identify.VerdictConfirmed, identify.ComparisonUnknown}, {[]int{0, 5}, identify.VerdictMismatch, identify.ComparisonDiffers}} {
 		cfg.Memory = imageAt(t, file, base).PageOut(c.out...).Source()
 		rep, err := session(t, cfg, m).Verify(context.Background(), "wide")
 		if err != nil {
 			t.Fatal(err)
 		}
-		e := rung(t, rep, symres.RungCopy, "computed CheckSum")
+		e := rung(t, rep, identify.RungCopy, "computed CheckSum")
 		if rep.Pages.Verdict != c.verdict || rep.Pages.Differing > 0 || e.Result != c.result {
 			t.Errorf("without %v: %v, %v, %v", c.out, rep.Pages.Verdict, rep.Pages, e)
 		}
@@ -399,7 +400,7 @@ func TestNext_wrong_age(t *testing.T) {
 	binary.LittleEndian.PutUint32(file[at+20:], 5)
 	cfg := symres.Config{Memory: mapped(t, file, base64), Symbols: store(t, "x64/good")}
 	rep, err := session(t, cfg, loaderEntry(t, "x64/good", base64)).Load(context.Background(), "fs_rec")
-	if err == nil || !strings.HasPrefix(rep.Next, "the PDB found has age 1, the image wants 5") {
+	if err == nil || !strings.HasPrefix(rep.Next.String(), "the PDB found has age 1, the image wants 5") {
 		t.Errorf("next %q, %v", rep.Next, err)
 	}
 }
@@ -410,13 +411,13 @@ func TestNext_unproven(t *testing.T) {
 	m := symres.Module{Image: "Fs_Rec.SYS", Base: base64, Size: 0x6000}
 	cfg := symres.Config{Memory: new(memsource.Sparse), Symbols: store(t, "x64/good"), Check: symres.CheckStrict}
 	rep, err := session(t, cfg, m).Load(context.Background(), "fs_rec")
-	if err == nil || !strings.HasPrefix(rep.Next, "nothing contradicts the copy found") || !strings.HasSuffix(rep.Next, "the version check known takes it, labelled weak") {
+	if err == nil || !strings.HasPrefix(rep.Next.String(), "nothing contradicts the copy found") || !strings.HasSuffix(rep.Next.String(), "the version check known takes it, labelled weak") {
 		t.Errorf("next %q, %v", rep.Next, err)
 	}
 	cfg.Symbols = store(t, "x64/ts1")
 	m.TimeDateStamp = 0x39ff5d00
 	rep, err = session(t, cfg, m).Load(context.Background(), "fs_rec")
-	if err == nil || !strings.HasPrefix(rep.Next, "the copies found are of other builds") {
+	if err == nil || !strings.HasPrefix(rep.Next.String(), "the copies found are of other builds") {
 		t.Errorf("another stamp: next %q, %v", rep.Next, err)
 	}
 }

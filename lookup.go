@@ -98,7 +98,7 @@ func (s *Session) matching(text string, p *Pattern) ([]*module, error) {
 	}
 	var modules []*module
 	for _, m := range s.modules {
-		if p.Match([]byte(m.Name)) || m.calls(text) {
+		if p.Match([]byte(m.Name)) || m.Called(text) {
 			modules = append(modules, m)
 		}
 	}

@@ -4,106 +4,93 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/symres/symres/identify"
+	"github.com/symres/symres/internal/hexaddr"
 	"github.com/symres/symres/internal/wtext"
 	"github.com/symres/symres/pe"
-	"github.com/symres/symres/vadmath"
 )
 
-// Module is what a target says of one loaded image. Zero fields are unknown,
-// and names are the target's text: shown, never opened.
-type Module struct {
-	Name          string    // what patterns call it; empty: derived from Image
-	Image         string    // file name, such as Fs_Rec.SYS
-	Path          string    // full path as the loader keeps it
-	Base          uint64    // virtual address of the image header
-	Size          uint64    // bytes mapped, a multiple of the page size
-	SizeOfImage   uint32    // bytes as the linker wrote them, not rounded
-	TimeDateStamp uint32    // of the image header
-	CheckSum      uint32    // of the image header
-	CodeView      *CodeView // the PDB's identity, where the target keeps it outside the image
-	DebugInfo     uint64    // address of the NON_PAGED_DEBUG_INFO, where the loader keeps one
-	Origin        string    // who says so, such as "loaded-driver list"
-}
+// The vocabulary of modules and of what is proven about them is that of package
+// identify, which has the rules.
+type (
+	// Module is what a target says of one loaded image.
+	Module = identify.Module
+	// Report tells the whole story of a module.
+	Report = identify.Report
+	// VersionCheck says how much an on-disk copy must agree with what is known
+	// of the target.
+	VersionCheck = identify.VersionCheck
+	// Identity says by what a file was matched to the target.
+	Identity = identify.Identity
+	// Proof labels how well a symbol's image was proven.
+	Proof = identify.Proof
+)
 
-// ModuleName returns what a debugger calls the image of that file name: the
-// name without directory and extension, with `_` for what cannot stand in an
-// identifier. The kernel is nt and the HAL is hal under all their file names.
-//
-// Source: Windows debugger documentation, .reload and module names.
-func ModuleName(image string) string {
-	name := baseName(image)
-	if i := strings.LastIndexByte(name, '.'); i > 0 {
-		name = name[:i]
-	}
-	if alias := alias(name); alias != "" {
-		return alias
-	}
-	return strings.Map(identifierRune, name)
-}
+// The version checks.
+const (
+	CheckKnown  = identify.CheckKnown
+	CheckStrict = identify.CheckStrict
+	CheckOff    = identify.CheckOff
+)
 
-// alias returns nt or hal for the stem of any of their file names, else "".
-func alias(stem string) string {
-	switch strings.ToLower(stem) {
-	case "ntoskrnl", "ntkrnlmp", "ntkrnlpa", "ntkrpamp":
-		return "nt"
-	case "hal", "halacpi", "halaacpi", "halmacpi", "halapic", "halmps", "halsp":
-		return "hal"
-	}
-	return ""
-}
+// The identities, strongest last.
+const (
+	IdentityUnknown      = identify.IdentityUnknown
+	IdentityName         = identify.IdentityName
+	IdentityChecksumSize = identify.IdentityChecksumSize
+	IdentityImageKey     = identify.IdentityImageKey
+	IdentityPDB          = identify.IdentityPDB
+)
 
-func identifierRune(r rune) rune {
-	switch {
-	case r >= 'a' && r <= 'z', r >= 'A' && r <= 'Z', r >= '0' && r <= '9', r == '_', r == '$', r >= 0xa0:
-		return r
-	}
-	return '_'
-}
+// The labels, weakest first.
+const (
+	ProofUnknown  = identify.ProofUnknown
+	ProofNameOnly = identify.ProofNameOnly
+	ProofWeak     = identify.ProofWeak
+	ProofImage    = identify.ProofImage
+	ProofExact    = identify.ProofExact
+)
 
-// baseName returns what follows the last separator of either kind.
-func baseName(path string) string {
-	return path[strings.LastIndexAny(path, `\/`)+1:]
-}
+// The states of a module's symbols, [Report].Status.
+const (
+	StatusDeferred  = identify.StatusDeferred
+	StatusPublic    = identify.StatusPublic
+	StatusPrivate   = identify.StatusPrivate
+	StatusNoSymbols = identify.StatusNoSymbols
+)
 
-// extension returns the text after the last dot, without it.
-func extension(file string) string {
-	name := baseName(file)
-	if i := strings.LastIndexByte(name, '.'); i >= 0 {
-		return name[i+1:]
-	}
-	return ""
-}
+// ModuleName returns what a debugger calls the image of that file name, see
+// [identify.ModuleName].
+func ModuleName(image string) string { return identify.ModuleName(image) }
 
-// calls reports whether name, as a user types it, means the module: its name,
-// its image's file name, or the file name without extension.
-func (m *Module) calls(name string) bool {
-	image := baseName(m.Image)
-	stem := strings.TrimSuffix(image, "."+extension(image))
-	return strings.EqualFold(name, m.Name) || strings.EqualFold(name, image) ||
-		strings.EqualFold(name, stem) || m.Name != "" && m.Name == alias(name)
-}
+// ParseVersionCheck reads known, strict or off.
+func ParseVersionCheck(s string) (VersionCheck, error) { return identify.ParseVersionCheck(s) }
 
-// contains reports whether addr lies in the module.
-func (m *Module) contains(addr uint64) bool { return addr >= m.Base && addr-m.Base < m.Size }
-
-// validate refuses modules that cannot be, and fills in the name.
-func (m *Module) validate() error {
+// validated refuses modules that cannot be, and fills in the name.
+func validated(m Module) (Module, error) {
 	if m.Name == "" {
 		m.Name = ModuleName(m.Image)
 	}
 	if m.Name == "" {
-		m.Name = "module_" + strings.ReplaceAll(formatAddr(m.Base), "`", "")
+		m.Name = "module_" + strings.ReplaceAll(hexaddr.Addr(m.Base), "`", "")
 	}
 	if m.Size == 0 || m.Size > pe.MaxImage || m.Size-1 > ^m.Base {
-		return fmt.Errorf("module %s at %s: size %#x is out of range", wtext.Printable(m.Name), formatAddr(m.Base), m.Size)
+		return m, fmt.Errorf("module %s at %s: size %#x is out of range", wtext.Printable(m.Name), hexaddr.Addr(m.Base), m.Size)
 	}
-	return nil
+	return m, nil
 }
 
-// formatAddr writes an address as WinDbg does, 8 digits or 8`8.
-func formatAddr(a uint64) string {
-	if a>>32 == 0 {
-		return vadmath.FormatAddr(a, 32)
+// unloadedModules reads Config.Unloaded to its end. What cannot be read of such
+// a list is no loss to the modules that are there.
+func unloadedModules(cfg Config) []Module {
+	var list []Module
+	if cfg.Unloaded == nil {
+		return nil
 	}
-	return vadmath.FormatAddr(a, 64)
+	for m, err := range cfg.Unloaded {
+		if err == nil && m.Size > 0 {
+			list = append(list, m)
+		}
+	}
+	return list
 }

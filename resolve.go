@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/symres/symres/internal/hexaddr"
 	"github.com/symres/symres/pdb"
 )
 
@@ -51,7 +52,7 @@ func (m *module) nothing(near []pdb.Symbol, err error, addr uint64) error {
 	case err != nil:
 		return m.failed(err)
 	case len(near) == 0:
-		return fmt.Errorf("%s in %s: %w", formatAddr(addr), m.Name, ErrNotFound)
+		return fmt.Errorf("%s in %s: %w", hexaddr.Addr(addr), m.Name, ErrNotFound)
 	}
 	return nil
 }

@@ -36,7 +36,7 @@ func (r *Resolver) Expect(addrs []uint64) {
 	var m *module
 	n := uint64(0) // of m, not counted yet
 	for _, addr := range addrs {
-		if m != nil && m.contains(addr) {
+		if m != nil && m.Contains(addr) {
 			n++
 			continue
 		}
@@ -70,7 +70,7 @@ func (r *Resolver) Resolve(ctx context.Context, addr uint64) (*Location, error) 
 
 // enter finds the module of an address and its symbols.
 func (r *Resolver) enter(ctx context.Context, addr uint64) error {
-	if r.module != nil && r.module.contains(addr) && ctx.Err() == nil {
+	if r.module != nil && r.module.Contains(addr) && ctx.Err() == nil {
 		syms, err := r.module.state()
 		if err == nil && syms != nil && syms == r.syms.symbols {
 			if r.syms, err = syms.open(); err != nil {

@@ -15,6 +15,7 @@ import (
 	"testing/fstest"
 
 	"github.com/symres/symres"
+	"github.com/symres/symres/identify"
 	"github.com/symres/symres/internal/fixture"
 	"github.com/symres/symres/memsource"
 	"github.com/symres/symres/sympath"
@@ -223,7 +224,7 @@ func TestLoad_mismatched_pdb(t *testing.T) {
 	if err != nil || rep.Proof != symres.ProofNameOnly {
 		t.Errorf("proof %v, %v; want name-only", rep.Proof, err)
 	}
-	if e := rep.Evidence[len(rep.Evidence)-1]; e.Field != "PDB" || e.Result != symres.Differs || e.Target == e.Copy {
+	if e := rep.Evidence[len(rep.Evidence)-1]; e.Field != identify.FieldPDB || e.Result != identify.ComparisonDiffers || e.Target == e.Copy {
 		t.Errorf("evidence %v; want both identities of the PDB", e)
 	}
 }

@@ -2,7 +2,6 @@ package symres
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"iter"
 	"log/slog"
@@ -10,8 +9,9 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/symres/symres/identify"
+	"github.com/symres/symres/internal/hexaddr"
 	"github.com/symres/symres/internal/wtext"
-	"github.com/symres/symres/memsource"
 	"github.com/symres/symres/pdb"
 	"github.com/symres/symres/sympath"
 	"github.com/symres/symres/vadmath"
@@ -46,14 +46,8 @@ type Config struct {
 	Logger *slog.Logger
 }
 
-// Contexts is a target with several address spaces, such as an nt.Kernel. It
-// must be safe for concurrent use.
-type Contexts interface {
-	// Elsewhere returns memory that maps the address of a fault, and words
-	// that say whose it is. It must never answer for memory private to another
-	// process: what lies there is another program's.
-	Elsewhere(fault *memsource.Fault) (memory MemorySource, whose string, ok bool)
-}
+// Contexts is a target with several address spaces, such as an nt.Kernel.
+type Contexts = identify.Contexts
 
 // Session resolves the symbols of one target. It is safe for concurrent use.
 type Session struct {
@@ -100,7 +94,8 @@ func NewSession(cfg Config) (*Session, error) {
 // A name taken at another base gets `_` and the base appended, as WinDbg does.
 // The error wraps [ErrModuleExists] when the address range is taken.
 func (s *Session) Add(m Module) error {
-	if err := m.validate(); err != nil {
+	m, err := validated(m)
+	if err != nil {
 		return err
 	}
 	s.mu.Lock()
@@ -109,11 +104,11 @@ func (s *Session) Add(m Module) error {
 		return ErrClosed
 	}
 	at, _ := slices.BinarySearchFunc(s.modules, m.Base, compareBase)
-	if at < len(s.modules) && s.modules[at].Base-m.Base < m.Size || at > 0 && s.modules[at-1].contains(m.Base) {
-		return fmt.Errorf("%s at %s: %w", wtext.Printable(m.Name), formatAddr(m.Base), ErrModuleExists)
+	if at < len(s.modules) && s.modules[at].Base-m.Base < m.Size || at > 0 && s.modules[at-1].Contains(m.Base) {
+		return fmt.Errorf("%s at %s: %w", wtext.Printable(m.Name), hexaddr.Addr(m.Base), ErrModuleExists)
 	}
 	for s.names[strings.ToLower(m.Name)] {
-		m.Name += "_" + strings.ReplaceAll(formatAddr(m.Base), "`", "")
+		m.Name += "_" + strings.ReplaceAll(hexaddr.Addr(m.Base), "`", "")
 	}
 	s.names[strings.ToLower(m.Name)] = true
 	s.modules = slices.Insert(s.modules, at, newModule(m))
@@ -168,17 +163,6 @@ func (s *Session) PDB(ctx context.Context, name string) (*pdb.File, error) {
 	return syms.pdb, err
 }
 
-// elsewhere asks for the memory of another context where err says that there
-// is one.
-func (s *Session) elsewhere(err error) (MemorySource, string) {
-	fault, ok := errors.AsType[*memsource.Fault](err)
-	if !ok || s.cfg.Contexts == nil || !errors.Is(err, memsource.ErrWrongContext) {
-		return nil, ""
-	}
-	memory, whose, _ := s.cfg.Contexts.Elsewhere(fault)
-	return memory, whose
-}
-
 func (s *Session) find(name string) (*module, error) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
@@ -188,7 +172,7 @@ func (s *Session) find(name string) (*module, error) {
 	// The name itself wins: foo and foo_fe0c8000 are both loaded from foo.sys.
 	i := slices.IndexFunc(s.modules, func(m *module) bool { return strings.EqualFold(m.Name, name) })
 	if i < 0 {
-		i = slices.IndexFunc(s.modules, func(m *module) bool { return m.calls(name) })
+		i = slices.IndexFunc(s.modules, func(m *module) bool { return m.Called(name) })
 	}
 	if i < 0 {
 		return nil, fmt.Errorf("%s: %w", name, ErrNoModule)
@@ -207,8 +191,8 @@ func (s *Session) at(addr uint64) (*module, error) {
 	if !ok {
 		i--
 	}
-	if i < 0 || !s.modules[i].contains(addr) {
-		return nil, fmt.Errorf("%s: %w", formatAddr(addr), ErrNoModule)
+	if i < 0 || !s.modules[i].Contains(addr) {
+		return nil, fmt.Errorf("%s: %w", hexaddr.Addr(addr), ErrNoModule)
 	}
 	return s.modules[i], nil
 }

@@ -15,6 +15,7 @@ import (
 	"testing/fstest"
 
 	"github.com/symres/symres"
+	"github.com/symres/symres/identify"
 	"github.com/symres/symres/internal/fixture"
 	"github.com/symres/symres/internal/pedisk"
 	"github.com/symres/symres/internal/peimage"
@@ -224,7 +225,7 @@ type tally struct {
 
 func (c *tally) run(t testing.TB, tr trial, n int) {
 	c.trials++
-	if v := tr.verify(t, tr.right).Pages.Verdict; v == symres.Mismatch {
+	if v := tr.verify(t, tr.right).Pages.Verdict; v == identify.VerdictMismatch {
 		c.rightRefused++
 		t.Errorf("trial %d (%s, %s): the right copy is refused", n, tr.kind, tr.machine)
 	}
@@ -232,19 +233,19 @@ func (c *tally) run(t testing.TB, tr trial, n int) {
 	if tr.differs(t) {
 		c.differing++
 		switch {
-		case alone == symres.Confirmed:
+		case alone == identify.VerdictConfirmed:
 			c.confirmed++
 			t.Errorf("trial %d (%s, %s): a wrong copy is confirmed while a range that differs is resident", n, tr.kind, tr.machine)
-		case alone == symres.Mismatch:
+		case alone == identify.VerdictMismatch:
 			c.refused++
 		}
 		return
 	}
 	switch alone {
-	case symres.Confirmed:
+	case identify.VerdictConfirmed:
 		c.aloneConfirmed++
 		t.Errorf("trial %d (%s, %s): a wrong copy is confirmed by pages it shares", n, tr.kind, tr.machine)
-	case symres.Mismatch:
+	case identify.VerdictMismatch:
 		c.aloneRefused++
 	default:
 		c.aloneLikely++
@@ -253,7 +254,7 @@ func (c *tally) run(t testing.TB, tr trial, n int) {
 	switch {
 	case both.Image == "1/wide.sys":
 		c.bothElse++
-	case both.Pages.Verdict == symres.Confirmed:
+	case both.Pages.Verdict == identify.VerdictConfirmed:
 		c.bothConfirmed++
 		t.Errorf("trial %d (%s, %s): a wrong copy is confirmed beside the right one", n, tr.kind, tr.machine)
 	default:

@@ -10,7 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/symres/symres"
+	"github.com/symres/symres/identify"
 	"github.com/symres/symres/sympath"
 )
 
@@ -291,7 +291,7 @@ func verified(ctx context.Context, c sympath.Candidate, q sympath.Query, look fu
 		return 0, err
 	}
 	defer file.Close()
-	id, err := symres.Verify(q, file, file.Size())
+	id, err := identify.FileID(q, file, file.Size())
 	if err == nil && id != q.ID {
 		err = fmt.Errorf("%w: it is %v", sympath.ErrMismatch, id)
 	}

@@ -26,7 +26,7 @@ func (a *app) identifyCommand() *cobra.Command {
 		Args:    cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, files []string) error {
 			return a.each(cmd.Context(), files, func(path string) error {
-				o, err := identify(path)
+				o, err := identityOf(path)
 				if err == nil {
 					a.printIdentity(o)
 				}
@@ -83,7 +83,7 @@ type identityObject struct {
 	notes []string
 }
 
-func identify(path string) (*identityObject, error) {
+func identityOf(path string) (*identityObject, error) {
 	f, err := openFile(path)
 	if err != nil {
 		return nil, err

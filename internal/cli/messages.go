@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/symres/symres"
+	"github.com/symres/symres/identify"
 	"github.com/symres/symres/memsource"
 	"github.com/symres/symres/sympath"
 	"github.com/symres/symres/vadmath"
@@ -92,45 +93,15 @@ func (t *teller) notes(lines []string) {
 
 // nextStep is the last line of a failure: what to try, going by what was found.
 func (t *target) nextStep() string {
-	refused, offline, unsupported, down := false, false, "", ""
-	var wanted []*symres.Report
-	for _, r := range t.session.Modules() {
-		if !loaded(r) && r.Next != "" {
-			wanted = append(wanted, r)
-		}
-		for _, a := range r.Attempts {
-			refused = refused || !loaded(r) && a.Status == sympath.StatusRefused
-			offline = offline || a.Status == sympath.StatusOffline
-			if a.Status == sympath.StatusUnsupported {
-				unsupported = a.Store
-			}
-			if down == "" && !loaded(r) && a.Status == sympath.StatusError && elsewhere(a.Location) {
-				down = a.Store
-			}
-		}
-	}
-	switch {
-	case t.named:
-	case offline:
-		return "Try next: leave --offline out, or list what is needed with 'symres fetch --manifest' and fetch it on another machine"
-	case down != "":
-		return "Try next: see to " + down + ", which may have the files but gave an error; 'symres path --check' asks every element"
-	case len(wanted) == 1 && unsupported == "":
-		return t.tryNext(wanted[0])
-	case refused:
-		return "Try next: find the copy that matches, or take what was refused with --version-check off, labelled name-only"
-	case unsupported != "":
-		return "Try next: copy the files from " + unsupported + " into a folder by other means, and put it on the path: --sympath DIR"
-	}
-	return "Try next: " + t.hint
+	return tryNext(identify.NextFor(t.session.Modules(), t.hint))
 }
 
-// tryNext is what one module wants, and how to give it.
-func (t *target) tryNext(r *symres.Report) string {
-	if r.Next == "" {
-		return "Try next: " + t.hint
+// tryNext is a step, and how to take it where that is known.
+func tryNext(next, how identify.Step) string {
+	if how.Kind == identify.StepNone {
+		return "Try next: " + next.String()
 	}
-	return "Try next: " + r.Next + " (" + t.hint + ")"
+	return "Try next: " + next.String() + " (" + how.String() + ")"
 }
 
 // end says what to try next when something failed.
@@ -175,7 +146,7 @@ func (a *app) loadLines(r *symres.Report) []string {
 	}
 	lines = append(lines, a.attemptLines(r.Attempts)...)
 	for _, e := range r.Evidence {
-		lines = append(lines, fmt.Sprintf("DBGHELP: %s - %s", r.Module.Name, evidenceLine(e)))
+		lines = append(lines, fmt.Sprintf("DBGHELP: %s - %s", r.Module.Name, e.Line()))
 	}
 	for _, n := range r.Notes {
 		lines = append(lines, "DBGHELP: "+n)
@@ -183,20 +154,12 @@ func (a *app) loadLines(r *symres.Report) []string {
 	if from := fromLine(r); from != "" {
 		lines = append(lines, fmt.Sprintf("DBGHELP: %s - %s", r.Module.Name, from))
 	}
-	if !loaded(r) {
+	if !r.Loaded() {
 		return append(lines, fmt.Sprintf("DBGHELP: %s - no symbols loaded", r.Module.Name))
 	}
-	words := map[symres.Status]string{symres.StatusPublic: "public symbols", symres.StatusPrivate: "private symbols"}
+	words := map[identify.Status]string{symres.StatusPublic: "public symbols", symres.StatusPrivate: "private symbols"}
 	return append(lines, fmt.Sprintf("DBGHELP: %s - %s, proof %v (%v)", r.Module.Name, words[r.Status], r.Proof, r.Identity),
 		"        "+r.PDB)
-}
-
-// evidenceLine is a piece of evidence after the rung it is from.
-func evidenceLine(e symres.Evidence) string {
-	if rung := e.Rung.String(); !strings.HasPrefix(e.Field, rung) {
-		return rung + ": " + e.String()
-	}
-	return e.String()
 }
 
 // fromLine tells whose symbols these are: those of the target's own image, or
@@ -228,7 +191,7 @@ func (a *app) attemptLines(attempts []sympath.Attempt) []string {
 // verdict is what the debugger says of a module without being asked.
 func verdict(r *symres.Report) []string {
 	x := imageName(r)
-	if !loaded(r) {
+	if !r.Loaded() {
 		return []string{"*** ERROR: Module load completed but symbols could not be loaded for " + x}
 	}
 	if r.Identity == symres.IdentityPDB && r.Proof == symres.ProofExact {
@@ -237,10 +200,10 @@ func verdict(r *symres.Report) []string {
 	var lines []string
 	why := "nothing proves that they belong to the target"
 	for _, e := range r.Evidence {
-		if line := evidenceWarning(e, x); line != "" && e.Rung >= symres.RungCopy {
+		if line := e.Warning(x); line != "" {
 			lines = append(lines, "*** WARNING: "+line)
 		}
-		if e.Result == symres.Differs {
+		if e.Result == identify.ComparisonDiffers {
 			why = "they are not the target's, and were taken because of --version-check off"
 		}
 	}
@@ -248,20 +211,6 @@ func verdict(r *symres.Report) []string {
 		lines = append(lines, "*** WARNING: symbols for "+x+" are name-only: "+why)
 	}
 	return lines
-}
-
-// evidenceWarning is WinDbg's line about one field, where it has one.
-func evidenceWarning(e symres.Evidence, image string) string {
-	field, ok := map[string]string{"TimeDateStamp": "timestamp", "CheckSum": "checksum", "SizeOfImage": "image size"}[e.Field]
-	switch {
-	case e.Result == symres.Differs && ok:
-		return fmt.Sprintf("symbols %s is wrong 0x%08s 0x%08s for %s", field, e.Target, e.Copy, image)
-	case e.Result == symres.Differs:
-		return fmt.Sprintf("%s for %s", e, image)
-	case e.Result == symres.Unknown && ok && e.Field != "SizeOfImage":
-		return fmt.Sprintf("Unable to verify %s for %s", field, image)
-	}
-	return ""
 }
 
 // reason is the cause of a failed load without the words of the line above it.

@@ -149,7 +149,7 @@ func (a *app) printModule(r *symres.Report, bits int) {
 // moduleFlag is the letter in front of lm's status.
 func moduleFlag(r *symres.Report) string {
 	switch {
-	case loaded(r) && r.Proof == symres.ProofNameOnly:
+	case r.Loaded() && r.Proof == symres.ProofNameOnly:
 		return "M"
 	case stampOf(r) == 0:
 		return "T"
@@ -175,14 +175,14 @@ func (a *app) printDetails(r *symres.Report, bits int) {
 	field("ImageSize", fmt.Sprintf("%08X", r.Module.Size))
 	field("Listed by", r.Module.Origin)
 	field("PDB key", r.PDBID.Key())
-	if loaded(r) {
+	if r.Loaded() {
 		field("Proof", fmt.Sprintf("%v (%v)", r.Proof, r.Identity))
 	}
 	for _, l := range headerLines(r, bits, true) {
 		a.console.line("    %s", l)
 	}
 	for _, e := range r.Evidence {
-		prose("Evidence", evidenceLine(e))
+		prose("Evidence", e.Line())
 	}
 	if r.Pages != nil {
 		field("Pages", fmt.Sprintf("%v, %v", r.Pages.Verdict, r.Pages))
@@ -191,13 +191,13 @@ func (a *app) printDetails(r *symres.Report, bits int) {
 	for _, n := range r.Notes {
 		prose("Note", n)
 	}
-	if !loaded(r) {
+	if !r.Loaded() {
 		for _, l := range a.attemptLines(r.Attempts) {
 			a.console.line("    %s", l)
 		}
 	}
-	if r.Next != "" {
-		prose("Try next", r.Next)
+	if next := r.Next.String(); next != "" {
+		prose("Try next", next)
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/symres/symres"
+	"github.com/symres/symres/identify"
 	"github.com/symres/symres/memsource"
 	"github.com/symres/symres/sympath"
 )
@@ -69,36 +70,19 @@ func attemptsOf(err error) []attemptObject {
 	return nil
 }
 
-type evidenceObject struct {
-	Rung     string `json:"rung"`
-	Field    string `json:"field"`
-	Target   string `json:"target,omitempty"`
-	Copy     string `json:"copy,omitempty"`
-	Result   string `json:"result"`
-	Strength string `json:"strength"`
-	Note     string `json:"note,omitempty"`
-}
-
-func evidenceObjects(all []symres.Evidence) (out []evidenceObject) {
-	for _, e := range all {
-		out = append(out, evidenceObject{e.Rung.String(), e.Field, hexText(e.Target), hexText(e.Copy), e.Result.String(), e.Strength.String(), e.Note})
-	}
-	return out
-}
-
 // reportObject is the story of one load.
 type reportObject struct {
-	HeaderError string           `json:"header_error,omitempty"`
-	From        string           `json:"identity_from,omitempty"`
-	SymbolsFrom string           `json:"symbols_from,omitempty"`
-	Image       string           `json:"image,omitempty"`
-	PDB         string           `json:"pdb,omitempty"`
-	Evidence    []evidenceObject `json:"evidence,omitempty"`
-	Verdict     string           `json:"verdict,omitempty"`
-	Pages       []pageObject     `json:"pages,omitempty"`
-	Attempts    []attemptObject  `json:"attempts,omitempty"`
-	Notes       []string         `json:"notes,omitempty"`
-	Next        string           `json:"next,omitempty"`
+	HeaderError string               `json:"header_error,omitempty"`
+	From        string               `json:"identity_from,omitempty"`
+	SymbolsFrom string               `json:"symbols_from,omitempty"`
+	Image       string               `json:"image,omitempty"`
+	PDB         string               `json:"pdb,omitempty"`
+	Evidence    []identify.Evidence  `json:"evidence,omitempty"`
+	Verdict     string               `json:"verdict,omitempty"`
+	Pages       []identify.PageRange `json:"pages,omitempty"`
+	Attempts    []attemptObject      `json:"attempts,omitempty"`
+	Notes       []string             `json:"notes,omitempty"`
+	Next        identify.Step        `json:"next,omitzero"`
 }
 
 // pagesObject is what accompanies a proof that rests on pages.
@@ -111,11 +95,11 @@ type pagesObject struct {
 // image does, or nothing but the file's name.
 func symbolsFrom(r *symres.Report) string {
 	switch {
-	case r.PDBID.IsZero() && loaded(r):
+	case r.PDBID.IsZero() && r.Loaded():
 		return "name"
 	case r.PDBID.IsZero():
 		return ""
-	case r.From < symres.RungCopy:
+	case r.From < identify.RungCopy:
 		return "target"
 	}
 	return "copy"
@@ -158,7 +142,7 @@ func newModuleObject(r *symres.Report) moduleObject {
 		return o
 	}
 	o.Key, o.Header = r.PDBID.Key(), headerState(r)
-	if loaded(r) {
+	if r.Loaded() {
 		o.PDB, o.Proof, o.Identity = lastPart(r.PDB), r.Proof.String(), r.Identity.String()
 	}
 	if p := r.Pages; p != nil && p.Resident > 0 {
@@ -170,7 +154,7 @@ func newModuleObject(r *symres.Report) moduleObject {
 
 func newReportObject(r *symres.Report) *reportObject {
 	o := &reportObject{Image: r.Image, PDB: r.PDB, Attempts: attemptObjects(r.Attempts), Notes: r.Notes,
-		Evidence: evidenceObjects(r.Evidence), SymbolsFrom: symbolsFrom(r), Next: r.Next}
+		Evidence: r.Evidence, SymbolsFrom: symbolsFrom(r), Next: r.Next}
 	if r.HeaderErr != nil {
 		o.HeaderError = r.HeaderErr.Error()
 	}
@@ -178,21 +162,9 @@ func newReportObject(r *symres.Report) *reportObject {
 		o.From = r.From.String()
 	}
 	if r.Pages != nil {
-		o.Verdict, o.Pages = r.Pages.Verdict.String(), pageObjects(r.Pages)
+		o.Verdict, o.Pages = r.Pages.Verdict.String(), r.Pages.Ranges
 	}
 	return o
-}
-
-// hexText marks the hexadecimal text of evidence as what it is.
-func hexText(s string) string {
-	if s == "" || strings.Trim(s, "0123456789abcdef") != "" {
-		return s
-	}
-	return "0x" + s
-}
-
-func loaded(r *symres.Report) bool {
-	return r.Status == symres.StatusPublic || r.Status == symres.StatusPrivate
 }
 
 // stampOf returns the time stamp of the loader entry or else of the header.

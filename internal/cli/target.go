@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/symres/symres"
+	"github.com/symres/symres/identify"
 	"github.com/symres/symres/internal/demo"
 	"github.com/symres/symres/internal/fsx"
 	"github.com/symres/symres/memsource"
@@ -29,7 +30,7 @@ type target struct {
 	bits    int              // width of its addresses
 	named   bool             // its symbol file was named with --pdb
 	sparse  bool             // its dump is of a kind that holds no image headers
-	hint    string           // what to try when symbols are not found
+	hint    identify.Step    // what to try when symbols are not found
 }
 
 func (t *target) close() { t.Close() }
@@ -38,7 +39,7 @@ func (t *target) close() { t.Close() }
 type opener struct {
 	*app
 	opts *targetOptions
-	hint string
+	hint identify.Step
 }
 
 // openTarget opens what the flags name. extra are modules in the spelling of
@@ -202,19 +203,6 @@ func (o *opener) beside(symbols sympath.Store) sympath.Store {
 	return sympath.Chain(symbols, sympath.Dir(dir, fsx.Dir(dir)))
 }
 
-// hintFor is what to try when nothing at all was found.
-func (o *opener) hintFor(path sympath.Path) string {
-	switch {
-	case o.opts.pdb != "":
-		return "name the PDB that was linked with the image, or use this one anyway with --version-check off"
-	case o.opts.demo && o.opts.none():
-		return "leave --sympath out to use the demo's own share, or name a folder with copies of the image and its PDB: --sympath DIR"
-	case len(path.Elements()) == 0:
-		return "name the folder that holds copies of the images and their PDBs: --sympath DIR"
-	}
-	return "put copies of the image and its PDB into a folder and append it to the path: --sympath '" + path.String() + ";DIR'"
-}
-
 // parseModules reads the values of --module. With a file a module only says
 // where it lies.
 func parseModules(specs []string, file bool) ([]symres.Module, error) {
@@ -260,4 +248,17 @@ func parsePageFile(spec string) (n int, path string, err error) {
 		return 0, "", usage(fmt.Errorf("--pagefile %q: want N=FILE, N from 0 to 15", spec))
 	}
 	return int(v), path, nil
+}
+
+// hintFor is what to do about the path when nothing at all was found.
+func (o *opener) hintFor(path sympath.Path) identify.Step {
+	switch {
+	case o.opts.pdb != "":
+		return identify.Step{Kind: identify.StepNameRightPDB}
+	case o.opts.demo && o.opts.none():
+		return identify.Step{Kind: identify.StepDemoPath}
+	case len(path.Elements()) == 0:
+		return identify.Step{Kind: identify.StepNamePath}
+	}
+	return identify.Step{Kind: identify.StepAppendPath, Place: path.String()}
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/symres/symres"
+	"github.com/symres/symres/identify"
 	"github.com/symres/symres/vadmath"
 )
 
@@ -53,7 +54,7 @@ func (a *app) verify(cmd *cobra.Command, o *targetOptions, args []string) error 
 	} else {
 		a.printVerdict(r, t)
 	}
-	if r.Pages.Verdict < symres.Likely {
+	if r.Pages.Verdict < identify.VerdictLikely {
 		return reported(exitNotFound)
 	}
 	return nil
@@ -71,7 +72,7 @@ func (a *app) noCopy(t *target, r *symres.Report, err error) error {
 	for _, l := range a.attemptLines(r.Attempts) {
 		a.console.note("%s", l)
 	}
-	a.console.note("%s", t.tryNext(r))
+	a.console.note("%s", tryNext(identify.NextAfter(r, t.hint)))
 	return reported(exitNotFound)
 }
 
@@ -84,12 +85,12 @@ func (a *app) printVerdict(r *symres.Report, t *target) {
 	a.picture(r, t.bits)
 	a.console.line("")
 	for _, e := range r.Evidence {
-		if e.Field != symres.FieldFile || e.Rung != symres.RungCopy { // the first line has it
-			a.finding(e.Field, finding(e))
+		if e.Field != identify.FieldFile || e.Rung != identify.RungCopy { // the first line has it
+			a.finding(e.Name(), e.Finding())
 		}
 	}
 	for _, p := range r.Pages.Ranges {
-		if p.State == symres.PageDiffers {
+		if p.State == identify.PageStateDiffers {
 			a.finding(plural(p.Count, "page"), fmt.Sprintf("at %s, %s differing%s", vadmath.FormatAddr(m.Base+uint64(p.RVA), t.bits),
 				plural(p.Bytes, "byte"), because(p.Reason)))
 		}
@@ -99,31 +100,9 @@ func (a *app) printVerdict(r *symres.Report, t *target) {
 	}
 	a.finding("proof", fmt.Sprintf("%v (%v)", r.Proof, r.Identity))
 	a.console.line("%s: %v, %v", m.Name, r.Pages.Verdict, r.Pages)
-	if r.Next != "" {
-		a.wrapped("Try next: ", r.Next)
+	if next := r.Next.String(); next != "" {
+		a.wrapped("Try next: ", next)
 	}
-}
-
-// finding is what a piece of evidence says, after its field. Where the module is
-// listed and why a page is out is told by modules and reload.
-func finding(e symres.Evidence) string {
-	switch {
-	case e.Rung == symres.RungPages && e.Target != "":
-		return "differ from " + e.Target + " on"
-	case e.Result == symres.Equal:
-		return strings.TrimSpace("equal " + e.Copy)
-	case e.Result == symres.Differs:
-		return "differs: target " + e.Target + ", copy " + e.Copy
-	case e.Result == symres.NotResident:
-		return "not resident"
-	case e.Target != "" && e.Rung < symres.RungCopy:
-		return e.Target
-	case e.Note != "":
-		return e.Note
-	case e.Target == "" && e.Copy != "":
-		return "unknown in the target, copy " + e.Copy
-	}
-	return "unknown"
 }
 
 func (a *app) finding(field, text string) { a.wrapped(fmt.Sprintf("  %-19s ", field), text) }
@@ -162,144 +141,34 @@ func because(reason string) string {
 	return " (after " + reason + ")"
 }
 
-// cell is how one page is drawn.
-type cell struct {
-	mark  byte
-	color string // SGR parameters
-	words string
-}
-
-// cells are the ways, in the order of the legend.
-func cells() map[symres.PageState]cell {
-	return map[symres.PageState]cell{
-		symres.PageMatch:   {'=', "32", "match"},
-		symres.PageFixups:  {'+', "36", "after fix-ups"},
-		symres.PageDiffers: {'X', "1;31", "differs"},
-		symres.PageAbsent:  {'.', "2", "not resident"},
-		symres.PageSkipped: {'-', "33", "skipped"},
-	}
-}
-
-const (
-	cellsInRow   = 32
-	cellsInGroup = 8
-	pageBytes    = 0x1000
-)
-
-// picture draws the pages of a module, a row for each 32. Rows of nothing but
-// absent pages are told of in one line.
+// picture draws the pages of a module. Its lines are ours, colours too.
 func (a *app) picture(r *symres.Report, bits int) {
-	var states []symres.PageState
-	for _, p := range r.Pages.Ranges {
-		for range p.Count {
-			states = append(states, p.State)
-		}
+	for _, l := range r.Pages.Picture(r.Module.Base, bits, a.console.paintsOut) {
+		a.console.write([]byte(l + "\n"))
 	}
-	empty := 0
-	for n := 0; n < len(states); n += cellsInRow {
-		row := states[n:min(n+cellsInRow, len(states))]
-		if absent(row) && n > 0 && n+cellsInRow < len(states) {
-			empty += len(row)
-			continue
-		}
-		a.emptyRows(empty)
-		empty = 0
-		a.pictureRow(vadmath.FormatAddr(r.Module.Base+uint64(n)*pageBytes, bits), row)
-	}
-	a.emptyRows(empty)
-	a.legend(states)
-}
-
-func absent(row []symres.PageState) bool {
-	for _, s := range row {
-		if s != symres.PageAbsent {
-			return false
-		}
-	}
-	return true
-}
-
-func (a *app) emptyRows(pages int) {
-	if pages > 0 {
-		a.console.line("  ... %d pages, none resident", pages)
-	}
-}
-
-// pictureRow writes a row by hand: the colours are ours, and so is the text.
-func (a *app) pictureRow(address string, row []symres.PageState) {
-	known := cells()
-	b := append([]byte("  "+address), ' ')
-	last := ""
-	for i, s := range row {
-		if i%cellsInGroup == 0 {
-			b = append(b, ' ')
-		}
-		c := known[s]
-		if a.console.paintsOut && c.color != last {
-			b = append(append(append(b, "\x1b["...), "0;"+c.color...), 'm')
-			last = c.color
-		}
-		b = append(b, c.mark)
-	}
-	if last != "" {
-		b = append(b, "\x1b[m"...)
-	}
-	a.console.write(append(b, '\n'))
-}
-
-// legend explains the marks and counts them.
-func (a *app) legend(states []symres.PageState) {
-	counts := map[symres.PageState]int{}
-	for _, s := range states {
-		counts[s]++
-	}
-	var words []string
-	for _, s := range []symres.PageState{symres.PageMatch, symres.PageFixups, symres.PageDiffers, symres.PageAbsent, symres.PageSkipped} {
-		if c := cells()[s]; counts[s] > 0 {
-			words = append(words, fmt.Sprintf("%c %s %d", c.mark, c.words, counts[s]))
-		}
-	}
-	a.console.line("  %s", strings.Join(words, "   "))
 }
 
 // verifyObject is the line of verify.
 type verifyObject struct {
-	Module   string           `json:"module"`
-	Verdict  string           `json:"verdict"`
-	Compared int              `json:"compared"`
-	Matched  int              `json:"matched"`
-	Code     int              `json:"code_pages"`
-	Pages    []pageObject     `json:"pages"`
-	Image    string           `json:"image"`
-	Proof    string           `json:"proof"`
-	Identity string           `json:"identity"`
-	Evidence []evidenceObject `json:"evidence,omitempty"`
-	Notes    []string         `json:"notes,omitempty"`
-	Next     string           `json:"next,omitempty"`
-}
-
-// pageObject is a run of pages that came out alike.
-type pageObject struct {
-	RVA     string `json:"rva"`
-	Count   int    `json:"count"`
-	State   string `json:"state"`
-	Reason  string `json:"reason,omitempty"`
-	Differs int    `json:"bytes_differing,omitempty"`
+	Module   string               `json:"module"`
+	Verdict  string               `json:"verdict"`
+	Compared int                  `json:"compared"`
+	Matched  int                  `json:"matched"`
+	Code     int                  `json:"code_pages"`
+	Pages    []identify.PageRange `json:"pages"`
+	Image    string               `json:"image"`
+	Proof    string               `json:"proof"`
+	Identity string               `json:"identity"`
+	Evidence []identify.Evidence  `json:"evidence,omitempty"`
+	Notes    []string             `json:"notes,omitempty"`
+	Next     identify.Step        `json:"next,omitzero"`
 }
 
 func newVerifyObject(r *symres.Report) verifyObject {
 	p := r.Pages
 	return verifyObject{
 		Module: r.Module.Name, Verdict: p.Verdict.String(), Compared: p.Resident, Matched: p.Matched, Code: p.Code,
-		Pages: pageObjects(p), Image: r.Image, Proof: r.Proof.String(), Identity: r.Identity.String(),
-		Evidence: evidenceObjects(r.Evidence), Notes: r.Notes, Next: r.Next,
+		Pages: append([]identify.PageRange{}, p.Ranges...), Image: r.Image, Proof: r.Proof.String(), Identity: r.Identity.String(),
+		Evidence: r.Evidence, Notes: r.Notes, Next: r.Next,
 	}
-}
-
-func pageObjects(p *symres.Pages) []pageObject {
-	out := []pageObject{}
-	for _, pg := range p.Ranges {
-		out = append(out, pageObject{hexString(uint64(pg.RVA)), pg.Count, pg.State.String(), pg.Reason, pg.Bytes})
-	}
-	return out
 }

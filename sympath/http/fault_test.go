@@ -14,7 +14,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/symres/symres"
+	"github.com/symres/symres/identify"
 	"github.com/symres/symres/internal/fixture"
 	"github.com/symres/symres/sympath"
 	symhttp "github.com/symres/symres/sympath/http"
@@ -128,7 +128,7 @@ func symbol(t testing.TB) sample { return sampleOf(t, "fs_rec/x64/good/fs_rec.pd
 func sampleOf(t testing.TB, name string) sample {
 	t.Helper()
 	data := fixture.Bytes(t, name)
-	id, err := symres.Verify(sympath.Query{}, strings.NewReader(string(data)), int64(len(data)))
+	id, err := identify.FileID(sympath.Query{}, strings.NewReader(string(data)), int64(len(data)))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -142,7 +142,7 @@ func open(t testing.TB, c *symhttp.Client, url string) sympath.Store {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return p.Store(sympath.Options{HTTP: c.Store, Verify: symres.Verify})
+	return p.Store(sympath.Options{HTTP: c.Store, Verify: identify.FileID})
 }
 
 // result is what a search came to.

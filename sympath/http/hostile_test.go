@@ -8,7 +8,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/symres/symres"
+	"github.com/symres/symres/identify"
 	"github.com/symres/symres/sympath"
 	symhttp "github.com/symres/symres/sympath/http"
 )
@@ -24,7 +24,7 @@ func TestSecurity_hostileNames(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	store := p.Store(sympath.Options{HTTP: client(t, symhttp.Config{}).Store, Verify: symres.Verify})
+	store := p.Store(sympath.Options{HTTP: client(t, symhttp.Config{}).Store, Verify: identify.FileID})
 	id := sympath.PDB20(0x80000000, 1)
 	for _, name := range []string{
 		`\\evil\share\x.pdb`, `\\evil@80\share\x.pdb`, `\\?\UNC\evil\share\x.pdb`, `//evil/share/x.pdb`, `\??\C:\x.pdb`,

@@ -17,7 +17,7 @@ import (
 	"os"
 	"sync"
 
-	"github.com/symres/symres"
+	"github.com/symres/symres/identify"
 	"github.com/symres/symres/sympath"
 	symhttp "github.com/symres/symres/sympath/http"
 	"github.com/symres/symres/sympath/smb"
@@ -101,7 +101,7 @@ func (s *Stores) Options() sympath.Options {
 		share = s.share
 	}
 	return sympath.Options{
-		Verify: symres.Verify, HTTP: s.server, UNC: s.cfg.Mounts.UNC(share), Cache: s.cfg.Cache, Getenv: s.cfg.Getenv,
+		Verify: identify.FileID, HTTP: s.server, UNC: s.cfg.Mounts.UNC(share), Cache: s.cfg.Cache, Getenv: s.cfg.Getenv,
 		Offline: s.cfg.Offline, Refresh: s.cfg.Refresh, Trace: s.cfg.Trace,
 	}
 }

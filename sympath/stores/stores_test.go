@@ -12,7 +12,7 @@ import (
 	"sync/atomic"
 	"testing"
 
-	"github.com/symres/symres"
+	"github.com/symres/symres/identify"
 	"github.com/symres/symres/internal/fixture"
 	"github.com/symres/symres/sympath"
 	"github.com/symres/symres/sympath/smb"
@@ -52,7 +52,7 @@ func Example() {
 func symbol(t *testing.T) (sympath.Query, []byte) {
 	t.Helper()
 	data := fixture.Bytes(t, "fs_rec/x64/good/fs_rec.pdb")
-	id, err := symres.Verify(sympath.Query{}, strings.NewReader(string(data)), int64(len(data)))
+	id, err := identify.FileID(sympath.Query{}, strings.NewReader(string(data)), int64(len(data)))
 	if err != nil {
 		t.Fatal(err)
 	}
