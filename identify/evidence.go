@@ -104,7 +104,7 @@ type (
 	// PDBID is the identity of a PDB.
 	PDBID struct{ sympath.ID }
 	// Entry is an entry of the list of unloaded modules.
-	Entry struct{ Module }
+	Entry struct{ Module Module }
 	// Record is a CodeView record.
 	Record struct{ pe.CodeView }
 )

@@ -164,9 +164,6 @@ func remote(a sympath.Attempt) bool {
 	return a.Origin == sympath.OriginHTTP || a.Origin == sympath.OriginUNC || strings.HasPrefix(a.Location, `\\`)
 }
 
-// Loaded reports whether the module has symbols.
-func (r *Report) Loaded() bool { return r.Status == StatusPublic || r.Status == StatusPrivate }
-
 // patchedPages is what to think of a copy that only some pages contradict.
 const patchedPages = "all else agrees, so these pages may have been patched in memory, or the copy is of a sibling build"
 

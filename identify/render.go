@@ -65,7 +65,8 @@ func (r Record) MarshalText() ([]byte, error) { return []byte(r.String()), nil }
 
 // String returns the name, the range and the fields that are known.
 func (e Entry) String() string {
-	place := fmt.Sprintf("%s %s-%s", wtext.Printable(e.Image), hexaddr.Addr(e.Base), hexaddr.Addr(e.Base+e.Size))
+	m := &e.Module
+	place := fmt.Sprintf("%s %s-%s", wtext.Printable(m.Image), hexaddr.Addr(m.Base), hexaddr.Addr(m.Base+m.Size))
 	return joined(append([]string{place}, e.fields().words()...), ", ")
 }
 

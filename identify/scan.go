@@ -161,5 +161,6 @@ func (g *gatherer) isUnloaded(u *Module) bool {
 }
 
 func (e Entry) fields() Fields {
-	return Fields{TimeDateStamp: e.TimeDateStamp, CheckSum: e.CheckSum, SizeOfImage: e.SizeOfImage}
+	m := &e.Module
+	return Fields{TimeDateStamp: m.TimeDateStamp, CheckSum: m.CheckSum, SizeOfImage: m.SizeOfImage}
 }

@@ -47,6 +47,52 @@ type Report struct {
 	Next     Step     // what to try next; the zero Step when nothing is
 }
 
+// SymbolSource says whose word named the PDB. The zero value is unknown: there
+// is no PDB to look for.
+type SymbolSource uint8
+
+// The sources.
+const (
+	SymbolsUnknown    SymbolSource = iota
+	SymbolsFromTarget              // the target's own image
+	SymbolsFromCopy                // a copy of its image
+	SymbolsFromName                // nothing but the file's name
+)
+
+// SymbolsFrom says whose word named the PDB.
+func (r *Report) SymbolsFrom() SymbolSource {
+	switch {
+	case r.PDBID.IsZero() && r.Loaded():
+		return SymbolsFromName
+	case r.PDBID.IsZero():
+		return SymbolsUnknown
+	case r.From < RungCopy:
+		return SymbolsFromTarget
+	}
+	return SymbolsFromCopy
+}
+
+// Loaded reports whether the module has symbols.
+func (r *Report) Loaded() bool { return r.Status == StatusPublic || r.Status == StatusPrivate }
+
+// TimeDateStamp returns the stamp the target lists, or else that of the header
+// in memory; 0 is unknown.
+func (r *Report) TimeDateStamp() uint32 {
+	if r.Module.TimeDateStamp == 0 && r.Header != nil {
+		return r.Header.TimeDateStamp
+	}
+	return r.Module.TimeDateStamp
+}
+
+// CheckSum returns the checksum the target lists, or else that of the header in
+// memory; 0 is unknown.
+func (r *Report) CheckSum() uint32 {
+	if r.Module.CheckSum == 0 && r.Header != nil {
+		return r.Header.CheckSum
+	}
+	return r.Module.CheckSum
+}
+
 // Outcome is what became of a module, for [Tell]. Only Facts must be there.
 type Outcome struct {
 	Facts  *Facts

@@ -61,6 +61,14 @@ func (s Status) String() string {
 	return word([]string{"deferred", "pdb symbols", "private pdb symbols", "no symbols"}, s)
 }
 
+// String returns the word of the JSON contract: target, copy, name or unknown.
+func (s SymbolSource) String() string {
+	return word([]string{"unknown", "target", "copy", "name"}, s)
+}
+
+// MarshalText is String; it never fails.
+func (s SymbolSource) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
+
 // MarshalText is String; it never fails.
 func (r Rung) MarshalText() ([]byte, error) { return []byte(r.String()), nil }
 

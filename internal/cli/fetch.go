@@ -146,7 +146,7 @@ type fetched struct {
 	New    bool   `json:"new,omitempty"` // filed by --import, and not there before
 	Reason string `json:"reason,omitempty"`
 
-	Attempts []attemptObject `json:"attempts,omitempty"` // with -v
+	Attempts []sympath.Attempt `json:"attempts,omitempty"` // with -v
 	attempts []sympath.Attempt
 	unkept   bool // found, but there is no copy of it here
 }
@@ -311,7 +311,7 @@ func (f *fetch) tell(r fetched) {
 		f.bad = append(f.bad, r)
 	}
 	if f.noisy {
-		r.Attempts = attemptObjects(r.attempts)
+		r.Attempts = r.attempts
 	}
 	switch {
 	case f.console.json:
@@ -374,7 +374,7 @@ func (f *fetch) finish(gathered error) error {
 // explain says why a file is missing, and what was tried.
 func (f *fetch) explain(r fetched, detailed bool) {
 	if f.console.json {
-		f.console.noteObject(errorObject{Error: cmp.Or(r.Reason, r.Query), Attempts: attemptObjects(r.attempts)})
+		f.console.noteObject(errorObject{Error: cmp.Or(r.Reason, r.Query), Attempts: r.attempts})
 		return
 	}
 	f.console.note("%s", cmp.Or(r.Reason, r.Query))

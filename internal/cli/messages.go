@@ -165,12 +165,12 @@ func (a *app) loadLines(r *symres.Report) []string {
 // fromLine tells whose symbols these are: those of the target's own image, or
 // those of a copy.
 func fromLine(r *symres.Report) string {
-	switch symbolsFrom(r) {
-	case "target":
+	switch r.SymbolsFrom() {
+	case identify.SymbolsFromTarget:
 		return fmt.Sprintf("symbols named by the target's image (%v)", r.From)
-	case "copy":
+	case identify.SymbolsFromCopy:
 		return "symbols named by the copy " + r.Image
-	case "name":
+	case identify.SymbolsFromName:
 		return "symbols found by nothing but the file's name"
 	}
 	return ""

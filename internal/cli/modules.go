@@ -135,7 +135,7 @@ func listHeader(bits int) string {
 
 func (a *app) printModule(r *symres.Report, bits int) {
 	if a.console.json {
-		a.console.object(newModuleObject(r))
+		a.console.object(r)
 		return
 	}
 	m := r.Module
@@ -151,9 +151,9 @@ func moduleFlag(r *symres.Report) string {
 	switch {
 	case r.Loaded() && r.Proof == symres.ProofNameOnly:
 		return "M"
-	case stampOf(r) == 0:
+	case r.TimeDateStamp() == 0:
 		return "T"
-	case checksumOf(r) == 0:
+	case r.CheckSum() == 0:
 		return "C"
 	}
 	return " "
@@ -171,7 +171,7 @@ func (a *app) printDetails(r *symres.Report, bits int) {
 	field("Image path", r.Module.Path)
 	field("Image name", r.Module.Image)
 	field("Timestamp", stampText(r))
-	field("CheckSum", fmt.Sprintf("%08X", checksumOf(r)))
+	field("CheckSum", fmt.Sprintf("%08X", r.CheckSum()))
 	field("ImageSize", fmt.Sprintf("%08X", r.Module.Size))
 	field("Listed by", r.Module.Origin)
 	field("PDB key", r.PDBID.Key())
@@ -204,7 +204,7 @@ func (a *app) printDetails(r *symres.Report, bits int) {
 // stampText never takes the hash of a reproducible build for a date: it shows
 // one only where a debug directory says that the build is none.
 func stampText(r *symres.Report) string {
-	stamp := stampOf(r)
+	stamp := r.TimeDateStamp()
 	switch {
 	case stamp == 0:
 		return "unavailable (00000000)"
@@ -249,9 +249,20 @@ func (a *app) unloaded(t *target, patterns []*symres.Pattern) {
 	header()
 }
 
+// unloadedObject is a line about a module that is not there any more.
+type unloadedObject struct {
+	Name      string `json:"name"`
+	Image     string `json:"image,omitempty"`
+	Base      string `json:"base"`
+	Size      string `json:"size"`
+	Timestamp string `json:"timestamp,omitempty"`
+	Checksum  string `json:"checksum,omitempty"`
+	Unloaded  bool   `json:"unloaded"`
+}
+
 func (a *app) printUnloaded(m symres.Module, bits int) {
 	if a.console.json {
-		a.console.object(moduleObject{
+		a.console.object(unloadedObject{
 			Name: cmp.Or(symres.ModuleName(m.Image), m.Image), Image: m.Image, Base: hexString(m.Base), Size: hexString(m.Size),
 			Timestamp: hexKnown(uint64(m.TimeDateStamp)), Checksum: hexKnown(uint64(m.CheckSum)), Unloaded: true,
 		})

@@ -154,8 +154,8 @@ func (a *app) finish(ctx context.Context, err error) int {
 
 // errorObject is the form of an error with --json.
 type errorObject struct {
-	Error    string          `json:"error"`
-	Attempts []attemptObject `json:"attempts,omitempty"`
+	Error    string            `json:"error"`
+	Attempts []sympath.Attempt `json:"attempts,omitempty"`
 }
 
 func (a *app) report(err error) {

@@ -98,7 +98,7 @@ func (r *reload) one(ctx context.Context, name string) error {
 	}
 	r.warnings()
 	if r.console.json {
-		r.console.object(newModuleObject(rep))
+		r.console.object(rep)
 	} else {
 		r.print(rep, err)
 	}
