@@ -281,3 +281,126 @@ func TestFilesStaySmall(t *testing.T) {
 		}
 	}
 }
+
+// TestRootStaysSmall: the root has sessions and their queries. What else there
+// is to do has a package of its own.
+func TestRootStaysSmall(t *testing.T) {
+	const most = 2000
+	lines := 0
+	for _, s := range sources(t) {
+		if s.dir == "." {
+			lines += s.fset.Position(s.file.End()).Line
+		}
+	}
+	if lines > most {
+		t.Errorf("the root has %d lines, at most %d", lines, most)
+	}
+}
+
+// TestTypesStaySmall counts the methods of the types of the root and of the
+// identification. A Session has one for each question.
+func TestTypesStaySmall(t *testing.T) {
+	const most = 15
+	methods := map[string]int{}
+	for _, s := range sources(t) {
+		if s.dir != "." && s.dir != "identify" && s.dir != "pe" {
+			continue
+		}
+		for _, d := range s.file.Decls {
+			if f, ok := d.(*ast.FuncDecl); ok && f.Recv != nil {
+				methods[s.dir+": "+receiver(f)]++
+			}
+		}
+	}
+	if len(methods) < 10 {
+		t.Fatalf("methods of %d types", len(methods))
+	}
+	for name, n := range methods {
+		if n > most && name != ".: Session" {
+			t.Errorf("%s has %d methods, at most %d", name, n, most)
+		}
+	}
+}
+
+// receiver is the name of the type of a method.
+func receiver(f *ast.FuncDecl) string {
+	x := f.Recv.List[0].Type
+	if star, ok := x.(*ast.StarExpr); ok {
+		x = star.X
+	}
+	if generic, ok := x.(*ast.IndexExpr); ok {
+		x = generic.X
+	}
+	id, _ := x.(*ast.Ident)
+	return id.Name
+}
+
+// TestNoInternalTypesInDisguise: an exported name of a public package is no
+// alias of an internal type, and no constant of one.
+func TestNoInternalTypesInDisguise(t *testing.T) {
+	checked := 0
+	for _, s := range sources(t) {
+		if strings.HasPrefix(s.dir, "internal/") || slices.Contains(layers[0], s.dir) {
+			continue
+		}
+		internal := internalImports(s.file)
+		for _, d := range s.file.Decls {
+			g, ok := d.(*ast.GenDecl)
+			for i := 0; ok && i < len(g.Specs); i++ {
+				checked++
+				if name := disguised(g.Tok, g.Specs[i], internal); name != "" {
+					t.Errorf("%s: %s is of an internal type", s.fset.Position(g.Specs[i].Pos()), name)
+				}
+			}
+		}
+	}
+	if checked == 0 {
+		t.Error("no declaration was looked at")
+	}
+}
+
+// internalImports has the names by which a file knows internal packages.
+func internalImports(f *ast.File) map[string]bool {
+	names := map[string]bool{}
+	for _, i := range f.Imports {
+		path := strings.Trim(i.Path.Value, `"`)
+		if !strings.HasPrefix(path, modulePath+"/internal/") {
+			continue
+		}
+		name := path[strings.LastIndexByte(path, '/')+1:]
+		if i.Name != nil {
+			name = i.Name.Name
+		}
+		names[name] = true
+	}
+	return names
+}
+
+// disguised returns the exported name a declaration gives to an internal type,
+// if it does.
+func disguised(tok token.Token, spec ast.Spec, internal map[string]bool) string {
+	from := func(x ast.Expr) bool {
+		if star, ok := x.(*ast.StarExpr); ok {
+			x = star.X
+		}
+		sel, ok := x.(*ast.SelectorExpr)
+		if !ok {
+			return false
+		}
+		pkg, ok := sel.X.(*ast.Ident)
+		return ok && internal[pkg.Name]
+	}
+	switch s := spec.(type) {
+	case *ast.TypeSpec:
+		if s.Assign.IsValid() && s.Name.IsExported() && from(s.Type) {
+			return s.Name.Name
+		}
+	case *ast.ValueSpec:
+		for i, name := range s.Names {
+			if tok == token.CONST && name.IsExported() && s.Type == nil && i < len(s.Values) && from(s.Values[i]) {
+				return name.Name
+			}
+		}
+	}
+	return ""
+}

@@ -275,6 +275,26 @@ func TestLoad_remembers(t *testing.T) {
 	}
 }
 
+// TestVerify_keeps_nothing: what a comparison read is no help to a load that
+// comes when the pages are out.
+func TestVerify_keeps_nothing(t *testing.T) {
+	mem := &fading{MemorySource: mapped(t, fsRec(t, "x64/good"), base64)}
+	cfg := symres.Config{Memory: mem, Images: sympath.Dir("d", fstest.MapFS{"fs_rec.sys": {Data: fsRec(t, "x64/good")}})}
+	s := session(t, cfg, symres.Module{Image: "Fs_Rec.SYS", Base: base64, Size: 0x6000})
+	verified, err := s.Verify(context.Background(), "fs_rec")
+	if err != nil || verified.From != identify.RungHeader {
+		t.Fatalf("from %v, %v", verified.From, err)
+	}
+	if rep := s.Modules()[0]; rep.Status != symres.StatusDeferred || rep.Header != nil || len(rep.Evidence) > 0 {
+		t.Errorf("the module has the report %+v", rep)
+	}
+	mem.gone.Store(true)
+	rep, err := s.Load(context.Background(), "fs_rec")
+	if err == nil || rep.From != identify.RungCopy || strings.Contains(fmt.Sprint(rep.Evidence), "read before") {
+		t.Errorf("the load knows the PDB from %v: %v, %v", rep.From, rep.Evidence, err)
+	}
+}
+
 // reads counts how often each page is read.
 type reads struct {
 	symres.MemorySource

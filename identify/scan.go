@@ -43,11 +43,11 @@ func (g *gatherer) scan() {
 // told to be. A program may hold the names of other PDBs: the debug directory
 // decides where it is resident, the name otherwise, then an age that linkers
 // give before one they hardly do, and RSDS before NB10.
-func (g *gatherer) bestHit(hits []peimage.Hit) (best *peimage.Hit, why string) {
-	pointed := g.pointedAt(hits)
+func (f *Facts) bestHit(hits []peimage.Hit) (best *peimage.Hit, why string) {
+	pointed := f.pointedAt(hits)
 	most, tie := 0, false
 	for i := range hits {
-		score := g.score(&hits[i], pointed)
+		score := f.score(&hits[i], pointed)
 		switch {
 		case score > most:
 			best, most, tie = &hits[i], score, false
@@ -65,12 +65,12 @@ func (g *gatherer) bestHit(hits []peimage.Hit) (best *peimage.Hit, why string) {
 }
 
 // score is 0 for a record that is not the module's.
-func (g *gatherer) score(h *peimage.Hit, pointed map[uint64]bool) int {
+func (f *Facts) score(h *peimage.Hit, pointed map[uint64]bool) int {
 	score := 0
-	switch stem := g.Module.stem(); {
+	switch stem := f.Module.stem(); {
 	case pointed[h.RVA]:
 		score = 8
-	case g.Header != nil && g.Header.PointsAtCodeView():
+	case f.Header != nil && f.Header.PointsAtCodeView():
 		return 0 // the debug directory is there, and means another
 	case h.CodeView.Partial:
 		score = 1
@@ -92,13 +92,13 @@ func (g *gatherer) score(h *peimage.Hit, pointed map[uint64]bool) int {
 // pointedAt returns which of the records an IMAGE_DEBUG_DIRECTORY entry in a
 // resident page leads to: type CodeView, the record's RVA, and a size that
 // holds it and the zero behind its path. Such an entry is found without the header that leads to it.
-func (g *gatherer) pointedAt(hits []peimage.Hit) map[uint64]bool {
+func (f *Facts) pointedAt(hits []peimage.Hit) map[uint64]bool {
 	pointed := map[uint64]bool{}
 	if len(hits) == 0 {
 		return pointed
 	}
 	const typeAt, sizeAt, rvaAt, entry = 12, 16, 20, 28 // winnt.h
-	g.resident.each(func(rva uint64, b []byte) {
+	f.resident.each(func(rva uint64, b []byte) {
 		for at := int(-rva & 3); at+entry <= len(b); at += 4 {
 			le := binary.LittleEndian
 			if le.Uint32(b[at+typeAt:]) != peimage.DebugTypeCodeView {

@@ -151,7 +151,7 @@ func TellVerified(o Outcome) *Report {
 	}
 	r.show(o.Match, true)
 	if r.Pages == nil {
-		r.Pages = &Pages{Verdict: o.Match.verdict()}
+		r.Pages = &Pages{Verdict: o.Match.Verdict()}
 	}
 	r.PDBID = o.Match.Copy.PDBID()
 	b := o.Match.Basis
@@ -164,17 +164,6 @@ func TellVerified(o Outcome) *Report {
 		r.Next = o.Facts.wants(StepOtherBuild)
 	}
 	return r
-}
-
-// verdict is that of the fields, where no pages could be compared.
-func (m *Match) verdict() Verdict {
-	switch {
-	case m.Contradicted:
-		return VerdictMismatch
-	case m.agree:
-		return VerdictLikely
-	}
-	return VerdictUnverified
 }
 
 // report has what the facts and the search tell.

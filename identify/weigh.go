@@ -126,6 +126,20 @@ func (m *Match) weighSum(r *fingerprint.Result) {
 	m.Evidence = append(m.Evidence, e)
 }
 
+// Verdict is that of the fields and pages together; where no pages could be
+// compared, the fields alone decide.
+func (m *Match) Verdict() Verdict {
+	switch {
+	case m.PageMap != nil:
+		return m.Pages
+	case m.Contradicted:
+		return VerdictMismatch
+	case m.agree:
+		return VerdictLikely
+	}
+	return VerdictUnverified
+}
+
 // Accept applies a version check. The error wraps [ErrMismatch] and says what
 // differs, or that too little is known.
 func (m *Match) Accept(c VersionCheck) error {

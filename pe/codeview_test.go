@@ -3,6 +3,7 @@ package pe_test
 import (
 	"encoding/json"
 	"errors"
+	"strings"
 	"testing"
 
 	"github.com/symres/symres/pe"
@@ -34,4 +35,20 @@ func TestCodeViewKind(t *testing.T) {
 	if err != nil || string(text) != `["unknown","RSDS","NB10"]` {
 		t.Errorf("%s, %v", text, err)
 	}
+}
+
+// FuzzParseCodeView checks that a record that is accepted names a PDB and has a
+// path that ends where the record does.
+func FuzzParseCodeView(f *testing.F) {
+	f.Add([]byte("RSDS0123456789abcdef\x03\x00\x00\x00b.pdb\x00"))
+	f.Add([]byte("NB10\x00\x00\x00\x00\x07\x00\x00\x00\x02\x00\x00\x00a.pdb\x00"))
+	f.Fuzz(func(t *testing.T, record []byte) {
+		cv, err := pe.ParseCodeView(record)
+		if err != nil {
+			return
+		}
+		if cv.Kind == pe.CodeViewUnknown || cv.ID().Key() == "" || strings.Contains(cv.Path, "\x00") || len(cv.Path) > len(record) {
+			t.Errorf("%q: %+v", record, cv)
+		}
+	})
 }
