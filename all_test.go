@@ -28,7 +28,7 @@ var layers = [][]string{
 	{"sympath", "memsource/crashdump", "memsource/physmem", "memsource/minidump", "memsource/gdbremote", "memsource/process"},
 	{"memsource/paging"},
 	{"memsource/memtest"},
-	{"memsource", "vadmath", "pdb/undname", "sympath/creds", "internal/cab"},
+	{"memsource", "vadmath", "pdb/undname", "sympath/creds", "pattern", "internal/cab"},
 	{"internal/wire", "guid", "internal/fsx", "internal/flock", "internal/hexaddr", "internal/wtext", "internal/demo"},
 }
 

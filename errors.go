@@ -6,6 +6,7 @@ import (
 
 	"github.com/symres/symres/identify"
 	"github.com/symres/symres/internal/wtext"
+	"github.com/symres/symres/pattern"
 	"github.com/symres/symres/sympath"
 )
 
@@ -19,7 +20,7 @@ var (
 	// ErrNotFound: the symbols are there and none matches.
 	ErrNotFound = errors.New("no symbol found")
 	// ErrPattern: a symbol pattern that cannot be understood.
-	ErrPattern = errors.New("bad symbol pattern")
+	ErrPattern = pattern.ErrSyntax
 	// ErrMismatch: a file is not the one the target runs.
 	ErrMismatch = identify.ErrMismatch
 	// ErrModuleExists: the address range is taken by another module.

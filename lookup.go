@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/symres/symres/pattern"
 	"github.com/symres/symres/pdb"
 )
 
@@ -58,10 +59,10 @@ func (s *Session) LookupKinds(ctx context.Context, pattern string, kinds ...Kind
 }
 
 // match splits a pattern at its `!` and returns the modules it names.
-func (s *Session) match(pattern string) ([]*module, *Pattern, error) {
-	modText, nameText, qualified := strings.Cut(pattern, "!")
+func (s *Session) match(text string) ([]*module, *Pattern, error) {
+	modText, nameText, qualified := strings.Cut(text, "!")
 	if !qualified {
-		modText, nameText = "", pattern
+		modText, nameText = "", text
 	}
 	if modText == "" {
 		modText = "*"
@@ -80,6 +81,13 @@ func (s *Session) match(pattern string) ([]*module, *Pattern, error) {
 	}
 	return modules, name, err
 }
+
+// Pattern is a WinDbg symbol pattern, see package pattern.
+type Pattern = pattern.Pattern
+
+// ParsePattern compiles a pattern. Its error wraps [ErrPattern] and names the
+// position of the fault.
+func ParsePattern(text string) (*Pattern, error) { return pattern.Parse(text) }
 
 // parseModulePattern compiles the part before the `!`, where a leading
 // underscore stands for itself.
@@ -110,7 +118,7 @@ func (s *Session) lookupIn(ctx context.Context, m *module, p *Pattern, kinds []K
 	if err != nil {
 		return nil, err
 	}
-	literals := p.literals()
+	literals := p.Literals()
 	found, err := m.search(ctx, syms, literals, p, kinds)
 	if len(found) == 0 && err == nil && len(literals) > 0 {
 		// A name may be spelled in a way that has not even its identifiers.

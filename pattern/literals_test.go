@@ -1,4 +1,4 @@
-package symres
+package pattern
 
 import (
 	"slices"
@@ -13,11 +13,11 @@ func TestLiterals(t *testing.T) {
 		"std::basic_string<char,*>": "basic_string", "*operator new*": "", "*erat*": "", "*vftable'": "", "x<123>": "",
 		"foo*foo": "foo", "??_C@_0DE@JNJC*": "0DE JNJC", "Ünï*code": "code",
 	} {
-		p, err := ParsePattern(text)
+		p, err := Parse(text)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := strings.Join(p.literals(), " "); got != want {
+		if got := strings.Join(p.Literals(), " "); got != want {
 			t.Errorf("%q: literals %q, want %q", text, got, want)
 		}
 	}
@@ -30,11 +30,11 @@ func FuzzLiterals(f *testing.F) {
 	f.Add(`ab\[cde+f[x-z]gh`, "ab[cdeeefygh")
 	f.Add("__imp_Ke#Set?vent", "imp_KSetEvent")
 	f.Fuzz(func(t *testing.T, text, name string) {
-		p, err := ParsePattern(text)
+		p, err := Parse(text)
 		if err != nil || !p.Match([]byte(name)) {
 			return
 		}
-		for _, l := range p.literals() {
+		for _, l := range p.Literals() {
 			if !strings.Contains(strings.ToLower(name), strings.ToLower(l)) && isPlainASCII(name) {
 				t.Fatalf("pattern %q matches %q, which has no %q", text, name, l)
 			}

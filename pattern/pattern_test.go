@@ -1,11 +1,11 @@
-package symres_test
+package pattern_test
 
 import (
 	"errors"
 	"strings"
 	"testing"
 
-	"github.com/symres/symres"
+	"github.com/symres/symres/pattern"
 )
 
 func TestPattern(t *testing.T) {
@@ -30,7 +30,7 @@ func TestPattern(t *testing.T) {
 		{"?f@@YAXXZ", "?f@@YAXXZ", "f@@YAXXZ"},
 		{"", "", "a"},
 	} {
-		p, err := symres.ParsePattern(c.pattern)
+		p, err := pattern.Parse(c.pattern)
 		if err != nil {
 			t.Errorf("%q: %v", c.pattern, err)
 			continue
@@ -49,7 +49,7 @@ func TestPattern(t *testing.T) {
 
 func TestParsePattern_bad(t *testing.T) {
 	for _, text := range []string{"#a", "*+", "a[", "a[]", `a\`, "a##", "\xff", strings.Repeat("a", 70000)} {
-		if _, err := symres.ParsePattern(text); !errors.Is(err, symres.ErrPattern) {
+		if _, err := pattern.Parse(text); !errors.Is(err, pattern.ErrSyntax) {
 			t.Errorf("%.20q: %v, want ErrPattern", text, err)
 		}
 	}
@@ -70,8 +70,8 @@ func FuzzPattern(f *testing.F) {
 	f.Add("fs*d?v", "FsRecDev")
 	f.Add("*a*b*c*", "xxaxxbxxc")
 	f.Add("a[b-d]+", "abcd")
-	f.Fuzz(func(t *testing.T, pattern, name string) {
-		p, err := symres.ParsePattern(pattern)
+	f.Fuzz(func(t *testing.T, text, name string) {
+		p, err := pattern.Parse(text)
 		if (p == nil) == (err == nil) {
 			t.Fatalf("pattern %v, error %v", p, err)
 		}
@@ -79,10 +79,10 @@ func FuzzPattern(f *testing.F) {
 			return
 		}
 		got := p.Match([]byte(name))
-		simple := len(pattern) < 16 && len(name) < 16 && isASCII(pattern+name) &&
-			!strings.ContainsAny(pattern, `[]#+\`) && !strings.HasPrefix(pattern, "_")
-		if simple && got != reference(pattern, name) {
-			t.Fatalf("pattern %q, name %q: %v, the reference says otherwise", pattern, name, got)
+		simple := len(text) < 16 && len(name) < 16 && isASCII(text+name) &&
+			!strings.ContainsAny(text, `[]#+\`) && !strings.HasPrefix(text, "_")
+		if simple && got != reference(text, name) {
+			t.Fatalf("pattern %q, name %q: %v, the reference says otherwise", text, name, got)
 		}
 	})
 }

@@ -1,12 +1,18 @@
-package symres
+// Package pattern matches names against the wildcards of WinDbg's symbol
+// patterns, in time linear in the name whatever the pattern says.
+package pattern
 
 import (
+	"errors"
 	"fmt"
 	"regexp"
 	"slices"
 	"strings"
 	"unicode/utf8"
 )
+
+// ErrSyntax is wrapped by the errors about a pattern that cannot be understood.
+var ErrSyntax = errors.New("bad symbol pattern")
 
 // maxPattern bounds a pattern in bytes. Matching takes time in proportion to
 // the pattern and to the name.
@@ -25,14 +31,14 @@ type Pattern struct {
 	all  bool
 }
 
-// ParsePattern compiles a pattern. Its error wraps [ErrPattern] and names the
+// Parse compiles a pattern. Its error wraps [ErrSyntax] and names the
 // position of the fault.
-func ParsePattern(text string) (*Pattern, error) {
+func Parse(text string) (*Pattern, error) {
 	if len(text) > maxPattern {
-		return nil, fmt.Errorf("%w: %d bytes, at most %d", ErrPattern, len(text), maxPattern)
+		return nil, fmt.Errorf("%w: %d bytes, at most %d", ErrSyntax, len(text), maxPattern)
 	}
 	if !utf8.ValidString(text) {
-		return nil, fmt.Errorf("%w %q: not valid UTF-8", ErrPattern, text)
+		return nil, fmt.Errorf("%w %q: not valid UTF-8", ErrSyntax, text)
 	}
 	expr, err := translate(text)
 	if err != nil {
@@ -40,7 +46,7 @@ func ParsePattern(text string) (*Pattern, error) {
 	}
 	re, err := regexp.Compile(expr)
 	if err != nil {
-		return nil, fmt.Errorf("%w %q: %v", ErrPattern, text, err)
+		return nil, fmt.Errorf("%w %q: %v", ErrSyntax, text, err)
 	}
 	return &Pattern{text: text, re: re, all: strings.Trim(text, "*") == "" && text != ""}, nil
 }
@@ -65,7 +71,7 @@ func translate(text string) (string, error) {
 	for rest != "" {
 		expr, n, err := next(rest, atom)
 		if err != nil {
-			return "", fmt.Errorf("%w %q at %d: %v", ErrPattern, text, len(text)-len(rest), err)
+			return "", fmt.Errorf("%w %q at %d: %v", ErrSyntax, text, len(text)-len(rest), err)
 		}
 		b.WriteString(expr)
 		atom = rest[0] != '*' && rest[0] != '#' && rest[0] != '+'
@@ -120,11 +126,11 @@ func class(rest string) (string, int, error) {
 // minLiteral is the length from which a piece of a pattern is worth a search.
 const minLiteral = 3
 
-// literals returns identifiers that every name the pattern matches has in its
+// Literals returns identifiers that every name the pattern matches has in its
 // raw form too: the pieces between wildcards, without the words that only the
 // undecorated form of a C++ name has. Their case does not count. There may be
 // none.
-func (p *Pattern) literals() []string {
+func (p *Pattern) Literals() []string {
 	var list []string
 	for _, piece := range pieces(p.text) {
 		for _, id := range strings.FieldsFunc(piece, notIdentifier) {
