@@ -152,7 +152,7 @@ func (f *Facts) compareFields(c *Copy) comparison {
 	if f.CodeView != nil && c.Image.CodeView != nil {
 		m.comparePDB(f.CodeView.ID(), c.PDBID())
 	}
-	if !m.differs && f.resident.src != nil { // without memory, the file itself is the target
+	if !m.differs && f.resident.there() { // without memory, the file itself is the target
 		m.compareSum(f.Fields.CheckSum, c)
 	}
 	return m

@@ -1,6 +1,7 @@
 package identify
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -63,7 +64,10 @@ type Facts struct {
 func (f *Facts) Known() Known { return Known{f.Fields, f.CodeView, f.From} }
 
 // roundUp rounds up to pages.
-func (f *Facts) roundUp(n uint64) uint64 { return (n + f.PageSize - 1) / f.PageSize * f.PageSize }
+func (f *Facts) roundUp(n uint64) uint64 {
+	page := cmp.Or(f.PageSize, uint64(vadmath.Page4K))
+	return (n + page - 1) / page * page
+}
 
 // Gather asks what the target says of the module's image, rung by rung, and
 // leaves evidence of each. A rung that is nearer to the image overrides those
@@ -101,10 +105,7 @@ type gatherer struct {
 }
 
 func newGatherer(ctx context.Context, t Target) *gatherer {
-	if t.PageSize == 0 {
-		t.PageSize = uint64(vadmath.Page4K)
-	}
-	f := &Facts{Module: t.Module, PageSize: t.PageSize}
+	f := &Facts{Module: t.Module, PageSize: cmp.Or(t.PageSize, uint64(vadmath.Page4K))}
 	f.Fields.Mapped = f.roundUp(t.Module.Size)
 	f.resident = &resident{base: t.Module.Base, size: min(t.Module.Size, maxScan)}
 	if t.Memory != nil {
@@ -184,7 +185,7 @@ func faultText(err error) string {
 
 // debugInfo reads the kernel's copy of header fields, which is not paged.
 func (g *gatherer) debugInfo() (Fields, *pe.CodeView) {
-	if g.Module.DebugInfo == 0 || g.resident.src == nil {
+	if g.Module.DebugInfo == 0 || !g.resident.there() {
 		return Fields{}, nil // most modules have none
 	}
 	e := Evidence{Rung: RungDebugInfo, Field: FieldDebugInfo, Strength: StrengthMedium}

@@ -98,9 +98,21 @@ func (o *Outcome) pdbFile(r *Report) string {
 	return o.Facts.PDBQuery(cv).File
 }
 
+// PathStep decides what to do about the symbol path when nothing better is
+// known. demo says that the target is the one built into the command.
+func PathStep(path string, demo bool) Step {
+	switch {
+	case demo:
+		return Step{Kind: StepDemoPath}
+	case path == "":
+		return Step{Kind: StepNamePath}
+	}
+	return Step{Kind: StepAppendPath, Place: path}
+}
+
 // NextFor decides what to try after loads of several modules, of which some
-// have no symbols. path is what to do about the symbol path when nothing better
-// is known. Where how is not the zero Step, it tells how to take the next step.
+// have no symbols. path is what
+// to do about the symbol path, see [PathStep]. Where how is not the zero Step, it tells how to take the next step.
 func NextFor(reports []*Report, path Step) (next, how Step) {
 	s := survey(reports)
 	switch {

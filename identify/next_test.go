@@ -44,6 +44,23 @@ func TestNextFor(t *testing.T) {
 	}
 }
 
+func TestPathStep(t *testing.T) {
+	for _, c := range []struct {
+		path string
+		demo bool
+		want identify.Step
+	}{
+		{"", false, identify.Step{Kind: identify.StepNamePath}},
+		{"d", false, identify.Step{Kind: identify.StepAppendPath, Place: "d"}},
+		{"", true, identify.Step{Kind: identify.StepDemoPath}},
+		{"d", true, identify.Step{Kind: identify.StepDemoPath}},
+	} {
+		if got := identify.PathStep(c.path, c.demo); got != c.want {
+			t.Errorf("path %q, demo %v: %+v", c.path, c.demo, got)
+		}
+	}
+}
+
 // TestStep: every step has words, and none is none.
 func TestStep(t *testing.T) {
 	words := map[string]bool{}

@@ -3,7 +3,9 @@ package identify_test
 import (
 	"encoding"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io/fs"
 	"strings"
 	"testing"
 
@@ -60,6 +62,41 @@ func TestEvidence_forms(t *testing.T) {
 		if got := c.evidence.Finding(); got != c.short {
 			t.Errorf("finding %q, want %q", got, c.short)
 		}
+	}
+}
+
+// TestModule_JSON: addresses are text, and what is unknown is left out.
+func TestModule_JSON(t *testing.T) {
+	m := identify.Module{Name: "a", Image: "a.sys", Base: 0xfffff80003a00000, Size: 0x6000, CheckSum: 0xcbaf}
+	want := `"name":"a","image":"a.sys","base":"0xfffff80003a00000","size":"0x6000","checksum":"0xcbaf"`
+	if text, err := json.Marshal(m); err != nil || string(text) != "{"+want+"}" {
+		t.Errorf("%s, %v", text, err)
+	}
+	r := &identify.Report{Module: m, Status: identify.StatusPublic, PDB: "d/a.pdb", Identity: identify.IdentityImageKey, Proof: identify.ProofImage}
+	want = "{" + want + `,"pdb":"a.pdb","status":"pdb symbols","proof":"image","identity":"image-key","report":{"symbols_from":"name","pdb":"d/a.pdb"}}`
+	if text, err := json.Marshal(r); err != nil || string(text) != want {
+		t.Errorf("%s, %v", text, err)
+	}
+	pages := &identify.Pages{PageCounts: identify.PageCounts{Code: 2, Resident: 1, Matched: 1}, Verdict: identify.VerdictLikely,
+		Ranges: []identify.PageRange{{RVA: 0x1000, Count: 1, State: identify.PageStateMatch}}}
+	want = `{"verdict":"likely","compared":1,"matched":1,"code_pages":2,"pages":[{"rva":"0x1000","count":1,"state":"match"}]}`
+	if text, err := json.Marshal(pages); err != nil || string(text) != want {
+		t.Errorf("%s, %v", text, err)
+	}
+}
+
+// TestWeigh_nothing: facts that nobody gathered are no reason to panic.
+func TestWeigh_nothing(t *testing.T) {
+	facts := &identify.Facts{Module: identify.Module{Image: "a.sys"}}
+	copies := identify.Find(t.Context(), facts, new(identify.Search), identify.Screen{})
+	defer copies.Close()
+	batch, more, err := copies.Next()
+	matches, notes := identify.Weigh(facts, batch)
+	if len(matches)+len(notes) > 0 || more || err != nil || !errors.Is(copies.Err(), fs.ErrNotExist) {
+		t.Errorf("%v, %v, %v, %v", matches, more, err, copies.Err())
+	}
+	if r := identify.Tell(identify.Outcome{Facts: facts, Err: copies.Err()}); r.Status != identify.StatusNoSymbols || r.Next != (identify.Step{}) {
+		t.Errorf("%+v", r)
 	}
 }
 

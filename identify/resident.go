@@ -27,8 +27,11 @@ type resident struct {
 	pages      int // in memory, at least in part
 }
 
+// there reports whether there is memory to read.
+func (r *resident) there() bool { return r != nil && r.src != nil }
+
 func (r *resident) each(use func(rva uint64, data []byte)) {
-	if r.src == nil {
+	if !r.there() {
 		return
 	}
 	if r.read && !r.overflow {

@@ -10,7 +10,7 @@ import (
 
 // scan looks for the module's CodeView record in the pages that are there.
 func (g *gatherer) scan() {
-	if g.resident.src == nil {
+	if !g.resident.there() {
 		return
 	}
 	var s peimage.Scanner

@@ -252,13 +252,8 @@ func parsePageFile(spec string) (n int, path string, err error) {
 
 // hintFor is what to do about the path when nothing at all was found.
 func (o *opener) hintFor(path sympath.Path) identify.Step {
-	switch {
-	case o.opts.pdb != "":
+	if o.opts.pdb != "" {
 		return identify.Step{Kind: identify.StepNameRightPDB}
-	case o.opts.demo && o.opts.none():
-		return identify.Step{Kind: identify.StepDemoPath}
-	case len(path.Elements()) == 0:
-		return identify.Step{Kind: identify.StepNamePath}
 	}
-	return identify.Step{Kind: identify.StepAppendPath, Place: path.String()}
+	return identify.PathStep(path.String(), o.opts.demo && o.opts.none())
 }
