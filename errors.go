@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/symres/symres/identify"
+	"github.com/symres/symres/internal/filepool"
 	"github.com/symres/symres/internal/wtext"
 	"github.com/symres/symres/pattern"
 	"github.com/symres/symres/sympath"
@@ -29,7 +30,7 @@ var (
 	// was in use. It is [sympath.ErrChanged].
 	ErrFileChanged = sympath.ErrChanged
 	// ErrClosed: the session was closed.
-	ErrClosed = errors.New("session is closed")
+	ErrClosed = filepool.ErrClosed
 )
 
 // LoadError says that a module has no usable symbols. It unwraps to

@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 
 	"github.com/symres/symres/identify"
+	"github.com/symres/symres/internal/filepool"
 	"github.com/symres/symres/pdb"
 	"github.com/symres/symres/pe"
 	"github.com/symres/symres/sympath"
@@ -105,8 +106,8 @@ func (m *module) remember(k identify.Known) {
 
 // symbols are the loaded symbols of a module. They are immutable.
 type symbols struct {
-	held     *heldFile // the PDB
-	private  bool      // it has private symbols
+	held     *filepool.Held // the PDB
+	private  bool           // it has private symbols
 	identity Identity
 	proof    Proof
 }
@@ -123,7 +124,7 @@ func (s *symbols) open() (opened, error) {
 	if err != nil {
 		return opened{}, err
 	}
-	s.held.files.used(s.held)
+	s.held.Used()
 	return opened{s, p}, nil
 }
 
@@ -131,7 +132,7 @@ func (s *symbols) close() error {
 	if s == nil {
 		return nil
 	}
-	return s.held.files.release(s.held)
+	return s.held.Release()
 }
 
 // What to do with a module whose load failed before.
@@ -189,10 +190,10 @@ func canceled(ctx context.Context, m *module) error {
 }
 
 // openPDB opens a PDB and checks its identity; want nil checks nothing.
-func (f *Files) openPDB(ctx context.Context, c *identify.Found, want *CodeView) (*symbols, error) {
+func openPDB(ctx context.Context, files *filepool.Pool, c *identify.Found, want *CodeView) (*symbols, error) {
 	traced := sympath.NewCandidate(c.Location, c.Origin, c.Open)
 	traced.Store, traced.Source = c.Store, c.Source
-	held, p, err := f.holdPDB(ctx, traced)
+	held, p, err := files.HoldPDB(ctx, traced)
 	if err != nil {
 		return nil, err
 	}
@@ -206,7 +207,7 @@ func (f *Files) openPDB(ctx context.Context, c *identify.Found, want *CodeView) 
 	if err != nil {
 		return nil, errors.Join(err, syms.close())
 	}
-	f.used(held)
+	held.Used()
 	return syms, nil
 }
 

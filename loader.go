@@ -9,6 +9,7 @@ import (
 	"log/slog"
 
 	"github.com/symres/symres/identify"
+	"github.com/symres/symres/internal/filepool"
 	"github.com/symres/symres/sympath"
 )
 
@@ -20,7 +21,7 @@ func (s *Session) gather(ctx context.Context, m *module) *identify.Facts {
 }
 
 func (s *Session) search() *identify.Search {
-	return &identify.Search{Images: s.files.store(s.cfg.Images), Symbols: s.files.store(s.cfg.Symbols)}
+	return &identify.Search{Images: s.files.Store(s.cfg.Images), Symbols: s.files.Store(s.cfg.Symbols)}
 }
 
 func (s *Session) loadModule(ctx context.Context, m *module) (*symbols, error) {
@@ -81,7 +82,7 @@ func closeCopies(copies []*identify.Copy) {
 // loader is one attempt at loading one module: by the PDB the target itself
 // names, or else by copies of the image.
 type loader struct {
-	files   *Files
+	files   *filepool.Pool
 	check   VersionCheck
 	outcome identify.Outcome
 }
@@ -165,7 +166,7 @@ func (l *loader) findPDB(ctx context.Context, cv *CodeView, b identify.Basis) (*
 			searched = err
 			continue
 		}
-		syms, err := l.files.openPDB(ctx, found, cv)
+		syms, err := openPDB(ctx, l.files, found, cv)
 		if err == nil {
 			return l.use(syms, found, q.ID, b), nil
 		}
@@ -178,13 +179,13 @@ func (l *loader) findPDB(ctx context.Context, cv *CodeView, b identify.Basis) (*
 	if mismatch == nil || l.check != CheckOff {
 		return nil, cmp.Or(refused, searched)
 	}
-	syms, err := l.files.openPDB(ctx, mismatch, nil)
+	syms, err := openPDB(ctx, l.files, mismatch, nil)
 	if err != nil {
 		return nil, err
 	}
 	b.Contradicted = true
-	got := syms.held.identity.Load()
-	return l.use(syms, mismatch, sympath.PDB70(got.guid, got.age), b), nil
+	guid, age := syms.held.ID()
+	return l.use(syms, mismatch, sympath.PDB70(guid, age), b), nil
 }
 
 // byName is the manual cure of the debugger's documentation: a PDB of the
@@ -194,7 +195,7 @@ func (l *loader) byName(ctx context.Context) *symbols {
 		if err != nil {
 			continue
 		}
-		syms, err := l.files.openPDB(ctx, found, nil)
+		syms, err := openPDB(ctx, l.files, found, nil)
 		if err == nil {
 			return l.use(syms, found, sympath.ID{}, identify.Basis{Identity: IdentityName})
 		}

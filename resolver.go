@@ -92,7 +92,7 @@ func (r *Resolver) enter(ctx context.Context, addr uint64) error {
 
 // nearest fills in the symbol of an address.
 func (r *Resolver) nearest(rva uint32, addr uint64) error {
-	if r.module.asked.Add(1) > uint64(r.syms.held.size)/indexShare {
+	if r.module.asked.Add(1) > uint64(r.syms.held.Size())/indexShare {
 		return r.indexed(rva, addr)
 	}
 	return r.plain(rva, addr)

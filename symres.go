@@ -10,6 +10,7 @@ import (
 	"sync"
 
 	"github.com/symres/symres/identify"
+	"github.com/symres/symres/internal/filepool"
 	"github.com/symres/symres/internal/hexaddr"
 	"github.com/symres/symres/internal/wtext"
 	"github.com/symres/symres/pdb"
@@ -55,7 +56,7 @@ type Session struct {
 	log      *slog.Logger
 	pageSize uint64
 	unloaded func() []Module // reads Config.Unloaded once
-	files    *Files          // Config.Files, or the Session's own
+	files    *filepool.Pool  // of Config.Files, or the Session's own
 
 	mu      sync.RWMutex    // guards the fields below
 	modules []*module       // by base address
@@ -85,7 +86,7 @@ func NewSession(cfg Config) (*Session, error) {
 		files = NewFiles(FilesConfig{})
 	}
 	return &Session{
-		files: files, cfg: cfg, log: log, pageSize: uint64(size), names: map[string]bool{},
+		files: files.pool, cfg: cfg, log: log, pageSize: uint64(size), names: map[string]bool{},
 		unloaded: sync.OnceValue(func() []Module { return unloadedModules(cfg) }),
 	}, nil
 }

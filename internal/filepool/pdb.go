@@ -1,4 +1,4 @@
-package symres
+package filepool
 
 import (
 	"context"
@@ -28,8 +28,17 @@ func identityOf(p *pdb.File) pdbIdentity {
 
 func (i pdbIdentity) String() string { return sympath.PDB70(i.guid, i.age).String() }
 
+// ID returns the GUID and age of the PDB, as [pdb.File.ID] does.
+func (h *Held) ID() (guid.GUID, uint32) {
+	id := h.identity.Load()
+	if id == nil {
+		return guid.GUID{}, 0
+	}
+	return id.guid, id.age
+}
+
 // PDB returns what was made of the file, or makes it.
-func (h *heldFile) PDB() (*pdb.File, error) {
+func (h *Held) PDB() (*pdb.File, error) {
 	if p := h.pdb.Load(); p != nil {
 		return p, nil
 	}
@@ -51,9 +60,9 @@ func (h *heldFile) PDB() (*pdb.File, error) {
 }
 
 // keep remembers what was made of the file, if that is still wanted.
-func (h *heldFile) keep(p *pdb.File) error {
-	h.files.mu.Lock()
-	defer h.files.mu.Unlock()
+func (h *Held) keep(p *pdb.File) error {
+	h.pool.mu.Lock()
+	defer h.pool.mu.Unlock()
 	if h.gone {
 		return fmt.Errorf("%s: %w", h.from.Location, ErrClosed)
 	}
@@ -61,10 +70,10 @@ func (h *heldFile) keep(p *pdb.File) error {
 	return nil
 }
 
-// holdPDB opens the PDB of a candidate, or one that is held and the same. The
+// HoldPDB opens the PDB of a candidate, or one that is held and the same. The
 // caller releases it. A candidate that is no PDB is none for another Session
 // either, and not kept.
-func (f *Files) holdPDB(ctx context.Context, c sympath.Candidate) (*heldFile, *pdb.File, error) {
+func (f *Pool) HoldPDB(ctx context.Context, c sympath.Candidate) (*Held, *pdb.File, error) {
 	h, err := f.hold(ctx, c)
 	if err != nil {
 		return nil, nil, err
@@ -83,7 +92,7 @@ func (f *Files) holdPDB(ctx context.Context, c sympath.Candidate) (*heldFile, *p
 
 // merge returns a PDB that is held already and no other than h, which is no
 // file of this machine, or else h.
-func (f *Files) merge(h *heldFile) (*heldFile, error) {
+func (f *Pool) merge(h *Held) (*Held, error) {
 	sum, err := sample(h)
 	if err != nil {
 		return h, err
@@ -105,7 +114,7 @@ func (f *Files) merge(h *heldFile) (*heldFile, error) {
 
 // sample is a digest of parts of a file: its beginning, where the directory of a
 // PDB usually begins, and places all over it.
-func sample(h *heldFile) (sum [sha256.Size]byte, err error) {
+func sample(h *Held) (sum [sha256.Size]byte, err error) {
 	const parts, each = 16, 4 << 10
 	d := sha256.New()
 	b := make([]byte, each)
@@ -123,11 +132,11 @@ func sample(h *heldFile) (sum [sha256.Size]byte, err error) {
 // [sympath.File].
 type hold struct {
 	mu   sync.RWMutex // held for writing only by Close
-	held *heldFile    // nil after Close
+	held *Held        // nil after Close
 	size int64
 }
 
-func newHold(h *heldFile) *hold { return &hold{held: h, size: h.size} }
+func newHold(h *Held) *hold { return &hold{held: h, size: h.size} }
 
 // Size returns the bytes of the file.
 func (u *hold) Size() int64 { return u.size }
@@ -150,5 +159,5 @@ func (u *hold) Close() error {
 	if u.held = nil; h == nil {
 		return nil
 	}
-	return h.files.release(h)
+	return h.pool.release(h)
 }

@@ -1,4 +1,4 @@
-package symres
+package filepool
 
 import (
 	"context"
@@ -14,14 +14,14 @@ import (
 	"github.com/symres/symres/sympath"
 )
 
-// heldFile is a file of a [Files]: what it is stays the same for good, whether
+// Held is a file of a [Files]: what it is stays the same for good, whether
 // it is open and what was made of it changes. It is an [io.ReaderAt] that opens
 // the file where it is not. Safe for concurrent use.
-type heldFile struct {
-	files *Files
-	from  sympath.Candidate // opens it again
-	size  int64
-	info  fs.FileInfo // nil for what is no file of this machine
+type Held struct {
+	pool *Pool
+	from sympath.Candidate // opens it again
+	size int64
+	info fs.FileInfo // nil for what is no file of this machine
 
 	pdb  atomic.Pointer[pdb.File] // nil before it is asked, and after it was given up
 	uses atomic.Uint64
@@ -31,7 +31,7 @@ type heldFile struct {
 
 	opening sync.Mutex // held while the file is opened again
 
-	// guarded by files.mu
+	// guarded by pool.mu
 	sum     [sha256.Size]byte // samples of what is no file of this machine
 	file    sympath.File      // nil while it is not open
 	refs    int               // who holds it
@@ -42,8 +42,8 @@ type heldFile struct {
 
 // newHeld takes down what an open file is. It is opened again with the
 // candidate.
-func newHeld(f *Files, c sympath.Candidate, file sympath.File) *heldFile {
-	h := &heldFile{files: f, from: c, size: file.Size()}
+func newHeld(f *Pool, c sympath.Candidate, file sympath.File) *Held {
+	h := &Held{pool: f, from: c, size: file.Size()}
 	if s, ok := file.(interface{ Stat() (fs.FileInfo, error) }); ok {
 		if info, err := s.Stat(); err == nil && fsx.Same(info, info) == nil {
 			h.info = info
@@ -52,8 +52,17 @@ func newHeld(f *Files, c sympath.Candidate, file sympath.File) *heldFile {
 	return h
 }
 
+// Size returns the bytes of the file.
+func (h *Held) Size() int64 { return h.size }
+
+// Used counts what the PDB takes, now and then, and makes room for it.
+func (h *Held) Used() { h.pool.used(h) }
+
+// Release ends the use of the file by who got it from [Pool.HoldPDB].
+func (h *Held) Release() error { return h.pool.release(h) }
+
 // ReadAt implements [io.ReaderAt].
-func (h *heldFile) ReadAt(p []byte, off int64) (int, error) {
+func (h *Held) ReadAt(p []byte, off int64) (int, error) {
 	file, err := h.enter()
 	if err != nil {
 		return 0, err
@@ -63,8 +72,8 @@ func (h *heldFile) ReadAt(p []byte, off int64) (int, error) {
 }
 
 // enter returns the open file, which stays open until leave.
-func (h *heldFile) enter() (sympath.File, error) {
-	f := h.files
+func (h *Held) enter() (sympath.File, error) {
+	f := h.pool
 	f.mu.Lock()
 	if h.gone {
 		f.mu.Unlock()
@@ -84,8 +93,8 @@ func (h *heldFile) enter() (sympath.File, error) {
 	return file, err
 }
 
-func (h *heldFile) leave() {
-	f := h.files
+func (h *Held) leave() {
+	f := h.pool
 	f.mu.Lock()
 	h.reading--
 	rest := f.trim(f.cfg.Descriptors, nil)
@@ -94,10 +103,10 @@ func (h *heldFile) leave() {
 }
 
 // reopen opens the file and makes sure that it is the one it was.
-func (h *heldFile) reopen() (sympath.File, error) {
+func (h *Held) reopen() (sympath.File, error) {
 	h.opening.Lock()
 	defer h.opening.Unlock()
-	f := h.files
+	f := h.pool
 	f.mu.Lock()
 	file := h.file
 	f.mu.Unlock()
@@ -131,8 +140,8 @@ func closeIf(file sympath.File) error {
 }
 
 // same holds a file that was opened again against what it was.
-func (h *heldFile) same(file sympath.File) error {
-	now := newHeld(h.files, h.from, file)
+func (h *Held) same(file sympath.File) error {
+	now := newHeld(h.pool, h.from, file)
 	switch {
 	case now.size != h.size:
 		return fmt.Errorf("%w: it has %d bytes and had %d", sympath.ErrChanged, now.size, h.size)
@@ -148,7 +157,7 @@ func (h *heldFile) same(file sympath.File) error {
 
 // samePDB looks into a PDB for its identity. What was never asked as a PDB may be
 // none.
-func (h *heldFile) samePDB(file sympath.File) error {
+func (h *Held) samePDB(file sympath.File) error {
 	was := h.identity.Load()
 	if was == nil {
 		return nil
