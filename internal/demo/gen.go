@@ -14,9 +14,12 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 
+	"github.com/symres/symres/identify"
 	"github.com/symres/symres/internal/dumpbuild"
 	"github.com/symres/symres/internal/fixture"
+	"github.com/symres/symres/sympath"
 )
 
 func main() {
@@ -66,8 +69,23 @@ func run() error {
 		if err := errors.Join(put(short, b), putPlain(short, b)); err != nil {
 			return err
 		}
+		if err := putStored(filepath.Base(name), b); err != nil {
+			return err
+		}
 	}
 	return nil
+}
+
+// putStored writes a file of Fs_Rec.SYS where a symbol store has it.
+func putStored(name string, data []byte) error {
+	if !strings.HasPrefix(name, "fs_rec.") {
+		return nil
+	}
+	id, err := identify.FileID(sympath.Query{}, bytes.NewReader(data), int64(len(data)))
+	if err != nil {
+		return err
+	}
+	return putPlain(filepath.Join("store", name, id.Key(), name), data)
 }
 
 // lime is a LiME file with a page of the dump at 1000 and one at 100000.

@@ -1,7 +1,6 @@
 package http_test
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"net/http"
@@ -274,29 +273,6 @@ func env(vars ...string) func(string) string {
 		}
 		return ""
 	}
-}
-
-func ExampleClient_Store() {
-	server := httptest.NewServer(http.NotFoundHandler()) // a symbol server without symbols
-	defer server.Close()
-	client, err := symhttp.New(symhttp.Config{Getenv: env()})
-	if err != nil {
-		fmt.Println(err)
-		return
-	}
-	defer client.CloseIdle()
-	path, _ := sympath.Parse("srv*cache*" + server.URL + "/symbols")
-	store := path.Store(sympath.Options{HTTP: client.Store})
-	query := sympath.Query{File: "fs_rec.pdb", ID: sympath.PDB20(0x3B7D82D3, 1)}
-	for _, err := range store.Find(context.Background(), query) {
-		fmt.Println(strings.ReplaceAll(fmt.Sprintf("%+v", err), server.URL, "https://example.com"))
-	}
-	// Output:
-	// fs_rec.pdb (3B7D82D31): not found: 1 path not found, 3 not found
-	// SYMSRV:  UNC: cache/fs_rec.pdb/3B7D82D31/fs_rec.pdb - path not found
-	// SYMSRV:  HTTPGET: https://example.com/symbols/fs_rec.pdb/3B7D82D31/fs_rec.pdb - file not found
-	// SYMSRV:  HTTPGET: https://example.com/symbols/fs_rec.pdb/3B7D82D31/fs_rec.pd_ - file not found
-	// SYMSRV:  HTTPGET: https://example.com/symbols/fs_rec.pdb/3B7D82D31/file.ptr - file not found
 }
 
 // A login that is wanted says where it goes, one that is not accepted that it
