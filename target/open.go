@@ -92,7 +92,7 @@ func (o *opener) prepare() error {
 		return err
 	}
 	o.closes(all)
-	o.config.Check, o.config.Logger = o.opts.Check, o.opts.Logger
+	o.config.Check, o.config.Logger, o.config.Files = o.opts.Check, o.opts.Logger, o.opts.Files
 	return o.openPageFiles()
 }
 

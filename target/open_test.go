@@ -12,6 +12,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/symres/symres"
 	"github.com/symres/symres/internal/demo"
 	"github.com/symres/symres/internal/dumpbuild"
 	"github.com/symres/symres/internal/fixture"
@@ -108,6 +109,21 @@ func TestOpen_demo(t *testing.T) {
 	tg, _ = opened(t, filepath.Join(dir, demo.DumpName), target.Options{})
 	if names := lookup(t, tg, "fs_rec!*IMPORT*"); len(names) == 0 {
 		t.Error("nothing by the path of the environment")
+	}
+}
+
+// TestOpen_files: targets that are given one Files hold each PDB once.
+func TestOpen_files(t *testing.T) {
+	files := symres.NewFiles(symres.FilesConfig{})
+	defer files.Close()
+	for range 5 {
+		tg, _ := opened(t, "../testdata/demo/MEMORY.DMP", target.Options{SymbolPath: "../testdata/demo/symbols", Files: files})
+		if names := lookup(t, tg, "fs_rec!*IMPORT*"); len(names) == 0 {
+			t.Error("nothing found")
+		}
+	}
+	if s := files.Stats(); s.Files > 2 || s.Shared < 4 {
+		t.Errorf("%+v", s)
 	}
 }
 

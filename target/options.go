@@ -58,6 +58,9 @@ type Options struct {
 	Memory  memsource.Source
 	Machine uint16
 
+	// Files holds the PDBs and images, for all targets it is given to; nil means
+	// one of the target's own. It is not closed. See [symres.Files].
+	Files *symres.Files
 	// Check is how much a copy of an image must agree with the target.
 	Check symres.VersionCheck
 	// Logger gets one record for each step of a load; nil is silent.
