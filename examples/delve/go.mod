@@ -1,6 +1,6 @@
 module github.com/symres/symres/examples/delve
 
-go 1.26.5
+go 1.26.0
 
 replace github.com/symres/symres => ../..
 
@@ -18,6 +18,7 @@ require (
 	github.com/edsrzf/mmap-go v1.1.0 // indirect
 	github.com/geoffgarside/ber v1.1.0 // indirect
 	github.com/hashicorp/go-uuid v1.0.3 // indirect
+	github.com/hashicorp/golang-lru/v2 v2.0.7 // indirect
 	github.com/ianlancetaylor/demangle v0.0.0-20260724033716-83e58baca724 // indirect
 	github.com/jcmturner/aescts/v2 v2.0.0 // indirect
 	github.com/jcmturner/dnsutils/v2 v2.0.0 // indirect
