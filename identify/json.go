@@ -2,7 +2,6 @@ package identify
 
 import (
 	"errors"
-	"strings"
 
 	"github.com/symres/symres/memsource"
 	"github.com/symres/symres/sympath"
@@ -64,8 +63,8 @@ func (m Module) MarshalJSON() ([]byte, error) { return marshal(m.object()) }
 func (r *Report) MarshalJSON() ([]byte, error) {
 	o := r.Module.object()
 	o.Timestamp, o.Checksum, o.Status = Stamp(r.TimeDateStamp()), CheckSum(r.CheckSum()), &r.Status
-	if road, _, _ := strings.Cut(r.Module.Origin, " ("); road == "VAD" || road == "loader lists" {
-		o.Origin = r.Module.Origin // modules of a process come by either
+	if r.Module.OfProcess {
+		o.Origin = r.Module.Origin
 	}
 	if r.Status == StatusDeferred {
 		if cv := r.Module.CodeView; cv != nil {

@@ -20,6 +20,7 @@ type Module struct {
 	CodeView      *pe.CodeView // the PDB's identity, where the target keeps it outside the image
 	DebugInfo     uint64       // address of the NON_PAGED_DEBUG_INFO, where the loader keeps one
 	Origin        string       // who says so, such as "loaded-driver list"
+	OfProcess     bool         // listed by a process, in one of several ways: see Origin
 }
 
 // ModuleName returns what a debugger calls the image of that file name: the

@@ -35,6 +35,7 @@ type Module struct {
 	Entry          uint64 // address of the loader's entry
 	DebugInfo      uint64 // the NON_PAGED_DEBUG_INFO; 0: there is none
 	Origin         string // what the facts were read from, such as the layout used
+	Road           Road   // of a module of a process: how it became known; 0 of a driver
 }
 
 var errNoLayout = errors.New("nt: no module layout for this machine")
@@ -75,6 +76,7 @@ type entryReader struct {
 	l      moduleLayout
 	most   uint64 // size no image of the list reaches
 	origin string
+	road   Road
 }
 
 // read returns the module of entry e, or why it is none.
@@ -99,7 +101,7 @@ func (r *entryReader) decode(b []byte, e uint64) Module {
 		Base: ptr.of(b, l.Base), Size: uint64(u32(b, l.Size)), EntryPoint: ptr.of(b, l.EntryPoint),
 		DebugInfo: ptr.of(b, l.DebugInfo), CheckSum: u32(b, l.CheckSum),
 		SizeNotRounded: u32(b, l.SizeUnrounded), TimeDateStamp: u32(b, l.TimeDateStamp),
-		Entry: e, Origin: r.origin,
+		Entry: e, Origin: r.origin, Road: r.road,
 	}
 	m.Path, m.PathErr = ptr.text(r.src, b, l.Path, e)
 	m.Name, m.NameErr = ptr.text(r.src, b, l.Name, e)

@@ -50,7 +50,7 @@ func loaderModules(src memsource.Source, l loaderLayout, peb uint64) (list []Mod
 		return nil, nil, &PEBError{Ldr: at, Err: malformed(at, "no address of loader data: %#x", ldr)}
 	}
 	u := loaderLists{src: src, l: &l, seen: map[uint64]bool{},
-		reader: entryReader{src: src, l: l.Entry, most: maxUserImage, origin: "loader lists (" + l.Origin + ")"}}
+		reader: entryReader{src: src, l: l.Entry, most: maxUserImage, origin: "loader lists (" + l.Origin + ")", road: RoadLoader}}
 	for i, name := range []string{"loader list in load order", "loader list in memory order", "loader list in initialization order"} {
 		u.walk(name, ldr+uint64(l.Heads[i]), uint64(l.Links[i]))
 	}

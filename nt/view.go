@@ -207,7 +207,7 @@ func (v *View) mapped(u *UserModules) {
 		u.Road |= RoadVAD
 		i := slices.IndexFunc(u.Modules, func(m Module) bool { return m.Base == base })
 		if i < 0 {
-			u.Modules = append(u.Modules, Module{Base: base, Size: size, Entry: d.Address, Origin: "VAD (" + v.k.layouts.VAD.Origin + ")"})
+			u.Modules = append(u.Modules, Module{Base: base, Size: size, Entry: d.Address, Origin: "VAD (" + v.k.layouts.VAD.Origin + ")", Road: RoadVAD})
 			i = len(u.Modules) - 1
 		}
 		nameFrom(&u.Modules[i], d)

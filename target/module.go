@@ -14,7 +14,7 @@ import (
 func FromLoader(m nt.Module) symres.Module {
 	return symres.Module{
 		Image: m.Name, Path: m.Path, Base: m.Base, Size: m.Size, SizeOfImage: m.SizeNotRounded,
-		TimeDateStamp: m.TimeDateStamp, CheckSum: m.CheckSum, DebugInfo: m.DebugInfo, Origin: m.Origin,
+		TimeDateStamp: m.TimeDateStamp, CheckSum: m.CheckSum, DebugInfo: m.DebugInfo, Origin: m.Origin, OfProcess: m.Road != 0,
 	}
 }
 
