@@ -55,7 +55,7 @@ func (c *CodeView) ID() sympath.ID {
 // error wraps [ErrFormat] for bytes that are no record, and
 // [errors.ErrUnsupported] for one whose symbols are inside the image.
 func ParseCodeView(record []byte) (*CodeView, error) {
-	cv, err := peimage.ReadCodeView(bytes.NewReader(record), 0, uint32(min(len(record), MaxImage-1)))
+	cv, err := peimage.ReadCodeView(bytes.NewReader(record), 0, uint32(min(uint64(len(record)), MaxImage-1)))
 	if err != nil {
 		return nil, err
 	}
