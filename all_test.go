@@ -50,7 +50,6 @@ var reserved = map[string][]string{
 	"github.com/go-delve/delve":    {"examples/delve"},
 	"github.com/jdx/go-netrc":      {"sympath/creds"},
 	"github.com/cloudsoda/go-smb2": {"sympath/smb"},
-	"github.com/vbauerster/mpb":    {"internal/cli"},
 }
 
 // source is one parsed non-test file.

@@ -32,10 +32,12 @@ func newConsole(stdout, stderr io.Writer, color bool) *console {
 // wantsColor follows no-color.org, and never sends colours where the console
 // might print them as text.
 func wantsColor(w io.Writer, getenv func(string) string) bool {
-	if getenv("NO_COLOR") != "" || getenv("TERM") == "dumb" || !isTerminal(w) {
-		return false
-	}
-	return runtime.GOOS != "windows" || getenv("WT_SESSION") != ""
+	return getenv("NO_COLOR") == "" && isTerminal(w) && knowsEscapes(getenv)
+}
+
+// knowsEscapes reports whether a terminal will not print escape sequences as text.
+func knowsEscapes(getenv func(string) string) bool {
+	return getenv("TERM") != "dumb" && (runtime.GOOS != "windows" || getenv("WT_SESSION") != "")
 }
 
 // isTerminal reports whether a stream is a terminal.

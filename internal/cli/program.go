@@ -58,7 +58,7 @@ func newApp(p Program) *app {
 	a := &app{program: p}
 	stdout, stderr := p.Stdout, p.Stderr
 	a.progress = newProgress(nil)
-	if isTerminal(stderr) && p.Getenv("TERM") != "dumb" {
+	if isTerminal(stderr) && knowsEscapes(p.Getenv) {
 		a.progress.screen, stderr = stderr, a.progress.over(stderr)
 		if isTerminal(stdout) {
 			stdout = a.progress.over(stdout)

@@ -7,9 +7,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/vbauerster/mpb/v8"
-	"github.com/vbauerster/mpb/v8/decor"
-
 	"github.com/symres/symres/sympath"
 )
 
@@ -17,11 +14,10 @@ import (
 // all other lines, and elsewhere lines that are told when their time comes. It
 // is safe for concurrent use: searches report from goroutines of their own.
 type progress struct {
-	screen     io.Writer // the terminal, nil elsewhere
-	everywhere bool      // draw on a screen that is no terminal, for tests
+	screen io.Writer // the terminal, nil elsewhere
 
 	mu       sync.Mutex
-	bars     *mpb.Progress // nil while nothing arrives
+	bars     *bars // nil while nothing arrives
 	files    map[string]*arrival
 	warnings []string
 	warned   map[string]bool            // places and what is wrong with them
@@ -33,7 +29,7 @@ type progress struct {
 type arrival struct {
 	since time.Time
 	done  int64
-	bar   *mpb.Bar // nil until it took a while
+	bar   *bar // nil until it took a while
 }
 
 // patience is how long a file may take before a bar is shown for it.
@@ -144,34 +140,13 @@ func (p *progress) advance(e sympath.Event) {
 	if p.screen == nil || f.bar == nil && time.Since(f.since) < patience {
 		return
 	}
-	if f.bar == nil {
-		if f.bar = p.newBar(e, f.since); f.bar == nil {
-			return
-		}
-	}
-	f.bar.SetCurrent(e.Done)
-}
-
-func (p *progress) newBar(e sympath.Event, since time.Time) *mpb.Bar {
 	if p.bars == nil {
-		p.bars = mpb.New(mpb.WithOutput(p.screen), mpb.ContainerOptional(mpb.WithAutoRefresh(), p.everywhere))
+		p.bars = newBars(p.screen)
 	}
-	const nameWidth = 24
-	name := []rune(escapeLine(lastPart(e.Location)))
-	if len(name) > nameWidth {
-		name = append(name[:nameWidth-1], '…')
+	if f.bar == nil {
+		f.bar = p.bars.add(lastPart(e.Location), f.since)
 	}
-	bar, err := p.bars.Add(max(e.Total, 0), mpb.BarStyle().Build(), mpb.BarRemoveOnComplete(),
-		mpb.PrependDecorators(decor.Name(string(name), decor.WCSyncSpaceR)),
-		mpb.AppendDecorators(
-			decor.CountersKibiByte("% .1f / % .1f", decor.WCSyncSpace),
-			decor.NewAverageSpeed(decor.SizeB1024(0), "% .1f", since, decor.WCSyncSpace),
-			decor.NewElapsed(decor.ET_STYLE_GO, since, decor.WCSyncSpace),
-		))
-	if err != nil {
-		return nil
-	}
-	return bar
+	p.bars.set(f.bar, e.Done, e.Total)
 }
 
 // rate is the bytes a second of what took long enough to say so.
@@ -184,16 +159,11 @@ func rate(n int64, took time.Duration) string {
 
 // drop takes a bar off the screen; the last one gives the screen back.
 func (p *progress) drop(f *arrival) {
-	if f.bar != nil {
-		f.bar.Abort(true)
+	if f.bar == nil {
+		return
 	}
-	for _, other := range p.files {
-		if other.bar != nil {
-			return
-		}
-	}
-	if p.bars != nil {
-		p.bars.Wait()
+	if p.bars.remove(f.bar) == 0 {
+		p.bars.close()
 		p.bars = nil
 	}
 }
@@ -225,7 +195,7 @@ func (a above) Write(b []byte) (int, error) {
 // write writes lines above the bars, or to w where there are none.
 func (p *progress) write(w io.Writer, b []byte) (int, error) {
 	if p.bars != nil {
-		return p.bars.Write(b)
+		return p.bars.above(w, b)
 	}
 	return w.Write(b)
 }

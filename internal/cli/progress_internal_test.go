@@ -38,7 +38,6 @@ func TestProgress_bar(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var s screen
 		p := newProgress(&s)
-		p.everywhere = true
 		q := sympath.Query{File: "a.pdb"}
 		const url = "https://h/a.pdb/1/a.pdb"
 		p.event(q, sympath.Event{Kind: sympath.EventStart, Location: url, Total: 4 << 20})
@@ -49,7 +48,7 @@ func TestProgress_bar(t *testing.T) {
 		time.Sleep(time.Second)
 		p.event(q, sympath.Event{Kind: sympath.EventProgress, Location: url, Done: 2 << 20, Total: 4 << 20})
 		time.Sleep(1100 * time.Millisecond)
-		for _, want := range []string{"a.pdb", "2.0 MiB / 4.0 MiB", "1.1 MiB/s", "2s"} {
+		for _, want := range []string{"a.pdb", "2.0 MiB / 4.0 MiB", "1.1 MiB/s", "2s", "[######------]"} {
 			if !strings.Contains(s.String(), want) {
 				t.Errorf("screen without %q: %q", want, s.String())
 			}
@@ -65,6 +64,9 @@ func TestProgress_bar(t *testing.T) {
 		}
 		if got := s.String(); !strings.Contains(got, "a line of the program") || !strings.Contains(got, `\x1bcut; trying again in 1s`) {
 			t.Errorf("lines are missing on the screen: %q", got)
+		}
+		if !strings.HasSuffix(s.String(), eraseBelow) {
+			t.Errorf("something is left on the screen: %q", s.String())
 		}
 		p.event(q, sympath.Event{Kind: sympath.EventStart, Location: url})
 		time.Sleep(time.Second)
