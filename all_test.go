@@ -29,7 +29,7 @@ var layers = [][]string{
 	{"memsource/paging"},
 	{"memsource/memtest"},
 	{"memsource", "vadmath", "pdb/undname", "sympath/creds", "pattern", "internal/cab"},
-	{"internal/wire", "guid", "internal/fsx", "internal/flock", "internal/hexaddr", "internal/wtext", "internal/demo"},
+	{"internal/wire", "guid", "internal/smb2", "internal/fsx", "internal/flock", "internal/hexaddr", "internal/wtext", "internal/demo"},
 }
 
 // testOnly packages may import anything below the root and are imported by
@@ -38,18 +38,18 @@ var testOnly = []string{"internal/cabbuild", "internal/dumpbuild", "internal/fix
 
 // reserved imports, and the folders or files that may have them.
 var reserved = map[string][]string{
-	"log":                          {},
-	"unsafe":                       {"internal/fsx/map_windows.go"},
-	"os/exec":                      {"internal/nginx", "internal/qemutest", "internal/smbd", "pdb/bench", "sympath/bench"},
-	"net/http":                     {"sympath/http"},
-	"github.com/saferwall/pe":      {"internal/pedisk"},
-	"golang.org/x/exp/mmap":        {"internal/fsx", "memsource"},
-	"golang.org/x/sys":             {"internal/flock", "internal/fsx", "memsource/process"},
-	"github.com/spf13/cobra":       {"internal/cli"},
-	"golang.org/x/term":            {"internal/cli"},
-	"github.com/go-delve/delve":    {"examples/delve"},
-	"github.com/jdx/go-netrc":      {"sympath/creds"},
-	"github.com/cloudsoda/go-smb2": {"sympath/smb"},
+	"log":                       {},
+	"unsafe":                    {"internal/fsx/map_windows.go"},
+	"os/exec":                   {"internal/nginx", "internal/qemutest", "internal/smbd", "pdb/bench", "sympath/bench"},
+	"net/http":                  {"sympath/http"},
+	"github.com/saferwall/pe":   {"internal/pedisk"},
+	"golang.org/x/exp/mmap":     {"internal/fsx", "memsource"},
+	"golang.org/x/sys":          {"internal/flock", "internal/fsx", "memsource/process"},
+	"github.com/spf13/cobra":    {"internal/cli"},
+	"golang.org/x/term":         {"internal/cli"},
+	"github.com/go-delve/delve": {"examples/delve"},
+	"github.com/jdx/go-netrc":   {"sympath/creds"},
+	"golang.org/x/crypto":       {"internal/smb2"},
 }
 
 // source is one parsed non-test file.

@@ -1,12 +1,11 @@
 package smb
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io/fs"
 
-	smb2 "github.com/cloudsoda/go-smb2"
+	"github.com/symres/symres/internal/smb2"
 )
 
 // Sentinels of the failures, for errors.Is on [sympath.Attempt.Err].
@@ -35,6 +34,9 @@ const (
 	statusBadNetworkName     = 0xc00000cc
 	statusAccountLocked      = 0xc0000234
 	statusPathNotCovered     = 0xc0000257
+	statusAccessDenied       = 0xc0000022
+	statusObjectNotFound     = 0xc0000034
+	statusPathNotFound       = 0xc000003a
 	statusNoSuchFile         = 0xc000000f
 	statusNameInvalid        = 0xc0000033
 	statusPathSyntaxBad      = 0xc000003b
@@ -42,38 +44,35 @@ const (
 	statusFileIsADirectory   = 0xc00000ba
 )
 
-// explain puts what went wrong in words of ours. The library's own words are
-// kept behind them.
+// explain puts what went wrong in words of ours.
 func explain(err error) error {
 	var (
-		status   *smb2.ResponseError
-		invalid  *smb2.InvalidResponseError
-		internal *smb2.InternalError
-		broken   *smb2.TransportError
-		path     *fs.PathError
+		status   *smb2.StatusError
+		protocol *smb2.ProtocolError
+		dialect  *smb2.DialectError
 	)
-	if errors.As(err, &path) {
-		path.Err = explain(path.Err)
-		return err
-	}
 	switch {
-	case err == nil, errors.Is(err, fs.ErrNotExist), errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
-		return err
-	case errors.Is(err, fs.ErrPermission):
-		return ErrPermission
 	case errors.As(err, &status):
 		return ofStatus(status)
-	case errors.As(err, &broken):
-		return fmt.Errorf("%w: %w", ErrBroken, broken.Err)
-	case errors.As(err, &invalid):
-		return fmt.Errorf("%w: %s", ErrProtocol, invalid.Message)
-	case errors.As(err, &internal):
-		return fmt.Errorf("%w: %s", ErrProtocol, internal.Message)
+	case errors.As(err, &protocol):
+		return fmt.Errorf("%w: %s", ErrProtocol, protocol.Message)
+	case errors.As(err, &dialect):
+		return fmt.Errorf("%w, but %d.%d%s", ErrDialect, dialect.Dialect>>8, dialect.Dialect>>4&15, allow21(dialect.Dialect))
+	case errors.Is(err, smb2.ErrGuest):
+		return ErrGuest
 	}
 	return err
 }
 
-func ofStatus(err *smb2.ResponseError) error {
+// allow21 tells where there is a switch, by the name that it has in the command.
+func allow21(dialect uint16) string {
+	if dialect != smb2.Dialect21 {
+		return ""
+	}
+	return ", which is read only where SMB 2.1 is allowed (--smb21)"
+}
+
+func ofStatus(err *smb2.StatusError) error {
 	switch err.Code {
 	case statusLogonFailure, statusAccountRestriction, statusPasswordExpired, statusAccountDisabled, statusAccountLocked:
 		return fmt.Errorf("%w: status %#x", ErrLogin, err.Code)
@@ -81,7 +80,9 @@ func ofStatus(err *smb2.ResponseError) error {
 		return ErrNoShare
 	case statusPathNotCovered:
 		return ErrDFS
-	case statusNoSuchFile, statusNameInvalid, statusPathSyntaxBad, statusNotADirectory, statusFileIsADirectory:
+	case statusAccessDenied:
+		return ErrPermission
+	case statusObjectNotFound, statusPathNotFound, statusNoSuchFile, statusNameInvalid, statusPathSyntaxBad, statusNotADirectory, statusFileIsADirectory:
 		return fs.ErrNotExist
 	}
 	return err

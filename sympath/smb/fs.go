@@ -3,7 +3,6 @@ package smb
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"io/fs"
 	"path"
@@ -11,7 +10,7 @@ import (
 	"sync"
 	"unicode"
 
-	smb2 "github.com/cloudsoda/go-smb2"
+	"github.com/symres/symres/internal/smb2"
 )
 
 // dir is a directory of a share as an fs.FS. Its methods end with the context
@@ -61,7 +60,7 @@ func (d dir) Stat(name string) (fs.FileInfo, error) {
 		return nil, err
 	}
 	var fi fs.FileInfo
-	err = d.server.do(d.ctx, d.share, oneSlot, func(_ *link, share *smb2.Share) error {
+	err = d.server.do(d.ctx, d.share, func(_ *link, share *smb2.Share) error {
 		fi, err = share.Stat(full)
 		return err
 	})
@@ -78,13 +77,12 @@ func (d dir) Open(name string) (fs.File, error) {
 		return nil, err
 	}
 	f := &file{server: d.server, share: d.share, name: full}
-	err = d.server.do(d.ctx, d.share, oneSlot, func(l *link, share *smb2.Share) error {
-		var h *smb2.File
-		h, f.info, err = open(share, full)
+	err = d.server.do(d.ctx, d.share, func(l *link, share *smb2.Share) error {
+		h, err := share.Open(full)
 		if err != nil {
 			return err
 		}
-		f.link, f.handle = l, h
+		f.link, f.handle, f.info = l, h, h.Info()
 		return nil
 	})
 	if err != nil {
@@ -94,20 +92,6 @@ func (d dir) Open(name string) (fs.File, error) {
 		return &listing{file: f, ctx: d.ctx}, nil
 	}
 	return f, nil
-}
-
-// open opens a file and says what it is like. The file is asked for that by
-// name: what the library does with an open one wants credits for a megabyte.
-func open(share *smb2.Share, name string) (*smb2.File, fs.FileInfo, error) {
-	fi, err := share.Stat(name)
-	if err == nil && fi.Size() < 0 {
-		err = fmt.Errorf("%w: a file of %d bytes", ErrProtocol, fi.Size())
-	}
-	if err != nil {
-		return nil, nil, err
-	}
-	h, err := share.Open(name)
-	return h, fi, err
 }
 
 // IgnoresCase tells whether the share finds a name in any letter case, as
@@ -219,7 +203,7 @@ func (f *file) ReadAtContext(ctx context.Context, p []byte, off int64) (int, err
 }
 
 func (f *file) read(ctx context.Context, p []byte, off int64) (n int, err error) {
-	err = f.server.do(ctx, f.share, oneSlot, func(l *link, share *smb2.Share) error {
+	err = f.server.do(ctx, f.share, func(l *link, share *smb2.Share) error {
 		h, err := f.on(l, share)
 		if err != nil {
 			return err
@@ -240,11 +224,11 @@ func (f *file) on(l *link, share *smb2.Share) (*smb2.File, error) {
 	if f.link == l {
 		return f.handle, nil
 	}
-	h, fi, err := open(share, f.name)
+	h, err := share.Open(f.name)
 	if err != nil {
 		return nil, err
 	}
-	if fi.Size() != f.info.Size() || !fi.ModTime().Equal(f.info.ModTime()) {
+	if fi := h.Info(); fi.Size() != f.info.Size() || !fi.ModTime().Equal(f.info.ModTime()) {
 		h.Close()
 		return nil, ErrChanged
 	}
@@ -260,7 +244,7 @@ func (f *file) Close() error {
 		return nil
 	}
 	f.closed = true
-	if f.link.conn.failure() == nil {
+	if f.link.conn.Err() == nil {
 		stop := f.server.limit(f.link)
 		f.handle.Close() // what the server says to that changes nothing
 		stop()
@@ -277,12 +261,12 @@ type listing struct {
 // ReadDir implements [fs.ReadDirFile].
 func (l *listing) ReadDir(n int) ([]fs.DirEntry, error) {
 	var infos []fs.FileInfo
-	err := l.server.do(l.ctx, l.share, allSlots, func(on *link, _ *smb2.Share) error {
+	err := l.server.do(l.ctx, l.share, func(on *link, _ *smb2.Share) error {
 		if on != l.link {
 			return ErrBroken // and with it went the place in the list
 		}
 		var err error
-		infos, err = l.handle.Readdir(n)
+		infos, err = l.handle.ReadDir(n)
 		return err
 	})
 	entries := make([]fs.DirEntry, len(infos))

@@ -7,15 +7,14 @@ import (
 	"strings"
 	"sync"
 
-	smb2 "github.com/cloudsoda/go-smb2"
-
+	"github.com/symres/symres/internal/smb2"
 	"github.com/symres/symres/sympath/creds"
 )
 
 // link is a connection to a server that has been logged in to.
 type link struct {
-	conn    *guarded
-	session *smb2.Session
+	conn   *smb2.Conn
+	server string
 
 	mu     sync.Mutex
 	shares map[string]*smb2.Share // by name in lower case
@@ -52,33 +51,23 @@ func connect(ctx context.Context, cfg *Config, server string, as login) (*link, 
 	if err != nil {
 		return nil, err
 	}
-	conn := &guarded{Conn: raw, rules: rules{guest: as.guest, leastDialect: dialect30}}
-	if cfg.SMB21 {
-		conn.rules.leastDialect = dialect21
-	}
 	stop := context.AfterFunc(ctx, func() { raw.Close() })
 	defer stop()
-	d := smb2.Dialer{
-		Negotiator: smb2.Negotiator{RequireMessageSigning: !as.guest},
-		Initiator:  &smb2.NTLMInitiator{User: as.user, Password: as.password, Domain: as.domain},
+	l := smb2.Login{Domain: as.domain, User: as.user, Password: as.password, Guest: as.guest, Least: smb2.Dialect30}
+	if cfg.SMB21 {
+		l.Least = smb2.Dialect21
 	}
-	session, err := d.DialConn(ctx, conn, server)
+	conn, err := smb2.Dial(raw, l)
 	if err != nil {
-		err = loginError(ctx, conn, err)
-		raw.Close()
-		return nil, err
+		return nil, loginError(ctx, err)
 	}
-	conn.finish()
-	return &link{conn: conn, session: session, shares: map[string]*smb2.Share{}}, nil
+	return &link{conn: conn, server: server, shares: map[string]*smb2.Share{}}, nil
 }
 
 // loginError finds the reason a login failed.
-func loginError(ctx context.Context, conn *guarded, err error) error {
+func loginError(ctx context.Context, err error) error {
 	if cause := context.Cause(ctx); cause != nil {
 		return cause
-	}
-	if conn.failure() != nil {
-		return conn.failure()
 	}
 	err = explain(err)
 	if err == ErrPermission {
@@ -92,13 +81,10 @@ var errGaveUp = fmt.Errorf("%w: somebody gave up waiting", ErrBroken)
 
 // close ends the connection without another word to the server.
 func (l *link) close() {
-	l.conn.fail(errGaveUp)
-	l.conn.Close()
+	l.conn.Abort(errGaveUp)
 }
 
-// share returns a share of the server. One is asked for at a time: the library
-// takes such a request out of the credits of no one, and a server that sees
-// several beyond what it granted refuses them.
+// share returns a share of the server. It is connected to once.
 func (l *link) share(name string) (*smb2.Share, error) {
 	key := strings.ToLower(name)
 	l.mu.Lock()
@@ -106,7 +92,7 @@ func (l *link) share(name string) (*smb2.Share, error) {
 	if share := l.shares[key]; share != nil {
 		return share, nil
 	}
-	share, err := l.session.Mount(name)
+	share, err := l.conn.Mount(`\\` + l.server + `\` + name)
 	if err == nil {
 		l.shares[key] = share
 	}

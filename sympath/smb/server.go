@@ -10,7 +10,7 @@ import (
 
 	"golang.org/x/sync/semaphore"
 
-	smb2 "github.com/cloudsoda/go-smb2"
+	"github.com/symres/symres/internal/smb2"
 )
 
 // server is one server of the path and the connection to it, if there is one.
@@ -36,23 +36,17 @@ const (
 	triesGaveUp = 20
 )
 
-// A server grants credits for so and so much to be under way. The library asks
-// for more than it has when credits run low, which the server refuses; so at
-// most allSlots requests are made at a time, and a listing, which is
-// answered in 1 MB pieces, is made alone.
-const (
-	oneSlot  = 1
-	allSlots = 8
-)
+// allSlots is how many requests of a server are under way at a time.
+const allSlots = 8
 
 // do makes a request of a share, on a new connection if need be. f must not
 // use the share after it returned. When the context ends, or the server does
 // not answer in time, the connection is closed.
-func (s *server) do(ctx context.Context, share string, slots int64, f func(*link, *smb2.Share) error) error {
-	if err := s.slots.Acquire(ctx, slots); err != nil {
+func (s *server) do(ctx context.Context, share string, f func(*link, *smb2.Share) error) error {
+	if err := s.slots.Acquire(ctx, 1); err != nil {
 		return err
 	}
-	defer s.slots.Release(slots)
+	defer s.slots.Release(1)
 	for try := 1; ; try++ {
 		err := s.once(ctx, share, f)
 		if !errors.Is(err, errOthers) || try >= triesGaveUp || try >= tries && !errors.Is(err, errGaveUp) {
@@ -84,8 +78,8 @@ func (s *server) once(ctx context.Context, share string, f func(*link, *smb2.Sha
 	case ctx.Err() != nil:
 		return context.Cause(ctx)
 	}
-	if broken := l.conn.failure(); broken != nil {
-		return fmt.Errorf("%w: %w", errOthers, reason(broken))
+	if broken := l.conn.Err(); broken != nil {
+		return fmt.Errorf("%w: %w", errOthers, reason(explain(broken)))
 	}
 	err = explain(err)
 	if errors.Is(err, ErrProtocol) {
@@ -158,7 +152,7 @@ func (s *server) connect(ctx context.Context) (*link, error) {
 func (s *server) take() *link {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.link == nil || s.link.conn.failure() != nil {
+	if s.link == nil || s.link.conn.Err() != nil {
 		return nil
 	}
 	s.busy++

@@ -85,11 +85,9 @@ func find(ctx context.Context, c *smb.Client, path string, q sympath.Query, o sy
 			return nil, attempts, err
 		}
 		defer f.Close()
-		data := make([]byte, f.Size())
-		if _, err := f.ReadAt(data, 0); err != nil && err != io.EOF {
-			return nil, attempts, err
-		}
-		return data, attempts, nil
+		// A server may lie about the size.
+		data, err := io.ReadAll(io.NewSectionReader(f, 0, f.Size()))
+		return data, attempts, err
 	}
 	return nil, attempts, errNone
 }
@@ -186,6 +184,43 @@ func TestSamba_dialects(t *testing.T) {
 	got, attempts, err := find(context.Background(), client(t, s, smb.Config{Credentials: password, SMB21: true}), path, key(1), sympath.Options{})
 	if err != nil || !bytes.Equal(got, want) {
 		t.Errorf("SMB 2.1, asked for: %d bytes, %v: %v", len(got), err, attempts)
+	}
+}
+
+// Each dialect has a signature and a cipher of its own.
+func TestSamba_ciphers(t *testing.T) {
+	want := content(1<<20 + 5)
+	for _, most := range []string{"SMB3_00", "SMB3_02", "SMB3_11"} {
+		s := smbd.Start(t, smbd.Options{MaxProtocol: most})
+		s.Write(t, "signed/sym/f.pdb/A00000011/f.pdb", want)
+		for _, share := range []string{"signed", "sealed"} {
+			c := client(t, s, smb.Config{Credentials: password})
+			got, attempts, err := find(context.Background(), c, `srv*\\myserver\`+share+`\sym`, key(1), sympath.Options{})
+			if err != nil || !bytes.Equal(got, want) {
+				t.Errorf("%s, %s: %d bytes, %v: %v", most, share, len(got), err, attempts)
+			}
+		}
+	}
+}
+
+// A server answers long reads with "pending" first, unsigned: none of 20 breaks.
+func TestSamba_pending(t *testing.T) {
+	s := smbd.Start(t, smbd.Options{})
+	want := content(6400 << 10)
+	s.Write(t, "signed/sym/f.pdb/A00000011/f.pdb", want)
+	d := &dialer{server: s}
+	c := client(t, s, smb.Config{Credentials: password, Dial: d.Dial})
+	var wg sync.WaitGroup
+	for range 20 {
+		wg.Go(func() {
+			if got, attempts, err := find(context.Background(), c, signedSym, key(1), sympath.Options{}); err != nil || !bytes.Equal(got, want) {
+				t.Errorf("%d bytes, %v: %v", len(got), err, attempts)
+			}
+		})
+	}
+	wg.Wait()
+	if n := d.count(); n["myserver:445"] != 1 {
+		t.Errorf("connections %v, want one", n)
 	}
 }
 
