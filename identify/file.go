@@ -2,7 +2,6 @@ package identify
 
 import (
 	"bytes"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -35,14 +34,8 @@ func verifyPDB(q sympath.Query, r io.ReaderAt, size int64) (sympath.ID, error) {
 		return sympath.ID{}, err
 	}
 	defer p.Close()
-	// The superblock counts the blocks of the file (microsoft-pdb, msf.cpp).
-	var super [12]byte
-	if _, err := r.ReadAt(super[:], 32); err != nil {
+	if err := p.Whole(); err != nil {
 		return sympath.ID{}, err
-	}
-	block, blocks := binary.LittleEndian.Uint32(super[:]), binary.LittleEndian.Uint32(super[8:])
-	if want := uint64(block) * uint64(blocks); uint64(size) != want {
-		return sympath.ID{}, fmt.Errorf("%w: %d bytes, and it should be %d", errWrongSize, size, want)
 	}
 	guid, age := p.ID()
 	if q.ID.Kind() == sympath.IDPDB20 {

@@ -65,8 +65,8 @@ func (c *checker) damage(section string, off int64, format string, args ...any) 
 // container checks the superblock and all block lists.
 func (c *checker) container() error {
 	m := c.f.msf
-	if have := m.size >> m.shift; int64(m.blocks) > have {
-		c.damage(secSuper, 40, "%d blocks of %d bytes in a file of %d bytes", m.blocks, m.blockSize(), m.size)
+	if have := m.size >> m.shift; int64(m.claimed) > have {
+		c.damage(secSuper, 40, "%d blocks of %d bytes in a file of %d bytes", m.claimed, m.blockSize(), m.size)
 	}
 	n := uint64(len(m.sizes))
 	if want := 4 * (1 + n + m.listed); want != uint64(m.dirBytes) {

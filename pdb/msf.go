@@ -33,7 +33,8 @@ type msf struct {
 	resident  atomic.Int64 // bytes of streams held as a whole
 	size      int64        // of the file
 	shift     uint8        // block size is 1<<shift
-	blocks    uint32
+	claimed   uint32       // blocks, by the superblock
+	blocks    uint32       // claimed, or more that the file has
 	dirBytes  uint32
 	dirBlocks []uint32
 	sizes     []uint32 // by stream number
@@ -62,7 +63,10 @@ func openMSF(src source, size int64) (*msf, error) {
 		return nil, damage(secSuper, 32, "block size %d is not a power of two from %d to %d", bs, minBlock, maxBlock)
 	}
 	m.shift = uint8(bits.TrailingZeros32(bs))
-	m.blocks = binary.LittleEndian.Uint32(h[40:])
+	// The count in the superblock is no bound: tools that add to a PDB leave it
+	// as it was.
+	m.claimed = binary.LittleEndian.Uint32(h[40:])
+	m.blocks = max(m.claimed, uint32(min((size+int64(bs)-1)>>m.shift, math.MaxUint32)))
 	m.dirBytes = binary.LittleEndian.Uint32(h[44:])
 	if m.dirBytes < 4 || int64(m.dirBytes) > min(size, maxAlloc) {
 		return nil, damage(secSuper, 44, "directory of %d bytes in a file of %d", m.dirBytes, size)
