@@ -8,6 +8,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -82,24 +84,52 @@ func (w *watched) Close() error {
 	return w.body.Close()
 }
 
+// codings lists the content codings of an answer in the order they were
+// applied. Words that are no coding (utf-8, none, binary, aws-chunked) stand in
+// that header, too; what they are put on is as if they were not there. Those
+// that are one are in the registry of IANA.
+func codings(h http.Header) []string {
+	var out []string
+	for word := range strings.SplitSeq(strings.Join(h.Values("Content-Encoding"), ","), ",") {
+		switch word = strings.ToLower(strings.TrimSpace(word)); word {
+		case "gzip", "x-gzip":
+			out = append(out, "gzip")
+		case "deflate", "br", "zstd", "compress", "x-compress", "dcb", "dcz", "exi", "pack200-gzip", "aes128gcm":
+			out = append(out, word)
+		}
+	}
+	return out
+}
+
+// maxCodings bounds how often a body is encoded.
+const maxCodings = 2
+
 // decoded undoes the Content-Encoding, which servers use unasked, too.
-func decoded(encoding string, w *watched, max int64) (io.Reader, error) {
-	var r io.Reader
-	var err error
-	switch strings.ToLower(strings.TrimSpace(encoding)) {
-	case "", "identity":
+func decoded(h http.Header, w *watched, max int64) (io.Reader, error) {
+	words := codings(h)
+	if len(words) == 0 {
 		return w, nil
-	case "gzip", "x-gzip":
-		r, err = gzip.NewReader(w)
-	case "deflate":
-		r, err = zlib.NewReader(w)
-	default:
-		return nil, permanent{fmt.Errorf("%w: content encoding %.40q", ErrStatus, encoding)}
 	}
-	if err != nil {
-		return nil, wrapCoding(w, err)
+	if len(words) > maxCodings {
+		return nil, permanent{fmt.Errorf("%w: %d content encodings", ErrStatus, len(words))}
 	}
-	return &inflated{r: r, from: w, max: max}, nil
+	var r io.Reader = w
+	var err error
+	for _, word := range slices.Backward(words) {
+		switch word {
+		case "gzip":
+			r, err = gzip.NewReader(r)
+		case "deflate":
+			r, err = zlib.NewReader(r)
+		default:
+			return nil, permanent{fmt.Errorf("%w: content encoding %q", ErrStatus, word)}
+		}
+		if err != nil {
+			return nil, wrapCoding(w, err)
+		}
+		r = &inflated{r: r, from: w, max: max}
+	}
+	return r, nil
 }
 
 // inflated bounds what a body may grow to.

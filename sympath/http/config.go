@@ -41,9 +41,9 @@ type Config struct {
 	Hosts []string
 	// UserAgent replaces [DefaultUserAgent].
 	UserAgent string
-	// CaseProbe asks every server that does not have a file for its
-	// lower-case spellings too. Without it only those are asked that are known
-	// to tell cases apart.
+	// CaseProbe asks every server that does not have a file for it in lower
+	// case too, also when only the key has capitals. Without it a name in
+	// capitals is what it takes, unless the server is an object store.
 	CaseProbe bool
 
 	Tries           int           // without progress, before a transfer is given up: 3

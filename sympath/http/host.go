@@ -92,8 +92,9 @@ func caseful(name string) bool {
 	return false
 }
 
-// spellings lists how to ask for a file, the one that worked before first.
-func (h *host) spellings(name string, probe bool) []spelling {
+// spellings lists how to ask a host of that name for a file, the one that
+// worked before first.
+func (h *host) spellings(name, file string, probe bool) []spelling {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	switch {
@@ -103,7 +104,9 @@ func (h *host) spellings(name string, probe bool) []spelling {
 		return []spelling{lowerName, asGiven, lowerBoth}
 	case h.spelling == lowerBoth:
 		return []spelling{lowerBoth, asGiven, lowerName}
-	case probe || caseful(name):
+	case probe || caseful(name) || file != strings.ToLower(file):
+		// A web server on Linux tells names apart, and tools that fill its
+		// folders write names in lower case as often as not.
 		return []spelling{asGiven, lowerName, lowerBoth}
 	}
 	return []spelling{asGiven}

@@ -54,7 +54,7 @@ func (c *Client) Probe(ctx context.Context, e sympath.Element) (Answer, error) {
 	}
 	head := make([]byte, sniffLen)
 	n, _ := io.ReadFull(resp.body, head)
-	if page(head[:n]) || isPage(resp.Response) {
+	if page(head[:n]) || isPage(resp.Response) && !plainText(head[:n]) {
 		return a, errPage
 	}
 	a.TwoTier = true

@@ -137,13 +137,29 @@ func (s *server) once(ctx context.Context, u *url.URL, header http.Header, cred 
 	return s.client.trip.RoundTrip(r)
 }
 
-// escape builds the URL of a file of the store, each part on its own.
+// escape writes a part of a path so that all servers read the same in it: only
+// the unreserved characters of RFC 3986 stand for themselves. A plus, which
+// net/url leaves alone, is a space to S3, and strict servers refuse others.
+func escape(part string) string {
+	var b strings.Builder
+	for i := range len(part) {
+		switch c := part[i]; {
+		case c >= 'a' && c <= 'z', c >= 'A' && c <= 'Z', c >= '0' && c <= '9', strings.IndexByte("-._~", c) >= 0:
+			b.WriteByte(c)
+		default:
+			fmt.Fprintf(&b, "%%%02X", c)
+		}
+	}
+	return b.String()
+}
+
+// url builds the URL of a file of the store, each part on its own.
 func (s *server) url(parts ...string) *url.URL {
 	u := *s.base
 	raw := strings.TrimRight(s.base.EscapedPath(), "/")
 	plain := strings.TrimRight(s.base.Path, "/")
 	for _, p := range parts {
-		raw += "/" + url.PathEscape(p)
+		raw += "/" + escape(p)
 		plain += "/" + p
 	}
 	u.Path, u.RawPath = plain, raw

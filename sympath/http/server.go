@@ -1,6 +1,7 @@
 package http
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -8,6 +9,7 @@ import (
 	"io/fs"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -62,12 +64,14 @@ func (s *server) Fetch(ctx context.Context, q sympath.Query, sink *sympath.Sink)
 		sink.Attempt(f.attempt(s.url(q.File, keys[0], q.File), sympath.StatusError, err, start))
 		return err
 	}
-	for i, sp := range s.host.spellings(s.base.Hostname(), s.client.cfg.CaseProbe) {
+	var asked []string
+	for i, sp := range s.host.spellings(s.base.Hostname(), q.File, s.client.cfg.CaseProbe) {
 		for _, key := range keys {
 			file, key := sp.apply(q.File, key)
-			if sp != asGiven && file == q.File && key == q.ID.Key() {
+			if slices.Contains(asked, file+"/"+key) {
 				continue
 			}
+			asked = append(asked, file+"/"+key)
 			if done, err := f.key(ctx, s.dir(two, file), file, key, i == 0); done {
 				if err == nil {
 					s.host.worked(sp)
@@ -109,9 +113,10 @@ func (f *search) key(ctx context.Context, dir []string, file, key string, pointe
 	return f.pointer(ctx, in("file.ptr"))
 }
 
-// form fetches one form of the file. After a 403 the next is asked for, since
-// object stores say so of files they do not have; after any other failure
-// than that the file is not there, the server is left alone.
+// form fetches one form of the file. When what is wrong concerns that form
+// alone the next is asked for: object stores answer 403 for files they do not
+// have, other servers with a page, and some hold an empty file beside its
+// compressed form. After any other failure the server is left alone.
 func (f *search) form(ctx context.Context, u *url.URL) (done bool, err error) {
 	start := time.Now()
 	err = f.server.transfer(ctx, u, f)
@@ -126,15 +131,22 @@ func (f *search) form(ctx context.Context, u *url.URL) (done bool, err error) {
 		status = sympath.StatusError
 	}
 	f.sink.Attempt(f.attempt(u, status, err, start))
-	var code *StatusError
 	switch {
 	case status == sympath.StatusNotFound:
 		return false, nil
-	case errors.As(err, &code) && code.Code == http.StatusForbidden:
-		f.other = err
+	case err != nil && ctx.Err() == nil && ofOneFile(err):
+		f.other = cmp.Or(f.other, err)
 		return false, nil
 	}
 	return true, err
+}
+
+// ofOneFile tells what a server answers about one file from what it answers
+// about all of them.
+func ofOneFile(err error) bool {
+	var code *StatusError
+	return errors.As(err, &code) && code.Code == http.StatusForbidden ||
+		errors.Is(err, ErrEmpty) || errors.Is(err, ErrNotSymbols)
 }
 
 func (f *search) attempt(u *url.URL, status sympath.Status, err error, start time.Time) sympath.Attempt {
@@ -161,12 +173,12 @@ func (f *search) pointer(ctx context.Context, u *url.URL) (done bool, err error)
 	case isGone(err):
 		status = sympath.StatusNotFound
 	case err != nil:
-		f.other = err
+		f.other = cmp.Or(f.other, err)
 	case strings.HasPrefix(text, "MSG:"):
 		status, err = sympath.StatusNotFound, fmt.Errorf("the server says: %s", strings.TrimSpace(text[4:]))
 	default:
 		status, err = sympath.StatusRefused, ErrPointer
-		f.other = err
+		f.other = cmp.Or(f.other, err)
 	}
 	f.sink.Attempt(f.attempt(u, status, err, start))
 	return false, nil
@@ -204,17 +216,17 @@ func (s *server) small(ctx context.Context, u *url.URL, limit int64, f *search) 
 			return 0, err
 		}
 		defer a.close()
-		if a.StatusCode != http.StatusOK {
+		if a.StatusCode != http.StatusOK && !a.whole() {
 			return 0, statusError(a.Response, time.Now())
 		}
-		r, err := decoded(a.Header.Get("Content-Encoding"), a.body, 1<<20)
+		r, err := decoded(a.Header, a.body, 1<<20)
 		if err != nil {
 			return 0, err
 		}
 		if text, err = io.ReadAll(io.LimitReader(r, limit)); err != nil {
 			return 0, err
 		}
-		if page(text) || isPage(a.Response) {
+		if page(text) || isPage(a.Response) && !plainText(text) {
 			return 0, permanent{errPage}
 		}
 		return 0, nil

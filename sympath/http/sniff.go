@@ -16,12 +16,16 @@ var errPage = fmt.Errorf("%w but a web page; the server may want a login", ErrNo
 
 // sniff refuses an answer by its first bytes: web pages whatever was asked
 // for, and what is neither the kind of file that the name says nor compressed.
-func sniff(file string, first []byte) error {
+// What the server calls it counts only where the name says nothing.
+func sniff(file string, first []byte, html bool) error {
 	if page(first) {
 		return permanent{errPage}
 	}
 	magics := expected(file)
-	if magics == nil {
+	switch {
+	case magics == nil && html:
+		return permanent{errPage}
+	case magics == nil:
 		return nil
 	}
 	for _, m := range append(magics, "MSCF", "PK\x03\x04", "\x1f\x8b", "SZDD", "KWAJ") {
@@ -43,6 +47,13 @@ func expected(file string) []string {
 		return []string{"DI"}
 	}
 	return nil
+}
+
+// plainText accepts what a small file of a store may be although the server
+// calls it a page: nothing or a dot (index2.txt), or a pointer.
+func plainText(text []byte) bool {
+	t := strings.ToUpper(strings.Trim(string(text), "\xef\xbb\xbf. \t\r\n\x00"))
+	return t == "" || strings.HasPrefix(t, "PATH:") || strings.HasPrefix(t, "MSG:") || strings.HasPrefix(t, `\\`)
 }
 
 // isPage goes by what a server says of an answer.

@@ -141,24 +141,22 @@ func (t *transfer) request(ctx context.Context) error {
 func (t *transfer) accept(a *answer) error {
 	switch {
 	case a.StatusCode == http.StatusPartialContent && t.got > 0:
-		if from, total, ok := contentRange(a.Header.Get("Content-Range")); ok && from == t.got && total == t.total && a.Header.Get("Content-Encoding") == "" {
+		if from, total, ok := contentRange(a.Header.Get("Content-Range")); ok && from == t.got && total == t.total && len(codings(a.Header)) == 0 {
 			return t.begin()
 		}
 		err := t.restart()
 		return errors.Join(fmt.Errorf("%w: another part of the file than was asked for", ErrTruncated), err)
 	case a.StatusCode == http.StatusRequestedRangeNotSatisfiable && t.got > 0:
 		return errors.Join(fmt.Errorf("%w: the file has become shorter", ErrTruncated), t.restart())
-	case a.StatusCode != http.StatusOK:
+	case a.StatusCode != http.StatusOK && !a.whole():
 		return statusError(a.Response, time.Now())
-	case isPage(a.Response):
-		return permanent{errPage}
 	case a.ContentLength == 0:
 		return permanent{ErrEmpty}
 	}
 	if err := t.restart(); err != nil {
 		return err
 	}
-	if a.Header.Get("Content-Encoding") == "" {
+	if len(codings(a.Header)) == 0 {
 		t.total = a.ContentLength
 		if t.total > 0 && a.Header.Get("Accept-Ranges") != "none" {
 			t.validator = validator(a.Header)
@@ -172,6 +170,20 @@ func (t *transfer) begin() error {
 		return permanent{err}
 	}
 	return nil
+}
+
+// whole tells a 206 that brings all of a file, though no range was asked for:
+// some servers, and caches before them, know no other answer.
+func (a *answer) whole() bool {
+	if a.StatusCode != http.StatusPartialContent || a.Request != nil && a.Request.Header.Get("Range") != "" {
+		return false
+	}
+	field := a.Header.Get("Content-Range")
+	from, total, ok := contentRange(field)
+	if !ok { // the total is not known
+		return strings.HasPrefix(field, "bytes 0-") && strings.HasSuffix(field, "/*")
+	}
+	return from == 0 && (a.ContentLength == total || a.ContentLength < 0 && strings.HasPrefix(field, fmt.Sprintf("bytes 0-%d/", total-1)))
 }
 
 // validator is a strong ETag, or else the date: with the length, which is
@@ -196,7 +208,7 @@ func contentRange(s string) (from, total int64, ok bool) {
 // take copies the body into the sink, the first bytes only when they are those
 // of a symbol file.
 func (t *transfer) take(a *answer) error {
-	body, err := decoded(a.Header.Get("Content-Encoding"), a.body, t.server.client.cfg.MaxExpanded)
+	body, err := decoded(a.Header, a.body, t.server.client.cfg.MaxExpanded)
 	if err != nil {
 		return err
 	}
@@ -211,7 +223,7 @@ func (t *transfer) take(a *answer) error {
 			return permanent{ErrEmpty}
 		}
 		if n > 0 && (err == nil || err == io.EOF) {
-			if bad := sniff(t.file, buf[:n]); bad != nil {
+			if bad := sniff(t.file, buf[:n], isPage(a.Response)); bad != nil {
 				return bad
 			}
 		}
