@@ -24,7 +24,9 @@ func Dir(name string, fsys fs.FS) Store {
 }
 
 // Symsrv is the store of a symbol store directory, laid out as
-// file\key\file, or as fi\file\key\file when its root holds index2.txt.
+// file\key\file, or as fi\file\key\file when its root holds index2.txt. For a
+// query without an identity it yields what it has under the name, the newest 64
+// builds at most, as candidates of [OriginDir].
 func Symsrv(name string, fsys fs.FS) Store {
 	return symsrvStore{place{name: name, fsys: fsys, origin: OriginSymsrv}}
 }
@@ -93,13 +95,16 @@ func (d symsrvStore) Find(ctx context.Context, q Query) iter.Seq2[Candidate, err
 func (d symsrvStore) search(s *search) bool {
 	file := s.query.File
 	keys := s.query.ID.Keys()
-	if len(keys) == 0 {
+	if len(keys) == 0 && d.reopen != nil { // a share: too much to ask of it
 		s.note(Attempt{Store: d.name, Origin: d.origin, Location: d.location(file), Status: StatusNoKey}, time.Now())
 		return s.alive()
 	}
 	dir := []string{file}
 	if s.holds(d.place, "index2.txt") {
 		dir = []string{firstTwo(file), file}
+	}
+	if len(keys) == 0 {
+		return d.searchName(s, dir)
 	}
 	for _, key := range keys {
 		if !d.searchKey(s, append(dir[:len(dir):len(dir)], key)) {

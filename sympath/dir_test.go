@@ -196,8 +196,9 @@ func TestSymsrv_attempts(t *testing.T) {
 		want  string
 	}{
 		{"empty store", files("pingme.txt"), id, `S/a.sys/5FDA21D230000/a.sys path not found`},
-		{"no identity", files("a.sys/5FDA21D230000/a.sys"), sympath.ID{}, `S/a.sys no key`},
-		{"unknown size", files("a.sys/5FDA21D230000/a.sys"), sympath.Image(0x5FDA21D2, 0), `S/a.sys no key`},
+		{"no identity", files("a.sys/5FDA21D230000/a.sys"), sympath.ID{}, `S/a.sys/5FDA21D230000/a.sys found`},
+		{"no identity, no such file", files("b.sys/5FDA21D230000/b.sys"), sympath.ID{}, `S/a.sys/*/a.sys not found`},
+		{"unknown size", files("a.sys/5FDA21D230000/a.sys"), sympath.Image(0x5FDA21D2, 0), `S/a.sys/5FDA21D230000/a.sys found`},
 		{"called compressed and is not", files("a.sys/5FDA21D230000/a.sy_"), id, `S/a.sys/5FDA21D230000/a.sys not found
 S/a.sys/5FDA21D230000/a.sy_ error
 S/a.sys/5FDA21D230000/file.ptr not found`},

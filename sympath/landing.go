@@ -11,6 +11,8 @@ import (
 var (
 	// ErrTooLarge is wrapped by the errors for files beyond the [Limits].
 	ErrTooLarge = fsx.ErrTooLarge
+	// ErrTooMany is wrapped by the errors for searches that left something out.
+	ErrTooMany = errors.New("too many files of that name")
 	// ErrMismatch is wrapped by the errors for files that are not the one
 	// that was asked for, or no symbol or image file at all.
 	ErrMismatch = errors.New("not the file asked for")

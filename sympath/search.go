@@ -29,6 +29,7 @@ type search struct {
 	query Query // File is clean
 	yield func(Candidate, error) bool
 	over  bool
+	named map[string]bool           // keys whose files were offered by name
 	wrap  func(Candidate) Candidate // what a store around the one that is searched makes of its candidates
 	noted func(Attempt)             // who hears of attempts instead of the traces, or nil
 
@@ -136,6 +137,7 @@ type place struct {
 	fsys   fs.FS
 	origin Origin
 	cache  *Cache // not nil when what it holds is to be verified first
+	key    string // that a file of the cache lies under, where the query has none
 	limits Limits // for what is expanded; zero means the defaults
 	roots  *roots // where a file.ptr may lead; nil: nowhere
 	// reopen gives the directory again for a file of it that is opened after
@@ -218,11 +220,15 @@ func (p place) check(s *search, name string) error {
 	if p.cache == nil {
 		return fsx.Check(p.fsys, name)
 	}
-	if _, err := p.cache.check(s.query, name); err != nil {
+	q := s.query
+	if id, ok := ParseKey(q.File, p.key); ok && q.ID.Key() == "" {
+		q.ID = id
+	}
+	if _, err := p.cache.check(q, name); err != nil {
 		if !expellable(err) || p.cache.opts.ReadOnly || p.cache.opts.Verify == nil {
 			return err
 		}
-		if location, moveErr := p.cache.expel(s.query, name, err); moveErr == nil {
+		if location, moveErr := p.cache.expel(q, name, err); moveErr == nil {
 			s.event(Event{Kind: EventQuarantine, Location: location, Err: err})
 		}
 		return err

@@ -10,8 +10,9 @@ import (
 	"github.com/symres/symres/internal/wtext"
 )
 
-// Query is what to look for. The zero ID asks by name only, which symbol
-// stores cannot answer: only plain directories are searched then.
+// Query is what to look for. The zero ID asks by name only: plain directories
+// are searched, and symbol stores of this machine for all their builds of the
+// file, up to 64 each. Servers and shares cannot answer it.
 type Query struct {
 	// File is the file name; a recorded path is cut to its last part and the
 	// rest goes through [CleanName].
@@ -61,7 +62,7 @@ type Origin uint8
 // The origins. Only [OriginDir] claims nothing about identity.
 const (
 	OriginCustom Origin = iota // a store that is not part of this package
-	OriginDir                  // plain directory: found by name alone
+	OriginDir                  // plain directory, or a symbol store asked without a key: found by name alone
 	OriginSymsrv               // symbol store on disk: found by name and key
 	OriginCache                // symbol store that serves as a local cache
 	OriginHTTP                 // symbol server

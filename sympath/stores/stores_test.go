@@ -40,11 +40,11 @@ func Example() {
 	}
 	// Output:
 	// ../../testdata/fs_rec/x64/good/fs_rec.sys
-	// fs_rec.sys: not found: 1 found, 2 not found, 1 no key, 1 offline
+	// fs_rec.sys: not found: 1 found, 2 not found, 1 path not found, 1 offline
 	// DBGHELP: ../../testdata/fs_rec/x64/good/fs_rec.sys - OK
 	// DBGHELP: ../../testdata/fs_rec/x64/good/sys/fs_rec.sys - file not found
 	// DBGHELP: ../../testdata/fs_rec/x64/good/symbols/sys/fs_rec.sys - file not found
-	// SYMSRV:  UNC: cache/fs_rec.sys - no key
+	// DBGHELP: cache/fs_rec.sys/*/fs_rec.sys - path not found
 	// SYMSRV:  HTTPGET: https://example.com/symbols/fs_rec.sys - offline
 }
 
