@@ -61,6 +61,10 @@ type builder struct {
 }
 
 func (b *builder) element(e Element) {
+	if err := e.Err(); err != nil {
+		b.stores = append(b.stores, unusable{element: e, origin: OriginDir, status: StatusError, err: err})
+		return
+	}
 	switch e.Kind {
 	case ElementServer:
 		b.server(e)
@@ -122,6 +126,10 @@ func (b *builder) add(in searcher, tiers []*Cache) {
 func (b *builder) keyed(e Element, origin Origin, tiers []*Cache) *Cache {
 	if e.Kind == ElementHTTP || e.Kind == ElementUNC {
 		b.remote(e, tiers)
+		return nil
+	}
+	if err := e.Err(); err != nil {
+		b.stores = append(b.stores, unusable{element: e, origin: origin, status: StatusError, err: err})
 		return nil
 	}
 	if e.Kind == ElementDefault {

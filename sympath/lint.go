@@ -10,6 +10,8 @@ import (
 type Warning struct {
 	Pos  int // byte offset into the parsed text
 	Text string
+	// Typo is set where something will not work, and not only be odd.
+	Typo bool
 }
 
 // maxStores is how many stores symsrv reads after srv* (Win32 documentation,
@@ -21,9 +23,14 @@ func (p Path) Warnings() []Warning {
 	var out []Warning
 	for _, e := range p.elements {
 		warn := func(pos int, format string, args ...any) {
-			out = append(out, Warning{pos, fmt.Sprintf(format, args...)})
+			out = append(out, Warning{Pos: pos, Text: fmt.Sprintf(format, args...)})
 		}
 		e.lint(warn)
+		for _, place := range append([]Element{e}, e.Stores...) {
+			if err := place.Err(); err != nil {
+				out = append(out, Warning{Pos: place.Pos, Text: err.Error() + ": " + place.Text, Typo: true})
+			}
+		}
 	}
 	return out
 }
@@ -72,9 +79,5 @@ func (e Element) lintPlace(warn func(pos int, format string, args ...any)) {
 		warn(e.Pos, "the query of a URL, where signed ones have their signature, is seen by every program; it is sent, and not shown")
 	case e.Kind == ElementHTTP && hasPrefixFold(e.Text, "http://"):
 		warn(e.Pos, "http is not encrypted; write https")
-	case e.Kind == ElementDir && strings.Contains(e.Text, "://"):
-		warn(e.Pos, "not an http or https URL, so read as a directory")
-	case e.Kind == ElementDir && strings.ContainsAny(e.Text, `"'`):
-		warn(e.Pos, "quotes are part of the name: a symbol path has no quoting")
 	}
 }

@@ -35,24 +35,37 @@ func (e *ParseError) Unwrap() error { return ErrSyntax }
 //	server  = ( "srv" | "symsrv*" dll ) { "*" store }
 //	store   = "" | dir | \\server\share | http:// URL | https:// URL
 //
-// Keywords may be in either case, spaces around words are dropped, empty
-// elements mean nothing, and there is no quoting. The error is a [*ParseError].
-// A path that is legal but hardly meant like that is accepted: see
-// [Path.Warnings].
+// Keywords may be in either case, spaces around words are dropped and so are
+// quotes around the path, an element or a store; empty elements mean nothing. A
+// ~ or a variable that nobody replaced is refused: see [ExpandEnv]. The error is
+// a [*ParseError]. A path that is legal but hardly meant like that is
+// accepted: see [Path.Warnings].
 func Parse(s string) (Path, error) {
+	p, bad := ParseEach(s)
+	if len(bad) > 0 {
+		return Path{}, bad[0]
+	}
+	return p, nil
+}
+
+// ParseEach is Parse for who goes on without the elements that are wrong: it
+// returns the path of the others, and what is wrong with each in path order.
+func ParseEach(s string) (Path, []*ParseError) {
 	var p Path
-	pos := 0
-	for text := range strings.SplitSeq(s, ";") {
-		e, err := parseElement(trim(text, pos))
-		if err != nil {
-			return Path{}, err
-		}
-		if e.Text != "" {
+	var bad []*ParseError
+	all := trim(s, 0).unquote()
+	pos := all.pos
+	for text := range strings.SplitSeq(all.text, ";") {
+		e, err := parseElement(trim(text, pos).unquote())
+		switch {
+		case err != nil:
+			bad = append(bad, err)
+		case e.Text != "":
 			p.elements = append(p.elements, e)
 		}
 		pos += len(text) + 1
 	}
-	return p, nil
+	return p, bad
 }
 
 // word is a piece of the path text and its position.
@@ -80,7 +93,7 @@ func (w word) split() []word {
 	return words
 }
 
-func parseElement(w word) (Element, error) {
+func parseElement(w word) (Element, *ParseError) {
 	if err := checkText(w); err != nil {
 		return Element{}, err
 	}
@@ -110,7 +123,7 @@ func parseElement(w word) (Element, error) {
 }
 
 // checkText refuses what cannot be part of a name on any system.
-func checkText(w word) error {
+func checkText(w word) *ParseError {
 	for i, r := range w.text {
 		bad := word{w.text[i:][:1], w.pos + i}
 		if r == utf8.RuneError && !strings.HasPrefix(w.text[i:], "\ufffd") {
@@ -125,8 +138,9 @@ func checkText(w word) error {
 
 // withStores adds the stores of a chain and rebuilds Text from words that hold
 // no password.
-func (e Element) withStores(stores []word) (Element, error) {
+func (e Element) withStores(stores []word) (Element, *ParseError) {
 	for _, w := range stores {
+		w = w.unquote()
 		store, err := parsePlace(w)
 		if err != nil {
 			return Element{}, err
@@ -142,13 +156,16 @@ func (e Element) withStores(stores []word) (Element, error) {
 }
 
 // parsePlace reads a word that names one place.
-func parsePlace(w word) (Element, error) {
+func parsePlace(w word) (Element, *ParseError) {
 	e := Element{Kind: ElementDir, Text: w.text, Pos: w.pos}
 	switch {
 	case isHTTP(w.text):
 		return parseURL(w)
 	case isUNC(w.text):
 		e.Kind = ElementUNC
+	}
+	if why := unexpanded(w.text); why != "" {
+		return Element{}, w.fail(why)
 	}
 	return e, nil
 }
@@ -166,7 +183,7 @@ func isUNC(s string) bool {
 	return len(s) > 2 && strings.HasPrefix(s, `\\`) && !strings.ContainsRune(`\?./`, rune(s[2]))
 }
 
-func parseURL(w word) (Element, error) {
+func parseURL(w word) (Element, *ParseError) {
 	u, err := url.Parse(w.text)
 	if err != nil || u.Host == "" || u.Opaque != "" {
 		// The cause is left out: it repeats the URL, password and all.

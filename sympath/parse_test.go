@@ -164,7 +164,9 @@ func TestWarnings(t *testing.T) {
 		`srv*http://h`:               "4: http is not encrypted",
 		`cache*https://h`:            "6: a server cannot be a cache",
 		`ftp://h`:                    "0: not an http or https URL",
-		`"C:\my symbols"`:            "0: quotes are part of the name",
+		`htps://h`:                   "0: not an http or https URL",
+		`srv*a*http//h`:              "6: not an http or https URL",
+		`"C:\my symbols"`:            "",
 		`srv*https://u:p@h`:          "4: a password in a path",
 		`srv*0*1*2*3*4*5*6*7*8*9*X`:  "24: symsrv reads only the first 10 stores",
 	} {
@@ -195,7 +197,7 @@ func TestDefaultPath(t *testing.T) {
 
 func FuzzParse(f *testing.F) {
 	for _, s := range []string{
-		``, `;;a;`, `srv*`, `srv**\\interim\store*https://x`, `symsrv*symsrv.dll*c:\localcache*https://u;\\s\sh\symbols`,
+		``, `;;a;`, `"srv*'a b'*x;y"`, `~/a;$HOME;%X%`, `htps://x`, `srv*`, `srv**\\interim\store*https://x`, `symsrv*symsrv.dll*c:\localcache*https://u;\\s\sh\symbols`,
 		`cache*c:\a*d:\b;/mnt/x:y`, ` SRV * a * `, `srv*C*`, `https://u:p@h/x`, "a\x00", `foo*bar`, "\u00a0srv*a",
 	} {
 		f.Add(s)

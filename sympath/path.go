@@ -1,6 +1,7 @@
 package sympath
 
 import (
+	"errors"
 	"fmt"
 	"net/url"
 	"slices"
@@ -66,6 +67,18 @@ type Element struct {
 // They are kept out of Text and String so that no log or error shows them.
 func (e Element) Userinfo() *url.Userinfo { return e.userinfo }
 
+// Err says why nothing is looked for in an element: it was meant for a URL, by
+// its looks, and is none. As a directory it would be one of the current
+// directory. It is nil for every other element.
+func (e Element) Err() error {
+	if e.Kind == ElementDir && misspelled(e.Text) {
+		return errMisspelled
+	}
+	return nil
+}
+
+var errMisspelled = errors.New("not an http or https URL, though it looks like one; nothing is looked for there")
+
 // Query returns what follows the ? of a URL, which is where signed URLs have
 // their signature. Like [Element.Userinfo] it is shown nowhere.
 func (e Element) Query() string { return e.query }
@@ -125,6 +138,12 @@ func (p Path) String() string {
 	return strings.Join(words, ";")
 }
 
+// Append returns the path with the elements of another behind its own. Their
+// positions stay those of the texts they were read from.
+func (p Path) Append(other Path) Path {
+	return Path{append(p.elements[:len(p.elements):len(p.elements)], other.elements...)}
+}
+
 // Expand returns the path with every bare srv* replaced by what it stands for.
 func (p Path) Expand() Path {
 	var out Path
@@ -136,12 +155,13 @@ func (p Path) Expand() Path {
 
 // DefaultPath returns the symbol path of the environment: what
 // _NT_ALT_SYMBOL_PATH holds, then what _NT_SYMBOL_PATH holds, the order of
-// WinDbg. getenv is os.Getenv or a substitute for it. It is empty when neither is set.
+// WinDbg, with what [ExpandEnv] replaces. getenv is os.Getenv or a substitute
+// for it. It is empty when neither is set.
 func DefaultPath(getenv func(string) string) string {
 	var parts []string
 	for _, name := range []string{"_NT_ALT_SYMBOL_PATH", "_NT_SYMBOL_PATH"} {
 		if v := strings.Trim(getenv(name), " \t;"); v != "" {
-			parts = append(parts, v)
+			parts = append(parts, ExpandEnv(v, getenv))
 		}
 	}
 	return strings.Join(parts, ";")

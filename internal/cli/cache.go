@@ -77,12 +77,7 @@ func (a *app) caches(o *cacheOptions, dirs []string) ([]*sympath.Cache, error) {
 	if len(caches) > 0 {
 		return caches, nil
 	}
-	text := o.symbols(a.program.Getenv)
-	p, err := parsePath("--sympath", text)
-	if err != nil {
-		return nil, err
-	}
-	if caches = p.Caches(options); len(caches) == 0 {
+	if caches = a.parsePath(o.symbols(a.program.Getenv)).Caches(options); len(caches) == 0 {
 		dir, err := sympath.DefaultCache(a.program.Getenv)
 		if err != nil {
 			return nil, unusable(err)

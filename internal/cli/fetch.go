@@ -83,11 +83,8 @@ func (a *app) fetch(cmd *cobra.Command, o *fetchOptions, files []string) error {
 // newFetch makes the stores. A path without a cache would have nowhere to put
 // what it gets.
 func (a *app) newFetch(o *fetchOptions) (*fetch, error) {
-	text := o.symbols(a.program.Getenv)
-	p, err := parsePath("--sympath", text)
-	if err != nil {
-		return nil, err
-	}
+	p := a.parsePath(o.symbols(a.program.Getenv))
+	nowhere := len(p.Elements()) == 0
 	all, err := a.openStores(o.pathOptions)
 	if err != nil {
 		return nil, err
@@ -98,17 +95,11 @@ func (a *app) newFetch(o *fetchOptions) (*fetch, error) {
 		caches = []*sympath.Cache{sympath.NewCache(o.cache, options)}
 	}
 	if len(caches) == 0 {
-		if p, err = parsePath("--sympath", "cache*;"+text); err != nil {
-			return nil, err
-		}
+		p = defaultCache().Append(p)
 		caches = p.Caches(options)
 	}
-	f := &fetch{app: a, store: p.Store(options), nowhere: text == ""}
-	if text := o.images(a.program.Getenv); text != "" {
-		images, err := parsePath("--imagepath", text)
-		if err != nil {
-			return nil, err
-		}
+	f := &fetch{app: a, store: p.Store(options), nowhere: nowhere}
+	if images := a.parsePath(o.images(a.program.Getenv)); len(images.Elements()) > 0 {
 		options.Recursive = true
 		f.store = sympath.Chain(f.store, images.Store(options))
 	}

@@ -7,7 +7,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/symres/symres"
-	"github.com/symres/symres/sympath"
 )
 
 // pathOptions say where symbols and images are looked for.
@@ -37,31 +36,6 @@ func addPathFlags(cmd *cobra.Command) *pathOptions {
 
 // none reports whether the user asked for no symbol path at all.
 func (o *pathOptions) none() bool { return o.cmd.Flags().Changed("sympath") && o.sympath == "" }
-
-// symbols returns the symbol path in force, as text.
-func (o *pathOptions) symbols(getenv func(string) string) string {
-	if o.cmd.Flags().Changed("sympath") {
-		return o.sympath
-	}
-	return sympath.DefaultPath(getenv)
-}
-
-// images returns the image path in force, as text.
-func (o *pathOptions) images(getenv func(string) string) string {
-	if o.cmd.Flags().Changed("imagepath") {
-		return o.imagepath
-	}
-	return getenv("_NT_EXECUTABLE_IMAGE_PATH")
-}
-
-// parse parses a path; name is the option it was given by.
-func parsePath(name, text string) (sympath.Path, error) {
-	p, err := sympath.Parse(text)
-	if err != nil {
-		return p, usage(fmt.Errorf("%s: %w", name, err))
-	}
-	return p, nil
-}
 
 // targetOptions name the target, and how far copies of its images are trusted.
 type targetOptions struct {

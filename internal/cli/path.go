@@ -2,7 +2,7 @@ package cli
 
 import (
 	"context"
-	"errors"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -23,26 +23,38 @@ func (a *app) pathCommand() *cobra.Command {
 	o := addPathFlags(cmd)
 	probe := cmd.Flags().Bool("check", false, "probe each element")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		text := o.symbols(a.program.Getenv)
+		parts := o.symbols(a.program.Getenv)
 		if len(args) == 1 {
-			text = args[0]
+			parts = []pathPart{{"PATH", args[0]}}
 		}
-		return a.path(cmd.Context(), o, text, *probe)
+		return a.path(cmd.Context(), o, parts, *probe)
 	}
 	return cmd
 }
 
-func (a *app) path(ctx context.Context, o *pathOptions, text string, probe bool) error {
-	p, err := parsePath("symbol path", text)
-	if err != nil {
-		return err
+// path shows what is right with a path, and then what is wrong.
+func (a *app) path(ctx context.Context, o *pathOptions, parts []pathPart, probe bool) error {
+	p, bad := a.readPath(parts)
+	for _, err := range bad {
+		a.console.warn("%v", err)
 	}
-	if len(p.Elements()) == 0 {
-		if !a.console.json {
-			a.console.line("Symbol search path is: *** Invalid ***")
-		}
-		return notFound(errors.New("the symbol path is empty; set _NT_SYMBOL_PATH or give --sympath"))
+	var err error
+	switch {
+	case len(p.Elements()) > 0:
+		err = a.showPath(ctx, o, p, probe)
+	case !a.console.json:
+		a.console.line("Symbol search path is: *** Invalid ***")
+		fallthrough
+	default:
+		err = notFound(errEmptyPath)
 	}
+	if len(bad) > 0 && ctx.Err() == nil {
+		return reported(exitUsage)
+	}
+	return err
+}
+
+func (a *app) showPath(ctx context.Context, o *pathOptions, p sympath.Path, probe bool) error {
 	var elements []elementObject
 	for _, e := range p.Elements() {
 		elements = append(elements, newElement(e))
@@ -55,7 +67,8 @@ func (a *app) path(ctx context.Context, o *pathOptions, text string, probe bool)
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
-	warn(elements, p.Warnings())
+	warnings := slices.DeleteFunc(p.Warnings(), func(w sympath.Warning) bool { return w.Typo && !a.console.json })
+	warn(elements, warnings)
 	a.printPath(p, elements)
 	for _, e := range elements {
 		if e.Status == statusMissing || e.Status == statusError {

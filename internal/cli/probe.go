@@ -95,6 +95,9 @@ func (p prober) element(ctx context.Context, e sympath.Element) (probed, []store
 func (p prober) place(ctx context.Context, e sympath.Element) probed {
 	switch e.Kind {
 	case sympath.ElementDir:
+		if err := e.Err(); err != nil {
+			return probed{Status: statusError, Error: err.Error()}
+		}
 		return probeDir(e.Text)
 	case sympath.ElementDefault:
 		return p.defaultCache()

@@ -172,25 +172,19 @@ func (o *opener) stores(out *targets.Options) error {
 			return err
 		}
 		if !o.opts.cmd.Flags().Changed("sympath") {
-			symbols = demo.UNC
+			symbols = []pathPart{{"--demo", demo.UNC}}
 		}
 		if !o.opts.cmd.Flags().Changed("imagepath") {
-			images = ""
+			images = nil
 		}
 	}
-	path, err := parsePath("--sympath", symbols)
-	if err != nil {
-		return err
-	}
+	path := o.parsePath(symbols)
 	out.Symbols, o.hint = o.beside(path.Store(options)), o.hintFor(path)
-	if images == "" {
-		return nil
-	}
-	if path, err = parsePath("--imagepath", images); err == nil {
+	if path = o.parsePath(images); len(path.Elements()) > 0 {
 		options.Recursive = true
-		out.Images = path.Store(options)
 	}
-	return err
+	out.Images = path.Store(options) // if empty: what the environment says was read here
+	return nil
 }
 
 // beside looks for the symbols of --image beside it too, as dbghelp does, but
