@@ -250,6 +250,16 @@ func (k *keeping) event(_ sympath.Query, e sympath.Event) {
 	}
 }
 
+// keptFiles is what became of the copies of several files, by their names.
+type keptFiles struct{ files sync.Map }
+
+func (k *keptFiles) of(file string) *keeping {
+	one, _ := k.files.LoadOrStore(strings.ToLower(file), &keeping{})
+	return one.(*keeping)
+}
+
+func (k *keptFiles) event(q sympath.Query, e sympath.Event) { k.of(q.File).event(q, e) }
+
 // settle says where a file that was found is to be had from now on. One that
 // is on a server or share and nowhere else was not fetched.
 func (k *keeping) settle(out fetched) fetched {

@@ -234,7 +234,8 @@ func (p *plan) addModule(ctx context.Context, t *target, m symres.Module) {
 // asked for, and for its PDB.
 func loadByName(ctx context.Context, t *target, m symres.Module) []fetched {
 	out := fetched{Query: lastPart(cmp.Or(m.Image, m.Name)), Status: fetchMissing}
-	r, err := t.session.Load(ctx, m.Name)
+	kept := keptFiles{}
+	r, err := t.session.Load(sympath.WithTrace(ctx, &sympath.Trace{Event: kept.event}), m.Name)
 	if r != nil {
 		out.attempts = r.Attempts
 	}
@@ -248,7 +249,7 @@ func loadByName(ctx context.Context, t *target, m symres.Module) []fetched {
 			out.Status = fetchDownloaded
 		}
 	}
-	return []fetched{out}
+	return []fetched{kept.of(lastPart(r.PDB)).settle(out)}
 }
 
 var errNoManifest = errors.New("neither a file that needs symbols nor a manifest")

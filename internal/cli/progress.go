@@ -22,6 +22,7 @@ type progress struct {
 	warnings []string
 	warned   map[string]bool            // places and what is wrong with them
 	pending  map[sympath.Query][]string // what happened before the next attempt
+	unkept   map[sympath.Query]bool     // a cache could not keep the file, and none has since
 	stories  map[string][]string        // what happened in an attempt, by its location
 }
 
@@ -38,7 +39,7 @@ const patience = 300 * time.Millisecond
 func newProgress(screen io.Writer) *progress {
 	return &progress{
 		screen: screen, files: map[string]*arrival{}, warned: map[string]bool{},
-		pending: map[sympath.Query][]string{}, stories: map[string][]string{},
+		pending: map[sympath.Query][]string{}, unkept: map[sympath.Query]bool{}, stories: map[string][]string{},
 	}
 }
 
@@ -60,10 +61,12 @@ func (p *progress) event(q sympath.Query, e sympath.Event) {
 	case sympath.EventWait:
 		p.delay(q, "SYMSRV:  another process is fetching it into "+e.Location)
 	case sympath.EventPublish:
+		delete(p.unkept, q)
 		p.pending[q] = append(p.pending[q], "SYMSRV:  PATH: "+e.Location)
 	case sympath.EventQuarantine:
 		p.warnings = append(p.warnings, fmt.Sprintf("put away as %s: %v", e.Location, e.Err))
 	case sympath.EventWarning:
+		p.unkept[q] = true
 		if about := e.Location + "\x00" + root(e.Err); !p.warned[about] {
 			p.warned[about] = true
 			p.warnings = append(p.warnings, fmt.Sprintf("%s: %v", e.Location, e.Err))
@@ -97,14 +100,18 @@ func (p *progress) delay(q sympath.Query, line string) {
 func (p *progress) attempt(q sympath.Query, a sympath.Attempt) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	story := p.pending[q]
+	story, word := p.pending[q], "Downloaded successfully"
+	if p.unkept[q] {
+		word = "Read, and not kept"
+	}
 	delete(p.pending, q)
+	delete(p.unkept, q)
 	if f := p.files[a.Location]; f != nil {
 		delete(p.files, a.Location)
 		p.drop(f)
 		if took := time.Since(f.since); a.Status == sympath.StatusFound {
-			story = append(story, fmt.Sprintf("SYMSRV:  Downloaded successfully, took %d ms for %d bytes%s.",
-				took.Milliseconds(), f.done, rate(f.done, took)))
+			story = append(story, fmt.Sprintf("SYMSRV:  %s, took %d ms for %d bytes%s.",
+				word, took.Milliseconds(), f.done, rate(f.done, took)))
 		}
 	}
 	if len(story) > 0 {

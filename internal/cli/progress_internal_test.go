@@ -75,6 +75,25 @@ func TestProgress_bar(t *testing.T) {
 	})
 }
 
+// What no cache could keep, on a full disk say, was not downloaded, unless
+// another took it.
+func TestProgress_diskFull(t *testing.T) {
+	full := sympath.Event{Kind: sympath.EventWarning, Location: "/c", Err: &fs.PathError{Op: "write", Path: "1", Err: syscall.ENOSPC}}
+	for _, kept := range []bool{false, true} {
+		p, q := newProgress(nil), sympath.Query{File: "a.pdb"}
+		a := sympath.Attempt{Location: "https://h/a", Origin: sympath.OriginHTTP, Status: sympath.StatusFound}
+		p.event(q, sympath.Event{Kind: sympath.EventStart, Location: a.Location, Total: 10})
+		p.event(q, full)
+		if kept {
+			p.event(q, sympath.Event{Kind: sympath.EventPublish, Location: "/d/a"})
+		}
+		p.attempt(q, a)
+		if got := strings.Join(p.story(a), "\n"); strings.Contains(strings.ToLower(got), "downloaded") != kept {
+			t.Errorf("kept: %v, story %q", kept, got)
+		}
+	}
+}
+
 // Elsewhere nothing is shown, and what happened is told under its attempt.
 func TestProgress_story(t *testing.T) {
 	p := newProgress(nil)
