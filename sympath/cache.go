@@ -79,7 +79,7 @@ type entry struct {
 	size     int64
 }
 
-func (e entry) open(context.Context) (File, error) { return openFile(e.cache.fs(), e.name, e.location) }
+func (e entry) open(context.Context) (File, error) { return e.cache.openEntry(e.name, e.location, nil) }
 
 func (c *Cache) entry(name string, size int64) entry {
 	return entry{cache: c, name: name, location: c.place().locate(name), size: size}

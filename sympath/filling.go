@@ -2,6 +2,7 @@ package sympath
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 
@@ -42,6 +43,10 @@ func (f filling) open(ctx context.Context) (File, error) {
 				file = near
 				f.tell(Event{Kind: EventPublish, Location: e.location, Total: e.size})
 			}
+		}
+		if errors.Is(err, errChanged) { // what was found, as its copying showed
+			file.Close()
+			return nil, fmt.Errorf("open %s: %w", wtext.Printable(f.location), err)
 		}
 		if err != nil {
 			f.tell(Event{Kind: EventWarning, Location: f.tiers[i].dir, Err: err})

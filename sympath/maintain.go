@@ -3,11 +3,8 @@ package sympath
 import (
 	"cmp"
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"iter"
 	"os"
@@ -20,7 +17,6 @@ import (
 
 	"github.com/symres/symres/guid"
 	"github.com/symres/symres/internal/cab"
-	"github.com/symres/symres/internal/fsx"
 )
 
 // TrimOptions say what [Cache.Trim] leaves. A zero field is no limit.
@@ -277,23 +273,7 @@ func (c *Cache) reread(ctx context.Context, q Query, name string) (int64, error)
 	if err != nil {
 		return size, err
 	}
-	m, ok := c.meta(name)
-	if !ok || m.SHA256 == "" {
-		return size, nil
-	}
-	f, err := fsx.OpenFS(c.fs(), name)
-	if err != nil {
-		return size, err
-	}
-	defer f.Close()
-	sum := sha256.New()
-	if _, err := io.Copy(sum, io.NewSectionReader(f, 0, f.Size())); err != nil {
-		return size, err
-	}
-	if got := hex.EncodeToString(sum.Sum(nil)); got != m.SHA256 {
-		return size, fmt.Errorf("%w: it has changed since it was filed", ErrMismatch)
-	}
-	return size, nil
+	return size, c.unchanged(ctx, name)
 }
 
 func (c *Cache) rereadCompressed(ctx context.Context, q Query, name string) (int64, error) {

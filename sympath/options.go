@@ -34,6 +34,10 @@ type Options struct {
 	Offline bool
 	// ReadOnly leaves every cache as it is.
 	ReadOnly bool
+	// Rehash reads an entry of a cache whole before it is used, and compares it
+	// with the SHA-256 it was filed with. Without it only who reads all of an
+	// entry in order, [Cache.Verify] and [CheckFiled] notice bytes that changed.
+	Rehash bool
 	// Refresh asks servers again for what a cache remembers they do not have.
 	Refresh bool
 	// MissTTL is how long it is remembered that a server does not have a file.

@@ -157,6 +157,25 @@ func (p place) open(ctx context.Context, name, location string) (File, error) {
 	return openFile(fsys, name, location)
 }
 
+// openFound is open for a file of a search. An entry of a cache that turns out
+// to have changed is put away.
+func (p place) openFound(ctx context.Context, s *search, name, location string) (File, error) {
+	if p.cache == nil {
+		return p.open(ctx, name, location)
+	}
+	return p.cache.openEntry(name, location, func(err error) { p.expel(s, s.query, name, err) })
+}
+
+// expel moves a bad entry out of a cache that may be written, and tells of it.
+func (p place) expel(s *search, q Query, name string, reason error) {
+	if p.cache.opts.ReadOnly || p.cache.opts.Verify == nil {
+		return
+	}
+	if location, err := p.cache.expel(q, name, reason); err == nil {
+		s.event(Event{Kind: EventQuarantine, Location: location, Err: reason})
+	}
+}
+
 // location returns the full name of a file in the place, in the place's own style.
 func (p place) location(parts ...string) string {
 	sep := "/"
@@ -209,7 +228,7 @@ func (s *search) take(p place) func(string, Attempt, time.Time) bool {
 		s.note(a, start)
 		return s.offer(Candidate{
 			Location: a.Location, Origin: p.origin, Store: p.name,
-			open: func(ctx context.Context) (File, error) { return p.open(ctx, name, a.Location) },
+			open: func(ctx context.Context) (File, error) { return p.openFound(ctx, s, name, a.Location) },
 		})
 	}
 }
@@ -224,12 +243,13 @@ func (p place) check(s *search, name string) error {
 	if id, ok := ParseKey(q.File, p.key); ok && q.ID.Key() == "" {
 		q.ID = id
 	}
-	if _, err := p.cache.check(q, name); err != nil {
-		if !expellable(err) || p.cache.opts.ReadOnly || p.cache.opts.Verify == nil {
-			return err
-		}
-		if location, moveErr := p.cache.expel(q, name, err); moveErr == nil {
-			s.event(Event{Kind: EventQuarantine, Location: location, Err: err})
+	_, err := p.cache.check(q, name)
+	if err == nil && p.cache.opts.Rehash {
+		err = p.cache.unchanged(s.ctx, name)
+	}
+	if err != nil {
+		if expellable(err) {
+			p.expel(s, q, name, err)
 		}
 		return err
 	}

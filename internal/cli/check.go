@@ -79,6 +79,7 @@ func (a *app) check(ctx context.Context, path string) error {
 	case filekind.Unknown:
 		o.problem(unknownKind(f.Size()))
 	}
+	o.problem(sympath.CheckFiled(ctx, path))
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}

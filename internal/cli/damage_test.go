@@ -30,6 +30,22 @@ func cmdBytes(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(text), 0o666))
 }
 
+// cmdFlip changes the last byte of a file.
+func cmdFlip(ts *testscript.TestScript, neg bool, args []string) {
+	need(ts, neg, args, 1, "flip FILE")
+	edit(ts, args[0], func(b []byte) { b[len(b)-1] ^= 1 })
+}
+
+// cmdPad does to a PDB what tools do that add to it: an odd tail, and a count of
+// blocks that fits neither what was there nor what is.
+func cmdPad(ts *testscript.TestScript, neg bool, args []string) {
+	need(ts, neg, args, 1, "pad FILE")
+	path := ts.MkAbs(args[0])
+	b := append([]byte(ts.ReadFile(args[0])), "an odd tail"...)
+	b[40] += 9
+	ts.Check(os.WriteFile(path, b, 0o666))
+}
+
 // cmdSetDebug points the debug directory of an image elsewhere.
 func cmdSetDebug(ts *testscript.TestScript, neg bool, args []string) {
 	need(ts, neg, args, 2, "setdebug FILE RVA")

@@ -23,7 +23,7 @@ func (a *app) openStores(o *pathOptions) (*stores.Stores, error) {
 	}
 	a.stores = stores.New(stores.Config{
 		Getenv: a.program.Getenv, Cache: o.cache, Offline: o.offline, Refresh: o.refresh, Mounts: mounts, SMB21: o.smb21,
-		Trace: a.progress.trace(),
+		Trace: a.progress.trace(), Rehash: a.noisy,
 	})
 	return a.stores, nil
 }

@@ -36,6 +36,9 @@ type Config struct {
 	Offline bool
 	// Refresh asks servers again for what a cache remembers they do not have.
 	Refresh bool
+	// Rehash reads entries of caches whole before they are used, and compares them
+	// with the hash they were filed with.
+	Rehash bool
 	// Mounts are the shares that are mounted on this machine.
 	Mounts sympath.Mounts
 	// SMB21 takes shares of servers that speak SMB 2.1 and nothing newer.
@@ -102,7 +105,7 @@ func (s *Stores) Options() sympath.Options {
 	}
 	return sympath.Options{
 		Verify: identify.FileID, HTTP: s.server, UNC: s.cfg.Mounts.UNC(share), Cache: s.cfg.Cache, Getenv: s.cfg.Getenv,
-		Offline: s.cfg.Offline, Refresh: s.cfg.Refresh, Trace: s.cfg.Trace,
+		Offline: s.cfg.Offline, Refresh: s.cfg.Refresh, Rehash: s.cfg.Rehash, Trace: s.cfg.Trace,
 	}
 }
 
