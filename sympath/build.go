@@ -42,7 +42,7 @@ func (p Path) Caches(o Options) []*Cache {
 // user's cache directory. getenv is os.Getenv or a substitute for it.
 func DefaultCache(getenv func(string) string) (string, error) {
 	if home := getenv("DBGHELP_HOMEDIR"); home != "" {
-		return filepath.Join(home, "sym"), nil
+		return filepath.Join(ExpandEnv(home, getenv), "sym"), nil
 	}
 	dir, err := os.UserCacheDir()
 	if err != nil {

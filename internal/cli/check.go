@@ -225,8 +225,10 @@ func (o *checkObject) minidump(ctx context.Context, f *file) {
 
 func (o *checkObject) path(f *file) {
 	text, _ := filekind.PathText(f, f.Size())
-	p, err := sympath.Parse(text)
-	o.problem(err)
+	p, bad := sympath.ParseEach(text)
+	for _, err := range bad {
+		o.problem(err)
+	}
 	for _, w := range p.Warnings() {
 		o.problem(fmt.Errorf("at %d: %s", w.Pos, w.Text))
 	}

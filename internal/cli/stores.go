@@ -21,6 +21,10 @@ func (a *app) openStores(o *pathOptions) (*stores.Stores, error) {
 		}
 		mounts = append(mounts, m)
 	}
+	o.cache = sympath.ExpandEnv(o.cache, a.program.Getenv)
+	if _, err := sympath.Parse(o.cache); err != nil {
+		return nil, usage(fmt.Errorf("--cache: %w", err))
+	}
 	a.stores = stores.New(stores.Config{
 		Getenv: a.program.Getenv, Cache: o.cache, Offline: o.offline, Refresh: o.refresh, Mounts: mounts, SMB21: o.smb21,
 		Trace: a.progress.trace(), Rehash: a.noisy,

@@ -12,7 +12,9 @@
 // path says http, credentials stay with the origin they are for, a redirect
 // leads neither to plain http nor into a private network, an answer that is a
 // web page or not as long as it claims to be is a failure and not a file, and
-// only 404 and 410 mean that a file is not there.
+// only 404 and 410 mean that a file is not there. An answer is judged by its
+// bytes, not by what its headers call it. A server that may tell letter cases
+// apart is asked in lower case after a miss, and first once that worked.
 //
 // A transfer has no time limit. It is given up when nothing arrives for a
 // while, or almost nothing for longer, and then taken up where it broke off.
