@@ -27,7 +27,9 @@ type Reload struct {
 // String returns the command as kd prints and accepts it: the base zero-padded
 // to eight digits, or to sixteen with a backtick; size and stamp in hex.
 // Characters that would end the command or start another one, such as a
-// semicolon in an image name from a target, become underscores.
+// semicolon in an image name from a target, become underscores. [ParseReload]
+// reads back what String writes: the same value, but for such characters, space
+// around the name, and Wide where the base needs more than 32 bits anyway.
 func (r Reload) String() string {
 	var b strings.Builder
 	b.WriteString(".reload ")
@@ -35,7 +37,7 @@ func (r Reload) String() string {
 		b.WriteString("/f ")
 	}
 	b.WriteString(strings.Map(commandRune, r.Image))
-	if r.Base == 0 && r.Size == 0 && r.TimeDateStamp == 0 {
+	if !r.hasNumbers() {
 		return b.String()
 	}
 	bits := 0
@@ -50,6 +52,12 @@ func (r Reload) String() string {
 		fmt.Fprintf(&b, ",%08x", r.TimeDateStamp)
 	}
 	return b.String()
+}
+
+// hasNumbers reports whether String writes an address. A name that holds a =
+// needs one: what stands behind the last = is read as the address.
+func (r Reload) hasNumbers() bool {
+	return r.Base != 0 || r.Size != 0 || r.TimeDateStamp != 0 || r.Wide || strings.Contains(r.Image, "=")
 }
 
 // commandRune replaces what has a meaning of its own at a debugger prompt.

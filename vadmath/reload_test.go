@@ -4,6 +4,7 @@ import (
 	"errors"
 	"strings"
 	"testing"
+	"unicode"
 
 	"github.com/symres/symres/vadmath"
 )
@@ -20,6 +21,10 @@ func TestReload(t *testing.T) {
 			vadmath.Reload{Image: "fs_rec.sys", Base: 0xfe0c8000, Size: 0x2000, TimeDateStamp: 0x3b7d82d3, Force: true}},
 		{".reload cscobj.dll=00000000`6c230000,3c000", vadmath.Reload{Image: "cscobj.dll", Base: 0x6c230000, Size: 0x3c000, Wide: true}},
 		{".reload fs_rec.sys", vadmath.Reload{Image: "fs_rec.sys"}},
+		{".reload =1=00000000", vadmath.Reload{Image: "=1"}},
+		{".reload /f a==00000000", vadmath.Reload{Image: "a=", Force: true}},
+		{".reload a=00000000`00000000", vadmath.Reload{Image: "a", Wide: true}},
+		{".reload .reload a", vadmath.Reload{Image: ".reload a"}},
 		{".reload my app=1.exe=00400000", vadmath.Reload{Image: "my app=1.exe", Base: 0x400000}},
 		{".reload x.dll=00400000,0,00000005", vadmath.Reload{Image: "x.dll", Base: 0x400000, TimeDateStamp: 5}},
 		{".reload x.dll=ffffffff`fffff000,1000", vadmath.Reload{Image: "x.dll", Base: 0xfffffffffffff000, Size: 0x1000}},
@@ -85,7 +90,7 @@ func TestReload_warnings(t *testing.T) {
 func FuzzParseReload(f *testing.F) {
 	for _, s := range []string{
 		".reload /f ExplorerFrame.dll=6fb`37a60000,1e000", "notepad.exe=000007f7`8e9e0000,32000", ".reload a b=1=0`1,0,5",
-		".reload fs_rec.sys", "x=ffffffff`ffffffff,1", "a=0n10,0y1,0t7", "/f /f x=0,1",
+		".reload fs_rec.sys", "x=ffffffff`ffffffff,1", "a=0n10,0y1,0t7", "/f /f x=0,1", "=1=0", "a==0", "x=0`0",
 	} {
 		f.Add(s)
 	}
@@ -103,6 +108,35 @@ func FuzzParseReload(f *testing.F) {
 		}
 		if strings.ContainsAny(text, ";\n\r\"") {
 			t.Fatalf("%q prints the unsafe %q", s, text)
+		}
+	})
+}
+
+// FuzzReload reads back what String writes of any value. What ParseReload could
+// have returned comes back as it is; of another value the text is the same again.
+func FuzzReload(f *testing.F) {
+	f.Add("a.dll", uint64(1), uint64(0x1000), uint32(5), true, false)
+	f.Add("=1", uint64(0), uint64(0), uint32(0), false, false)
+	f.Add("/f .reload x", uint64(0), uint64(0), uint32(0), false, true)
+	f.Add(" a;b ", uint64(1)<<32, uint64(0), uint32(0), true, true)
+	f.Fuzz(func(t *testing.T, image string, base, size uint64, stamp uint32, force, wide bool) {
+		r := vadmath.Reload{Image: image, Base: base, Size: size, TimeDateStamp: stamp, Force: force, Wide: wide}
+		text := r.String()
+		got, err := vadmath.ParseReload(text)
+		if strings.Trim(image, " ") == "" || size != 0 && base+(size-1) < base {
+			if err == nil {
+				t.Fatalf("%+v prints %q, which is read as %+v", r, text, got)
+			}
+			return
+		}
+		want := r
+		want.Wide = wide && base>>32 == 0
+		if want.Image = got.Image; got != want || err != nil {
+			t.Fatalf("%+v prints %q, read back %+v, %v", r, text, got, err)
+		}
+		plain := !strings.ContainsFunc(image, func(r rune) bool { return r != '=' && r != '.' && !unicode.IsLetter(r) || r == unicode.ReplacementChar })
+		if again := got.String(); plain && (got.Image != image || again != text) {
+			t.Fatalf("%+v prints %q, then %q", r, text, again)
 		}
 	})
 }
