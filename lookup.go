@@ -1,6 +1,7 @@
 package symres
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"fmt"
@@ -180,7 +181,7 @@ func (m *module) collect(ctx context.Context, syms opened, all iter.Seq2[pdb.Sym
 			continue
 		}
 		name = appendName(name[:0], sym)
-		if !slices.Contains(kinds, kindOf(sym.Kind)) || !p.Match(name) && !p.Match(sym.NameBytes()) {
+		if !slices.Contains(kinds, kindOf(sym.Kind)) || !p.Match(name) && (bytes.Equal(name, sym.NameBytes()) || !p.Match(sym.NameBytes())) {
 			continue
 		}
 		if sym.Size == 0 && sym.Kind.IsPublic() {

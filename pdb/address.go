@@ -60,7 +60,7 @@ func (f *File) inModule(i int, want addrKey, best hit) (hit, error) {
 		var o *outline
 		if o, err = f.outlineOf(ms); err == nil {
 			var a around
-			if a, err = aroundIn(o.addrs, want, len(o.addrs)); err == nil && len(a.records) > 0 && a.key >= best.key {
+			if a, err = f.aroundIn(o.addrs, want); err == nil && len(a.records) > 0 && a.key >= best.key {
 				best = hit{key: a.key, ms: ms, records: a.records}
 			}
 		}
@@ -79,6 +79,19 @@ func (f *File) anyPrivateBelow(want addrKey, best hit) (hit, error) {
 	}
 	return best, err
 }
+
+// aroundIn looks up an address in a map that was made of records, and counts how
+// many have it.
+func (f *File) aroundIn(m memoryMap, want addrKey) (around, error) {
+	a, err := aroundIn(m, want, len(m))
+	if err == nil {
+		err = f.msf.work.spend(len(a.records) * perEntry)
+	}
+	return a, err
+}
+
+// perEntry is what an entry of a list of addresses counts as.
+const perEntry = 16
 
 // dataMap returns the addresses of the variables the table of globals has.
 func (f *File) dataMap() (*memoryMap, error) {
@@ -109,7 +122,7 @@ func (f *File) globalBelow(want addrKey) (hit, error) {
 	if err != nil {
 		return hit{}, err
 	}
-	a, err := aroundIn(*m, want, len(*m))
+	a, err := f.aroundIn(*m, want)
 	return hit{key: a.key, records: a.records}, err
 }
 
@@ -124,13 +137,14 @@ func (f *File) hitSymbols(h hit, sec *sections) ([]Symbol, error) {
 		return compactNames(syms), err
 	}
 	var syms []Symbol
+	in := functionWalk{r: h.ms.symbols.someRecords()} // the map of the module was made from them
 	for _, off := range h.records {
 		sym, err := f.moduleSymbol(h.ms, off, sec)
 		if err != nil {
 			return nil, err
 		}
 		if sym.Kind.IsData() {
-			if sym.InFunction, err = h.ms.inFunction(off); err != nil {
+			if sym.InFunction, err = in.has(off); err != nil {
 				return nil, err
 			}
 		}
@@ -139,25 +153,31 @@ func (f *File) hitSymbols(h hit, sec *sections) ([]Symbol, error) {
 	return compactNames(syms), nil
 }
 
-// inFunction reports whether a record lies in that of a procedure. Damage
-// before it counts as no.
-func (ms *modStream) inFunction(off uint32) (bool, error) {
-	r := ms.symbols.someRecords() // the map of the module was made from them
-	for r.step() && r.off < off {
-		if !r.kind().IsProc() {
+// functionWalk tells of one record after the other, in their order, whether it
+// lies in that of a procedure. It belongs to one goroutine.
+type functionWalk struct {
+	r    recordWalk
+	from uint32 // the last procedure that was passed
+	to   uint32 // where what belongs to it ends
+}
+
+// has reports whether the record at off lies in a procedure. Damage before it
+// counts as no.
+func (w *functionWalk) has(off uint32) (bool, error) {
+	for w.to <= off && w.r.next < off && w.r.step() {
+		if !w.r.kind().IsProc() {
 			continue
 		}
-		if err := r.skipBody(); err != nil {
+		w.from = w.r.off
+		if err := w.r.skipBody(); err != nil {
 			return false, err
 		}
-		if r.next > off {
-			return true, nil
-		}
+		w.to = w.r.next
 	}
-	if fatal(r.err) {
-		return false, r.err
+	if fatal(w.r.err) {
+		return false, w.r.err
 	}
-	return false, nil
+	return w.from < off && off < w.to, nil
 }
 
 // folded adds the functions at an address that the publics there tell of: code
@@ -185,10 +205,23 @@ func (f *File) folded(pubs, syms []Symbol) ([]Symbol, error) {
 // maxFolded is how many publics at one address are followed to their functions.
 const maxFolded = 64
 
+// fewNames is how many names are told apart faster one by one.
+const fewNames = 32
+
 // compactNames drops symbols with a name that came before: a variable can be
 // recorded twice.
 func compactNames(syms []Symbol) []Symbol {
 	out := syms[:0]
+	if len(syms) > fewNames {
+		seen := make(map[string]bool, len(syms))
+		for _, s := range syms {
+			if !seen[string(s.name)] {
+				seen[string(s.name)] = true
+				out = append(out, s)
+			}
+		}
+		return out
+	}
 	for _, s := range syms {
 		if !slices.ContainsFunc(out, func(o Symbol) bool { return bytes.Equal(o.name, s.name) }) {
 			out = append(out, s)

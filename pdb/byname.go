@@ -15,10 +15,11 @@ func (f *File) ByName(name string) ([]Symbol, error) { return f.publicsNamed(nam
 func (f *File) ByNameFold(name string) ([]Symbol, error) { return f.publicsNamed(name, true) }
 
 func (f *File) publicsNamed(name string, fold bool) ([]Symbol, error) {
-	if err := f.enter(); err != nil {
+	q, err := f.ask(f.msf.work.point())
+	if err != nil {
 		return nil, err
 	}
-	defer f.leave()
+	defer q.end()
 	p, err := f.loadPublics()
 	if err != nil {
 		return nil, err
@@ -36,9 +37,16 @@ func (f *File) symbolsAt(t *names, offs []uint32) ([]Symbol, error) {
 	if err != nil {
 		return nil, err
 	}
+	count := tab{w: &f.msf.work, n: len(offs) * perRecord}
+	if err := count.pay(); err != nil {
+		return nil, err
+	}
 	syms := make([]Symbol, 0, len(offs))
 	for _, off := range offs {
 		rec, err := t.recordAt(off)
+		if err == nil {
+			err = count.record(len(rec))
+		}
 		if err != nil {
 			return nil, err
 		}
@@ -47,7 +55,7 @@ func (f *File) symbolsAt(t *names, offs []uint32) ([]Symbol, error) {
 			syms = append(syms, sym)
 		}
 	}
-	return syms, nil
+	return syms, count.pay()
 }
 
 // symbolAt reads the symbol at an offset that is known to lead to one.
@@ -92,10 +100,11 @@ func (f *File) GlobalsByName(name string) ([]Symbol, error) { return f.globalsNa
 func (f *File) GlobalsByNameFold(name string) ([]Symbol, error) { return f.globalsNamed(name, true) }
 
 func (f *File) globalsNamed(name string, fold bool) ([]Symbol, error) {
-	if err := f.enter(); err != nil {
+	q, err := f.ask(f.msf.work.point())
+	if err != nil {
 		return nil, err
 	}
-	defer f.leave()
+	defer q.end()
 	g, err := f.loadGlobals()
 	if err != nil {
 		return nil, err

@@ -45,6 +45,9 @@ func (c *moduleCode) readLines11(oldNames bool) error {
 		for j, at := range files {
 			c.oldRuns(b, at, uint32(j)|oldFile, code)
 		}
+		if c.ms.s.m.work.over() {
+			return cutError{}
+		}
 		block.n = uint32(len(c.old)) - block.at
 		c.blocks, c.blockAt = append(c.blocks, block), append(c.blockAt, code)
 	}
@@ -88,6 +91,9 @@ func (c *moduleCode) oldRuns(b []byte, at, file uint32, code place) {
 			continue
 		}
 		if count := u16(b, int(lines)+2); uint64(lines)+4+uint64(count)*6 <= uint64(len(b)) {
+			if c.ms.s.m.work.spend(runHead+int(count)*8) != nil {
+				return // files can share lines; readLines11 tells
+			}
 			c.oldRun(b[lines+4:], int(count), file, code.off)
 		}
 	}

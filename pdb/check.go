@@ -20,10 +20,11 @@ var ErrMoreProblems = errors.New("pdb: more problems follow")
 // ends the walk and is the last entry. Most entries satisfy
 // errors.Is(err, [ErrFormat]).
 func (f *File) Check() []error {
-	if err := f.enter(); err != nil {
+	q, err := f.ask(f.msf.work.whole())
+	if err != nil {
 		return []error{err}
 	}
-	defer f.leave()
+	defer q.end()
 	c := &checker{f: f}
 	for _, part := range []func() error{
 		f.check, c.container, c.info, c.header, c.sections, c.modules, c.symbols, c.contribs, c.lines, c.publics, c.globals, c.types,
@@ -186,6 +187,18 @@ func (c *checker) sections() error {
 }
 
 func (c *checker) modules() error {
+	list, err := c.f.loadModules()
+	if err != nil {
+		return err
+	}
+	for i := range list.shared {
+		if list.shared[i] {
+			_, err := c.f.openModule(i)
+			if !c.add(err) {
+				return nil
+			}
+		}
+	}
 	for m, err := range c.f.Modules() {
 		if err != nil {
 			return err

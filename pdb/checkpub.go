@@ -69,11 +69,15 @@ func (c *checker) buckets(t *nameTable) ([]hashRef, error) {
 func (c *checker) records(t *names, refs []hashRef) error {
 	slices.SortFunc(refs, func(a, b hashRef) int { return cmp.Compare(a.off, b.off) })
 	w := walker{s: t.gss}
+	count := tab{w: &t.gss.m.work}
 	for _, ref := range refs {
 		if c.stop {
 			return nil
 		}
 		rec, err := w.record(ref.off)
+		if err == nil {
+			err = count.record(len(rec))
+		}
 		if fatal(err) {
 			return err
 		}
@@ -138,8 +142,12 @@ func (c *checker) addresses(p *publics, refs []hashRef) error {
 func (c *checker) keys(p *publics, entries []uint64) ([]addrKey, error) {
 	keys := make([]addrKey, len(entries))
 	w := walker{s: p.gss}
+	count := tab{w: &p.gss.m.work}
 	for _, e := range entries {
 		rec, err := w.record(uint32(e >> 32))
+		if err == nil {
+			err = count.record(0)
+		}
 		if fatal(err) {
 			return nil, err
 		}

@@ -38,7 +38,7 @@ func (l Language) String() string {
 // [File.Modules]: one for most, several where the linker made the module from
 // several objects. Damage is reported as by [File.ModuleSymbols].
 func (f *File) Compilers(module int) iter.Seq2[Compiler, error] {
-	return within(f, func(yield func(Compiler, error) bool) error {
+	return granted(f, f.msf.work.point(), func(yield func(Compiler, error) bool) error {
 		ms, err := f.openModule(module - 1)
 		if err != nil || ms.s == nil {
 			return err

@@ -17,8 +17,17 @@ func (t Type) String() string { return t.Declare("") }
 // type: "_PEB* Peb", "unsigned char ImageFileName[15]", "int (*f)(int)". Of a
 // bit field it has the width: "unsigned long Flags : 3".
 func (t Type) Declare(name string) string {
+	if t.f == nil {
+		return (&declarator{nodes: maxTypeNodes}).declare(t, name, 0)
+	}
+	w := &t.f.msf.work
+	if w.over() {
+		return "?"
+	}
 	d := declarator{nodes: maxTypeNodes}
-	return d.declare(t, name, 0)
+	text := d.declare(t, name, 0)
+	w.owe(max(0, len(text)+(maxTypeNodes-d.nodes)*perRecord-int(w.ofType()))) // no more than usual costs nothing
+	return text
 }
 
 // declarator renders types. It belongs to one goroutine.

@@ -113,8 +113,18 @@ func (info *fileInfo) means(w *walker, off uint32, file string) (bool, error) {
 	if off >= info.end-info.names {
 		return false, damage(info.w.s.name, int64(info.names), "file name at %#x of %#x bytes", off, info.end-info.names)
 	}
-	n, err := w.strlen(info.names+off, info.end)
-	if err != nil || n > maxString {
+	room := min(info.end-info.names-off, maxString+1)
+	if err := w.s.m.work.spend(perEntry); err != nil {
+		return false, err
+	}
+	n, err := w.strlen(info.names+off, info.names+off+room)
+	if err != nil && !fatal(err) && room > maxString { // longer than any path
+		return false, w.s.m.work.spend(int(room))
+	}
+	if err == nil {
+		err = w.s.m.work.spend(int(n))
+	}
+	if err != nil {
 		return false, err
 	}
 	b, err := w.span(info.names+off, n)

@@ -22,10 +22,11 @@ func (f *File) Frames(rva uint32) ([]Frame, error) { return f.AppendFrames(nil, 
 
 // AppendFrames is [File.Frames] that appends to dst, for bulk work.
 func (f *File) AppendFrames(dst []Frame, rva uint32) ([]Frame, error) {
-	if err := f.enter(); err != nil {
+	q, err := f.ask(f.msf.work.point())
+	if err != nil {
 		return dst, err
 	}
-	defer f.leave()
+	defer q.end()
 	c, seg, off, err := f.codeAt(rva)
 	if err != nil || c == nil {
 		return dst, err

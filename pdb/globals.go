@@ -110,6 +110,7 @@ func (f *File) eachIn(t *names, set *offsetSet, visit visitor) (bool, error) {
 		return false, err
 	}
 	w := walker{s: t.gss}
+	count := tab{w: &f.msf.work}
 	var sym Symbol
 	all := set.walk()
 	for off, ok := all.next(); ok; off, ok = all.next() {
@@ -126,12 +127,15 @@ func (f *File) eachIn(t *names, set *offsetSet, visit visitor) (bool, error) {
 			}
 			continue
 		}
+		if err := count.record(len(rec)); err != nil {
+			return false, err
+		}
 		// Some writers index records that do not belong to the table as well.
 		if t.symbol(&sym, rec, sec) && !visit(&sym, nil) {
 			return false, nil
 		}
 	}
-	return true, nil
+	return true, count.pay()
 }
 
 // placeSymbol fills in the RVA of a symbol that has an address. Where a
@@ -147,10 +151,11 @@ func (s *sections) placeSymbol(sym *Symbol) {
 // nowhere is returned together with an error that satisfies
 // errors.Is(err, [ErrFormat]); other errors come from reading.
 func (f *File) Resolve(sym Symbol) (Symbol, error) {
-	if err := f.enter(); err != nil {
+	q, err := f.ask(f.msf.work.point())
+	if err != nil {
 		return sym, err
 	}
-	defer f.leave()
+	defer q.end()
 	return f.resolve(sym)
 }
 
@@ -182,6 +187,9 @@ func (f *File) moduleSymbol(ms *modStream, off uint32, sec *sections) (Symbol, e
 		return Symbol{}, damage("references to modules", int64(off), "module %d has no record there", ms.num+1)
 	}
 	rec, err := ms.s.record(off)
+	if err == nil {
+		err = f.msf.work.spend(len(rec) + perRecord)
+	}
 	if err != nil {
 		return Symbol{}, err
 	}

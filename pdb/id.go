@@ -65,7 +65,7 @@ func (f *File) memberName(t *typeTable, id, class uint32, r *leafReader) (string
 	if err != nil {
 		return name, ignoreDamage(err)
 	}
-	rec, err := types.record(class)
+	rec, err := types.counted(class)
 	if err != nil {
 		return name, ignoreDamage(err)
 	}
@@ -82,7 +82,7 @@ func (t *typeTable) stringID(id uint32) (string, error) {
 	if err != nil || list == 0 {
 		return text, err
 	}
-	rec, err := t.record(list)
+	rec, err := t.counted(list)
 	if err != nil {
 		return "", err
 	}
@@ -105,7 +105,7 @@ func (t *typeTable) stringID(id uint32) (string, error) {
 // stringPart reads one LF_STRING_ID: its text and the list of what comes
 // before it, 0 for none.
 func (t *typeTable) stringPart(id uint32) (text string, list uint32, err error) {
-	rec, err := t.record(id)
+	rec, err := t.counted(id)
 	if err != nil {
 		return "", 0, err
 	}

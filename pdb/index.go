@@ -44,10 +44,11 @@ const (
 // errors.Is(err, [ErrFormat]) or come from reading; a module that is damaged
 // has no part in the index from where the damage is.
 func (f *File) Index() (*Index, error) {
-	if err := f.enter(); err != nil {
+	q, err := f.ask(f.msf.work.whole())
+	if err != nil {
 		return nil, err
 	}
-	defer f.leave()
+	defer q.end()
 	return f.index.get(func() (*Index, error) {
 		b := indexer{f: f}
 		for _, part := range []func() error{b.measure, b.collect} {
@@ -160,10 +161,11 @@ func (x *Index) floor(addr uint32) int {
 // record has none, is how far the symbol can reach at most. Errors are those
 // of [File.Nearest].
 func (x *Index) Symbol(i int) (Symbol, error) {
-	if err := x.f.enter(); err != nil {
+	q, err := x.f.ask(x.f.msf.work.point())
+	if err != nil {
 		return Symbol{}, err
 	}
-	defer x.f.leave()
+	defer q.end()
 	return x.symbol(i)
 }
 
@@ -229,10 +231,11 @@ func (x *Index) Nearest(rva uint32) ([]Symbol, error) { return x.AppendNearest(n
 // AppendNearest is [Index.Nearest] that appends to dst. With room in dst it
 // allocates nothing, but for the names of thunks of an incremental-link table.
 func (x *Index) AppendNearest(dst []Symbol, rva uint32) ([]Symbol, error) {
-	if err := x.f.enter(); err != nil {
+	q, err := x.f.ask(x.f.msf.work.point())
+	if err != nil {
 		return dst, err
 	}
-	defer x.f.leave()
+	defer q.end()
 	run, ok := x.Find(rva)
 	if !ok {
 		return dst, nil
@@ -256,7 +259,7 @@ func (x *Index) All() iter.Seq2[Symbol, error] {
 	return within(x.f, func(yield func(Symbol, error) bool) error {
 		for i := range x.addrs {
 			sym, err := x.symbol(i)
-			if errors.Is(err, ErrClosed) {
+			if errors.Is(err, ErrClosed) || errors.Is(err, ErrLimit) {
 				return err
 			}
 			if !yield(sym, err) {

@@ -3,6 +3,7 @@ package pdb
 import (
 	"cmp"
 	"runtime"
+	"slices"
 	"sync"
 )
 
@@ -22,14 +23,22 @@ func (b *indexer) measure() (err error) {
 	if b.sec, err = b.f.placer(); err != nil {
 		return err
 	}
-	for i, s := range b.sec.orig {
+	order := make([]int, len(b.sec.orig))
+	for i := range order {
+		order[i] = i
+	}
+	// The last of those at one address has the room: the first is what counts.
+	slices.SortFunc(order, func(i, j int) int {
+		return cmp.Or(cmp.Compare(b.sec.orig[i].VirtualAddress, b.sec.orig[j].VirtualAddress), cmp.Compare(j, i))
+	})
+	b.room = make([]uint32, len(order))
+	for n, i := range order {
+		s := &b.sec.orig[i]
 		end := (uint64(s.VirtualAddress) + uint64(s.extent()) + pageMask) &^ pageMask
-		for j, o := range b.sec.orig {
-			if o.VirtualAddress > s.VirtualAddress || o.VirtualAddress == s.VirtualAddress && j < i {
-				end = min(end, uint64(o.VirtualAddress))
-			}
+		if n+1 < len(order) {
+			end = min(end, uint64(b.sec.orig[order[n+1]].VirtualAddress))
 		}
-		b.room = append(b.room, uint32(min(end-uint64(s.VirtualAddress), 1<<32-1)))
+		b.room[i] = uint32(min(end-uint64(s.VirtualAddress), 1<<32-1))
 	}
 	return nil
 }

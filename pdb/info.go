@@ -170,12 +170,17 @@ func parseNamed(c *wire.Cursor) []NamedStream {
 	c.Skip(4 * count(c, c.U32(), 4)) // slots deleted
 	used := count(c, n, 8)
 	list := make([]NamedStream, 0, used)
+	left := 2 * len(names) // the names lie beside each other, so all together are shorter
 	for range used {
 		at := c.Offset()
 		off, num := c.U32(), c.U32()
 		name, ok := cstr(names, off)
 		if !ok {
 			c.Fail(fmt.Errorf("named stream at %#x: name offset %#x lies outside %d bytes of names", at, off, len(names)))
+			return nil
+		}
+		if left -= len(name); left < 0 {
+			c.Fail(fmt.Errorf("named streams share their names: %w", ErrLimit))
 			return nil
 		}
 		list = append(list, NamedStream{Name: string(name), Stream: num})

@@ -31,10 +31,11 @@ type Line struct {
 //
 // Errors satisfy errors.Is(err, [ErrFormat]) or come from reading.
 func (f *File) LineAt(rva uint32) (line Line, ok bool, err error) {
-	if err := f.enter(); err != nil {
+	q, err := f.ask(f.msf.work.point())
+	if err != nil {
 		return Line{}, false, err
 	}
-	defer f.leave()
+	defer q.end()
 	sec, err := f.placer()
 	if err != nil || f.dbi == nil {
 		return Line{}, false, err
@@ -66,7 +67,7 @@ func (f *File) LineAt(rva uint32) (line Line, ok bool, err error) {
 // A damaged module gives an error, satisfying errors.Is(err, [ErrFormat]), in
 // the end; an error of reading ends the sequence.
 func (f *File) Lines(module int) iter.Seq2[Line, error] {
-	return within(f, func(yield func(Line, error) bool) error {
+	return granted(f, f.msf.work.point(), func(yield func(Line, error) bool) error {
 		sec, err := f.placer()
 		if err != nil {
 			return err
@@ -86,10 +87,15 @@ func (f *File) Lines(module int) iter.Seq2[Line, error] {
 // within makes a sequence of what each yields, and behind that of the error it
 // returns, if any. The file stays open while it is walked.
 func within[T any](f *File, each func(yield func(T, error) bool) error) iter.Seq2[T, error] {
+	return granted(f, f.msf.work.whole(), each)
+}
+
+// granted is within for what is less than a walk over the whole file.
+func granted[T any](f *File, most int64, each func(yield func(T, error) bool) error) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
-		err := f.enter()
+		q, err := f.ask(most)
 		if err == nil {
-			defer f.leave()
+			defer q.end()
 			err = each(yield)
 		}
 		if err != nil {
@@ -168,10 +174,11 @@ func (f *File) makeLine(sec *sections, c *moduleCode, row lineRow, at place, siz
 // Errors satisfy errors.Is(err, [ErrFormat]) or come from reading; damaged
 // modules have the lines before the damage.
 func (f *File) LineAddresses(file string, line uint32) ([]Line, error) {
-	if err := f.enter(); err != nil {
+	q, err := f.ask(f.msf.work.whole())
+	if err != nil {
 		return nil, err
 	}
-	defer f.leave()
+	defer q.end()
 	sec, err := f.placer()
 	if err != nil {
 		return nil, err
@@ -207,6 +214,7 @@ type lineSearch struct {
 	line  uint32
 	found []Line          // all of one line
 	files map[string]bool // which names are meant, as far as they were asked
+	err   error           // why the search ends early
 }
 
 // take adds a line if it is one of those wanted.
@@ -220,10 +228,26 @@ func (s *lineSearch) take(l Line) {
 		s.found = s.found[:0]
 	}
 	s.found = append(s.found, l)
+	s.spend(perFound)
 }
+
+// spend counts what is done for a line.
+func (s *lineSearch) spend(n int) {
+	if err := s.f.msf.work.spend(n); s.err == nil {
+		s.err = err
+	}
+}
+
+const (
+	perFound = 1024 // what an answer counts as: whoever asked looks at it
+	longPath = 1024 // bytes of a name that is counted each time it is compared
+)
 
 // means reports whether a file is the one wanted.
 func (s *lineSearch) means(name string) bool {
+	if len(name) > longPath {
+		s.spend(len(name))
+	}
 	is, ok := s.files[name]
 	if !ok {
 		is = endsPath(foldPath(name), s.file)
@@ -236,10 +260,10 @@ func (s *lineSearch) module(c *moduleCode) error {
 	if ok, err := s.concerns(c); !ok || err != nil {
 		return err
 	}
-	if _, err := s.f.eachLine(s.sec, c, func(l Line) bool { s.take(l); return true }); err != nil {
-		return err
+	if _, err := s.f.eachLine(s.sec, c, func(l Line) bool { s.take(l); return s.err == nil }); err != nil || s.err != nil {
+		return cmp.Or(err, s.err)
 	}
-	return s.inlined(c)
+	return cmp.Or(s.inlined(c), s.err)
 }
 
 // concerns reports whether the module has code from the file.
@@ -261,7 +285,7 @@ func (s *lineSearch) inlined(c *moduleCode) error {
 	}
 	for i, fn := range o.funcs {
 		r, err := c.ms.body(fn)
-		for err == nil && r.step() {
+		for err == nil && s.err == nil && r.step() {
 			if kind := r.kind(); kind != kindInlineSite && kind != kindInlineSite2 {
 				continue
 			}

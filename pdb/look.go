@@ -146,10 +146,15 @@ func (l *look) site(rec []byte, at codeOffset) (bool, error) {
 	if !ok {
 		return false, nil
 	}
+	if err := l.f.msf.work.spend(perFrame); err != nil {
+		return false, err
+	}
 	frame, err := l.frame(u32(rec, 12), pos)
 	l.dst = append(l.dst, frame)
 	return true, err
 }
+
+const perFrame = 128 // what a frame counts as
 
 // siteHead returns where the annotations of a site begin.
 func siteHead(rec []byte) int {

@@ -19,7 +19,7 @@ import (
 // as by [File.Publics], except that what is not touched is not reported.
 func (f *File) Matching(literals []string, match func(name []byte) bool) iter.Seq2[Symbol, error] {
 	return within(f, func(yield func(Symbol, error) bool) error {
-		m := matching{f: f, match: match, yield: yield}
+		m := matching{f: f, match: match, yield: yield, count: tab{w: &f.msf.work}}
 		for _, text := range literals {
 			if text != "" {
 				m.pieces = append(m.pieces, newFinder(text))
@@ -41,7 +41,8 @@ type matching struct {
 	yield  func(Symbol, error) bool
 	live   *offsetSet // of globals and publics
 	w      walker     // over their records
-	done   uint32     // records before this were looked at
+	count  tab
+	done   uint32 // records before this were looked at
 	stop   bool
 }
 
@@ -122,6 +123,9 @@ func (m *matching) hit(at, end uint32) (next uint32, err error) {
 	if !ok {
 		return at + 1, nil
 	}
+	if err := m.count.record(int((at - rec) / 128)); err != nil { // how far below had to look
+		return 0, err
+	}
 	if at < m.done {
 		return m.done, nil
 	}
@@ -160,6 +164,9 @@ func (m *matching) straddling(end uint32) error {
 // record yields the symbol of a record if its name matches.
 func (m *matching) record(off uint32) error {
 	rec, err := m.w.record(off)
+	if err == nil {
+		err = m.count.record(len(rec))
+	}
 	if fatal(err) {
 		return err
 	}
@@ -219,6 +226,9 @@ func (f *File) hidden(sec *sections, key addrKey) (bool, error) {
 	}
 	for _, off := range best.records {
 		rec, err := best.ms.s.record(off)
+		if err == nil {
+			err = f.msf.work.spend(perRecord)
+		}
 		if err != nil || Kind(u16(rec, 2)).IsProc() {
 			return err == nil, err
 		}

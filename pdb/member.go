@@ -113,6 +113,12 @@ func (t Type) Members() iter.Seq2[Member, error] {
 		if def.list == 0 {
 			return
 		}
+		g, err := def.f.msf.work.begin(def.f.msf.work.point())
+		if err != nil {
+			yield(Member{}, err)
+			return
+		}
+		defer g.end()
 		if err := def.f.eachMember(def.list, def.signed(yield)); err != nil && err != errStop {
 			yield(Member{}, err)
 		}
@@ -157,7 +163,7 @@ func (f *File) eachMember(list uint32, yield func(Member, error) bool) error {
 			return t.bad(next, "field list goes on in a circle or in more than %d records", maxContinued)
 		}
 		seen = append(seen, next)
-		rec, err := t.record(next)
+		rec, err := t.counted(next)
 		if err != nil {
 			return err
 		}
@@ -321,7 +327,7 @@ func (m *Member) virtualOffset(r *leafReader) {
 
 // overloads yields each function of an overloaded name.
 func (w *memberWalk) overloads(list uint32, m Member) error {
-	rec, err := w.t.record(list)
+	rec, err := w.t.counted(list)
 	if err != nil {
 		return err
 	}

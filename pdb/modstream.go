@@ -77,6 +77,7 @@ type modStream struct {
 // modules is the module list: where its records lie, and the streams opened so far.
 type modules struct {
 	recs   []uint32 // offset of each record in the DBI stream, and of the end of the last
+	shared []bool   // the stream of the module is that of one before it; nil: of none
 	opened []lazy[modStream]
 	bad    error // why the list ends early
 }
@@ -125,7 +126,41 @@ func readModules(d *dbi) (*modules, error) {
 		return nil, err
 	}
 	m.bad, m.opened = err, make([]lazy[modStream], len(m.recs)-1)
-	return m, nil
+	return m, m.findShared(d)
+}
+
+// findShared finds the modules that name a stream another one has already.
+// Linkers give each module its own; read for all that name it, a small file
+// would be as much work as a large one.
+func (m *modules) findShared(d *dbi) error {
+	var taken [noStream/64 + 1]uint64
+	w := walker{s: d.s}
+	for i := range m.opened {
+		b, err := w.span(m.recs[i], d.moduleHead())
+		if err != nil {
+			return err
+		}
+		num := u16(d.moduleTail(b), 2)
+		if num == noStream {
+			continue
+		}
+		if taken[num/64]>>(num%64)&1 != 0 {
+			if m.shared == nil {
+				m.shared = make([]bool, len(m.opened))
+			}
+			m.shared[i] = true
+		}
+		taken[num/64] |= 1 << (num % 64)
+	}
+	return nil
+}
+
+// moduleTail returns a module record from behind its contribution on.
+func (d *dbi) moduleTail(rec []byte) []byte {
+	if d.moduleHead() == moduleHeadV50 {
+		return rec[24:]
+	}
+	return rec[32:]
 }
 
 // moduleHead returns how long a module record is before its names.
@@ -177,10 +212,7 @@ func (f *File) moduleAt(m *modules, i int) (modInfo, error) {
 	}
 	info := modInfo{num: i, first: parseContrib(b[4:])}
 	head := int(f.dbi.moduleHead())
-	tail := b[32:] // behind the contribution
-	if head == moduleHeadV50 {
-		tail = b[24:]
-	}
+	tail := f.dbi.moduleTail(b)
 	info.stream = uint32(u16(tail, 2))
 	info.syms, info.c11 = u32(tail, 4), u32(tail, 8)
 	if head == moduleHead {
@@ -206,6 +238,9 @@ func (f *File) openModule(i int) (*modStream, error) {
 		info, err := f.moduleAt(m, i)
 		if err != nil {
 			return nil, err
+		}
+		if m.shared != nil && m.shared[i] {
+			return nil, damage(f.dbi.s.name, int64(m.recs[i]), "module %d (%.100q) has the stream of another, %d: %w", i+1, info.name, info.stream, ErrLimit)
 		}
 		return readModStream(f.msf, info)
 	})

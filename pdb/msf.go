@@ -21,16 +21,18 @@ const (
 	noStream  = 0xFFFF         // stream number that names none
 	maxAlloc  = 1 << 30        // one piece of memory; more would not fit an int everywhere
 	noStart   = math.MaxUint32 // block list lies outside the directory
+	noBlocks  = noStart - 1    // the streams before it have all blocks there are
 	secSuper  = "superblock"
 	secDir    = "stream directory"
 )
 
-// msf is the container: it maps streams to bytes of the file. But for the
-// count of resident bytes it is immutable after openMSF. It is safe for concurrent use.
+// msf is the container: it maps streams to bytes of the file. But for what it
+// counts it is immutable after openMSF. It is safe for concurrent use.
 type msf struct {
 	src       source
 	copies    bool         // a view costs a copy of more than is asked for
 	resident  atomic.Int64 // bytes of streams held as a whole
+	work      work         // what may still be done
 	size      int64        // of the file
 	shift     uint8        // block size is 1<<shift
 	claimed   uint32       // blocks, by the superblock
@@ -58,6 +60,7 @@ func openMSF(src source, size int64) (*msf, error) {
 		return nil, err
 	}
 	m := &msf{src: src, size: size}
+	m.work.init(size)
 	bs := binary.LittleEndian.Uint32(h[32:])
 	if bits.OnesCount32(bs) != 1 || bs < minBlock || bs > maxBlock {
 		return nil, damage(secSuper, 32, "block size %d is not a power of two from %d to %d", bs, minBlock, maxBlock)
@@ -74,7 +77,10 @@ func openMSF(src source, size int64) (*msf, error) {
 	if err := m.loadDirMap(); err != nil {
 		return nil, err
 	}
-	return m, m.loadSizes()
+	if err := m.loadSizes(); err != nil {
+		return nil, err
+	}
+	return m, m.ration()
 }
 
 // loadDirMap reads the block numbers of the directory. The map in the
@@ -135,6 +141,57 @@ func (m *msf) loadSizes() error {
 	return nil
 }
 
+// ration sees to it that all streams together are no longer than the file. A
+// block belongs to one stream, so the lists of a sound file name no more blocks
+// than it has; of a file that was cut off, those that are left. Of streams that
+// share blocks those with the lower numbers are read. The directory is looked at
+// only if the sizes of the streams tell that it has to be. Stream 0 is the
+// directory of the state before, whose blocks may have been used again.
+func (m *msf) ration() error {
+	have, listed := uint64(m.blocksInFile()), m.listed
+	if m.has(0) {
+		listed -= uint64(m.blocksOf(m.sizes[0]))
+	}
+	if listed <= have {
+		return nil
+	}
+	buf := make([]byte, 4<<chunkShift)
+	for i := uint32(1); i < uint32(len(m.sizes)); i++ {
+		if !m.has(i) || m.starts[i] == noStart {
+			continue
+		}
+		n, err := m.present(i, have, buf)
+		if err != nil {
+			return err
+		}
+		if n > have {
+			m.starts[i] = noBlocks
+			continue
+		}
+		have -= n
+	}
+	return nil
+}
+
+// present returns how many blocks of a stream lie in the file; more than most is
+// as good as any more.
+func (m *msf) present(stream uint32, most uint64, buf []byte) (n uint64, err error) {
+	at, end := m.starts[stream], m.starts[stream]+m.blocksOf(m.sizes[stream])
+	for at < end && n <= most {
+		b := buf[:min(uint32(len(buf)), (end-at)*4)]
+		if err := m.readDir(b, at*4); err != nil {
+			return 0, err
+		}
+		for i := 0; i < len(b); i += 4 {
+			if block := u32(b, i); block != 0 && block < m.blocksInFile() {
+				n++
+			}
+		}
+		at += uint32(len(b)) / 4
+	}
+	return n, nil
+}
+
 // readDir fills p from byte off of the directory.
 func (m *msf) readDir(p []byte, off uint32) error {
 	if off > m.dirBytes || uint64(len(p)) > uint64(m.dirBytes-off) {
@@ -193,6 +250,8 @@ func (m *msf) stream(n uint32, what string) (*stream, error) {
 		return nil, damage(name, 0, "size of %d bytes in a file of %d", size, m.size)
 	case m.starts[n] == noStart:
 		return nil, damage(name, 0, "its block list lies beyond the end of the directory")
+	case m.starts[n] == noBlocks:
+		return nil, damage(name, 0, "streams share blocks, those before it have as many as the file: %w", ErrLimit)
 	}
 	return newStream(m, n, name, size, m.starts[n]), nil
 }

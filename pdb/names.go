@@ -59,8 +59,12 @@ func (t *names) live(visit func(off uint32, rec []byte)) error {
 	var first error
 	found := false
 	w := walker{s: t.gss}
+	count := tab{w: &t.gss.m.work}
 	for off := range set.all() {
 		rec, err := w.record(off)
+		if err == nil {
+			err = count.record(len(rec))
+		}
 		if fatal(err) {
 			return err
 		}
@@ -106,6 +110,7 @@ func (t *names) findHashed(name string, fold bool) ([]uint32, error) {
 	}
 	var offs []uint32
 	m := newMatcher(t, name, fold)
+	count := tab{w: &t.gss.m.work}
 	probes, n := t.table.probes(hashName(name))
 	for _, b := range probes[:n] {
 		first, last, err := t.table.bucket(b)
@@ -115,6 +120,9 @@ func (t *names) findHashed(name string, fold bool) ([]uint32, error) {
 		w := recordReader{t: t.table}
 		for i := first; i < last; i++ {
 			off, err := w.offset(i)
+			if err == nil {
+				err = count.record(0)
+			}
 			if err != nil {
 				return nil, err
 			}
@@ -127,7 +135,7 @@ func (t *names) findHashed(name string, fold bool) ([]uint32, error) {
 			}
 		}
 	}
-	return offs, nil
+	return offs, count.pay()
 }
 
 var errNoTable error = &FormatError{Section: "symbol index", Err: errors.New("no hash records")}
@@ -284,6 +292,7 @@ func (t *names) findScanned(name string, fold bool) ([]uint32, error) {
 	hash := uint64(hashName(name))
 	i, _ := slices.BinarySearch(*index, hash<<32)
 	var offs []uint32
+	count := tab{w: &t.gss.m.work}
 	for m := newMatcher(t, name, fold); i < len(*index) && (*index)[i]>>32 == hash; i++ {
 		off := uint32((*index)[i])
 		if ok, err := m.match(off); err != nil {
@@ -291,8 +300,11 @@ func (t *names) findScanned(name string, fold bool) ([]uint32, error) {
 		} else if ok {
 			offs = append(offs, off)
 		}
+		if err := count.record(0); err != nil {
+			return nil, err
+		}
 	}
-	return offs, nil
+	return offs, count.pay()
 }
 
 // scan reads all records once and returns their hashes and offsets, sorted.

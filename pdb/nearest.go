@@ -179,10 +179,11 @@ func (p *publics) sortByAddr() (*memoryMap, error) {
 //
 // Errors satisfy errors.Is(err, [ErrFormat]) or come from reading.
 func (f *File) Nearest(rva uint32) ([]Symbol, error) {
-	if err := f.enter(); err != nil {
+	q, err := f.ask(f.msf.work.point())
+	if err != nil {
 		return nil, err
 	}
-	defer f.leave()
+	defer q.end()
 	sec, want, ok, err := f.locate(rva)
 	if !ok || err != nil {
 		return nil, err
@@ -203,10 +204,11 @@ func (f *File) Nearest(rva uint32) ([]Symbol, error) {
 
 // NearestPublics is [File.Nearest] among the public symbols alone.
 func (f *File) NearestPublics(rva uint32) ([]Symbol, error) {
-	if err := f.enter(); err != nil {
+	q, err := f.ask(f.msf.work.point())
+	if err != nil {
 		return nil, err
 	}
-	defer f.leave()
+	defer q.end()
 	sec, want, ok, err := f.locate(rva)
 	if !ok || err != nil {
 		return nil, err

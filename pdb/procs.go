@@ -27,7 +27,7 @@ func (f *File) Procs() iter.Seq2[Symbol, error] {
 // once. Where nothing can be read part 0 says so. A Symbol is overwritten by the
 // next and must not be changed.
 func (f *File) ProcsPart(i, n int) iter.Seq2[*Symbol, error] {
-	return within(f, func(visit func(*Symbol, error) bool) error {
+	return granted(f, f.msf.work.whole()/int64(max(n, 1)), func(visit func(*Symbol, error) bool) error {
 		_, err := f.eachProc(i, n, visit)
 		return err
 	})
@@ -48,7 +48,7 @@ func (f *File) eachProc(i, n int, visit visitor) (bool, error) {
 	first, last := share(list.len(), i, n)
 	for m := first; m < last; m++ {
 		on, err := f.walkModule(m, pick, visit)
-		if errors.Is(err, ErrFormat) { // the file lost bytes of this module, maybe not of others
+		if errors.Is(err, ErrFormat) && !errors.Is(err, ErrLimit) { // the file lost bytes of this module, maybe not of others
 			on, err = visit(new(Symbol), err), nil
 		}
 		if !on || err != nil {
@@ -81,7 +81,7 @@ func (f *File) coldName(w *scopeWalk) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	a, err := aroundIn(o.addrs, makeKey(u16(w.rec, 30), u32(w.rec, 24)), len(o.addrs))
+	a, err := f.aroundIn(o.addrs, makeKey(u16(w.rec, 30), u32(w.rec, 24)))
 	for _, at := range a.records {
 		if name, err := w.ms.nameAt(at); name != nil || fatal(err) {
 			return name, err
@@ -95,6 +95,9 @@ func (f *File) coldName(w *scopeWalk) ([]byte, error) {
 func (ms *modStream) nameAt(off uint32) ([]byte, error) {
 	w := ms.symbols.walker()
 	rec, err := w.record(off)
+	if err == nil {
+		err = ms.s.m.work.spend(len(rec) + perRecord)
+	}
 	if err != nil || !Kind(u16(rec, 2)).IsProc() {
 		return nil, err
 	}
@@ -211,6 +214,9 @@ func (p *publics) nameAt(want addrKey) ([]byte, error) {
 		return nil, err
 	}
 	rec, err := p.recordAt(a.first)
+	if err == nil {
+		err = p.gss.m.work.spend(len(rec) + perRecord + len(a.records)*perEntry)
+	}
 	if err != nil {
 		return nil, err
 	}

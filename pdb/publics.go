@@ -94,7 +94,7 @@ func (f *File) Publics() iter.Seq2[Symbol, error] {
 // goroutines at once. Where nothing can be read part 0 says so. A Symbol is
 // overwritten by the next and must not be changed.
 func (f *File) PublicsPart(i, n int) iter.Seq2[*Symbol, error] {
-	return within(f, func(visit func(*Symbol, error) bool) error {
+	return granted(f, f.msf.work.whole()/int64(max(n, 1)), func(visit func(*Symbol, error) bool) error {
 		p, err := f.loadPublics()
 		if err != nil || p.gss == nil {
 			return ofPart(i, err)

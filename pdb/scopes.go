@@ -6,14 +6,9 @@ import "iter"
 // open. It belongs to one goroutine.
 type scopeWalk struct {
 	recordWalk
-	ms   *modStream
-	open []scope
-}
-
-// scope is a record whose end has not come yet.
-type scope struct {
-	kind Kind
-	at   uint32 // where the record lies
+	ms    *modStream
+	open  []bool   // the records whose end has not come yet: which of them are procedures
+	procs []uint32 // where the records of those lie
 }
 
 func (ms *modStream) scopes() scopeWalk { return scopeWalk{recordWalk: ms.symbols.records(), ms: ms} }
@@ -32,18 +27,22 @@ func (w *scopeWalk) step() bool {
 func (w *scopeWalk) track() {
 	switch k := w.kind(); {
 	case k.opens():
-		w.open = append(w.open, scope{kind: k, at: w.off})
+		if w.open = append(w.open, k.IsProc()); k.IsProc() {
+			w.procs = append(w.procs, w.off)
+		}
 	case k.closes() && len(w.open) > 0:
-		w.open = w.open[:len(w.open)-1]
+		last := len(w.open) - 1
+		if w.open[last] {
+			w.procs = w.procs[:len(w.procs)-1]
+		}
+		w.open = w.open[:last]
 	}
 }
 
 // proc returns where the record of the innermost open procedure lies.
 func (w *scopeWalk) proc() (at uint32, ok bool) {
-	for i := len(w.open) - 1; i >= 0; i-- {
-		if w.open[i].kind.IsProc() {
-			return w.open[i].at, true
-		}
+	if n := len(w.procs); n > 0 {
+		return w.procs[n-1], true
 	}
 	return 0, false
 }

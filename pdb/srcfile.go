@@ -46,7 +46,7 @@ type SourceFile struct {
 // A damaged module gives an error, satisfying errors.Is(err, [ErrFormat]), in
 // the end; an error of reading ends the sequence.
 func (f *File) SourceFiles(module int) iter.Seq2[SourceFile, error] {
-	return within(f, func(yield func(SourceFile, error) bool) error {
+	return granted(f, f.msf.work.point(), func(yield func(SourceFile, error) bool) error {
 		c, err := f.moduleCode(module - 1)
 		if err != nil {
 			return err

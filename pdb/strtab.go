@@ -111,7 +111,7 @@ func (t *stringTable) read(off uint32) (string, error) {
 			return "", err
 		}
 		if i := bytes.IndexByte(b, 0); i >= 0 {
-			return string(b[:i]), nil
+			return string(b[:i]), t.a.s.m.work.spend(i)
 		}
 		if n == left || n > maxString {
 			return "", damage(t.a.s.name, int64(t.a.off+off), "string of more than %d bytes", n-1)

@@ -54,6 +54,15 @@ func (t *typeTable) record(ti uint32) ([]byte, error) {
 	return t.seek(index, ti)
 }
 
+// counted is record for one that others may refer to as well.
+func (t *typeTable) counted(ti uint32) ([]byte, error) {
+	rec, err := t.record(ti)
+	if err == nil {
+		err = t.s.m.work.spend(len(rec) + perRecord)
+	}
+	return rec, err
+}
+
 // seek walks from the entry at or below ti.
 func (t *typeTable) seek(index *typeIndex, ti uint32) ([]byte, error) {
 	i := index.find(ti)

@@ -180,9 +180,19 @@ func (f *File) Types() iter.Seq2[Type, error] {
 		if t.s == nil {
 			return
 		}
+		g, err := f.msf.work.begin(4 * f.msf.work.whole()) // the text of a type is made of those of many
+		if err != nil {
+			yield(Type{}, err)
+			return
+		}
+		defer g.end()
 		w := t.records(typeEntry{ti: t.begin})
 		for w.step() {
-			if err := f.check(); err != nil {
+			err := f.check()
+			if err == nil && f.msf.work.over() {
+				err = cutError{}
+			}
+			if err != nil {
 				yield(Type{}, err)
 				return
 			}
@@ -265,7 +275,7 @@ func (f *File) argList(ti uint32) (*argReader, error) {
 	if err != nil {
 		return nil, err
 	}
-	rec, err := t.record(ti)
+	rec, err := t.counted(ti)
 	if err != nil {
 		return nil, err
 	}

@@ -17,6 +17,9 @@ const (
 	// maxProbes bounds the records one lookup reads. Real buckets hold some
 	// ten types, 140 at most in a PDB of 2 million; a forged one can hold all.
 	maxProbes = 1024
+	// What reading one counts as, beyond as many as a real bucket may hold.
+	perProbe    = 512
+	usualProbes = 256
 )
 
 // typeHash finds tags by name: the hash stream has the bucket of every type,
@@ -205,12 +208,18 @@ func (t *typeTable) findTag(q tagQuery) (ti uint32, ok bool, err error) {
 	if t.s == nil {
 		return 0, false, nil
 	}
+	if t.s.m.work.over() {
+		return 0, false, cutError{}
+	}
 	h, err := t.hash.get(t.loadHash)
 	if err != nil {
 		return 0, false, err
 	}
 	if h.bad == nil {
 		types, err := h.bucket(hashName(q.key))
+		if err == nil {
+			err = t.s.m.work.spend(max(0, len(types)-usualProbes) * perEntry)
+		}
 		if err != nil {
 			return 0, false, err
 		}
@@ -238,6 +247,11 @@ func (t *typeTable) pick(types, heads []uint32, q tagQuery) (ti uint32, ok bool,
 			if probes++; probes > maxProbes {
 				return 0, false, t.bad(ti, "more than %d types share a bucket", maxProbes)
 			}
+			if probes > usualProbes {
+				if err := t.s.m.work.spend(perProbe); err != nil {
+					return 0, false, err
+				}
+			}
 			rec, err := t.peek(ti, &buf)
 			if fatal(err) {
 				return 0, false, err
@@ -263,6 +277,9 @@ func (t *typeTable) findUnhashed(q tagQuery) (ti uint32, ok bool, err error) {
 	var types []uint32
 	for ; i < len(*index) && (*index)[i]>>32 == hash; i++ {
 		types = append(types, uint32((*index)[i]))
+	}
+	if err := t.s.m.work.spend(max(0, len(types)-usualProbes) * perEntry); err != nil {
+		return 0, false, err
 	}
 	slices.Reverse(types)
 	defs := q
