@@ -309,11 +309,23 @@ func (f *File) SizeOf(sym Symbol) (uint32, error) {
 	if err != nil {
 		return 0, err
 	}
+	f.expectSizes(p)
 	a, err := p.above(makeKey(sym.Segment, sym.Offset))
 	if err != nil {
 		return 0, err
 	}
 	return f.reach(sec, a)
+}
+
+// expectSizes reads as a whole what sizes are inferred from when so many were
+// asked for that more will be: each takes some dozen reads otherwise.
+func (f *File) expectSizes(p *publics) {
+	if n := p.sized.Load(); n > directLookups || p.sized.Add(1) <= directLookups {
+		return
+	}
+	for _, s := range []*stream{p.psi, p.gss, f.dbi.s} {
+		s.load()
+	}
 }
 
 // reach returns the distance from a.key to the nearest of its bounds.

@@ -5,6 +5,7 @@ import (
 	"iter"
 	"math/bits"
 	"slices"
+	"sync/atomic"
 )
 
 // publics is what is kept of the PSI stream: where its parts lie.
@@ -14,6 +15,7 @@ type publics struct {
 	addrs  diskMap         // the address map
 	mapErr error           // why the address map cannot be used
 	ilt    ilt             // the incremental-link table
+	sized  atomic.Uint32   // sizes asked for before what tells them was read as a whole
 	byAddr lazy[memoryMap] // when addrs is bad
 	set    lazy[offsetSet] // what PublicsPart divides
 }
