@@ -23,7 +23,7 @@ var layers = [][]string{
 	{"."},
 	{"identify", "nt", "internal/filepool"},
 	{"pe", "internal/fingerprint"},
-	{"internal/pedisk", "internal/filekind"},
+	{"internal/pedisk", "internal/filekind", "unwind"},
 	{"pdb", "internal/peimage", "sympath/http", "sympath/smb"},
 	{"sympath", "memsource/crashdump", "memsource/physmem", "memsource/minidump", "memsource/gdbremote", "memsource/process"},
 	{"memsource/paging"},

@@ -1,0 +1,50 @@
+package unwind
+
+import (
+	"errors"
+	"fmt"
+)
+
+// Sentinels for [errors.Is]: why a walk could not go on. Where a page is out
+// the error matches the sentinels of package memsource as well.
+var (
+	// ErrUnwindData: unwind data or records are there and make no sense.
+	ErrUnwindData = errors.New("unwind data is not valid")
+	// ErrUnsupported: the unwind data says something that cannot be followed.
+	ErrUnsupported = errors.New("unwind data is not supported")
+	// ErrUnreadable: unwind data, code or stack cannot be read.
+	ErrUnreadable = errors.New("needed bytes cannot be read")
+	// ErrNoModule: the address is in no module.
+	ErrNoModule = errors.New("address is in no module")
+	// ErrNoProgress: the caller's frame would not be above this one.
+	ErrNoProgress = errors.New("stack pointer does not rise")
+	// ErrRegister: a register that is needed is not known.
+	ErrRegister = errors.New("register is not known")
+	// ErrTooManyFrames: there are more frames than Config.MaxFrames.
+	ErrTooManyFrames = errors.New("too many frames")
+	// ErrRecursion: one function has more frames in a row than
+	// Config.MaxRepeats.
+	ErrRecursion = errors.New("too many frames of one function")
+	// ErrMachine: the machine of the registers is not known.
+	ErrMachine = errors.New("machine is not supported")
+)
+
+// Error says at which frame a walk ended and why.
+type Error struct {
+	PC, SP uint64 // of the frame whose caller could not be found
+	Module string // name of its module, "" where it is in none; untrusted
+	What   string // what was being looked at, such as "function table"
+	Err    error  // why; matches the sentinels
+}
+
+// Error describes the end of the walk on one line.
+func (e *Error) Error() string {
+	where := fmt.Sprintf("%x", e.PC)
+	if e.Module != "" {
+		where += fmt.Sprintf(" in %q", e.Module)
+	}
+	return fmt.Sprintf("unwinding %s: %s: %v", where, e.What, e.Err)
+}
+
+// Unwrap returns Err.
+func (e *Error) Unwrap() error { return e.Err }
