@@ -1,6 +1,185 @@
 package unwind
 
-// x64 unwinds x64 frames.
-type x64 struct{}
+import (
+	"encoding/binary"
+	"fmt"
+)
 
-func (*x64) step(w *walker, next *Context) (step, error) { return step{}, ErrMachine }
+const (
+	maxChain     = 32  // entries chained to each other, at most
+	x64InfoSize  = 528 // of the longest UNWIND_INFO that is read
+	x64EntrySize = 12
+	dirException = 3 // index of the exception directory
+)
+
+// Registers a callee preserves, as bits of Context.KnownInt and KnownVec.
+const (
+	x64SavedInt = 1<<3 | 1<<4 | 1<<5 | 1<<6 | 1<<7 | 0xf000
+	x64SavedVec = 0xffc0
+)
+
+// x64 unwinds x64 frames.
+type x64 struct {
+	w       *walker
+	im      *image
+	c       *Context
+	pc      uint32 // RVA of the PC itself
+	base    uint64 // of the frame: what saved registers are relative to
+	framed  bool   // base comes from the frame register
+	chained x64Codes
+	info    [x64InfoSize]byte
+}
+
+// x64Entry is a RUNTIME_FUNCTION: RVAs of code and of unwind data.
+type x64Entry struct{ begin, end, unwind uint32 }
+
+// step implements stepper.
+func (x *x64) step(w *walker, c *Context) (step, error) {
+	im := w.find(c.LookupPC())
+	if im == nil {
+		return x.noModule(w, c)
+	}
+	x.w, x.im, x.c, x.pc = w, im, c, uint32(c.PC-im.module.Base)
+	e, ok, err := im.x64Entry(w, uint32(c.LookupPC()-im.module.Base))
+	if err != nil {
+		return step{}, w.fail("function table", err)
+	}
+	if !ok {
+		return x.leaf()
+	}
+	s, err := x.function(e)
+	s.function = im.module.Base + uint64(e.begin)
+	x.forgetVolatile()
+	return s, err
+}
+
+// leaf undoes the call of a function without unwind data: such a function moves
+// neither the stack pointer nor registers that a callee preserves.
+func (x *x64) leaf() (step, error) {
+	if err := x.ret(); err != nil {
+		return step{}, err
+	}
+	x.forgetVolatile()
+	return step{rule: RuleLeaf}, nil
+}
+
+// ret pops the return address.
+func (x *x64) ret() error {
+	sp := x.c.Int[RegRSP]
+	pc, err := x.w.u64(sp)
+	if err != nil {
+		return x.w.fail("return address", err)
+	}
+	x.c.PC = pc
+	x.c.set(RegRSP, sp+8)
+	return nil
+}
+
+// forgetVolatile marks what callees do not preserve as unknown.
+func (x *x64) forgetVolatile() {
+	x.c.KnownInt &= x64SavedInt
+	x.c.KnownVec &= x64SavedVec
+}
+
+// function undoes what the function of entry e has done so far.
+func (x *x64) function(e x64Entry) (step, error) {
+	info, err := x.read(e)
+	if err != nil {
+		return step{}, x.w.fail("unwind data", err)
+	}
+	switch info.version() {
+	case 1, 2:
+		return x.function12(e, info)
+	case 3:
+		return x.function3(e, info)
+	}
+	return step{}, x.w.fail("unwind data", fmt.Errorf("%w: version %d", ErrUnwindData, info.version()))
+}
+
+// table returns the exception directory of an image, of size bytes in records
+// of unit bytes, none where the image has none.
+func (im *image) table(w *walker, unit uint32) (rva, n uint32, err error) {
+	h, err := im.header(w)
+	if err != nil || len(h.Directories) <= dirException {
+		return 0, 0, err
+	}
+	d := h.Directories[dirException]
+	if d.RVA == 0 || d.Size < unit {
+		return 0, 0, nil
+	}
+	if uint64(d.RVA)+uint64(d.Size) > uint64(im.module.Size) {
+		return 0, 0, fmt.Errorf("%w: exception directory lies outside of the image", ErrUnwindData)
+	}
+	return d.RVA, d.Size / unit, nil
+}
+
+// x64Entry returns the entry whose code holds rva, after indirections.
+func (im *image) x64Entry(w *walker, rva uint32) (e x64Entry, ok bool, err error) {
+	table, n, err := im.table(w, x64EntrySize)
+	if err != nil || n == 0 {
+		return e, false, err
+	}
+	i, err := im.search(w, table, n, x64EntrySize, rva)
+	if err != nil || i < 0 {
+		return e, false, err
+	}
+	e, err = im.x64EntryAt(w, table+uint32(i)*x64EntrySize)
+	if err != nil || rva >= e.end {
+		return e, false, err
+	}
+	e, err = im.follow(w, e)
+	return e, err == nil, err
+}
+
+// search returns the index of the last of n records of unit bytes at table
+// whose first word is not above rva, or -1.
+func (im *image) search(w *walker, table, n, unit, rva uint32) (int, error) {
+	lo, hi := uint32(0), n
+	for lo < hi {
+		mid := lo + (hi-lo)/2
+		b, err := im.at(w, table+mid*unit, 4)
+		if err != nil {
+			return -1, err
+		}
+		if binary.LittleEndian.Uint32(b) <= rva {
+			lo = mid + 1
+		} else {
+			hi = mid
+		}
+	}
+	return int(lo) - 1, nil
+}
+
+// x64EntryAt reads the entry at rva.
+func (im *image) x64EntryAt(w *walker, rva uint32) (x64Entry, error) {
+	b, err := im.at(w, rva, x64EntrySize)
+	if err != nil {
+		return x64Entry{}, err
+	}
+	return x64EntryOf(b), nil
+}
+
+func x64EntryOf(b []byte) x64Entry {
+	le := binary.LittleEndian
+	return x64Entry{le.Uint32(b), le.Uint32(b[4:]), le.Uint32(b[8:])}
+}
+
+// follow replaces an indirect entry, whose unwind word is odd, by the one it
+// points to.
+func (im *image) follow(w *walker, e x64Entry) (x64Entry, error) {
+	for range maxChain {
+		if e.unwind&1 == 0 {
+			return e, nil
+		}
+		var err error
+		if e, err = im.x64EntryAt(w, e.unwind&^1); err != nil {
+			return e, err
+		}
+	}
+	return e, fmt.Errorf("%w: entries point at each other", ErrUnwindData)
+}
+
+// noModule handles an address outside of every module.
+func (x *x64) noModule(w *walker, c *Context) (step, error) {
+	return step{}, w.fail("caller", ErrNoModule)
+}
