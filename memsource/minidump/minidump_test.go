@@ -123,13 +123,15 @@ func TestStreams(t *testing.T) {
 		}
 		threads, err := collect(f.Threads())
 		want := []minidump.Thread{{ID: 7, Stack: 0x9fe00, Size: 0x200,
-			Context: minidump.Context{IP: 0x7ffe00001234, SP: 0x9fe10, FP: 0x9ff00}}}
+			Context:   minidump.Context{IP: 0x7ffe00001234, SP: 0x9fe10, FP: 0x9ff00},
+			Registers: context(1232, map[int]uint64{0xf8: 0x7ffe00001234, 0x98: 0x9fe10, 0xa0: 0x9ff00})}}
 		if err != nil || !cmp.Equal(threads, want) {
 			t.Errorf("threads %+v, %v", threads, err)
 		}
 		e, err := f.Exception()
 		if want := (minidump.Exception{ThreadID: 7, Code: 0xc0000005, Address: 0x140001ff4, Parameters: []uint64{1, 0x10},
-			Context: minidump.Context{IP: 0x140001ff4, SP: 0x9fe18, FP: 0x9ff00}}); err != nil || !cmp.Equal(e, want) {
+			Context:   minidump.Context{IP: 0x140001ff4, SP: 0x9fe18, FP: 0x9ff00},
+			Registers: context(1232, map[int]uint64{0xf8: 0x140001ff4, 0x98: 0x9fe18, 0xa0: 0x9ff00})}); err != nil || !cmp.Equal(e, want) {
 			t.Errorf("exception %+v, %v", e, err)
 		}
 	}

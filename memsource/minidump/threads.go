@@ -26,6 +26,9 @@ type Thread struct {
 	Stack   uint64 // address of the part of the stack that was saved
 	Size    uint64 // and its size in bytes
 	Context Context
+	// Registers is the CONTEXT structure (winnt.h) with all registers, nil
+	// where it cannot be read.
+	Registers []byte
 }
 
 // Exception is why the dump was made. It is plain data.
@@ -36,6 +39,7 @@ type Exception struct {
 	Address    uint64   // of the instruction
 	Parameters []uint64 // for an access violation: 0 read, 1 write, 8 execute; and the address
 	Context    Context  // of the thread at the exception, not while the dump was written
+	Registers  []byte   // the CONTEXT structure of the same, nil where it cannot be read
 }
 
 // Sizes of records (minidumpapiset.h).
@@ -45,6 +49,7 @@ const (
 	systemSize    = 28 // up to what is used
 	maxThreads    = 1 << 16
 	maxParameters = 15 // EXCEPTION_MAXIMUM_PARAMETERS
+	maxRegisters  = 1 << 14
 )
 
 // Bits returns the width of the target's addresses, 32 or 64; 64 where the
@@ -95,7 +100,8 @@ func (f *File) Exception() (Exception, error) {
 	}
 	e := Exception{
 		ThreadID: le32(b), Code: le32(b[8:]), Flags: le32(b[12:]), Address: f.address(le64(b[24:])),
-		Context: f.context(le32(b[160:]), le32(b[164:])),
+		Context:   f.context(le32(b[160:]), le32(b[164:])),
+		Registers: f.registers(le32(b[160:]), le32(b[164:])),
 	}
 	for i := range min(int(le32(b[32:])&0xff), maxParameters) {
 		e.Parameters = append(e.Parameters, le64(b[40+8*i:]))
@@ -109,7 +115,8 @@ func (f *File) Threads() iter.Seq2[Thread, error] {
 	return list(f, t, err, func(b []byte, _ int64, _ *uint64) Thread {
 		return Thread{
 			ID: le32(b), TEB: f.address(le64(b[16:])), Stack: f.address(le64(b[24:])), Size: uint64(le32(b[32:])),
-			Context: f.context(le32(b[40:]), le32(b[44:])),
+			Context:   f.context(le32(b[40:]), le32(b[44:])),
+			Registers: f.registers(le32(b[40:]), le32(b[44:])),
 		}
 	})
 }
@@ -144,4 +151,17 @@ func (f *File) context(size, off uint32) Context {
 		return Context{IP: le64(b[l.ip:]), SP: le64(b[l.sp:]), FP: le64(b[l.fp:])}
 	}
 	return Context{IP: uint64(le32(b[l.ip:])), SP: uint64(le32(b[l.sp:])), FP: uint64(le32(b[l.fp:]))}
+}
+
+// registers reads the CONTEXT of size bytes at off as it stands. What the
+// processor has beyond the structure of winnt.h is left out where it is large.
+func (f *File) registers(size, off uint32) []byte {
+	if size == 0 {
+		return nil
+	}
+	b, err := f.bytes("thread context", uint64(off), uint64(min(size, maxRegisters)))
+	if err != nil {
+		return nil
+	}
+	return b
 }
