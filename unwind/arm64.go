@@ -40,10 +40,10 @@ type arm64Function struct {
 // step implements stepper.
 func (a *arm64) step(w *walker, c *Context) (step, error) {
 	im := w.find(c.LookupPC())
-	if im == nil {
-		return a.noModule(w, c)
-	}
 	a.w, a.im, a.c = w, im, c
+	if im == nil {
+		return a.noModule()
+	}
 	ok, err := a.find(uint32(c.LookupPC() - im.module.Base))
 	if err != nil {
 		return step{}, w.fail("function table", err)
@@ -60,9 +60,28 @@ func (a *arm64) step(w *walker, c *Context) (step, error) {
 // return address from its register.
 func (a *arm64) leaf() (step, error) {
 	if a.c.UnwoundToCall {
-		return step{}, a.w.fail("function table", fmt.Errorf("%w: a function that calls has no entry", ErrUnwindData))
+		return a.chain(errNoEntry)
 	}
 	return step{rule: RuleLeaf}, a.ret()
+}
+
+// noModule handles a PC in no module: a wild call leaves the return address in
+// its register.
+func (a *arm64) noModule() (step, error) {
+	lr := stripPAC(a.c.Int[RegARM64LR])
+	if !a.c.UnwoundToCall && a.c.known(RegARM64LR) && a.w.behindCall(ARM64, lr) {
+		a.w.assume()
+		return step{rule: RuleLeaf}, a.ret()
+	}
+	return a.chain(ErrNoModule)
+}
+
+// chain takes what the frame pointer leads to, or fails with the reason why.
+func (a *arm64) chain(why error) (step, error) {
+	if s, ok := a.w.linked(a.c, RegARM64FP); ok {
+		return s, nil
+	}
+	return step{}, a.w.fail("caller", why)
 }
 
 // ret goes on at the return address.
@@ -233,9 +252,4 @@ func (a *arm64) scope(off uint32) (start uint32, index int, err error) {
 		}
 	}
 	return start, index, nil
-}
-
-// noModule handles an address outside of every module.
-func (a *arm64) noModule(w *walker, c *Context) (step, error) {
-	return step{}, w.fail("caller", ErrNoModule)
 }

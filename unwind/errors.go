@@ -29,6 +29,9 @@ var (
 	ErrMachine = errors.New("machine is not supported")
 )
 
+// errNoEntry is why a caller cannot be found for lack of unwind data.
+var errNoEntry = fmt.Errorf("%w: a function that calls has none", ErrUnwindData)
+
 // Error says at which frame a walk ended and why.
 type Error struct {
 	PC, SP uint64 // of the frame whose caller could not be found

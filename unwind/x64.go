@@ -2,6 +2,7 @@ package unwind
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
 )
 
@@ -36,15 +37,19 @@ type x64Entry struct{ begin, end, unwind uint32 }
 // step implements stepper.
 func (x *x64) step(w *walker, c *Context) (step, error) {
 	im := w.find(c.LookupPC())
+	x.w, x.im, x.c = w, im, c
 	if im == nil {
-		return x.noModule(w, c)
+		return x.doubtfulLeaf(ErrNoModule)
 	}
-	x.w, x.im, x.c, x.pc = w, im, c, uint32(c.PC-im.module.Base)
+	x.pc = uint32(c.PC - im.module.Base)
 	e, ok, err := im.x64Entry(w, uint32(c.LookupPC()-im.module.Base))
 	if err != nil {
 		return step{}, w.fail("function table", err)
 	}
-	if !ok {
+	switch {
+	case !ok && c.UnwoundToCall:
+		return x.doubtfulLeaf(errNoEntry)
+	case !ok:
 		return x.leaf()
 	}
 	s, err := x.function(e)
@@ -61,6 +66,23 @@ func (x *x64) leaf() (step, error) {
 	}
 	x.forgetVolatile()
 	return step{rule: RuleLeaf}, nil
+}
+
+// doubtfulLeaf handles a PC that nothing is known about, for the reason why: one
+// in no module, as after a call of a null pointer, or behind a call in a
+// function without unwind data. It takes what a leaf function would return to
+// if that is a return address, else what a frame pointer leads to.
+func (x *x64) doubtfulLeaf(why error) (step, error) {
+	pc, err := x.w.u64(x.c.Int[RegRSP])
+	wild := !errors.Is(why, ErrNoModule) || !x.c.UnwoundToCall
+	if err == nil && wild && x.w.behindCall(X64, pc) {
+		x.w.assume()
+		return x.leaf()
+	}
+	if s, ok := x.w.linked(x.c, RegRBP); ok {
+		return s, nil
+	}
+	return step{}, x.w.fail("caller", why)
 }
 
 // ret pops the return address.
@@ -177,9 +199,4 @@ func (im *image) follow(w *walker, e x64Entry) (x64Entry, error) {
 		}
 	}
 	return e, fmt.Errorf("%w: entries point at each other", ErrUnwindData)
-}
-
-// noModule handles an address outside of every module.
-func (x *x64) noModule(w *walker, c *Context) (step, error) {
-	return step{}, w.fail("caller", ErrNoModule)
 }
