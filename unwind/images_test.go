@@ -3,6 +3,7 @@ package unwind_test
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -10,6 +11,7 @@ import (
 
 	"github.com/symres/symres/internal/pedisk"
 	"github.com/symres/symres/memsource"
+	"github.com/symres/symres/pdb"
 	"github.com/symres/symres/unwind"
 )
 
@@ -68,5 +70,60 @@ func imageModule(tb testing.TB, file string) *unwind.Module {
 	}
 }
 
-// truthSymbols returns what a PDB knows about frames.
-func truthSymbols(tb testing.TB, file string) unwind.Symbols { return nil }
+// truthSymbols returns what the PDB in a file knows about frames.
+func truthSymbols(tb testing.TB, file string) unwind.Symbols {
+	tb.Helper()
+	p, err := pdb.Open(file)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(func() { p.Close() })
+	return symbolsOf(p)
+}
+
+// pdbSymbols is what a PDB knows about frames.
+type pdbSymbols struct{ file *pdb.File }
+
+func symbolsOf(p *pdb.File) unwind.Symbols { return pdbSymbols{p} }
+
+// Function implements unwind.Symbols.
+func (s pdbSymbols) Function(_ context.Context, rva uint32) (unwind.Function, error) {
+	syms, err := s.file.Nearest(rva)
+	if err != nil || len(syms) == 0 {
+		return unwind.Function{}, errors.Join(unwind.ErrNone, err)
+	}
+	return unwind.Function{Name: syms[0].Name(), RVA: syms[0].RVA, Size: syms[0].Size, Proof: unwind.ProofExact}, nil
+}
+
+// FrameData implements unwind.Symbols.
+func (s pdbSymbols) FrameData(_ context.Context, rva uint32) (unwind.FrameData, error) {
+	d, ok, err := s.file.FrameDataAt(rva)
+	if err != nil || !ok {
+		return unwind.FrameData{}, errors.Join(unwind.ErrNone, err)
+	}
+	return unwind.FrameData{
+		RVA: d.RVA, Size: d.Size, Locals: d.Locals, Params: d.Params, PrologSize: d.Prolog, SavedRegs: d.SavedRegs,
+		SEH: d.Flags&pdb.FrameSEH != 0, CPPEH: d.Flags&pdb.FrameEH != 0, Begins: d.Flags&pdb.FrameStart != 0,
+		Program: d.Program, Proof: unwind.ProofExact,
+	}, nil
+}
+
+// FPO implements unwind.Symbols.
+func (s pdbSymbols) FPO(_ context.Context, rva uint32) (unwind.FPO, error) {
+	for d, err := range s.file.FPO() {
+		if err != nil {
+			return unwind.FPO{}, err
+		}
+		if rva-d.RVA < d.Size {
+			return fpoOf(d), nil
+		}
+	}
+	return unwind.FPO{}, unwind.ErrNone
+}
+
+func fpoOf(d pdb.FPO) unwind.FPO {
+	return unwind.FPO{
+		RVA: d.RVA, Size: d.Size, Locals: d.Locals, Params: d.Params, PrologSize: d.Prolog, SavedRegs: d.Regs,
+		SEH: d.SEH, UsesBP: d.UsesEBP, Type: unwind.FPOType(d.Type), Proof: unwind.ProofExact,
+	}
+}

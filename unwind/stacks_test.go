@@ -1,0 +1,66 @@
+package unwind_test
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/symres/symres/internal/fixture"
+	"github.com/symres/symres/unwind"
+)
+
+// TestStacks walks the stacks of crashed programs whose calls are known from
+// their source.
+func TestStacks(t *testing.T) {
+	lists, err := filepath.Glob(filepath.Join(fixture.Shared(t), "stacks", "*", "chain.txt"))
+	if err != nil || len(lists) == 0 {
+		t.Fatalf("no stacks: %v", err)
+	}
+	for _, list := range lists {
+		dir := filepath.Dir(list)
+		t.Run(filepath.Base(dir), func(t *testing.T) {
+			d := openDump(t, filepath.Join(dir, "crash.dmp"))
+			if d.machine == unwind.X86 {
+				t.Skip("SKIPPED, NOT PASSED: x86 frames are not unwound yet")
+			}
+			b, err := os.ReadFile(list)
+			if err != nil {
+				t.Fatal(err)
+			}
+			compareChain(t, d, strings.Split(strings.TrimSpace(string(b)), "\n"))
+		})
+	}
+}
+
+// compareChain compares the frames of the program with those of the list, which
+// has displacements or not. What the frames of the system above it are is not
+// known.
+func compareChain(t *testing.T, d *dumped, want []string) {
+	t.Helper()
+	if strings.HasPrefix(want[0], "#") {
+		want = want[1:]
+	}
+	i := 0
+	for f, err := range unwind.Walk(t.Context(), d.config(), d.crashed(t)) {
+		if err != nil {
+			t.Logf("behind frame %d: %v", i-1, err)
+			break
+		}
+		name := d.name(t, &f)
+		t.Logf("%x %x %-11v %v %v %s", f.SP(), f.PC, f.Rule, f.Origin.Bytes, f.Origin.Proof, name)
+		if i < len(want) {
+			short, _, _ := strings.Cut(name, "+")
+			if name != want[i] && short != want[i] {
+				t.Errorf("frame %d is %s, not %s", i, name, want[i])
+			}
+			if d.machine != unwind.X86 && f.Rule.Guess() {
+				t.Errorf("frame %d is a guess: %v", i, f.Rule)
+			}
+		}
+		i++
+	}
+	if i < len(want) {
+		t.Errorf("%d frames, want %d", i, len(want))
+	}
+}
