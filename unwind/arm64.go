@@ -111,14 +111,17 @@ func (a *arm64) find(rva uint32) (ok bool, err error) {
 	if err != nil || n == 0 {
 		return false, err
 	}
-	i, err := a.im.search(a.w, table, n, arm64EntrySize, rva)
-	if err != nil || i < 0 {
-		return false, err
+	i, out := a.im.search(a.w, table, n, arm64EntrySize, rva)
+	if i < 0 {
+		return false, out
 	}
 	if err := a.entry(table + uint32(i)*arm64EntrySize); err != nil {
 		return false, err
 	}
-	return rva-a.f.begin < a.f.length, nil
+	if rva-a.f.begin < a.f.length {
+		return true, nil
+	}
+	return false, out
 }
 
 // entry reads the entry at rva of the function table and what it leads to.

@@ -1,6 +1,7 @@
 package unwind
 
 import (
+	"cmp"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -10,7 +11,6 @@ const (
 	maxChain     = 32  // entries chained to each other, at most
 	x64InfoSize  = 528 // of the longest UNWIND_INFO that is read
 	x64EntrySize = 12
-	dirException = 3 // index of the exception directory
 )
 
 // Registers a callee preserves, as bits of Context.KnownInt and KnownVec.
@@ -118,58 +118,22 @@ func (x *x64) function(e x64Entry) (step, error) {
 	return step{}, x.w.fail("unwind data", fmt.Errorf("%w: version %d", ErrUnwindData, info.version()))
 }
 
-// table returns the exception directory of an image, of size bytes in records
-// of unit bytes, none where the image has none.
-func (im *image) table(w *walker, unit uint32) (rva, n uint32, err error) {
-	h, err := im.header(w)
-	if err != nil || len(h.Directories) <= dirException {
-		return 0, 0, err
-	}
-	d := h.Directories[dirException]
-	if d.RVA == 0 || d.Size < unit {
-		return 0, 0, nil
-	}
-	if uint64(d.RVA)+uint64(d.Size) > uint64(im.module.Size) {
-		return 0, 0, fmt.Errorf("%w: exception directory lies outside of the image", ErrUnwindData)
-	}
-	return d.RVA, d.Size / unit, nil
-}
-
 // x64Entry returns the entry whose code holds rva, after indirections.
 func (im *image) x64Entry(w *walker, rva uint32) (e x64Entry, ok bool, err error) {
 	table, n, err := im.table(w, x64EntrySize)
 	if err != nil || n == 0 {
 		return e, false, err
 	}
-	i, err := im.search(w, table, n, x64EntrySize, rva)
-	if err != nil || i < 0 {
-		return e, false, err
+	i, out := im.search(w, table, n, x64EntrySize, rva)
+	if i < 0 {
+		return e, false, out
 	}
 	e, err = im.x64EntryAt(w, table+uint32(i)*x64EntrySize)
 	if err != nil || rva >= e.end {
-		return e, false, err
+		return e, false, cmp.Or(err, out)
 	}
 	e, err = im.follow(w, e)
 	return e, err == nil, err
-}
-
-// search returns the index of the last of n records of unit bytes at table
-// whose first word is not above rva, or -1.
-func (im *image) search(w *walker, table, n, unit, rva uint32) (int, error) {
-	lo, hi := uint32(0), n
-	for lo < hi {
-		mid := lo + (hi-lo)/2
-		b, err := im.at(w, table+mid*unit, 4)
-		if err != nil {
-			return -1, err
-		}
-		if binary.LittleEndian.Uint32(b) <= rva {
-			lo = mid + 1
-		} else {
-			hi = mid
-		}
-	}
-	return int(lo) - 1, nil
 }
 
 // x64EntryAt reads the entry at rva.

@@ -1,0 +1,86 @@
+package unwind
+
+import (
+	"encoding/binary"
+	"fmt"
+)
+
+const (
+	dirException = 3 // index of the exception directory
+	maxProbes    = 256
+)
+
+// table returns the exception directory of an image, of size bytes in records
+// of unit bytes, none where the image has none.
+func (im *image) table(w *walker, unit uint32) (rva, n uint32, err error) {
+	h, err := im.header(w)
+	if err != nil || len(h.Directories) <= dirException {
+		return 0, 0, err
+	}
+	d := h.Directories[dirException]
+	if d.RVA == 0 || d.Size < unit {
+		return 0, 0, nil
+	}
+	if uint64(d.RVA)+uint64(d.Size) > uint64(im.module.Size) {
+		return 0, 0, fmt.Errorf("%w: exception directory lies outside of the image", ErrUnwindData)
+	}
+	return d.RVA, d.Size / unit, nil
+}
+
+// search returns the index of the last of n records of unit bytes at table
+// whose first word is not above rva, or -1. Where pages of the table are out
+// around it the error says which, and the index is that of the last record
+// before them: if the function that it is about does not hold rva, nobody knows.
+func (im *image) search(w *walker, table, n, unit, rva uint32) (int, error) {
+	lo, hi, probes := uint32(0), n, maxProbes
+	for lo < hi {
+		i, word, err := im.probe(w, table, unit, lo, hi, &probes)
+		switch {
+		case err != nil:
+			return int(lo) - 1, err
+		case word <= rva:
+			lo = i + 1
+		default:
+			hi = i
+		}
+	}
+	return int(lo) - 1, nil
+}
+
+// probe reads the first word of the record in the middle of those from lo to hi
+// or, where its page is out, of one in the nearest page that can be read.
+func (im *image) probe(w *walker, table, unit, lo, hi uint32, probes *int) (i, word uint32, err error) {
+	mid := lo + (hi-lo)/2
+	word, err = im.word(w, table+mid*unit)
+	if err == nil {
+		return mid, word, nil
+	}
+	// The first record of each page above and the last of each below.
+	page := (uint64(table) + uint64(mid)*uint64(unit)) &^ (pageSize - 1)
+	for d := uint64(0); *probes > 0; d++ {
+		*probes--
+		up := (max(page+(d+1)*pageSize, uint64(table)) - uint64(table) + uint64(unit) - 1) / uint64(unit)
+		down := (max(page, uint64(table)+d*pageSize) - d*pageSize - uint64(table) + uint64(unit) - 1) / uint64(unit)
+		if up >= uint64(hi) && down <= uint64(lo) {
+			break
+		}
+		for _, i := range [2]uint64{up, down - 1} {
+			if i < uint64(lo) || i >= uint64(hi) {
+				continue
+			}
+			if word, out := im.word(w, table+uint32(i)*unit); out == nil {
+				return uint32(i), word, nil
+			}
+		}
+	}
+	return 0, 0, err
+}
+
+// word reads four bytes at rva.
+func (im *image) word(w *walker, rva uint32) (uint32, error) {
+	b, err := im.at(w, rva, 4)
+	if err != nil {
+		return 0, err
+	}
+	return binary.LittleEndian.Uint32(b), nil
+}
