@@ -197,6 +197,9 @@ func (a *arm64) unwind() (step, error) {
 	if err := x.run(); err != nil {
 		return step{}, a.w.fail("unwind data", err)
 	}
+	if x.whole {
+		rule = RuleContext
+	}
 	if x.done {
 		return step{rule: rule, exact: x.exact, switched: x.switched}, nil
 	}

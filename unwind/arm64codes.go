@@ -15,6 +15,7 @@ type arm64Codes struct {
 	done     bool // the PC is set, lr has no part in it
 	exact    bool // and it is not a return address
 	switched bool // the stack may be another one
+	whole    bool // all registers were saved
 }
 
 // Codes that stand for themselves.

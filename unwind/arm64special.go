@@ -98,7 +98,7 @@ func (x *arm64Codes) saved(m Machine, sp uint64) error {
 		c = fromEC(c)
 	}
 	*x.c = c
-	x.exact = !c.UnwoundToCall
+	x.whole, x.exact = true, !c.UnwoundToCall
 	x.switched = true
 	return nil
 }

@@ -80,7 +80,7 @@ func (w *walker) find(addr uint64) *image {
 }
 
 // at returns the n bytes of the image at rva, n at most maxRead, and notes
-// whose they are. They are good until the next read and not to be changed. An
+// whose they are. They are good until the next read of an image and not to be changed. An
 // error matches ErrUnwindData for an rva outside of the image, else
 // ErrUnreadable.
 func (im *image) at(w *walker, rva, n uint32) ([]byte, error) {
@@ -92,7 +92,7 @@ func (im *image) at(w *walker, rva, n uint32) ([]byte, error) {
 		w.origin = w.origin.with(p.origin)
 		return p.bytes[off : off+n], nil
 	}
-	buf := w.scratch[:n]
+	buf := w.imageBuf[:n]
 	o, err := im.readImage(w, buf, rva)
 	if err != nil {
 		return nil, err

@@ -10,7 +10,7 @@ import (
 const (
 	pageSize    = 4096
 	windowPages = 8
-	maxRead     = 1024 // bytes that are wanted in one piece, at most
+	maxRead     = 2048 // bytes that are wanted in one piece, at most
 )
 
 // window keeps the pages of the stack that were read last.
@@ -21,7 +21,7 @@ type window struct {
 }
 
 // read returns the n bytes of memory at addr, n at most maxRead. They are good
-// until the next read. An error matches ErrUnreadable and wraps a
+// until the next read of memory. An error matches ErrUnreadable and wraps a
 // *memsource.Fault.
 func (w *walker) read(addr, n uint64) ([]byte, error) {
 	page, off := addr&^(pageSize-1), addr%pageSize
@@ -41,7 +41,7 @@ func (w *walker) read(addr, n uint64) ([]byte, error) {
 
 // readExact reads no more than what is wanted.
 func (w *walker) readExact(addr, n uint64) ([]byte, error) {
-	buf := w.scratch[:n]
+	buf := w.memoryBuf[:n]
 	if err := memsource.ReadFull(w.memory, buf, addr); err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrUnreadable, err)
 	}

@@ -70,9 +70,11 @@ type walker struct {
 	begins  uint64  // where the function of the frame before begins
 	repeats int     // frames of one function in a row
 
-	image   *image // where the last address was found
-	stack   window
-	scratch [maxRead]byte
+	image *image // where the last address was found
+	stack window
+
+	// What was read last and lies in no page that is kept.
+	memoryBuf, imageBuf [maxRead]byte
 }
 
 func newWalker(ctx context.Context, cfg Config) *walker {

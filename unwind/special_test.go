@@ -1,0 +1,169 @@
+package unwind_test
+
+import (
+	"encoding/binary"
+	"testing"
+
+	"github.com/symres/symres/unwind"
+)
+
+// armCodes adds a function at 0x1000 of 0x100 bytes with these codes, without
+// an epilogue.
+func (p *program) armCodes(codes ...byte) {
+	for len(codes)%4 != 0 {
+		codes = append(codes, 0xe4)
+	}
+	x := []uint32{0x40 | uint32(len(codes)/4)<<27}
+	for i := 0; i < len(codes); i += 4 {
+		x = append(x, binary.LittleEndian.Uint32(codes[i:]))
+	}
+	p.arm(0x1000, 0, x...)
+}
+
+// TestARM64SavedContexts: codes that say where all registers were saved.
+func TestARM64SavedContexts(t *testing.T) {
+	const pc, sp = testBase + 0x1600, testStack + 0x80 // an interrupt may come in on another stack
+	cases := map[string]struct {
+		code  byte
+		at    map[uint64]uint64 // offsets in what is on the stack
+		exact bool
+		rule  unwind.Rule
+		x20   uint64
+	}{
+		"trap frame":    {0xe8, map[uint64]uint64{0x98: sp, 0x148: pc, 0x138: 0x77, 0x140: 0x29}, true, unwind.RuleUnwind, 20},
+		"machine frame": {0xe9, map[uint64]uint64{0: sp, 8: pc}, true, unwind.RuleUnwind, 20},
+		"context":       {0xea, map[uint64]uint64{0: 0x400003, 0x108: pc, 0x100: sp, 8 + 8*20: 0x2020}, true, unwind.RuleContext, 0x2020},
+		"unwound":       {0xea, map[uint64]uint64{0: 0x20400003, 0x108: pc, 0x100: sp, 8 + 8*20: 0x2020}, false, unwind.RuleContext, 0x2020},
+		"EC context":    {0xeb, map[uint64]uint64{0x30: 0x100003, 0xf8: pc, 0x98: sp, 0xe0: 0x2020}, true, unwind.RuleContext, 0x2020},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			p := newProgram(unwind.ARM64)
+			p.armCodes(c.code, 0xe4)
+			p.regs.PC, p.regs.Int[20] = testBase+0x1080, 20
+			for off, v := range c.at {
+				p.poke(p.regs.SP()+off, v)
+			}
+			frames, _ := p.walk(t)
+			if len(frames) < 2 {
+				t.Fatal("the walk stops")
+			}
+			f := frames[1]
+			if f.PC != pc || f.SP() != sp || f.UnwoundToCall == c.exact || f.Rule != c.rule || f.Int[20] != c.x20 || f.KnownInt>>20&1 == 0 {
+				t.Errorf("pc %x, sp %x, unwound %v, rule %v, x20 %x", f.PC, f.SP(), f.UnwoundToCall, f.Rule, f.Int[20])
+			}
+		})
+	}
+}
+
+// TestARM64ClearUnwoundToCall: the PC is the saved lr, and no return address.
+func TestARM64ClearUnwoundToCall(t *testing.T) {
+	p := newProgram(unwind.ARM64)
+	p.armCodes(0x41, 0xec, 0xe4) // save_fplr at 8
+	p.regs.PC = testBase + 0x1080
+	p.poke(p.regs.SP()+8, 0x2929)
+	p.poke(p.regs.SP()+16, testBase+0x1600)
+	frames, _ := p.walk(t)
+	if len(frames) < 2 || frames[1].PC != testBase+0x1600 || frames[1].UnwoundToCall || frames[1].Int[29] != 0x2929 {
+		t.Errorf("%+v", frames)
+	}
+}
+
+// TestARM64Unsupported: what nothing in a context tells ends the walk.
+func TestARM64Unsupported(t *testing.T) {
+	for name, codes := range map[string][]byte{
+		"alloc_z":   {0xdf, 1, 0xe4},
+		"save_zreg": {0xe7, 0x08, 0xc1, 0xe4},
+	} {
+		p := newProgram(unwind.ARM64)
+		p.armCodes(codes...)
+		p.regs.PC = testBase + 0x1080
+		frames, err := p.walk(t)
+		if len(frames) != 1 {
+			t.Errorf("%s: %d frames", name, len(frames))
+		}
+		wantError(t, err, unwind.ErrUnsupported)
+	}
+}
+
+// TestARM64Signed: a signed return address loses its signature in either half
+// of the address space, and so do those of frames found by frame pointers.
+func TestARM64Signed(t *testing.T) {
+	for signed, want := range map[uint64]uint64{
+		0x7f34_0001_4000_1600: testBase + 0x1600,
+		0x4aa5_8001_4000_1600: 0xffff_8001_4000_1600,
+	} {
+		p := newProgram(unwind.ARM64)
+		p.armCodes(0x81, 0xfc, 0xe4) // save_fplr_x, pac_sign_lr
+		p.regs.PC = testBase + 0x1080
+		p.poke(p.regs.SP()+8, signed)
+		frames, _ := p.walk(t)
+		if len(frames) < 2 || frames[1].PC != want {
+			t.Errorf("%x: %d frames", signed, len(frames))
+		}
+	}
+}
+
+// TestHostileData: unwind data that makes no sense ends the walk and says so.
+func TestHostileData(t *testing.T) {
+	self := []byte{0x21, 0, 0, 0, 0x00, 0x10, 0, 0, 0x00, 0x11, 0, 0, 0x00, 0x30, 0, 0} // chained to itself
+	cases := map[string]struct {
+		machine unwind.Machine
+		data    []byte
+	}{
+		"version 0":                {unwind.X64, []byte{0, 0, 0, 0}},
+		"version 5":                {unwind.X64, []byte{5, 0, 0, 0}},
+		"unknown code":             {unwind.X64, []byte{1, 4, 1, 0, 4, 0x0f}},
+		"code cut short":           {unwind.X64, []byte{1, 4, 1, 0, 4, 0x11}},
+		"machine frame of type 2":  {unwind.X64, []byte{1, 4, 1, 0, 4, 0x2a}},
+		"frame register 0":         {unwind.X64, []byte{1, 4, 1, 0, 4, 0x03}},
+		"chained in a circle":      {unwind.X64, self},
+		"pushes in a circle":       {unwind.X64, []byte{0x22, 4, 1, 0, 4, 0x02, 0, 0, 0x00, 0x10, 0, 0, 0x00, 0x11, 0, 0, 0x00, 0x30, 0, 0}},
+		"version 3 chained to 1":   {unwind.X64, []byte{0x23, 0, 0, 0, 0, 0x10, 0, 0, 0, 0x11, 0, 0, 0x10, 0x30, 0, 0, 1, 0, 0, 0}},
+		"version 3 short":          {unwind.X64, []byte{3, 4, 0, 31}},
+		"version 3 unknown":        {unwind.X64, []byte{3, 4, 1, 1, 0, 0x30}},
+		"version 3 epilogue short": {unwind.X64, []byte{3, 4, 1, 0xe0, 0, 0x30}},
+		"ARM64 version 1":          {unwind.ARM64, u32s(0x40 | 1<<18)},
+		"ARM64 code":               {unwind.ARM64, append(u32s(0x40|1<<27), 0xed, 0xe4, 0xe4, 0xe4)},
+		"ARM64 code cut short":     {unwind.ARM64, append(u32s(0x40|1<<27), 0xe3, 0xe3, 0xe3, 0xc8)},
+		"ARM64 register x32":       {unwind.ARM64, append(u32s(0x40|1<<27), 0xcb, 0xc0, 0xe4, 0xe4)},
+		"ARM64 epilogue index":     {unwind.ARM64, append(u32s(0x40|1<<27|1<<21|31<<22), 0xe4, 0xe4, 0xe4, 0xe4)},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			p := newProgram(c.machine)
+			if p.xdata = c.data; c.machine == unwind.X64 {
+				p.pdata = u32s(0x1000, 0x1100, xdataRVA)
+			} else {
+				p.pdata = u32s(0x1000, xdataRVA)
+			}
+			p.regs.PC = testBase + 0x1080
+			frames, err := p.walk(t)
+			if len(frames) != 1 {
+				t.Errorf("%d frames", len(frames))
+			}
+			wantError(t, err, unwind.ErrUnwindData)
+		})
+	}
+}
+
+// TestHostileTables: function tables that lead out of the image or in circles.
+func TestHostileTables(t *testing.T) {
+	for name, pdata := range map[string][]byte{
+		"unwind data outside": u32s(0x1000, 0x1100, testSize),
+		"indirect to itself":  u32s(0x1000, 0x1100, pdataRVA|1),
+		"indirect to outside": u32s(0x1000, 0x1100, 0xfffffff1),
+	} {
+		p := newProgram(unwind.X64)
+		p.pdata = pdata
+		p.regs.PC = testBase + 0x1080
+		_, err := p.walk(t)
+		t.Log(name, err)
+		wantError(t, err, unwind.ErrUnwindData)
+	}
+	p := newProgram(unwind.ARM64)
+	p.pdata = u32s(0x1000, pdataRVA|3) // forwarded to itself
+	p.regs.PC = testBase + 0x1080
+	_, err := p.walk(t)
+	wantError(t, err, unwind.ErrUnwindData)
+}
