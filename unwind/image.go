@@ -101,6 +101,17 @@ func (im *image) at(w *walker, rva, n uint32) ([]byte, error) {
 	return buf, nil
 }
 
+// kept returns the page of rva if it was read as a whole, else nil.
+func (im *image) kept(rva uint32) *page {
+	i := rva / pageSize
+	if l := im.leaves[i/leafPages].Load(); l != nil {
+		if p := l[i%leafPages].Load(); p != nil && p.bytes != nil {
+			return p
+		}
+	}
+	return nil
+}
+
 // page returns the page of rva, read at most once, or nil where it is not kept.
 func (im *image) page(w *walker, rva uint32) *page {
 	i := rva / pageSize

@@ -51,10 +51,21 @@ func (im *image) search(w *walker, table, n, unit, rva uint32) (int, error) {
 // or, where its page is out, of one in the nearest page that can be read.
 func (im *image) probe(w *walker, table, unit, lo, hi uint32, probes *int) (i, word uint32, err error) {
 	mid := lo + (hi-lo)/2
-	word, err = im.word(w, table+mid*unit)
-	if err == nil {
+	rva := table + mid*unit
+	if p, off := im.kept(rva), rva%pageSize; p != nil && off <= pageSize-4 {
+		w.origin = w.origin.with(p.origin)
+		return mid, binary.LittleEndian.Uint32(p.bytes[off:]), nil
+	}
+	if word, err = im.word(w, rva); err == nil {
 		return mid, word, nil
 	}
+	return im.detour(w, table, unit, lo, hi, probes, err)
+}
+
+// detour is probe where the page of the middle record is out, for the reason
+// why.
+func (im *image) detour(w *walker, table, unit, lo, hi uint32, probes *int, why error) (i, word uint32, err error) {
+	mid := lo + (hi-lo)/2
 	// The first record of each page above and the last of each below.
 	page := (uint64(table) + uint64(mid)*uint64(unit)) &^ (pageSize - 1)
 	for d := uint64(0); *probes > 0; d++ {
@@ -73,7 +84,7 @@ func (im *image) probe(w *walker, table, unit, lo, hi uint32, probes *int) (i, w
 			}
 		}
 	}
-	return 0, 0, err
+	return 0, 0, why
 }
 
 // word reads four bytes at rva.
