@@ -82,7 +82,20 @@ func (x *x64) doubtfulLeaf(why error) (step, error) {
 	if s, ok := x.w.linked(x.c, RegRBP); ok {
 		return s, nil
 	}
+	if err == nil && wild && x.afterSystemCall(pc) {
+		s, err := x.leaf()
+		s.rule = RuleScan
+		return s, err
+	}
 	return step{}, x.w.fail("caller", why)
+}
+
+// afterSystemCall reports whether pc may be where a system call's stub returns
+// to whose module is not known: stubs are leaf functions, and what interrupts a
+// user's code is most often their system call.
+func (x *x64) afterSystemCall(pc uint64) bool {
+	sameHalf := int64(pc^x.c.PC) >= 0
+	return x.w.frame.Index > 0 && (pc == 0 || sameHalf && x.w.find(pc-1) == nil)
 }
 
 // ret pops the return address.
