@@ -179,7 +179,7 @@ func (a *arm64) full(rva uint32) error {
 		return err
 	}
 	f.codes = a.codes[:copy(a.codes[:], b)]
-	return nil
+	return a.w.spend(int(4 * words))
 }
 
 // unwind undoes what the function has done so far.

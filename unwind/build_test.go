@@ -28,6 +28,7 @@ type program struct {
 	regs    unwind.Context
 	cfg     unwind.Config
 	out     map[uint32]bool // pages of the image that are out
+	reads   int             // of the image
 }
 
 func newProgram(m unwind.Machine) *program {
@@ -60,7 +61,7 @@ func (p *program) arm(begin, word uint32, xdata ...uint32) {
 	}
 }
 
-// push puts a word on the stack at an address.
+// poke puts a word on the stack at an address.
 func (p *program) poke(addr uint64, v uint64) {
 	binary.LittleEndian.PutUint64(p.stack[addr-testStack:], v)
 }
@@ -97,6 +98,7 @@ func (p *program) headers() {
 
 // ReadImage implements unwind.Image.
 func (p *program) ReadImage(_ context.Context, buf []byte, rva uint32) (unwind.Origin, error) {
+	p.reads++
 	for page := rva / 4096; page <= (rva+uint32(len(buf))-1)/4096; page++ {
 		if p.out[page] {
 			return unwind.Origin{}, memsource.NewFault(memsource.PagedOut, testBase+uint64(page)*4096, 4096)

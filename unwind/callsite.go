@@ -113,6 +113,9 @@ func (w *walker) linked(c *Context, fp int) (step, bool) {
 // leads to a return address in a module.
 func (w *walker) leadsOut(m Machine, at uint64) bool {
 	for range maxLinks {
+		if w.spend(1) != nil {
+			return false
+		}
 		next, err := w.u64(at)
 		if err != nil {
 			return false

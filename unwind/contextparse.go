@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"slices"
 )
 
 // ErrContext is returned by [ParseContext] for bytes that are no CONTEXT.
@@ -12,7 +13,7 @@ var ErrContext = errors.New("not a CONTEXT of that machine")
 // contextLayout says where registers are in a CONTEXT (winnt.h). Offsets are in
 // bytes.
 type contextLayout struct {
-	size, least        int    // least: up to the last register needed
+	size               int    // of the structure
 	flags              int    // offset of ContextFlags
 	machine            uint32 // the bit of ContextFlags that tells the machine
 	pc                 int
@@ -30,23 +31,23 @@ func layoutOf(m Machine) (l contextLayout, ok bool) {
 	switch m {
 	case X64:
 		return contextLayout{
-			size: 0x4d0, least: 0x2a0, flags: 0x30, machine: 0x100000, pc: 0xf8,
+			size: 0x4d0, flags: 0x30, machine: 0x100000, pc: 0xf8,
 			ints: series(0x78, 8, 16), vec: 0x1a0, vecSize: 16, nvec: 16, vecFlag: 8,
 		}, true
 	case ARM64:
 		ints := append(series(8, 8, 31), 0x100)
 		return contextLayout{
-			size: 0x390, least: 0x310, machine: 0x400000, pc: 0x108,
+			size: 0x390, machine: 0x400000, pc: 0x108,
 			ints: ints, vec: 0x110, vecSize: 16, nvec: 16, vecFlag: 4,
 		}, true
 	case X86:
 		return contextLayout{
-			size: 0x2cc, least: 0xcc, machine: 0x10000, pc: 0xb8,
+			size: 0x2cc, machine: 0x10000, pc: 0xb8,
 			ints: []int{0xb0, 0xac, 0xa8, 0xa4, 0xc4, 0xb4, 0xa0, 0x9c},
 		}, true
 	case ARM:
 		return contextLayout{
-			size: 0x1a0, least: 0x48, machine: 0x200000, pc: 0x40,
+			size: 0x1a0, machine: 0x200000, pc: 0x40,
 			ints: series(4, 4, 15), vec: 0x50, vecSize: 8, nvec: 16, vecFlag: 4,
 		}, true
 	}
@@ -84,7 +85,7 @@ func ParseContext(m Machine, b []byte) (Context, error) {
 	if m.is32() {
 		unit = 4
 	}
-	if len(b) < l.pc+unit || len(b) < l.ints[len(l.ints)-1]+unit {
+	if len(b) < max(l.pc, slices.Max(l.ints))+unit {
 		return Context{}, fmt.Errorf("%w: %d bytes", ErrContext, len(b))
 	}
 	flags := binary.LittleEndian.Uint32(b[l.flags:])

@@ -25,6 +25,9 @@ var (
 	// ErrRecursion: one function has more frames in a row than
 	// Config.MaxRepeats.
 	ErrRecursion = errors.New("too many frames of one function")
+	// ErrTooMuchWork: what is to be read and done is out of all proportion, as
+	// forged data can make it.
+	ErrTooMuchWork = errors.New("walk takes too much work")
 	// ErrMachine: the machine of the registers is not known.
 	ErrMachine = errors.New("machine is not supported")
 )

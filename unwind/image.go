@@ -42,6 +42,18 @@ func (c *Cache) of(m *Module) *image {
 	return im
 }
 
+// empty forgets all pages, to make room.
+func (c *Cache) empty() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, im := range c.images {
+		for i := range im.leaves {
+			im.leaves[i].Store(nil)
+		}
+	}
+	c.pages.Store(1)
+}
+
 // image is a module with the pages that were read of it.
 type image struct {
 	module  *Module
@@ -112,13 +124,13 @@ func (im *image) kept(rva uint32) *page {
 	return nil
 }
 
-// page returns the page of rva, read at most once, or nil where it is not kept.
+// page returns the page of rva, or nil where the walk has no work left for it.
 func (im *image) page(w *walker, rva uint32) *page {
 	i := rva / pageSize
 	l := im.leaves[i/leafPages].Load()
 	if l == nil {
-		im.leaves[i/leafPages].CompareAndSwap(nil, new(leaf))
-		l = im.leaves[i/leafPages].Load()
+		l = new(leaf)
+		im.leaves[i/leafPages].Store(l)
 	}
 	if p := l[i%leafPages].Load(); p != nil {
 		return p
@@ -126,15 +138,18 @@ func (im *image) page(w *walker, rva uint32) *page {
 	return im.load(w, i, &l[i%leafPages])
 }
 
-// load reads page i of the image into slot, while the cache has room.
+// load reads page i of the image into slot.
 func (im *image) load(w *walker, i uint32, slot *atomic.Pointer[page]) *page {
-	if w.cache.pages.Load() >= maxCachePages {
+	if w.spend(pageRead) != nil {
 		return nil
+	}
+	if w.cache.pages.Add(1) > maxCachePages {
+		w.cache.empty()
 	}
 	p := &page{bytes: make([]byte, min(pageSize, im.module.Size-i*pageSize))}
 	o, err := im.readImage(w, p.bytes, i*pageSize)
 	if p.origin = o; err != nil {
-		if w.ctx.Err() != nil {
+		if w.ctx.Err() != nil || w.work < 0 {
 			return nil
 		}
 		p.bytes = nil
@@ -142,14 +157,15 @@ func (im *image) load(w *walker, i uint32, slot *atomic.Pointer[page]) *page {
 	if len(p.bytes) > 0 && len(p.bytes) < pageSize {
 		p.bytes = append(p.bytes, make([]byte, pageSize-len(p.bytes))...)
 	}
-	if slot.CompareAndSwap(nil, p) {
-		w.cache.pages.Add(1)
-	}
-	return slot.Load()
+	slot.Store(p)
+	return p
 }
 
 // readImage asks whoever has the bytes of the module.
 func (im *image) readImage(w *walker, buf []byte, rva uint32) (Origin, error) {
+	if err := w.spend(slowRead); err != nil {
+		return Origin{}, err
+	}
 	if im.module.Image == nil {
 		err := memsource.ReadFull(w.memory, buf, im.module.Base+uint64(rva))
 		return Origin{BytesTarget, ProofExact}, unreadable(err)
@@ -188,7 +204,7 @@ func (im *image) header(w *walker) (*headers, error) {
 
 // headerError gives an error of the headers its sentinel.
 func headerError(err error) error {
-	if errors.Is(err, ErrUnreadable) || errors.Is(err, context.Canceled) {
+	if errors.Is(err, ErrUnreadable) || errors.Is(err, ErrTooMuchWork) || errors.Is(err, context.Canceled) {
 		return err
 	}
 	return fmt.Errorf("%w: %w", ErrUnwindData, err)

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/symres/symres/internal/pedisk"
+	"github.com/symres/symres/internal/peimage"
 	"github.com/symres/symres/memsource"
 	"github.com/symres/symres/pdb"
 	"github.com/symres/symres/unwind"
@@ -47,16 +48,27 @@ func mapImage(tb testing.TB, file string) (image []byte, base uint64) {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	h, err := pedisk.ReadHeaders(bytes.NewReader(b), int64(len(b)))
-	if err != nil {
-		tb.Fatal(err)
-	}
+	h := headersOf(tb, file)
 	image = make([]byte, h.SizeOfImage)
 	copy(image, b[:h.SizeOfHeaders])
 	for _, s := range h.Sections {
 		copy(image[s.VirtualAddress:], b[s.RawOffset:s.RawOffset+s.RawSize])
 	}
 	return image, h.ImageBase
+}
+
+// headersOf reads the headers of an image file.
+func headersOf(tb testing.TB, file string) *peimage.Headers {
+	tb.Helper()
+	b, err := os.ReadFile(file)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	h, err := pedisk.ReadHeaders(bytes.NewReader(b), int64(len(b)))
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return h
 }
 
 // imageModule returns an image file as a module at its preferred base whose

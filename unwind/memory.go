@@ -42,6 +42,9 @@ func (w *walker) read(addr, n uint64) ([]byte, error) {
 // readExact reads no more than what is wanted.
 func (w *walker) readExact(addr, n uint64) ([]byte, error) {
 	buf := w.memoryBuf[:n]
+	if err := w.spend(slowRead); err != nil {
+		return nil, err
+	}
 	if err := memsource.ReadFull(w.memory, buf, addr); err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrUnreadable, err)
 	}

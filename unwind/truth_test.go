@@ -72,6 +72,11 @@ type truth struct {
 	low, high      uint64 // the stack
 	module         *unwind.Module
 	lines          []byte
+
+	// While the file is replayed:
+	line   int             // number of the line
+	frame  int             // of the instruction
+	frames map[int]*called // by their numbers
 }
 
 // tolerated returns how many lines may be wrong: data tells everything on x64
@@ -143,13 +148,27 @@ type called struct {
 // judge replays the file and calls wrong for every judged line whose frames
 // differ from the recorded ones.
 func (tr *truth) judge(tb testing.TB, wrong func(line int, err error)) (judged int) {
+	tr.replay(tb, func(cfg unwind.Config, regs unwind.Context, flag string) {
+		if flag != "-" {
+			return
+		}
+		judged++
+		if err := tr.compare(tb, cfg, regs, tr.frames, tr.frame); err != nil {
+			wrong(tr.line, fmt.Errorf("rva %x: %w", regs.PC-tr.base, err))
+		}
+	})
+	return judged
+}
+
+// replay calls visit for every instruction with what a walk from there has.
+func (tr *truth) replay(tb testing.TB, visit func(cfg unwind.Config, regs unwind.Context, flag string)) {
 	regs := unwind.Context{Machine: tr.machine}
 	stack := &torn{low: tr.low, bytes: make([]byte, tr.high-tr.low), known: make([]bool, tr.high-tr.low)}
-	frames := map[int]*called{}
+	tr.frames = map[int]*called{}
 	cfg := unwind.Config{Memory: stack, Modules: one{tr.module}, Cache: &unwind.Cache{}}
 	sc := bufio.NewScanner(bytes.NewReader(tr.lines))
 	sc.Buffer(nil, 1<<26)
-	for n := 1; sc.Scan(); n++ {
+	for tr.line = 1; sc.Scan(); tr.line++ {
 		w := strings.Fields(sc.Text())
 		switch {
 		case len(w) == 0:
@@ -160,26 +179,24 @@ func (tr *truth) judge(tb testing.TB, wrong func(line int, err error)) (judged i
 			}
 			stack.write(number(tb, w[1]), b)
 		case w[0] == "F":
-			id, _ := strconv.Atoi(w[1])
-			parent, _ := strconv.Atoi(w[2])
-			c := &called{parent: parent, interrupted: w[3] == "M", pc: number(tb, w[4]), sp: number(tb, w[5])}
-			c.regs.Machine = tr.machine
-			setRegisters(tb, &c.regs, w[6:])
-			frames[id] = c
+			tr.called(tb, w)
 		case w[0] == "I":
-			id, _ := strconv.Atoi(w[1])
+			tr.frame, _ = strconv.Atoi(w[1])
 			regs.PC = tr.base + number(tb, w[2])
 			setRegisters(tb, &regs, w[4:])
-			if w[3] != "-" {
-				continue
-			}
-			judged++
-			if err := tr.compare(tb, cfg, regs, frames, id); err != nil {
-				wrong(n, fmt.Errorf("rva %s: %w", w[2], err))
-			}
+			visit(cfg, regs, w[3])
 		}
 	}
-	return judged
+}
+
+// called takes an F record.
+func (tr *truth) called(tb testing.TB, w []string) {
+	id, _ := strconv.Atoi(w[1])
+	parent, _ := strconv.Atoi(w[2])
+	c := &called{parent: parent, interrupted: w[3] == "M", pc: number(tb, w[4]), sp: number(tb, w[5])}
+	c.regs.Machine = tr.machine
+	setRegisters(tb, &c.regs, w[6:])
+	tr.frames[id] = c
 }
 
 // compare walks from regs and compares every frame up to the outermost.

@@ -69,6 +69,7 @@ type walker struct {
 	origin  Origin  // of what the step rests on
 	begins  uint64  // where the function of the frame before begins
 	repeats int     // frames of one function in a row
+	work    int     // that may still be done
 
 	image *image // where the last address was found
 	stack window
@@ -84,7 +85,7 @@ func newWalker(ctx context.Context, cfg Config) *walker {
 	if cfg.MaxRepeats == 0 {
 		cfg.MaxRepeats = DefaultMaxRepeats
 	}
-	w := &walker{ctx: ctx, cfg: cfg, cache: cfg.Cache}
+	w := &walker{ctx: ctx, cfg: cfg, cache: cfg.Cache, work: maxWork}
 	if w.cache == nil {
 		w.cache = &Cache{}
 	}
@@ -232,6 +233,25 @@ func (w *walker) unloaded(addr uint64) *Unloaded {
 		if u := &w.cfg.Unloaded[i]; addr-u.Base < uint64(u.Size) {
 			return u
 		}
+	}
+	return nil
+}
+
+// maxWork bounds what a walk does, in unwind codes or the like: a thousand
+// honest frames take a hundredth of it.
+const maxWork = 1 << 21
+
+// slowRead is the work of a read that goes past the caches.
+const slowRead = 64
+
+// pageRead is the work of reading a page of an image.
+const pageRead = 512
+
+// spend takes n from the work that may still be done, and fails with
+// ErrTooMuchWork where none is left.
+func (w *walker) spend(n int) error {
+	if w.work -= n; w.work < 0 {
+		return ErrTooMuchWork
 	}
 	return nil
 }

@@ -54,6 +54,9 @@ func (x *x64) read(e x64Entry) (x64Info, error) {
 	if b, err = x.im.at(x.w, e.unwind, n); err != nil {
 		return nil, err
 	}
+	if err := x.w.spend(int(n)); err != nil {
+		return nil, err
+	}
 	return x.info[:copy(x.info[:], b)], nil
 }
 
