@@ -108,18 +108,24 @@ func (p *program) ReadImage(_ context.Context, buf []byte, rva uint32) (unwind.O
 	return unwind.Origin{Bytes: unwind.BytesTarget, Proof: unwind.ProofExact}, nil
 }
 
-// walk walks the stack and returns all frames and the error at the end.
-func (p *program) walk(tb testing.TB) (frames []unwind.Frame, end error) {
-	tb.Helper()
+// open returns what a walk through the program needs.
+func (p *program) open() unwind.Config {
 	p.headers()
 	copy(p.image[pdataRVA:], p.pdata)
 	copy(p.image[xdataRVA:], p.xdata)
 	memory := &memsource.Sparse{}
 	if err := memory.Add(testStack, p.stack); err != nil {
-		tb.Fatal(err)
+		return unwind.Config{}
 	}
 	p.cfg.Memory = memory
 	p.cfg.Modules = one{&unwind.Module{Name: "program", Base: testBase, Size: testSize, Image: p}}
+	return p.cfg
+}
+
+// walk walks the stack and returns all frames and the error at the end.
+func (p *program) walk(tb testing.TB) (frames []unwind.Frame, end error) {
+	tb.Helper()
+	p.open()
 	for f, err := range unwind.Walk(tb.Context(), p.cfg, p.regs) {
 		if end != nil {
 			tb.Fatal("the walk goes on behind its error")

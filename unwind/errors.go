@@ -3,6 +3,8 @@ package unwind
 import (
 	"errors"
 	"fmt"
+
+	"github.com/symres/symres/internal/hexaddr"
 )
 
 // Sentinels for [errors.Is]: why a walk could not go on. Where a page is out
@@ -45,7 +47,7 @@ type Error struct {
 
 // Error describes the end of the walk on one line.
 func (e *Error) Error() string {
-	where := fmt.Sprintf("%x", e.PC)
+	where := hexaddr.Addr(e.PC)
 	if e.Module != "" {
 		where += fmt.Sprintf(" in %q", e.Module)
 	}

@@ -5,7 +5,6 @@ import (
 	"encoding/binary"
 	"testing"
 
-	"github.com/symres/symres/memsource"
 	"github.com/symres/symres/unwind"
 )
 
@@ -51,18 +50,12 @@ func FuzzWalk(f *testing.F) {
 
 // checkWalk walks and holds what comes out against what always is true.
 func checkWalk(t *testing.T, p *program, symbols unwind.Symbols) {
-	p.headers()
-	copy(p.image[pdataRVA:], p.pdata)
-	copy(p.image[xdataRVA:], p.xdata)
-	memory := &memsource.Sparse{}
-	if err := memory.Add(testStack, p.stack); err != nil {
-		t.Fatal(err)
-	}
+	cfg := p.open()
 	m := &unwind.Module{Name: "forged", Base: testBase, Size: testSize, Image: p, Symbols: symbols}
 	if p.machine == unwind.X86 || p.machine == unwind.ARM {
 		m.Base = 0
 	}
-	cfg := unwind.Config{Memory: memory, Modules: one{m}}
+	cfg.Modules = one{m}
 	n, sp, ended := 0, uint64(0), false
 	for f, err := range unwind.Walk(t.Context(), cfg, p.regs) {
 		if ended {

@@ -14,7 +14,7 @@ import (
 	"github.com/symres/symres/unwind"
 )
 
-const mutants = 200 // of each dump; 3,000 were tried once
+const mutants = 50 // of each dump; 3,000 were tried once
 
 // TestMutants walks dumps and images with bytes changed at random: every walk
 // ends, and none allocates more than 16 MB in all.
