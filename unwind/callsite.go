@@ -90,47 +90,48 @@ const maxLinks = 64 // frames outside of modules that a chain may lead through
 // That is a guess, so the chain must rise and lead to a return address.
 func (w *walker) linked(c *Context, fp int) (step, bool) {
 	at := c.Int[fp]
-	if !c.known(fp) || at%8 != 0 || at < c.SP() || !w.leadsOut(c.Machine, at) {
+	if !c.known(fp) || at%c.Machine.word() != 0 || at < c.SP() || !w.leadsOut(c.Machine, at) {
 		return step{}, false
 	}
-	next, _ := w.u64(at)
-	pc, err := w.u64(at + 8)
+	next, pc, err := w.link(c.Machine, at)
 	if err != nil {
 		return step{}, false
 	}
 	c.KnownInt, c.KnownVec = 0, 0
 	c.set(fp, next)
-	if c.Machine == ARM64 {
-		pc = stripPAC(pc)
-	}
 	c.PC = pc
-	c.SetSP(at + 16)
+	c.SetSP(at + 2*c.Machine.word())
 	w.assume()
 	return step{rule: RuleFramePointer}, true
+}
+
+// link reads the frame pointer and the return address at at.
+func (w *walker) link(m Machine, at uint64) (next, pc uint64, err error) {
+	if next, err = w.pointer(m, at); err != nil {
+		return 0, 0, err
+	}
+	pc, err = w.pointer(m, at+m.word())
+	switch m {
+	case ARM64:
+		pc = stripPAC(pc)
+	case ARM:
+		pc &^= 1
+	}
+	return next, pc, err
 }
 
 // leadsOut reports whether the chain of frame pointers from at on rises and
 // leads to a return address in a module.
 func (w *walker) leadsOut(m Machine, at uint64) bool {
 	for range maxLinks {
-		if w.spend(1) != nil {
+		next, pc, err := w.link(m, at)
+		if err != nil || w.spend(1) != nil {
 			return false
-		}
-		next, err := w.u64(at)
-		if err != nil {
-			return false
-		}
-		pc, err := w.u64(at + 8)
-		if err != nil {
-			return false
-		}
-		if m == ARM64 {
-			pc = stripPAC(pc)
 		}
 		if w.find(pc-1) != nil {
 			return w.behindCall(m, pc)
 		}
-		if next <= at || next%8 != 0 || w.cfg.StackHigh != 0 && next >= w.cfg.StackHigh {
+		if next <= at || next%m.word() != 0 || w.cfg.StackHigh != 0 && next >= w.cfg.StackHigh {
 			return false
 		}
 		at = next

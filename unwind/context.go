@@ -48,6 +48,14 @@ func (m Machine) spIndex() int {
 // is32 reports whether addresses have 32 bits.
 func (m Machine) is32() bool { return m == X86 || m == ARM }
 
+// word is the size of an address in bytes.
+func (m Machine) word() uint64 {
+	if m.is32() {
+		return 4
+	}
+	return 8
+}
+
 // SP returns the stack pointer.
 func (c *Context) SP() uint64 { return c.Int[c.Machine.spIndex()] }
 

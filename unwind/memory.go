@@ -79,3 +79,22 @@ func (w *walker) restore(c *Context, i int, addr uint64) {
 	}
 	c.set(i, v)
 }
+
+// restore32 is restore for 4 bytes.
+func (w *walker) restore32(c *Context, i int, addr uint64) {
+	v, err := w.u32(addr)
+	if err != nil {
+		c.forget(i)
+		return
+	}
+	c.set(i, uint64(v))
+}
+
+// pointer reads an address of m at addr.
+func (w *walker) pointer(m Machine, addr uint64) (uint64, error) {
+	if m.is32() {
+		v, err := w.u32(addr)
+		return uint64(v), err
+	}
+	return w.u64(addr)
+}

@@ -50,6 +50,8 @@ func newStepper(m Machine) stepper {
 		return &x64{}
 	case ARM64:
 		return &arm64{}
+	case ARM:
+		return &arm{}
 	case X86:
 		return &x86{}
 	}
