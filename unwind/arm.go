@@ -60,10 +60,11 @@ func (a *arm) guess(why error) (step, error) {
 	lr := a.c.Int[RegARMLR] &^ 1
 	begins := a.im == nil || a.begins()
 	if !a.c.UnwoundToCall && begins && a.c.known(RegARMLR) && a.w.behindCall(ARM, lr) {
-		a.w.assume()
+		a.w.without(why)
 		return step{rule: RuleLeaf}, a.ret()
 	}
 	if s, ok := a.w.linked(a.c, RegARMFP); ok {
+		a.w.without(why)
 		return s, nil
 	}
 	return step{}, a.w.fail("caller", why)

@@ -46,7 +46,11 @@ func (a *arm64) step(w *walker, c *Context) (step, error) {
 	}
 	ok, err := a.find(uint32(c.LookupPC() - im.module.Base))
 	if err != nil {
-		return step{}, w.fail("function table", err)
+		err = w.fail("function table", err)
+		if w.cfg.Guess {
+			return a.chain(err)
+		}
+		return step{}, err
 	}
 	if !ok {
 		return a.leaf()
@@ -70,7 +74,7 @@ func (a *arm64) leaf() (step, error) {
 func (a *arm64) noModule() (step, error) {
 	lr := stripPAC(a.c.Int[RegARM64LR])
 	if !a.c.UnwoundToCall && a.c.known(RegARM64LR) && a.w.behindCall(ARM64, lr) {
-		a.w.assume()
+		a.w.without(ErrNoModule)
 		return step{rule: RuleLeaf}, a.ret()
 	}
 	return a.chain(ErrNoModule)
@@ -79,6 +83,7 @@ func (a *arm64) noModule() (step, error) {
 // chain takes what the frame pointer leads to, or fails with the reason why.
 func (a *arm64) chain(why error) (step, error) {
 	if s, ok := a.w.linked(a.c, RegARM64FP); ok {
+		a.w.without(why)
 		return s, nil
 	}
 	return step{}, a.w.fail("caller", why)

@@ -60,6 +60,10 @@ type Config struct {
 	// function in a row, as a stack that overflowed has them. 0:
 	// DefaultMaxRepeats; negative: no limit but MaxFrames.
 	MaxRepeats int
+	// Guess lets walks on x64 and ARM64 follow frame pointers where unwind data
+	// cannot be read; without it they end there. On x86 and ARM, where there
+	// often is no better rule, walks always do.
+	Guess bool
 	// Cache keeps what was read of modules between walks. Nil: nothing is kept.
 	Cache *Cache
 	// Continue is asked when a walk ends, with the last frame and the reason,

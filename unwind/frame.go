@@ -104,6 +104,10 @@ type Frame struct {
 	// and how well they are proven: never better than ProofWeak for guesses.
 	Rule   Rule
 	Origin Origin
+	// Lacks says what could not be read that a better rule, or a better proof,
+	// would have taken; nil where nothing is lacking. It wraps a
+	// [*memsource.Fault] where memory is out.
+	Lacks error
 }
 
 // RVA returns the offset of LookupPC from the base of the frame's module, 0

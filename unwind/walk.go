@@ -72,6 +72,7 @@ type walker struct {
 	begins  uint64  // where the function of the frame before begins
 	repeats int     // frames of one function in a row
 	work    int     // that may still be done
+	lacks   error   // what the step could not read and did without
 
 	image *image // where the last address was found
 	stack window
@@ -103,6 +104,9 @@ func (w *walker) begin(c Context) {
 	if w.stepper == nil || w.frame.Machine != c.Machine {
 		w.stepper = newStepper(c.Machine)
 	}
+	if c.Machine == ARM {
+		c.PC &^= 1 // says Thumb
+	}
 	w.frame.Context = c
 	w.place(RuleContext, Origin{BytesTarget, ProofExact})
 }
@@ -111,7 +115,7 @@ func (w *walker) begin(c Context) {
 func (w *walker) place(r Rule, o Origin) {
 	f := &w.frame
 	f.Return, f.Function, f.Module, f.Unloaded = 0, 0, nil, nil
-	f.Rule, f.Origin = r, o
+	f.Rule, f.Origin, f.Lacks = r, o, nil
 	if im := w.find(f.LookupPC()); im != nil {
 		f.Module = im.module
 		return
@@ -171,6 +175,7 @@ func (w *walker) advance(s step) {
 		w.assume()
 	}
 	w.place(s.rule, w.origin)
+	f.Lacks = w.lacks
 }
 
 // unwind finds the caller of the frame.
@@ -181,7 +186,7 @@ func (w *walker) unwind() (step, error) {
 	if w.stepper == nil {
 		return step{}, w.fail("registers", ErrMachine)
 	}
-	w.next, w.origin = w.frame.Context, Origin{BytesTarget, ProofExact}
+	w.next, w.origin, w.lacks = w.frame.Context, Origin{BytesTarget, ProofExact}, nil
 	s, err := w.stepper.step(w, &w.next)
 	if err != nil {
 		return s, w.fail("caller", err)
@@ -256,6 +261,12 @@ func (w *walker) spend(n int) error {
 		return ErrTooMuchWork
 	}
 	return nil
+}
+
+// without notes what a step has to do without.
+func (w *walker) without(err error) {
+	w.assume()
+	w.lacks = err
 }
 
 // assume notes that the caller rests on more than bytes that were read.

@@ -64,8 +64,34 @@ func TestCodeIsOut(t *testing.T) {
 		t.Error(err)
 	}
 	wantFrames(t, frames, wanted{0x1050, unwind.RuleContext}, wanted{0x10c0, unwind.RuleUnwind})
-	if p := frames[1].Origin.Proof; p != unwind.ProofWeak {
-		t.Errorf("proof %v", p)
+	if p := frames[1].Origin.Proof; p != unwind.ProofWeak || !errors.Is(frames[1].Lacks, memsource.ErrPagedOut) {
+		t.Errorf("proof %v, lacking %v", p, frames[1].Lacks)
+	}
+}
+
+// TestGuess: with leave to guess, frame pointers lead on from a function whose
+// unwind data is out, and the frame says what is lacking.
+func TestGuess(t *testing.T) {
+	for m, fp := range map[unwind.Machine]int{unwind.X64: unwind.RegRBP, unwind.ARM64: unwind.RegARM64FP} {
+		for _, guess := range []bool{false, true} {
+			p := newProgram(m)
+			p.cfg.Guess = guess
+			p.out = map[uint32]bool{0: true}
+			p.regs.PC = testBase + 0x1200
+			at := p.regs.SP() + 0x20
+			p.regs.Int[fp] = at
+			p.poke(at, 0)
+			p.poke(at+8, p.call(0x1040))
+			frames, err := p.walk(t)
+			if wantError(t, err, memsource.ErrPagedOut); !guess {
+				wantFrames(t, frames, wanted{0x1200, unwind.RuleContext})
+				continue
+			}
+			wantFrames(t, frames, wanted{0x1200, unwind.RuleContext}, wanted{0x1040, unwind.RuleFramePointer})
+			if !errors.Is(frames[1].Lacks, memsource.ErrPagedOut) || frames[0].Lacks != nil {
+				t.Errorf("lacking %v", frames[1].Lacks)
+			}
+		}
 	}
 }
 

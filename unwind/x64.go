@@ -44,7 +44,12 @@ func (x *x64) step(w *walker, c *Context) (step, error) {
 	x.pc = uint32(c.PC - im.module.Base)
 	e, ok, err := im.x64Entry(w, uint32(c.LookupPC()-im.module.Base))
 	if err != nil {
-		return step{}, w.fail("function table", err)
+		err = w.fail("function table", err)
+		if s, ok := x.linked(); ok {
+			w.without(err)
+			return s, nil
+		}
+		return step{}, err
 	}
 	switch {
 	case !ok && c.UnwoundToCall:
@@ -76,18 +81,28 @@ func (x *x64) doubtfulLeaf(why error) (step, error) {
 	pc, err := x.w.u64(x.c.Int[RegRSP])
 	wild := !errors.Is(why, ErrNoModule) || !x.c.UnwoundToCall
 	if err == nil && wild && x.w.behindCall(X64, pc) {
-		x.w.assume()
+		x.w.without(why)
 		return x.leaf()
 	}
 	if s, ok := x.w.linked(x.c, RegRBP); ok {
+		x.w.without(why)
 		return s, nil
 	}
 	if err == nil && wild && x.afterSystemCall(pc) {
+		x.w.without(why)
 		s, err := x.leaf()
 		s.rule = RuleScan
 		return s, err
 	}
 	return step{}, x.w.fail("caller", why)
+}
+
+// linked follows the frame pointer where guesses are wanted.
+func (x *x64) linked() (step, bool) {
+	if !x.w.cfg.Guess {
+		return step{}, false
+	}
+	return x.w.linked(x.c, RegRBP)
 }
 
 // afterSystemCall reports whether pc may be where a system call's stub returns

@@ -10,10 +10,10 @@ func (x *x64) epilogue12(e x64Entry, info x64Info) (s step, done bool, err error
 		return x.epilogue2(e, info)
 	}
 	p := x64Epilogue{x: x, entry: e, info: info}
-	whole := x.code(&p)
+	out := x.code(&p)
 	switch found, cut := p.run(false); {
-	case cut && !whole:
-		x.w.assume() // the bytes that would tell are out: the body it is
+	case cut && out != nil:
+		x.w.without(out) // the bytes that would tell are out: the body it is
 		return s, false, nil
 	case !found || cut:
 		return s, false, nil
@@ -26,22 +26,20 @@ func (x *x64) epilogue12(e x64Entry, info x64Info) (s step, done bool, err error
 	return step{rule: RuleEpilogue}, true, x.ret()
 }
 
-// code reads code at the PC, and reports false where less could be read than
-// an epilogue may have.
-func (x *x64) code(p *x64Epilogue) bool {
+// code reads code at the PC, and returns why it is less than an epilogue may
+// have.
+func (x *x64) code(p *x64Epilogue) (out error) {
 	n := min(maxEpilogue, x.im.module.Size-min(x.pc, x.im.module.Size))
-	saved := x.w.origin
-	b, err := x.im.at(x.w, x.pc, n)
-	if err != nil { // as much as is in this page
-		x.w.origin = saved
+	b, out := x.im.at(x.w, x.pc, n)
+	if out != nil { // as much as is in this page
 		n = min(n, pageSize-x.pc%pageSize)
+		var err error
 		if b, err = x.im.at(x.w, x.pc, n); err != nil {
-			x.w.origin = saved
-			return false
+			return out
 		}
 	}
 	p.code = p.buf[:copy(p.buf[:], b)]
-	return err == nil && n == maxEpilogue
+	return out
 }
 
 // x64Epilogue recognises the epilogues the x64 calling convention allows:
