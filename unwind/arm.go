@@ -95,7 +95,7 @@ func (a *arm) ret() error {
 // find finds the function whose code holds rva. Addresses of the table have
 // their lowest bit set for Thumb.
 func (a *arm) find(rva uint32) (ok bool, err error) {
-	table, n, err := a.im.table(a.w, arm64EntrySize)
+	table, n, err := a.im.table(a.w, ARM, arm64EntrySize)
 	if err != nil || n == 0 {
 		return false, err
 	}

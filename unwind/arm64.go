@@ -112,7 +112,7 @@ func stripPAC(v uint64) uint64 {
 
 // find finds the function whose code holds rva.
 func (a *arm64) find(rva uint32) (ok bool, err error) {
-	table, n, err := a.im.table(a.w, arm64EntrySize)
+	table, n, err := a.im.table(a.w, ARM64, arm64EntrySize)
 	if err != nil || n == 0 {
 		return false, err
 	}

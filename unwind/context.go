@@ -13,7 +13,8 @@ type Context struct {
 	PC       uint64
 	// Int holds integer registers by the machine's numbers: rax rcx rdx rbx rsp
 	// rbp rsi rdi r8 to r15; eax to edi in the same order; r0 to r12, sp, lr;
-	// x0 to x30 and sp as 31. 32-bit ones are zero-extended.
+	// x0 to x30 and sp as 31. 32-bit ones are zero-extended. On x64 16 is what
+	// would be lr if the code at PC were ARM64 code of a hybrid image.
 	Int [32]uint64
 	// Vec holds the low 128 bits of vector registers, low half first: xmm0 to
 	// xmm15 on x64, v0 to v15 on ARM64, and in the low half d0 to d15 on ARM.

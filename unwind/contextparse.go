@@ -107,6 +107,9 @@ func (l contextLayout) read(m Machine, flags uint32, b []byte) Context {
 			c.KnownInt |= 1 << i
 		}
 	}
+	if m == X64 && len(b) >= contextECLR+8 {
+		c.set(regECLR, word(m, b, contextECLR))
+	}
 	for i := range l.nvec {
 		off := l.vec + i*l.vecSize
 		if flags&l.vecFlag == 0 || off+l.vecSize > len(b) {
@@ -148,23 +151,4 @@ func breakpadARM64(b []byte) Context {
 		c.Int[i] = word(ARM64, b, 8+8*i)
 	}
 	return c
-}
-
-// fromEC gives the registers of an ARM64EC thread, kept in an x64 CONTEXT, their
-// ARM64 numbers (winnt.h, ARM64EC_NT_CONTEXT).
-func fromEC(x Context) Context {
-	c := Context{Machine: ARM64, PC: x.PC, UnwoundToCall: x.UnwoundToCall}
-	for i, r := range ecRegisters() {
-		if r >= 0 && x.known(i) {
-			c.set(r, x.Int[i])
-		}
-	}
-	copy(c.Vec[:], x.Vec[:])
-	c.KnownVec = x.KnownVec
-	return c
-}
-
-// ecRegisters returns the ARM64 register that each x64 one stands for.
-func ecRegisters() [16]int {
-	return [16]int{8, 0, 1, 27, RegARM64SP, RegARM64FP, 25, 26, 2, 3, 4, 5, 19, 20, 21, 22}
 }

@@ -72,6 +72,8 @@ type page struct {
 // headers is what the headers of an image say.
 type headers struct {
 	*peimage.Headers
+	hybrid *hybrid // nil: all code is of the header's machine
+	lacks  error   // why that is not known
 	origin Origin
 }
 
@@ -189,7 +191,12 @@ func (im *image) header(w *walker) (*headers, error) {
 		saved := w.origin
 		w.origin = Origin{BytesTarget, ProofExact}
 		r := &imageReader{w: w, im: im}
-		h = &headers{Headers: peimage.ReadHeaders(r), origin: w.origin}
+		h = &headers{Headers: peimage.ReadHeaders(r)}
+		h.origin = w.origin
+		h.hybrid, h.lacks = im.readHybrid(w, h)
+		if h.lacks == nil {
+			h.origin = w.origin
+		}
 		w.origin = saved
 		for _, err := range []error{h.DOSErr, h.NTErr, h.DirErr} {
 			if err != nil {

@@ -10,21 +10,29 @@ const (
 	maxProbes    = 256
 )
 
-// table returns the exception directory of an image, of size bytes in records
-// of unit bytes, none where the image has none.
-func (im *image) table(w *walker, unit uint32) (rva, n uint32, err error) {
+// table returns the function table of m's code, in records of unit bytes; none
+// where the image has none.
+func (im *image) table(w *walker, m Machine, unit uint32) (rva, n uint32, err error) {
 	h, err := im.header(w)
 	if err != nil || len(h.Directories) <= dirException {
 		return 0, 0, err
 	}
 	d := h.Directories[dirException]
-	if d.RVA == 0 || d.Size < unit {
+	rva, size := d.RVA, d.Size
+	switch {
+	case h.Machine == uint16(m):
+	case h.hybrid != nil:
+		rva, size = h.hybrid.table, h.hybrid.size
+	default:
+		return 0, 0, fmt.Errorf("%w: the image is for %v", ErrUnwindData, Machine(h.Machine))
+	}
+	if rva == 0 || size < unit {
 		return 0, 0, nil
 	}
-	if uint64(d.RVA)+uint64(d.Size) > uint64(im.module.Size) {
-		return 0, 0, fmt.Errorf("%w: exception directory lies outside of the image", ErrUnwindData)
+	if uint64(rva)+uint64(size) > uint64(im.module.Size) {
+		return 0, 0, fmt.Errorf("%w: function table lies outside of the image", ErrUnwindData)
 	}
-	return d.RVA, d.Size / unit, nil
+	return rva, size / unit, nil
 }
 
 // search returns the index of the last of n records of unit bytes at table

@@ -30,6 +30,7 @@ type step struct {
 	function uint64 // address where the unwound function begins, 0: not known
 	exact    bool   // the caller's PC is not a return address
 	switched bool   // the caller's stack may be another one
+	flat     bool   // the caller's stack pointer may be the same
 }
 
 // stepper unwinds frames of one machine. One belongs to one walk and may keep
@@ -204,7 +205,7 @@ func (w *walker) check(s step) error {
 	switch {
 	case w.next.PC == 0:
 		return nil
-	case !s.switched && !w.rises():
+	case !s.switched && !w.rises(s.flat):
 		return w.fail("caller", ErrNoProgress)
 	case w.frame.Index+1 >= w.cfg.MaxFrames:
 		return w.fail("caller", ErrTooManyFrames)
@@ -217,13 +218,13 @@ func (w *walker) check(s step) error {
 // rises reports whether the caller's frame is above this one. ARM leaf
 // functions do not move the stack pointer. An interrupt may have come in on a
 // stack of its own, and return to the thread's.
-func (w *walker) rises() bool {
+func (w *walker) rises(flat bool) bool {
 	was, is := w.frame.SP(), w.next.SP()
 	if is > was {
 		return true
 	}
-	arm := w.next.Machine == ARM64 || w.next.Machine == ARM
-	if is == was && arm && w.next.PC != w.frame.PC {
+	flat = flat || w.next.Machine == ARM64 || w.next.Machine == ARM
+	if is == was && flat && w.next.PC != w.frame.PC {
 		return true
 	}
 	return !w.onStack(was) && w.onStack(is)

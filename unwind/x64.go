@@ -21,6 +21,7 @@ const (
 
 // x64 unwinds x64 frames.
 type x64 struct {
+	arm     *arm64 // for ARM64EC code
 	w       *walker
 	im      *image
 	c       *Context
@@ -42,7 +43,11 @@ func (x *x64) step(w *walker, c *Context) (step, error) {
 		return x.doubtfulLeaf(ErrNoModule)
 	}
 	x.pc = uint32(c.PC - im.module.Base)
-	e, ok, err := im.x64Entry(w, uint32(c.LookupPC()-im.module.Base))
+	rva := uint32(c.LookupPC() - im.module.Base)
+	if is, err := im.isEC(w, rva); err == nil && is {
+		return x.ec(w, c)
+	}
+	e, ok, err := im.x64Entry(w, rva)
 	if err != nil {
 		err = w.fail("function table", err)
 		if s, ok := x.linked(); ok {
@@ -55,6 +60,9 @@ func (x *x64) step(w *walker, c *Context) (step, error) {
 	case !ok && c.UnwoundToCall:
 		return x.doubtfulLeaf(errNoEntry)
 	case !ok:
+		if h := im.headers.Load(); h.lacks != nil { // it may be code of another machine
+			w.without(h.lacks)
+		}
 		return x.leaf()
 	}
 	s, err := x.function(e)
@@ -148,7 +156,7 @@ func (x *x64) function(e x64Entry) (step, error) {
 
 // x64Entry returns the entry whose code holds rva, after indirections.
 func (im *image) x64Entry(w *walker, rva uint32) (e x64Entry, ok bool, err error) {
-	table, n, err := im.table(w, x64EntrySize)
+	table, n, err := im.table(w, X64, x64EntrySize)
 	if err != nil || n == 0 {
 		return e, false, err
 	}
