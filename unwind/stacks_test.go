@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/symres/symres/internal/fixture"
+	"github.com/symres/symres/memsource"
 	"github.com/symres/symres/unwind"
 )
 
@@ -62,5 +63,29 @@ func compareChain(t *testing.T, d *dumped, want []string) {
 	}
 	if i < len(want) {
 		t.Errorf("%d frames, want %d", i, len(want))
+	}
+}
+
+// TestDumpsWithoutImages: of these programs nobody has the images, and their
+// dumps hold neither headers nor unwind data. The frame of the crash is right,
+// and then the walk says what it lacks and invents nothing, as kd does.
+func TestDumpsWithoutImages(t *testing.T) {
+	for file, want := range map[string]string{
+		"llvm-mirror+lldb/test/Shell/Minidump/Windows/Sigsegv/Inputs/sigsegv.dmp":                                    "sigsegv!crash+0x29",
+		"ivellioscolin+kdlibcpp/kdlib/tests/dumps/targetapp_test_cv_allreg_amd64/targetapp_test_cv_allreg_amd64.dmp": "targetapp!test_cv_allreg_amd64+0x39",
+		"google+syzygy/syzygy/minidump/test_data/notepad-small-64bit.dmp":                                            "ntdll+0xa8700",
+	} {
+		d := openDump(t, filepath.Join(fixture.Shared(t), filepath.FromSlash(file)))
+		var names []string
+		var end error
+		for f, err := range unwind.Walk(t.Context(), d.config(), d.crashed(t)) {
+			if end = err; err == nil {
+				names = append(names, d.name(t, &f))
+			}
+		}
+		if len(names) != 1 || names[0] != want {
+			t.Errorf("%s: %q, want %q", file, names, want)
+		}
+		wantError(t, end, unwind.ErrUnreadable, memsource.ErrNotPresent)
 	}
 }
