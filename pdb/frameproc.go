@@ -1,0 +1,70 @@
+package pdb
+
+// FrameProc says how large the frame of a function is (cvinfo.h, FRAMEPROCSYM;
+// the ends of prologue and body are those of PROCSYM32). It is what a PDB knows
+// about frames of machines for which it has no [FrameData].
+type FrameProc struct {
+	RVA       uint32
+	Size      uint32 // bytes of code
+	BodyStart uint32 // offset of the code behind the prologue
+	BodyEnd   uint32 // offset of the epilogue
+	Frame     uint32 // bytes that the prologue allocates
+	SavedRegs uint32 // bytes of registers that it saves
+	Flags     uint32 // FrameProcAlloca and so on
+}
+
+// Flags of [FrameProc].
+const (
+	FrameProcAlloca = 1      // the body allocates more
+	FrameProcNaked  = 1 << 7 // the body makes its frame itself
+)
+
+const (
+	kindFrameProc  Kind = 0x1012
+	frameProcLen        = 30
+	procHeadLength      = 28
+)
+
+// FrameProcAt returns what the function whose code holds an RVA says about its
+// frame; ok is false where nothing is said. Errors satisfy errors.Is(err,
+// [ErrFormat]) or come from reading.
+func (f *File) FrameProcAt(rva uint32) (p FrameProc, ok bool, err error) {
+	if err := f.enter(); err != nil {
+		return p, false, err
+	}
+	defer f.leave()
+	c, seg, off, err := f.codeAt(rva)
+	if err != nil || c == nil {
+		return p, false, err
+	}
+	o, err := f.outlineOf(c.ms)
+	if err != nil {
+		return p, false, err
+	}
+	i := o.funcAt.find(seg, off)
+	if i < 0 {
+		return p, false, nil
+	}
+	w, err := c.ms.body(o.funcs[i])
+	if err != nil {
+		return p, false, err
+	}
+	return p.read(w, rva-(off-o.funcAt[i].off))
+}
+
+// read takes the records of a function at an RVA up to the one about its frame,
+// which stands before those of its blocks.
+func (p FrameProc) read(w recordWalk, rva uint32) (FrameProc, bool, error) {
+	for first := true; w.step(); first = false {
+		switch kind := w.kind(); {
+		case first && kind.IsProc() && len(w.rec) >= procHeadLength:
+			p.RVA, p.Size, p.BodyStart, p.BodyEnd = rva, u32(w.rec, 16), u32(w.rec, 20), u32(w.rec, 24)
+		case kind == kindFrameProc && len(w.rec) >= frameProcLen:
+			p.Frame, p.SavedRegs, p.Flags = u32(w.rec, 4), u32(w.rec, 16), u32(w.rec, 26)
+			return p, p.Size > 0, w.err
+		case first || kind.opens() || kind.closes():
+			return p, false, w.err
+		}
+	}
+	return p, false, w.err
+}

@@ -1,0 +1,64 @@
+package pdb_test
+
+import (
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"testing"
+
+	"github.com/symres/symres/pdb"
+)
+
+// TestCorpusFrameProcs compares what functions say about their frames with
+// another reader's.
+func TestCorpusFrameProcs(t *testing.T) {
+	t.Parallel()
+	total := 0
+	head := regexp.MustCompile("code size = (\\d+)")
+	ends := regexp.MustCompile(`debug start = (\d+), debug end = (\d+)`)
+	size := regexp.MustCompile(`^ *size = (\d+), padding size`)
+	regs := regexp.MustCompile(`bytes of callee saved registers = (\d+)`)
+	number := func(re *regexp.Regexp, line string, group int) uint32 {
+		n, _ := strconv.ParseUint(re.FindStringSubmatch(line)[group], 10, 32)
+		return uint32(n)
+	}
+	for _, c := range corpusPDBs(t) {
+		f := open(t, c[1])
+		want := map[pdb.FrameProc]bool{}
+		var p pdb.FrameProc
+		for _, line := range pdbutil(t, c[1], "-symbols") {
+			switch {
+			case head.MatchString(line):
+				p.Size = number(head, line, 1)
+			case ends.MatchString(line):
+				p.BodyStart, p.BodyEnd = number(ends, line, 1), number(ends, line, 2)
+			case size.MatchString(line):
+				p.Frame = number(size, line, 1)
+			case regs.MatchString(line):
+				p.SavedRegs = number(regs, line, 1)
+				want[p] = true
+			}
+		}
+		n := 0
+		for s, err := range f.Procs() {
+			if err != nil {
+				t.Fatal(err)
+			}
+			p, ok, err := f.FrameProcAt(s.RVA)
+			if err != nil {
+				t.Fatalf("%s: %s: %v", c[1], s.Name(), err)
+			}
+			if !ok || p.RVA != s.RVA {
+				continue
+			}
+			if p.RVA, p.Flags = 0, 0; !want[p] {
+				t.Errorf("%s: %s: %+v", filepath.Base(c[1]), s.Name(), p)
+			}
+			n++
+		}
+		total += n
+	}
+	if total < 1000 {
+		t.Errorf("%d functions compared", total)
+	}
+}
