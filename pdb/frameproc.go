@@ -53,17 +53,23 @@ func (f *File) FrameProcAt(rva uint32) (p FrameProc, ok bool, err error) {
 }
 
 // read takes the records of a function at an RVA up to the one about its frame,
-// which stands before those of its blocks.
+// which may stand behind its blocks.
 func (p FrameProc) read(w recordWalk, rva uint32) (FrameProc, bool, error) {
-	for first := true; w.step(); first = false {
+	for depth := 0; w.step(); {
 		switch kind := w.kind(); {
-		case first && kind.IsProc() && len(w.rec) >= procHeadLength:
+		case depth == 0 && kind.IsProc() && len(w.rec) >= procHeadLength:
 			p.RVA, p.Size, p.BodyStart, p.BodyEnd = rva, u32(w.rec, 16), u32(w.rec, 20), u32(w.rec, 24)
-		case kind == kindFrameProc && len(w.rec) >= frameProcLen:
+			depth = 1
+		case kind == kindFrameProc && depth == 1 && len(w.rec) >= frameProcLen:
 			p.Frame, p.SavedRegs, p.Flags = u32(w.rec, 4), u32(w.rec, 16), u32(w.rec, 26)
-			return p, p.Size > 0, w.err
-		case first || kind.opens() || kind.closes():
-			return p, false, w.err
+			return p, true, nil
+		case kind.opens():
+			depth++
+		case kind.closes():
+			depth--
+		}
+		if depth <= 0 {
+			break
 		}
 	}
 	return p, false, w.err
