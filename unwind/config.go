@@ -131,6 +131,13 @@ type Function struct {
 	Name      string // as the linker has it; untrusted
 	RVA, Size uint32 // Size 0: not known
 	Proof     Proof  // of the symbols
+
+	// HasFrame says that the size of the frame is known (cvinfo.h,
+	// FRAMEPROCSYM): between BodyStart and BodyEnd, offsets from RVA, Frame
+	// bytes are allocated and SavedRegs bytes of registers saved.
+	HasFrame           bool
+	BodyStart, BodyEnd uint32
+	Frame, SavedRegs   uint32
 }
 
 // FrameData is a record about an x86 frame (cvinfo.h, FRAMEDATA).

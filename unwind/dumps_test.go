@@ -61,9 +61,7 @@ func (d *dumped) module(tb testing.TB, m minidump.Module, dir string) *unwind.Mo
 	if p, err := pdb.Open(filepath.Join(dir, name+".pdb")); err == nil {
 		tb.Cleanup(func() { p.Close() })
 		d.pdbs[name] = p
-		if d.machine == unwind.X86 {
-			out.Symbols = symbolsOf(p)
-		}
+		out.Symbols = symbolsOf(p)
 	}
 	return out
 }

@@ -22,6 +22,7 @@ func FuzzWalk(f *testing.F) {
 	f.Add(uint16(unwind.X64), []byte{0x21, 0, 0, 0, 0, 0x10, 0, 0, 0, 0x11, 0, 0, 0, 0x30, 0, 0}, x64, []byte{0xc3}, uint32(0x1003), "")
 	arm := le.AppendUint32(le.AppendUint32(nil, 0x1000), xdataRVA)
 	f.Add(uint16(unwind.ARM64), append(u32s(0x10|1<<21|2<<27), 0x42, 0xe6, 0xc8, 0x04, 0xe9, 0xea, 0xe8, 0xe4), arm, []byte{}, uint32(0x1010), "")
+	f.Add(uint16(unwind.X64), []byte{1, 4, 1, 0, 4, 0x42, 0, 0}, x64, []byte{0xff, 2, 0}, uint32(0x1040), "")
 	f.Add(uint16(unwind.ARM64), []byte{}, u32s(0x1000, 1|0x40<<2|3<<13|4<<16|1<<20|3<<21|20<<23), []byte{}, uint32(0x1010), "")
 	f.Fuzz(func(t *testing.T, machine uint16, xdata, pdata, code []byte, pc uint32, frameProgram string) {
 		p := newProgram(unwind.Machine(machine))
@@ -30,6 +31,10 @@ func FuzzWalk(f *testing.F) {
 			p.regs.PC = uint64(pc)
 		}
 		copy(p.image[0x1000:], code)
+		if len(code) > 2 && code[0] == 0xff {
+			p.out = map[uint32]bool{uint32(code[1] % 8): true, uint32(code[2] % 8): true}
+		}
+		p.cfg.Guess = len(code)%3 == 0
 		for i := range 32 {
 			if i != 4 && i != 13 && i != 31 {
 				p.regs.Int[i] = testStack + 0x100 + 8*uint64(i)
@@ -89,7 +94,7 @@ type forged struct {
 }
 
 func (s forged) Function(context.Context, uint32) (unwind.Function, error) {
-	return unwind.Function{Name: "KiTrap0E", RVA: s.n}, nil
+	return unwind.Function{Name: "KiTrap0E", RVA: s.n, HasFrame: s.n%2 != 0, BodyEnd: testSize, Frame: s.n, SavedRegs: s.n * 2}, nil
 }
 
 func (s forged) FrameData(context.Context, uint32) (unwind.FrameData, error) {

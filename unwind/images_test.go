@@ -104,7 +104,13 @@ func (s pdbSymbols) Function(_ context.Context, rva uint32) (unwind.Function, er
 	if err != nil || len(syms) == 0 {
 		return unwind.Function{}, errors.Join(unwind.ErrNone, err)
 	}
-	return unwind.Function{Name: syms[0].Name(), RVA: syms[0].RVA, Size: syms[0].Size, Proof: unwind.ProofExact}, nil
+	f := unwind.Function{Name: syms[0].Name(), RVA: syms[0].RVA, Size: syms[0].Size, Proof: unwind.ProofExact}
+	p, ok, err := s.file.FrameProcAt(rva)
+	if ok && p.Flags&(pdb.FrameProcAlloca|pdb.FrameProcNaked) == 0 {
+		f.RVA, f.Size, f.HasFrame = p.RVA, p.Size, true
+		f.BodyStart, f.BodyEnd, f.Frame, f.SavedRegs = p.BodyStart, p.BodyEnd, p.Frame, p.SavedRegs
+	}
+	return f, err
 }
 
 // FrameData implements unwind.Symbols.

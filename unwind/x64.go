@@ -25,6 +25,7 @@ type x64 struct {
 	w       *walker
 	im      *image
 	c       *Context
+	out     error  // why unwind data cannot be read
 	pc      uint32 // RVA of the PC itself
 	base    uint64 // of the frame: what saved registers are relative to
 	framed  bool   // base comes from the frame register
@@ -38,10 +39,24 @@ type x64Entry struct{ begin, end, unwind uint32 }
 // step implements stepper.
 func (x *x64) step(w *walker, c *Context) (step, error) {
 	im := w.find(c.LookupPC())
-	x.w, x.im, x.c = w, im, c
+	x.w, x.im, x.c, x.out = w, im, c, nil
 	if im == nil {
 		return x.doubtfulLeaf(ErrNoModule)
 	}
+	s, err := x.known()
+	if x.out == nil {
+		return s, err
+	}
+	x.im = im
+	if s, ok := x.instead(c); ok {
+		return s, nil
+	}
+	return s, err
+}
+
+// known unwinds by unwind data.
+func (x *x64) known() (step, error) {
+	im, w, c := x.im, x.w, x.c
 	x.pc = uint32(c.PC - im.module.Base)
 	rva := uint32(c.LookupPC() - im.module.Base)
 	if is, err := im.isEC(w, rva); err == nil && is {
@@ -49,12 +64,7 @@ func (x *x64) step(w *walker, c *Context) (step, error) {
 	}
 	e, ok, err := im.x64Entry(w, rva)
 	if err != nil {
-		err = w.fail("function table", err)
-		if s, ok := x.linked(); ok {
-			w.without(err)
-			return s, nil
-		}
-		return step{}, err
+		return step{}, x.lacking("function table", err)
 	}
 	switch {
 	case !ok && c.UnwoundToCall:
@@ -105,14 +115,6 @@ func (x *x64) doubtfulLeaf(why error) (step, error) {
 	return step{}, x.w.fail("caller", why)
 }
 
-// linked follows the frame pointer where guesses are wanted.
-func (x *x64) linked() (step, bool) {
-	if !x.w.cfg.Guess {
-		return step{}, false
-	}
-	return x.w.linked(x.c, RegRBP)
-}
-
 // afterSystemCall reports whether pc may be where a system call's stub returns
 // to whose module is not known: stubs are leaf functions, and what interrupts a
 // user's code is most often their system call.
@@ -143,7 +145,7 @@ func (x *x64) forgetVolatile() {
 func (x *x64) function(e x64Entry) (step, error) {
 	info, err := x.read(e)
 	if err != nil {
-		return step{}, x.w.fail("unwind data", err)
+		return step{}, x.lacking("unwind data", err)
 	}
 	switch info.version() {
 	case 1, 2:

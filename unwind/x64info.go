@@ -121,7 +121,7 @@ func (x *x64) undoChain(e x64Entry, info x64Info) (step, error) {
 			return step{rule: RuleUnwind}, x.ret()
 		}
 		if e, info, err = x.up(info); err != nil {
-			return step{}, x.w.fail("chained unwind data", err)
+			return step{}, x.lacking("chained unwind data", err)
 		}
 	}
 	return step{}, x.w.fail("unwind data", fmt.Errorf("%w: chained in a circle", ErrUnwindData))

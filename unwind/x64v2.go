@@ -115,7 +115,7 @@ type x64Codes struct {
 func (x *x64) chain(e x64Entry) (*x64Codes, error) {
 	info, err := x.read(e)
 	if err != nil {
-		return nil, x.w.fail("unwind data", err)
+		return nil, x.lacking("unwind data", err)
 	}
 	x.chained = x64Codes{x: x, info: info, rest: info.codes()}
 	return &x.chained, nil

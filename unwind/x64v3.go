@@ -57,7 +57,7 @@ func (x *x64) function3(e x64Entry, info x64Info) (step, error) {
 	for range maxChain {
 		l, err := x.list3(e, info)
 		if err != nil {
-			return step{}, x.w.fail("unwind data", err)
+			return step{}, x.lacking("unwind data", err)
 		}
 		interrupted, err := x.undo3(l)
 		if err != nil || interrupted {
@@ -67,7 +67,7 @@ func (x *x64) function3(e x64Entry, info x64Info) (step, error) {
 			return step{rule: l.rule}, x.ret()
 		}
 		if e, info, err = x.up(info); err != nil {
-			return step{}, x.w.fail("chained unwind data", err)
+			return step{}, x.lacking("chained unwind data", err)
 		}
 	}
 	return step{}, x.w.fail("unwind data", fmt.Errorf("%w: chained in a circle", ErrUnwindData))
