@@ -9,7 +9,7 @@ const (
 	RuleUnwind                   // unwind data of the image
 	RuleEpilogue                 // unwind data or code: the function was about to return
 	RuleLeaf                     // a function without unwind data, which moves no register
-	RuleFrameData                // frame data of the PDB (x86)
+	RuleFrameData                // frame data of the PDB; on x64, where the image is out, the size of the frame
 	RuleFPO                      // FPO record of the PDB (x86)
 	RuleFramePointer             // a chain of frame pointers
 	RuleScan                     // a word of the stack that looks like a return address

@@ -1,6 +1,7 @@
 package unwind_test
 
 import (
+	"context"
 	"encoding/binary"
 	"testing"
 
@@ -166,4 +167,50 @@ func TestHostileTables(t *testing.T) {
 	p.regs.PC = testBase + 0x1080
 	_, err := p.walk(t)
 	wantError(t, err, unwind.ErrUnwindData)
+}
+
+// named knows one function.
+type named struct{ forged }
+
+func (named) Function(context.Context, uint32) (unwind.Function, error) {
+	return unwind.Function{Name: "KiPageFault", RVA: 0x1000, Size: 0x800}, nil
+}
+
+// TestTrapFrameBySymbol: the image is out, but the symbol says that the function
+// is an entry for faults, and what lies at rbp is a trap frame.
+func TestTrapFrameBySymbol(t *testing.T) {
+	const kernel = 0xfffff80000000000
+	for _, c := range []struct{ pc, cs, flags uint64 }{
+		{kernel + 0x1700, 0x10, 0x202}, {0x7ff00001234, 0x33, 0x202},
+		{0x7ff00001234, 0x10, 0x202}, {kernel + 0x1700, 0x10, 0}, {kernel + 0x1700, 0x77, 2}, {0, 0x33, 2}, // no trap frames
+	} {
+		p := newProgram(unwind.X64)
+		cfg := p.open()
+		p.out = map[uint32]bool{0: true, 2: true}
+		cfg.Modules = one{&unwind.Module{Name: "nt", Base: kernel, Size: testSize, Image: p, Symbols: named{}}}
+		p.regs.PC = kernel + 0x1200
+		rbp := p.regs.SP() + 0x40
+		p.regs.Int[unwind.RegRBP] = rbp
+		for off, v := range map[uint64]uint64{0xd8: 0xbb, 0xe8: c.pc, 0xf0: c.cs, 0xf8: c.flags, 0x100: 0x5000} {
+			p.poke(rbp+off, v)
+		}
+		var frames []unwind.Frame
+		for f, err := range unwind.Walk(t.Context(), cfg, p.regs) {
+			if err == nil {
+				frames = append(frames, f)
+			}
+		}
+		good := c.flags == 0x202 && (c.cs == 0x33) == (c.pc < 1<<47)
+		if (len(frames) > 1) != good {
+			t.Errorf("%+v: %d frames", c, len(frames))
+			continue
+		}
+		if !good {
+			continue
+		}
+		if f := frames[1]; f.PC != c.pc || f.SP() != 0x5000 || f.Int[5] != 0xbb || f.UnwoundToCall || f.Rule != unwind.RuleContext ||
+			f.Origin.Proof != unwind.ProofWeak || f.Lacks == nil {
+			t.Errorf("%+v: %+v", c, f)
+		}
+	}
 }

@@ -139,10 +139,8 @@ func (w *walker) run(yield func(Frame, error) bool) {
 			w.advance(s)
 			continue
 		}
-		if err == nil || !errors.Is(err, context.Canceled) {
-			if w.resume(err) {
-				continue
-			}
+		if w.ctx.Err() == nil && w.resume(err) {
+			continue
 		}
 		if err != nil {
 			yield(Frame{}, err)

@@ -13,10 +13,13 @@ func (x *x64) lacking(what string, err error) error {
 }
 
 // instead finds the caller of a function whose unwind data is out, by what the
-// PDB says about its frame or, where guesses are wanted, by the frame pointer.
+// PDB says about it or, where guesses are wanted, by the frame pointer.
 func (x *x64) instead(c *Context) (step, bool) {
 	*c = x.w.frame.Context // of which a part may have been undone
-	s, ok := x.pdbFrame(c)
+	s, ok := x.trap(c)
+	if !ok {
+		s, ok = x.pdbFrame(c)
+	}
 	if !ok && x.w.cfg.Guess {
 		s, ok = x.w.linked(c, RegRBP)
 	}
