@@ -30,6 +30,9 @@ func (w *walker) read(addr, n uint64) ([]byte, error) {
 	}
 	i := page / pageSize % windowPages
 	if w.stack.tags[i] != page+1 {
+		if err := w.spend(slowRead); err != nil {
+			return nil, err
+		}
 		err := memsource.ReadFull(w.memory, w.stack.pages[i][:], page)
 		w.stack.tags[i], w.stack.torn[i] = page+1, err != nil
 	}

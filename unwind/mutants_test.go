@@ -163,3 +163,40 @@ func TestCacheKeepsPages(t *testing.T) {
 		t.Errorf("%d reads without a cache, %d with an empty one, %d with a full one", first, a, b)
 	}
 }
+
+// TestWorstCase walks what costs most: functions of long chains of codes that
+// restore registers from all over memory, and machine frames without end. The
+// budget of work ends it.
+func TestWorstCase(t *testing.T) {
+	p := newProgram(unwind.X64)
+	p.stack = make([]byte, 64<<20)
+	info := []byte{0x21, 0, 255, 0} // chained to the next
+	for i := range 85 {
+		info = append(info, 0, byte(5|(3+i%2*2)<<4)) // save_nonvol_far of rbx or rbp
+		info = append(info, u32s(uint32(i)*0x9000)...)
+	}
+	info = append(info, 0, 0)
+	p.image = make([]byte, 0x20000)
+	p.pdata = u32s(0x1000, 0x1800, 0x10000, 0x1800, 0x1880, 0x10000)
+	for i := range uint32(31) {
+		at := 0x10000 + i*0x220
+		copy(p.image[at:], info)
+		copy(p.image[at+uint32(len(info)):], u32s(0x1000, 0x1800, at+0x220))
+	}
+	copy(p.image[0x10000+31*0x220:], []byte{1, 0, 0, 0})
+	for at := p.regs.SP(); at < p.regs.SP()+0x4000; at += 8 {
+		p.poke(at, testBase+0x1000+at%16*0x80+0x40)
+	}
+	p.regs.PC = testBase + 0x1040
+	cfg := p.open()
+	m := &unwind.Module{Name: "forged", Base: testBase, Size: uint32(len(p.image)), Image: p}
+	cfg.Modules, cfg.MaxRepeats = one{m}, -1
+	began := time.Now()
+	var end error
+	n := 0
+	for _, err := range unwind.Walk(t.Context(), cfg, p.regs) {
+		n, end = n+1, err
+	}
+	t.Logf("%d frames, %v", n, time.Since(began))
+	wantError(t, end, unwind.ErrTooMuchWork)
+}

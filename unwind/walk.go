@@ -245,7 +245,7 @@ func (w *walker) unloaded(addr uint64) *Unloaded {
 
 // maxWork bounds what a walk does, in unwind codes or the like: a thousand
 // honest frames take a hundredth of it.
-const maxWork = 1 << 21
+const maxWork = 1 << 23
 
 // slowRead is the work of a read that goes past the caches.
 const slowRead = 64
