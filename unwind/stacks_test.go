@@ -68,6 +68,39 @@ func compareChain(t *testing.T, d *dumped, want []string) {
 	}
 }
 
+// TestStacksAsKd compares stack pointers and names of the 64-bit programs with
+// the stack that Microsoft's kd shows first of each.
+func TestStacksAsKd(t *testing.T) {
+	texts, err := filepath.Glob(filepath.Join(fixture.Shared(t), "stacks", "x86_64-*", "kd.txt"))
+	if err != nil || len(texts) == 0 {
+		t.Fatalf("no transcripts: %v", err)
+	}
+	for _, text := range texts {
+		b, err := os.ReadFile(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		stacks := transcript(string(b))
+		if len(stacks) == 0 || len(stacks[0].frames) < 13 {
+			t.Fatalf("%s: no stack", text)
+		}
+		d := openDump(t, filepath.Join(filepath.Dir(text), "crash.dmp"))
+		i := 0
+		for f, err := range unwind.Walk(t.Context(), d.config(), d.crashed(t)) {
+			if err != nil {
+				break
+			}
+			if want := stacks[0].frames[i]; f.SP() != number(t, want.sp) || d.name(t, &f) != want.name {
+				t.Errorf("%s, frame %d: sp %x, %s; kd has %s, %s", text, i, f.SP(), d.name(t, &f), want.sp, want.name)
+			}
+			i++
+		}
+		if i != len(stacks[0].frames) {
+			t.Errorf("%s: %d frames, kd has %d", text, i, len(stacks[0].frames))
+		}
+	}
+}
+
 // TestDumpsWithoutImages: of these programs nobody has the images, and their
 // dumps hold neither headers nor unwind data. What the PDBs say about frames
 // leads on (kd takes every word of the stack for a return address here), and
