@@ -22,8 +22,8 @@
 // # Machines
 //
 // x64 (UNWIND_INFO versions 1, 2 and 3; where the image is out what the PDB says
-// about frames), ARM64, ARM64EC and ARM (packed and .xdata records), and x86 (frame data and FPO records of the PDB, frame pointers, what
-// the code around a return address proves, and a scan last).
+// about frames), ARM64, ARM64EC and ARM (packed and .xdata records). A walk on
+// x86 ends behind its first frame with [ErrMachine] for now.
 //
 // # Hostile input
 //
