@@ -1,8 +1,8 @@
 package undname
 
-// nameOnlyC returns the undecorated form of a C name: without the leading '_'
-// or '@', cut at the first '@' that is followed by a digit, and without any
-// other '@'. A name that begins with the byte 0x7F, as linkers mark import
+// nameOnlyC returns the undecorated form of a C name: without one or two leading
+// dots (".refptr.x" of mingw) and then a leading '_' or '@', cut at the first '@'
+// that is followed by a digit, and without any other '@'. A name that begins with the byte 0x7F, as linkers mark import
 // thunk data, loses just that byte (dbghelp keeps it). Names of which nothing
 // would be left are returned unchanged.
 //
@@ -36,8 +36,11 @@ func trim[T string | []byte](raw T) (name T, inner bool) {
 		return raw[1:], false
 	}
 	name = raw
-	if raw[0] == '_' || raw[0] == '@' {
-		name = raw[1:]
+	for dots := 0; dots < 2 && len(name) > 1 && name[0] == '.'; dots++ {
+		name = name[1:]
+	}
+	if len(name) > 1 && (name[0] == '_' || name[0] == '@') {
+		name = name[1:]
 	}
 	keep := 0 // bytes that are no '@'
 	for i := 0; i < len(name); i++ {

@@ -18,7 +18,7 @@ func ExampleNameOnly() {
 		fmt.Println(undname.NameOnly(raw))
 	}
 	// Output:
-	// [thunk]:CErrorObject::QueryInterface`adjustor{8}'
+	// CErrorObject::QueryInterface
 	// std::_Deallocate<8,0>
 	// std::bad_alloc::`vftable'
 	// _imp__IoCreateDevice

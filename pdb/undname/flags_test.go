@@ -45,7 +45,7 @@ func TestFlags(t *testing.T) {
 		{field, undname.NoPtr64, "protected: static int * Owner::count"},
 		{field, undname.NoVariableType, "Owner::count"},
 		{thunk, 0, "[thunk]:public: virtual void __thiscall Leaf::go`adjustor{4}' (int)"},
-		{thunk, undname.NameOnlyFlag, "[thunk]:Leaf::go`adjustor{4}'"},
+		{thunk, undname.NameOnlyFlag, "Leaf::go"},
 		{pointer, 0, "void (__cdecl* __ptr64 hook)(int)"},
 		{pointer, undname.NoMSKeywords, "void (* hook)(int)"},
 		{table, undname.NameOnlyFlag, "Two::`vftable'"},

@@ -42,7 +42,7 @@ func TestParse(t *testing.T) {
 		"__imp_?f@@YAXXZ":          {undname.KindImport, nil, "_imp_?fYAXXZ", "", nil, "", undname.NoMember, false, false},
 		"_TI2?AVbad@@":             {undname.KindException, nil, "TI2?AVbad", "", nil, "", undname.NoMember, false, false},
 		"_ZN2ns1fEi":               {undname.KindForeign, nil, "ns::f", "", nil, "", undname.NoMember, false, false},
-		".text":                    {undname.KindC, nil, ".text", "", nil, "", undname.NoMember, false, false},
+		".text":                    {undname.KindC, nil, "text", "", nil, "", undname.NoMember, false, false},
 		"??@" + md5 + "@":          {undname.KindHash, nil, "??@" + md5 + "@", "", nil, "", undname.NoMember, false, false},
 		"?f@C@@$$hQEBAHH@Z":        {undname.KindFunction, []string{"C"}, "f", "int", []string{"int"}, "__cdecl", undname.Public, false, false},
 		"?x@?1??main@@9@4HA":       {undname.KindVariable, []string{"`main'", "`2'"}, "x", "int", nil, "", undname.NoMember, false, false},

@@ -123,12 +123,16 @@ func (w *printer) number(i int32) {
 	w.num(n.value())
 }
 
-// offset writes an offset of a thunk, which is 32 bits with a sign.
+// offset writes an offset of a thunk, of 32 bits. LLVM gives it a sign.
 func (w *printer) offset(i int32) {
 	n := w.p.at(i)
 	v := int32(uint32(n.value()))
 	if n.sub == 1 {
 		v = -v
+	}
+	if !w.llvm() {
+		w.num(uint64(uint32(v)))
+		return
 	}
 	if v < 0 {
 		w.str("-")

@@ -44,15 +44,11 @@ func (w *printer) symbol(i int32) {
 // function writes a function or thunk.
 func (w *printer) function(n *node) {
 	sig := w.p.at(n.b)
-	if w.nameOnly() {
-		if n.flags&(fnAdjustor|fnVtordisp) != 0 {
-			w.str("[thunk]:")
-		}
+	if w.nameOnly() { // a thunk has the name of its function
 		w.qualified(n.a)
 		if w.isConversion(n.a) {
 			w.trim() // behind a const type
 		}
-		w.thunk(n)
 		return
 	}
 	w.functionHead(n)
@@ -235,7 +231,7 @@ func (w *printer) table(n *node) {
 
 func (w *printer) guard(n *node) {
 	w.qualified(n.a)
-	if n.b == 0 || w.p.at(n.b).value() == 0 {
+	if w.nameOnly() || n.b == 0 || w.p.at(n.b).value() == 0 {
 		return
 	}
 	w.str("{")

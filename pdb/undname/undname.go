@@ -23,6 +23,7 @@ package undname
 import (
 	"errors"
 	"fmt"
+	"strings"
 )
 
 // A Style is a way of spelling a declaration.
@@ -101,10 +102,10 @@ func NameOnly(raw string) string {
 		return nameOnlyC(raw)
 	}
 	s, err := render(raw, Microsoft, nameOnlyFlags)
-	if err != nil {
-		return raw
+	if err != nil && raw[0] == '.' { // it looked like the name of a type
+		return nameOnlyC(raw)
 	}
-	return s
+	return s // which is raw with an error
 }
 
 // AppendNameOnly appends what [NameOnly] returns for raw to dst. It allocates
@@ -113,7 +114,7 @@ func AppendNameOnly(dst, raw []byte) []byte {
 	if len(raw) == 0 || raw[0] != '?' && raw[0] != '.' && !isForeign(raw) {
 		return appendNameOnlyC(dst, raw)
 	}
-	if raw[0] == '?' || raw[0] == '.' {
+	if raw[0] == '?' {
 		dst, _ = Append(dst, string(raw), Microsoft, nameOnlyFlags)
 		return dst
 	}
@@ -197,11 +198,23 @@ func (p *parser) parse(raw string) int32 {
 	return root
 }
 
-// suffix accepts what compilers put behind a whole name: ".llvm.123" and the
-// like and "$initializer$" of clang, "$exit_thunk" and "$entry_thunk" of ARM64EC.
+// suffix accepts what compilers put behind a whole name: the module that owns it,
+// ".llvm.123" and the like and "$initializer$" of clang, "$exit_thunk" and
+// "$entry_thunk" of ARM64EC.
 func (p *parser) suffix() bool {
-	rest := p.s[p.pos:]
-	return rest[0] == '.' || rest == "$exit_thunk" || rest == "$entry_thunk" || rest == "$initializer$"
+	rest := withoutModule(p.s[p.pos:])
+	return rest == "" || rest[0] == '.' || rest == "$exit_thunk" || rest == "$entry_thunk" || rest == "$initializer$"
+}
+
+// withoutModule cuts off which C++20 module owns a name: "::<!math.core>"
+// (MSVC's strong ownership). Nobody shows it.
+func withoutModule(rest string) string {
+	const head = "::<!"
+	name, ok := strings.CutPrefix(rest, head)
+	if end := strings.IndexByte(name, '>'); ok && end > 0 {
+		return name[end+1:]
+	}
+	return rest
 }
 
 func (p *parser) err() error {
