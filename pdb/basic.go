@@ -16,6 +16,7 @@ const (
 	BasicFloat                // floating-point number
 	BasicComplex              // complex number
 	BasicHResult              // HRESULT
+	BasicNullptr              // std::nullptr_t
 	BasicOther                // a type of other languages
 )
 
@@ -32,11 +33,17 @@ func (t Type) Basic() Basic {
 const (
 	simpleModeShift = 8
 	simpleKindMask  = 0xFF
+	// simpleNullptr, a near pointer to void, is what compilers write for the type
+	// of nullptr, however wide pointers are (llvm CodeView: NullptrT).
+	simpleNullptr = 0x0103
 )
 
 // simpleType returns the type of an index below 0x1000: a basic type or a
 // pointer to one.
 func (f *File) simpleType(index uint32) (Type, error) {
+	if index == simpleNullptr {
+		return Type{f: f, index: index, kind: TypeBasic, size: f.pointerBytes()}, nil
+	}
 	kind := index & simpleKindMask
 	if index>>simpleModeShift == 0 {
 		_, size, _ := basicType(kind)
@@ -46,6 +53,15 @@ func (f *File) simpleType(index uint32) (Type, error) {
 	sizes := [8]uint64{0, 2, 4, 4, 4, 6, 8, 16}
 	size := sizes[index>>simpleModeShift&7]
 	return Type{f: f, index: index, kind: TypePointer, elem: kind, size: size}, nil
+}
+
+// pointerBytes returns how wide pointers of the program are, in bytes.
+func (f *File) pointerBytes() uint64 {
+	switch f.Machine() { // IMAGE_FILE_MACHINE_* of winnt.h
+	case 0x8664, 0xAA64, 0xA641, 0xA64E, 0x0200, 0x0284, 0x5064, 0x6264:
+		return 8
+	}
+	return 4
 }
 
 func basicName(kind uint32) string {
@@ -63,6 +79,8 @@ func basicType(kind uint32) (b Basic, size uint64, name string) {
 		return BasicVoid, 0, "void"
 	case 0x08:
 		return BasicHResult, 4, "HRESULT"
+	case simpleNullptr:
+		return BasicNullptr, 0, "std::nullptr_t"
 	case 0x10:
 		return BasicChar, 1, "signed char"
 	case 0x20:

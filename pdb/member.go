@@ -119,29 +119,67 @@ func (t Type) Members() iter.Seq2[Member, error] {
 			return
 		}
 		defer g.end()
-		if err := def.f.eachMember(def.list, def.signed(yield)); err != nil && err != errStop {
+		if err := def.f.eachMember(def.list, def.widened(yield)); err != nil && err != errStop {
 			yield(Member{}, err)
 		}
 	}
 }
 
-// signed gives enumerators of a signed type their sign back: some compilers
-// write the bits of the value without it.
-func (t Type) signed(yield func(Member, error) bool) func(Member, error) bool {
+// widened gives enumerators the width and the sign of the underlying type:
+// compilers write a value in the shortest form that has its bits, so that -1 is
+// what stands for the highest value of an unsigned type, and the bits of a
+// negative one may stand without their sign.
+func (t Type) widened(yield func(Member, error) bool) func(Member, error) bool {
 	if t.kind != TypeEnum {
 		return yield
 	}
-	elem, err := t.Elem()
-	if b := elem.Basic(); err != nil || b != BasicInt && b != BasicChar || elem.size == 0 || elem.size > 8 {
+	elem, err := t.integer()
+	if err != nil || elem.size == 0 || elem.size > 8 {
 		return yield
 	}
-	shift := 64 - 8*elem.size
+	shift, negative := 64-8*elem.size, elem.isSigned()
 	return func(m Member, err error) bool {
-		if v, ok := m.Value.Uint64(); ok && (shift == 0 || v>>(64-shift) == 0) {
-			m.Value = signed(int64(v<<shift) >> shift)
+		if m.Kind == MemberEnumerator {
+			m.Value = m.Value.widen(shift, negative)
 		}
 		return yield(m, err)
 	}
+}
+
+// integer returns the basic type an enumeration is made of.
+func (t Type) integer() (Type, error) {
+	elem, err := t.Elem()
+	for n := 0; err == nil && n < maxTypeDepth && elem.kind != TypeBasic; n++ {
+		elem, err = elem.Elem()
+	}
+	return elem, err
+}
+
+// isSigned reports whether a basic type is an integer with a sign. That of char
+// is Microsoft's choice.
+func (t Type) isSigned() bool {
+	const char8 = 0x7C
+	switch t.Basic() {
+	case BasicInt, BasicHResult:
+		return true
+	case BasicChar:
+		return t.index != char8
+	}
+	return false
+}
+
+// widen returns the number its lowest 64-shift bits are. One that does not fit in
+// them, and what is no integer, stays as it is.
+func (n Number) widen(shift uint64, negative bool) Number {
+	top := int64(n.lo<<shift) >> shift // as a signed one
+	fits := n.hi == 0 && n.lo<<shift>>shift == n.lo || n.hi == uint64(top>>63) && uint64(top) == n.lo
+	switch {
+	case n.form > numSigned || !fits:
+		return n
+	case negative:
+		return signed(top)
+	}
+	return Number{lo: n.lo << shift >> shift}
 }
 
 // errStop ends a walk whose caller has seen enough.

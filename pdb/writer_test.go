@@ -32,6 +32,7 @@ type testPDB struct {
 	first        uint32 // see msfWriter
 	scatter      bool
 	age, infoAge uint32 // 1
+	machine      uint16 // x64
 	features     []uint32
 	named        map[string][]byte // named streams
 	sections     []pdb.Section
@@ -240,7 +241,7 @@ func (p *testPDB) dbi(st *testStreams) []byte {
 	d := le32(nil, 0xFFFFFFFF, 19990903, cmp.Or(p.age, 1))
 	d = le16(d, numGSI, 0x8E1D, numPSI, 0, numGSS, 0)
 	d = le32(d, uint32(len(mods)), uint32(len(contribs)), uint32(len(secMap)), uint32(len(files)), 0, 0, uint32(len(opt)), uint32(len(ec)))
-	d = le32(le16(d, 0, 0x8664), 0)
+	d = le32(le16(d, 0, cmp.Or(p.machine, 0x8664)), 0)
 	st.moduleList = len(d)
 	st.contribs = st.moduleList + len(mods)
 	d = slices.Concat(d, mods, contribs, secMap, files, ec)
