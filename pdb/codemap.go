@@ -2,18 +2,19 @@ package pdb
 
 import (
 	"cmp"
+	"math"
 	"slices"
+	"sort"
 )
 
-// codeRun is a piece of a section that one module put all contents of. What
-// lies between its contributions is padding.
+// codeRun is a piece of a section that is of one module without a gap.
 type codeRun struct {
 	start, end uint32
 	seg, mod   uint16
 }
 
-// codeMap tells which module an address belongs to, sorted by address. It is a
-// small part of the table of contributions, as modules lie together.
+// codeMap tells which module an address belongs to, sorted by address, as the
+// table of contributions does: padding belongs to none.
 type codeMap []codeRun
 
 // directLookups is how many addresses are looked up in the table of
@@ -34,10 +35,7 @@ func (f *File) moduleOf(seg uint16, off uint32) (mod int, ok bool, err error) {
 		return 0, false, err
 	}
 	want := makeKey(seg, off)
-	i, found := slices.BinarySearchFunc(*m, want, func(r codeRun, k addrKey) int { return cmp.Compare(makeKey(r.seg, r.start), k) })
-	if !found {
-		i--
-	}
+	i := sort.Search(len(*m), func(i int) bool { return makeKey((*m)[i].seg, (*m)[i].start) > want }) - 1
 	if i < 0 || (*m)[i].seg != seg || off >= (*m)[i].end {
 		return 0, false, nil
 	}
@@ -51,13 +49,8 @@ func (f *File) readCodeMap() (*codeMap, error) {
 		return new(codeMap), err
 	}
 	var m codeMap
-	w := walker{s: t.s, ahead: readAhead}
-	for i := range t.n {
-		b, err := w.span(t.off+i*t.item, t.item)
-		if err != nil {
-			return nil, err
-		}
-		m = m.add(parseContrib(b))
+	if err := t.each(func(c contrib) bool { m = m.add(c); return true }); err != nil {
+		return nil, err
 	}
 	if !slices.IsSortedFunc(m, codeRun.compare) {
 		slices.SortStableFunc(m, codeRun.compare)
@@ -72,11 +65,11 @@ func (r codeRun) compare(o codeRun) int {
 
 // add appends a contribution, to the last run if it goes on there.
 func (m codeMap) add(c contrib) codeMap {
-	end := c.off + c.size
-	if end <= c.off { // empty, or over the end of everything
+	if c.size == 0 {
 		return m
 	}
-	if n := len(m) - 1; n >= 0 && m[n].mod == c.mod && m[n].seg == c.sect && m[n].end <= c.off {
+	end := uint32(min(uint64(c.off)+uint64(c.size), math.MaxUint32))
+	if n := len(m) - 1; n >= 0 && m[n].mod == c.mod && m[n].seg == c.sect && m[n].end == c.off {
 		m[n].end = end
 		return m
 	}

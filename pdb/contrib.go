@@ -23,11 +23,14 @@ func (c contrib) compare(sect uint16, off uint32) int {
 }
 
 // contribs is the section contribution table. It is searched where it lies
-// in the file; only a table out of order is copied and sorted.
+// in the file; only a table out of order is copied and sorted. Which of them it
+// is, one look at the whole table tells, so that the answer to a question does
+// not depend on which part of the table it touches.
 type contribs struct {
 	s        *stream // nil: there is no table
 	off, n   uint32  // first item, number of items
 	item     uint32  // bytes of one
+	ordered  lazy[bool]
 	inMemory lazy[contribCopy]
 }
 
@@ -115,39 +118,67 @@ func (t *contribs) floor(want addrKey) (contribList, uint32, error) {
 	if t.s == nil {
 		return t, 0, nil
 	}
-	n, ok, err := contribsBelow(t, want)
-	if ok || err != nil {
+	ordered, err := t.ordered.get(t.isOrdered)
+	if err != nil {
+		return nil, 0, err
+	}
+	if *ordered {
+		n, err := contribsBelow(t, want)
 		return t, n, err
 	}
 	list, err := t.inMemory.get(t.sortedCopy)
 	if err != nil {
 		return nil, 0, err
 	}
-	n, _, err = contribsBelow(*list, want)
+	n, err := contribsBelow(*list, want)
 	return *list, n, err
 }
 
-// contribsBelow is a binary search that checks the order of the items it
-// passes; ok is false when they are out of order.
-func contribsBelow(list contribList, want addrKey) (n uint32, ok bool, err error) {
-	least, most := addrKey(0), ^addrKey(0)
+// contribsBelow returns how many contributions of an ordered list begin at or
+// below an address.
+func contribsBelow(list contribList, want addrKey) (uint32, error) {
 	lo, hi := uint32(0), list.len()
 	for lo < hi {
 		mid := lo + (hi-lo)/2
 		c, err := list.at(mid)
 		if err != nil {
-			return 0, false, err
+			return 0, err
 		}
-		switch k := c.key(); {
-		case k < least || k > most:
-			return 0, false, nil
-		case k <= want:
-			lo, least = mid+1, k
-		default:
-			hi, most = mid, k
+		if c.key() <= want {
+			lo = mid + 1
+		} else {
+			hi = mid
 		}
 	}
-	return lo, true, nil
+	return lo, nil
+}
+
+// each visits all contributions in the order of the table.
+func (t *contribs) each(visit func(contrib) bool) error {
+	w := walker{s: t.s, ahead: readAhead}
+	for i := range t.n {
+		b, err := w.span(t.off+i*t.item, t.item)
+		if err != nil {
+			return err
+		}
+		if !visit(parseContrib(b)) {
+			return nil
+		}
+	}
+	return nil
+}
+
+// isOrdered reports whether the table can be searched as it is: by ascending
+// addresses, no two of which are equal. Empty contributions, which hold nothing
+// and are often several at one place, are left out of a copy.
+func (t *contribs) isOrdered() (*bool, error) {
+	next, ordered := addrKey(0), true
+	err := t.each(func(c contrib) bool {
+		ordered = c.key() >= next && c.size != 0
+		next = c.key() + 1
+		return ordered
+	})
+	return &ordered, err
 }
 
 func (t *contribs) sortedCopy() (*contribCopy, error) {
@@ -155,14 +186,12 @@ func (t *contribs) sortedCopy() (*contribCopy, error) {
 		return nil, damage(t.s.name, int64(t.off), "%d contributions are too many to sort", t.n)
 	}
 	list := make(contribCopy, 0, t.n)
-	w := walker{s: t.s}
-	for i := range t.n {
-		b, err := w.span(t.off+i*t.item, t.item)
-		if err != nil {
-			return nil, err
+	err := t.each(func(c contrib) bool {
+		if c.size != 0 {
+			list = append(list, c)
 		}
-		list = append(list, parseContrib(b))
-	}
+		return true
+	})
 	slices.SortStableFunc(list, func(a, b contrib) int { return a.compare(b.sect, b.off) })
-	return &list, nil
+	return &list, err
 }
