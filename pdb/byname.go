@@ -1,9 +1,13 @@
 package pdb
 
+import "strings"
+
 // ByName returns the public symbols with exactly this name, in the order of
 // their records; none is not an error. The name is the decorated one and case
 // counts. Only the bucket of the name is read. When the hash table is damaged
-// all records are read once, and what was learned is kept.
+// all records are read once, and what was learned is kept; so they are for a name
+// that its bucket does not have, of 8 bytes or more, unless Microsoft's linker made
+// the PDB: lld up to version 22 put some of these into other buckets.
 //
 // Damaged records are not found. Errors come from reading, or satisfy
 // errors.Is(err, [ErrFormat]) when nothing could be looked up. Size is not
@@ -25,10 +29,51 @@ func (f *File) publicsNamed(name string, fold bool) ([]Symbol, error) {
 		return nil, err
 	}
 	offs, err := p.find(name, fold)
+	if err == nil && len(offs) == 0 && len(name) >= shortName {
+		offs, err = f.secondLook(p, name, fold)
+	}
 	if err != nil || len(offs) == 0 {
 		return nil, err
 	}
 	return f.symbolsAt(&p.names, offs)
+}
+
+// shortName is how long a name is that a COFF symbol holds itself, without a NUL:
+// lld hashed such a name together with the bytes behind it (fixed in LLVM's change
+// 190133).
+const shortName = 8
+
+// secondLook looks for a public outside its bucket.
+func (f *File) secondLook(p *publics, name string, fold bool) ([]uint32, error) {
+	if p.gss == nil || p.table.n == 0 || len(name) > maxRecord {
+		return nil, nil
+	}
+	sound, err := f.soundBuckets.get(f.hasSoundBuckets)
+	if err != nil || *sound {
+		return nil, err
+	}
+	return p.findScanned(name, fold)
+}
+
+// hasSoundBuckets reports whether the last module says that Microsoft's linker
+// made the PDB.
+func (f *File) hasSoundBuckets() (*bool, error) {
+	sound := false
+	list, err := f.loadModules()
+	if err != nil || list.len() == 0 {
+		return &sound, ignoreDamage(err)
+	}
+	m, err := f.moduleAt(list, list.len()-1)
+	if err != nil || string(m.name) != "* Linker *" {
+		return &sound, ignoreDamage(err)
+	}
+	for c, err := range f.Compilers(list.len()) {
+		if fatal(err) {
+			return nil, err
+		}
+		sound = sound || err == nil && strings.HasPrefix(c.Name, "Microsoft ")
+	}
+	return &sound, nil
 }
 
 // symbolsAt reads the symbols at the given offsets, each into memory of its own.

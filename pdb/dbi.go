@@ -1,8 +1,10 @@
 package pdb
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/symres/symres/internal/wire"
 )
@@ -168,6 +170,40 @@ type sections struct {
 	image []Section // what the image has
 	orig  []Section // what segment:offset of the symbols counts in
 	omap  *omap     // non-nil when the image was rearranged after linking
+	spans []span    // where those of orig lie, ascending
+}
+
+// span is where a section lies: its last page is whole.
+type span struct {
+	start uint32
+	num   uint16 // of the section, from 1
+	end   uint64
+}
+
+// laySpans puts the sections in order. Of several at one address the first counts.
+func (s *sections) laySpans() {
+	s.spans = make([]span, 0, len(s.orig))
+	for i := range s.orig {
+		o := &s.orig[i]
+		end := uint64(o.VirtualAddress) + (uint64(o.extent())+pageMask)&^pageMask
+		s.spans = append(s.spans, span{start: o.VirtualAddress, num: uint16(i + 1), end: end})
+	}
+	slices.SortStableFunc(s.spans, func(a, b span) int { return cmp.Compare(a.start, b.start) })
+	s.spans = slices.CompactFunc(s.spans, func(a, b span) bool { return a.start == b.start })
+}
+
+// spanOf returns the number of the last span that begins at or below an address,
+// -1 for none.
+func spanOf(spans []span, rva uint32) int {
+	lo, hi := 0, len(spans)
+	for lo < hi {
+		if mid := int(uint(lo+hi) >> 1); spans[mid].start <= rva {
+			lo = mid + 1
+		} else {
+			hi = mid
+		}
+	}
+	return lo - 1
 }
 
 // Sections returns the section headers of the image, in order: segment n of a
@@ -206,7 +242,43 @@ func (f *File) loadSections() (*sections, error) {
 	if err := f.check(); err != nil {
 		return nil, err
 	}
-	return f.sections.get(f.readSections)
+	return f.sections.get(func() (*sections, error) {
+		s, err := f.readSections()
+		if err == nil {
+			s.laySpans()
+		}
+		return s, err
+	})
+}
+
+// UseSections gives the sections of the image to a PDB that has no section
+// headers of its own, or damaged ones: without them symbols have no RVA. Where
+// the PDB has section headers they count and the call changes nothing. It is to
+// come before any question, and errors satisfy errors.Is(err, [ErrClosed]).
+func (f *File) UseSections(image []Section) error {
+	if err := f.enter(); err != nil {
+		return err
+	}
+	defer f.leave()
+	f.given = slices.Clone(image[:min(len(image), noStream)])
+	return nil
+}
+
+// Absolute reports whether a symbol lies in no section of the image, so that its
+// Offset is a value and no place. A symbol without RVA that is not absolute has no
+// known place: the PDB has no section headers, or the symbol was removed when the
+// image was rearranged after linking. Errors come from reading, or satisfy
+// errors.Is(err, [ErrClosed]).
+func (f *File) Absolute(sym Symbol) (bool, error) {
+	if err := f.enter(); err != nil {
+		return false, err
+	}
+	defer f.leave()
+	s, err := f.placer()
+	if err != nil {
+		return false, err
+	}
+	return len(s.orig) > 0 && !s.has(sym.Segment) && !sym.Kind.IsThreadLocal(), nil
 }
 
 // placer returns what gives symbols their RVAs. Damaged section headers give
@@ -215,7 +287,14 @@ func (f *File) loadSections() (*sections, error) {
 func (f *File) placer() (*sections, error) {
 	s, err := f.loadSections()
 	if errors.Is(err, ErrFormat) {
-		return new(sections), nil
+		return f.instead.get(func() (*sections, error) {
+			s := &sections{image: f.given}
+			if f.dbi.opt[optOmapTo] == noStream && f.dbi.opt[optOmapFrom] == noStream {
+				s.orig = f.given
+			}
+			s.laySpans()
+			return s, nil
+		})
 	}
 	return s, err
 }
@@ -229,14 +308,20 @@ func (f *File) readSections() (*sections, error) {
 	if out.image, err = f.readHeaders(f.dbi.opt[optSections], "section headers"); err != nil {
 		return nil, err
 	}
+	if len(out.image) == 0 {
+		out.image = f.given
+	}
 	out.orig = out.image
 	if out.omap, err = f.readOmap(); err != nil || out.omap == nil {
 		return out, err
 	}
 	// Rearranged images whose PDB lacks the original headers keep them in the
 	// place of the current ones (measured on three real PDBs).
-	if orig := f.dbi.opt[optOrigSections]; orig != noStream {
+	switch orig := f.dbi.opt[optOrigSections]; {
+	case orig != noStream:
 		out.orig, err = f.readHeaders(orig, "original section headers")
+	case f.dbi.opt[optSections] == noStream:
+		out.orig = nil // those of the image say nothing about where it was linked
 	}
 	return out, err
 }
@@ -321,22 +406,12 @@ func (s *sections) linked(rva uint32) (uint32, bool) {
 
 // locateLinked is locate for an RVA of the image as it was linked.
 func (s *sections) locateLinked(rva uint32) (seg uint16, off uint32, ok bool) {
-	best := -1
-	for i := range s.orig {
-		va := s.orig[i].VirtualAddress
-		if va <= rva && (best < 0 || va > s.orig[best].VirtualAddress) {
-			best = i
-		}
-	}
-	if best < 0 {
-		return 0, 0, false
-	}
-	off = rva - s.orig[best].VirtualAddress
+	i := spanOf(s.spans, rva)
 	// The rest of the last page is mapped and belongs to the section.
-	if uint64(off) >= (uint64(s.orig[best].extent())+pageMask)&^pageMask {
+	if i < 0 || uint64(rva) >= s.spans[i].end {
 		return 0, 0, false
 	}
-	return uint16(best + 1), off, true
+	return s.spans[i].num, rva - s.spans[i].start, true
 }
 
 const pageMask = 0xFFF

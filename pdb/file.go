@@ -30,23 +30,27 @@ type File struct {
 	info Info
 	dbi  *dbi // nil when the PDB has no debug information stream
 
+	given []Section // of the image, for a PDB without any: see UseSections
+
 	// built when first asked for
-	named    lazy[infoTail]
-	sections lazy[sections]
-	contribs lazy[contribs]
-	mods     lazy[modules]
-	pubs     lazy[publics]
-	global   lazy[globals]
-	index    lazy[Index]
-	types    lazy[typeTable]
-	ids      lazy[typeTable]
-	strs     lazy[stringTable]
-	code     lazy[moduleCodes]
-	outlines sync.Pool // of *outline, to collect in
-	modNames lazy[map[string]int]
-	idNames  stringCache
-	codeMap  lazy[codeMap]
-	lookups  atomic.Uint32 // addresses looked up before codeMap was made
+	named        lazy[infoTail]
+	sections     lazy[sections]
+	instead      lazy[sections] // of damaged ones
+	contribs     lazy[contribs]
+	mods         lazy[modules]
+	pubs         lazy[publics]
+	soundBuckets lazy[bool] // see hasSoundBuckets
+	global       lazy[globals]
+	index        lazy[Index]
+	types        lazy[typeTable]
+	ids          lazy[typeTable]
+	strs         lazy[stringTable]
+	code         lazy[moduleCodes]
+	outlines     sync.Pool // of *outline, to collect in
+	modNames     lazy[map[string]int]
+	idNames      stringCache
+	codeMap      lazy[codeMap]
+	lookups      atomic.Uint32 // addresses looked up before codeMap was made
 }
 
 // Open opens the PDB at path. The file must be a regular file; it is read as

@@ -1,10 +1,8 @@
 package pdb
 
 import (
-	"cmp"
 	"errors"
 	"iter"
-	"slices"
 	"sort"
 )
 
@@ -23,12 +21,6 @@ type Index struct {
 	spans []span   // the sections, ascending
 
 	nameless bool // there are functions that are not in it
-}
-
-// span is where a section lies: its last page is whole.
-type span struct {
-	start uint32
-	end   uint64
 }
 
 // What Index.mods says about a symbol; anything else is the number of a
@@ -84,17 +76,6 @@ func (x *Index) layPages() {
 	x.pages[page] = uint32(n)
 }
 
-// laySpans says where sections lie as [sections.locateLinked] does: of several
-// at one address the first counts.
-func (x *Index) laySpans() {
-	for _, s := range x.sec.orig {
-		end := (uint64(s.extent()) + pageMask) &^ pageMask
-		x.spans = append(x.spans, span{start: s.VirtualAddress, end: uint64(s.VirtualAddress) + end})
-	}
-	slices.SortStableFunc(x.spans, func(a, b span) int { return cmp.Compare(a.start, b.start) })
-	x.spans = slices.CompactFunc(x.spans, func(a, b span) bool { return a.start == b.start })
-}
-
 // Bytes returns how much memory the index takes.
 func (x *Index) Bytes() int {
 	return 4*cap(x.addrs) + 4*cap(x.recs) + 2*cap(x.mods) + 4*cap(x.pages) + 16*cap(x.spans)
@@ -131,12 +112,8 @@ func (x *Index) Find(rva uint32) (run Run, ok bool) {
 // together reports whether two addresses lie in one section, the first not
 // behind the second.
 func (x *Index) together(a, b uint32) bool {
-	for i := len(x.spans) - 1; i >= 0; i-- {
-		if s := &x.spans[i]; s.start <= b {
-			return s.start <= a && uint64(b) < s.end
-		}
-	}
-	return false
+	i := spanOf(x.spans, b)
+	return i >= 0 && x.spans[i].start <= a && uint64(b) < x.spans[i].end
 }
 
 // floor returns the number of the last symbol at or below an address, -1 if

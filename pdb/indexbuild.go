@@ -3,7 +3,6 @@ package pdb
 import (
 	"cmp"
 	"runtime"
-	"slices"
 	"sync"
 )
 
@@ -23,22 +22,13 @@ func (b *indexer) measure() (err error) {
 	if b.sec, err = b.f.placer(); err != nil {
 		return err
 	}
-	order := make([]int, len(b.sec.orig))
-	for i := range order {
-		order[i] = i
-	}
-	// The last of those at one address has the room: the first is what counts.
-	slices.SortFunc(order, func(i, j int) int {
-		return cmp.Or(cmp.Compare(b.sec.orig[i].VirtualAddress, b.sec.orig[j].VirtualAddress), cmp.Compare(j, i))
-	})
-	b.room = make([]uint32, len(order))
-	for n, i := range order {
-		s := &b.sec.orig[i]
-		end := (uint64(s.VirtualAddress) + uint64(s.extent()) + pageMask) &^ pageMask
-		if n+1 < len(order) {
-			end = min(end, uint64(b.sec.orig[order[n+1]].VirtualAddress))
+	b.room = make([]uint32, len(b.sec.orig))
+	for i, s := range b.sec.spans {
+		end := s.end
+		if i+1 < len(b.sec.spans) {
+			end = min(end, uint64(b.sec.spans[i+1].start))
 		}
-		b.room[i] = uint32(min(end-uint64(s.VirtualAddress), 1<<32-1))
+		b.room[s.num-1] = uint32(min(end-uint64(s.start), 1<<32-1))
 	}
 	return nil
 }
@@ -213,11 +203,10 @@ func (b *indexer) build() *Index {
 		items[n] = it
 		n++
 	}
-	x := &Index{f: b.f, sec: b.sec, addrs: make([]uint32, n), recs: make([]uint32, n), mods: make([]uint16, n), nameless: b.nameless}
+	x := &Index{f: b.f, sec: b.sec, addrs: make([]uint32, n), recs: make([]uint32, n), mods: make([]uint16, n), nameless: b.nameless, spans: b.sec.spans}
 	for i, it := range items[:n] {
 		x.addrs[i], x.recs[i], x.mods[i] = it.off, it.rec, it.part
 	}
 	x.layPages()
-	x.laySpans()
 	return x
 }

@@ -11,12 +11,13 @@ import (
 
 // testPublic is a public symbol to be written.
 type testPublic struct {
-	name  string
-	seg   uint16
-	off   uint32
-	flags uint32
-	dead  bool   // in the record stream, but in no table
-	kind  uint16 // 0: S_PUB32
+	name   string
+	hashed string // the name its bucket is that of; "": its own
+	seg    uint16
+	off    uint32
+	flags  uint32
+	dead   bool   // in the record stream, but in no table
+	kind   uint16 // 0: S_PUB32
 }
 
 // testContrib is a section contribution to be written.
@@ -134,7 +135,7 @@ type live struct {
 // nameTable builds the name hash table of the publics. Records in a bucket lie
 // in the order they were given.
 func nameTable(st *testStreams, list []live, buckets uint32) []byte {
-	bucketOf := func(l live) uint32 { return testHash(l.name) % buckets & 0xFFFF }
+	bucketOf := func(l live) uint32 { return testHash(cmp.Or(l.hashed, l.name)) % buckets & 0xFFFF }
 	list = slices.Clone(list)
 	slices.SortStableFunc(list, func(a, b live) int { return cmp.Compare(bucketOf(a), bucketOf(b)) })
 	var recs, starts []byte
