@@ -135,7 +135,7 @@ func (x *Index) floor(addr uint32) int {
 }
 
 // Symbol reads symbol i, which must be in 0 to Len()-1. Its Size, where the
-// record has none, is how far the symbol can reach at most. Errors are those
+// record has none, is that of its type or how far the symbol can reach at most. Errors are those
 // of [File.Nearest].
 func (x *Index) Symbol(i int) (Symbol, error) {
 	q, err := x.f.ask(x.f.msf.work.point())
@@ -151,7 +151,10 @@ func (x *Index) symbol(i int) (Symbol, error) {
 	if err != nil || sym.Kind.IsCode() {
 		return sym, err
 	}
-	sym.Size, err = x.reach(sym)
+	if sym.Size, err = x.f.sizeByType(sym); sym.Size != 0 || err != nil {
+		return sym, err
+	}
+	sym.Size, err = x.f.reachOf(sym)
 	sym.Inferred = true
 	return sym, err
 }
@@ -186,20 +189,6 @@ func (x *Index) read(i int) (Symbol, error) {
 	}
 }
 
-// reach bounds a symbol as [File.Nearest] does: by the next public, its
-// contribution and its section.
-func (x *Index) reach(sym Symbol) (uint32, error) {
-	a := around{key: makeKey(sym.Segment, sym.Offset)}
-	p, err := x.f.loadPublics()
-	if err == nil && p.psi != nil {
-		a, err = p.above(a.key)
-	}
-	if err != nil {
-		return 0, err
-	}
-	return x.f.reach(x.sec, a)
-}
-
 // Nearest is [File.Nearest] through the index. It also knows the names of
 // functions of other modules that were folded together, which may have no
 // public.
@@ -223,10 +212,24 @@ func (x *Index) AppendNearest(dst []Symbol, rva uint32) ([]Symbol, error) {
 		if err != nil {
 			return dst[:start], err
 		}
-		sym.Displacement = run.Displacement
+		if sym.Displacement = run.Displacement; sym.Kind == KindSepCode {
+			if err := x.cold(rva, &sym); err != nil {
+				return dst[:start], err
+			}
+		}
 		dst = append(dst, sym)
 	}
 	return dst[:start+len(compactNames(dst[start:]))], nil
+}
+
+// cold replaces a cold part by its function.
+func (x *Index) cold(rva uint32, sym *Symbol) error {
+	linked, _ := x.sec.linked(rva)
+	seg, off, ok := x.sec.locateLinked(linked)
+	if !ok {
+		return nil
+	}
+	return x.f.finishCold(x.sec, makeKey(seg, off), sym)
 }
 
 // All enumerates the symbols in the order of their addresses in the image as

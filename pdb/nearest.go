@@ -1,6 +1,10 @@
 package pdb
 
-import "slices"
+import (
+	"errors"
+	"math"
+	"slices"
+)
 
 // addrKey orders symbols by segment and offset.
 type addrKey uint64
@@ -167,11 +171,13 @@ func (p *publics) sortByAddr() (*memoryMap, error) {
 // Microsoft's debuggers see them. Private symbols are functions, thunks and
 // variables, those of functions too; a public yields to a private symbol at its
 // address. None is not an error. An address in an incremental-link table is
-// answered with the thunk, named @ILT+N(target).
+// answered with the thunk, named @ILT+N(target), one in a cold part of a function
+// with the function, of [KindSepCode]: RVA and Size are those of the function, and
+// Displacement counts from there.
 //
-// Size is that of the record, or else how far the symbol can reach at most: to
-// the next public, the end of what its object file contributed, or the end of
-// the section. The RVA may lie behind it: compare with Displacement.
+// Size is that of the record or the type, or else how far the symbol can reach at
+// most: to the next public, the end of what its object file contributed, or the end
+// of the section. The RVA may lie behind it: compare with Displacement.
 //
 // The first answer needs no index: it costs a search in the address map, one in
 // the section contributions, and reading one module, rarely more. What was
@@ -281,38 +287,95 @@ func (f *File) finish(sec *sections, want addrKey, a around, syms []Symbol) erro
 	for i := range syms {
 		s := &syms[i]
 		s.Displacement = want.off() - s.Offset
+		if s.Kind == KindSepCode {
+			if err := f.finishCold(sec, want, s); err != nil {
+				return err
+			}
+			continue
+		}
 		if s.Size != 0 || s.Kind.IsCode() {
 			continue
 		}
 		a.key = makeKey(s.Segment, s.Offset)
-		size, err := f.reach(sec, a)
-		if err != nil {
+		if err := f.measure(sec, a, s); err != nil {
 			return err
 		}
-		s.Size, s.Inferred = size, true
 	}
 	return nil
 }
 
-// SizeOf infers the size of a public symbol as [File.Nearest] does, in bytes.
-// It is 0 where nothing bounds the symbol and for absolute symbols.
+// finishCold replaces a cold part by its function.
+func (f *File) finishCold(sec *sections, want addrKey, s *Symbol) error {
+	beyond := s.Displacement >= s.Size
+	fn, err := f.owned(sec, *s)
+	if err != nil || !sec.has(fn.Segment) {
+		return err
+	}
+	at := sec.orig[want.seg()-1].VirtualAddress + want.off()
+	fn.Displacement, fn.Beyond = at-sec.orig[fn.Segment-1].VirtualAddress-fn.Offset, beyond
+	*s = fn
+	return nil
+}
+
+// measure fills in the size of a symbol whose record has none: that of its type,
+// or else how far it can reach.
+func (f *File) measure(sec *sections, a around, s *Symbol) (err error) {
+	if s.Size, err = f.sizeByType(*s); s.Size != 0 || err != nil {
+		return err
+	}
+	s.Size, err = f.reach(sec, a)
+	s.Inferred = true
+	return err
+}
+
+// sizeByType returns the size of the type of a variable, 0 where there is none.
+func (f *File) sizeByType(sym Symbol) (uint32, error) {
+	if sym.Type == 0 || !sym.Kind.IsData() && !sym.Kind.IsThreadLocal() {
+		return 0, nil
+	}
+	t, err := f.Type(sym.Type)
+	if err == nil {
+		var n uint64
+		if n, err = t.Size(); err == nil && n <= math.MaxUint32 {
+			return uint32(n), nil
+		}
+	}
+	if errors.Is(err, ErrNotFound) {
+		return 0, nil
+	}
+	return 0, ignoreDamage(err)
+}
+
+// SizeOf returns the size of a variable, which is that of its type, or infers that
+// of a public symbol, as [File.Nearest] does, in bytes. It is 0 where nothing
+// bounds the symbol and for absolute symbols.
 func (f *File) SizeOf(sym Symbol) (uint32, error) {
 	if err := f.enter(); err != nil {
 		return 0, err
 	}
 	defer f.leave()
+	if size, err := f.sizeByType(sym); size != 0 || err != nil || sym.Kind.IsThreadLocal() {
+		return size, err
+	}
+	return f.reachOf(sym)
+}
+
+// reachOf bounds a symbol by what lies around it.
+func (f *File) reachOf(sym Symbol) (uint32, error) {
 	p, err := f.loadPublics()
-	if err != nil || p.psi == nil {
+	if err != nil {
 		return 0, err
 	}
 	sec, err := f.placer()
 	if err != nil {
 		return 0, err
 	}
-	f.expectSizes(p)
-	a, err := p.above(makeKey(sym.Segment, sym.Offset))
-	if err != nil {
-		return 0, err
+	a := around{key: makeKey(sym.Segment, sym.Offset)}
+	if p.psi != nil {
+		f.expectSizes(p)
+		if a, err = p.above(a.key); err != nil {
+			return 0, err
+		}
 	}
 	return f.reach(sec, a)
 }

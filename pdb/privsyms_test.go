@@ -255,16 +255,16 @@ func TestNearestPrivate(t *testing.T) {
 		{0x1019, []string{"main"}, 8, false}, // past its end
 		{0x1049, []string{"Main"}, 0x20, false},
 		{0x1052, []string{"[thunk]:main"}, 6, false},
-		{0x1068, []string{"main"}, 0x10, false}, // its cold part
+		{0x1068, []string{"main"}, 8, false}, // its cold part
 		{0x1100, []string{"ns::f", "ns::helper"}, 0x30, false},
 		{0x1131, []string{"oldstyle"}, 4, false},
-		{0x1890, []string{"tail_table"}, 0x80, true},
+		{0x1890, []string{"tail_table"}, 4, false},
 		{0x1901, []string{"_tail"}, 0x700, true}, // no module knows it
-		{0x3022, []string{"data"}, 0x20, true},
-		{0x302F, []string{"quiet"}, 0x18, true}, // neither a module nor a public
-		{0x3031, []string{"counter"}, 0x10, true},
+		{0x3022, []string{"data"}, 4, false},
+		{0x302F, []string{"quiet"}, 4, false}, // neither a module nor a public
+		{0x3031, []string{"counter"}, 4, false},
 		{0x3043, []string{"_data"}, 0xC0, true},
-		{0x3044, []string{"Data"}, 0xBC, true},
+		{0x3044, []string{"Data"}, 4, false},
 		{0x4000, nil, 0, false},
 	} {
 		got := nearest(t, f, c.rva)

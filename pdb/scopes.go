@@ -154,6 +154,7 @@ func (f *File) symbolHere(w *scopeWalk, sec *sections, sym *Symbol) (ok bool, er
 	case KindTrampoline:
 		sym.name, err = f.trampolineName(w.rec)
 	case KindSepCode:
+		sym.ref = w.off
 		sym.name, err = f.coldName(w)
 	}
 	return true, err

@@ -7,6 +7,34 @@ type piece struct {
 	chunk uint16 // which piece of it, from 1
 }
 
+// owned turns a cold part into the function it belongs to, as debuggers name its
+// addresses: place and size are those of the function. A part whose record names
+// no function stays what it is.
+func (f *File) owned(sec *sections, sym Symbol) (Symbol, error) {
+	ms, err := f.openModule(int(sym.Module) - 1)
+	if err != nil || ms.s == nil {
+		return sym, ignoreDamage(err)
+	}
+	rec, err := ms.s.record(sym.ref)
+	if err != nil || len(rec) < 32 {
+		return sym, ignoreDamage(err)
+	}
+	o, err := f.outlineOf(ms)
+	if err != nil {
+		return sym, ignoreDamage(err)
+	}
+	i := o.funcAt.exact(makeKey(u16(rec, 30), u32(rec, 24)))
+	if i < 0 {
+		return sym, nil
+	}
+	fn, err := f.moduleSymbol(ms, o.funcs[i].rec, sec)
+	if err != nil || !fn.Kind.IsProc() {
+		return sym, ignoreDamage(err)
+	}
+	fn.Kind = KindSepCode
+	return fn, nil
+}
+
 // pieceAt returns the separated piece at an address. Few modules have any:
 // they are looked for in those whose lines know code no function has.
 func (c *moduleCode) pieceAt(o *outline, seg uint16, off uint32) (piece, bool, error) {

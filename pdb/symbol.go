@@ -31,17 +31,19 @@ type Symbol struct {
 	Offset  uint32 // in the segment; the value of an absolute symbol
 	Flags   uint32 // of a public PublicCode and so on, of a procedure ProcNoReturn and so on, of sections and COFF groups their characteristics, of a thunk its kind
 	RVA     uint32 // valid if HasRVA
-	Size    uint32 // bytes; 0 where it is not known or, for a public, not asked for
+	Size    uint32 // bytes; 0 where it is not known or, for a public or a variable, not asked for
 	Type    uint32 // type index, 0 where there is none; of the kinds named ID the index of a function id
 	// Displacement is how far behind the start of the symbol the address is
 	// that was asked for. Only [File.Nearest] and its kind fill it in. It is
 	// RVA asked for minus RVA, except in an image that was rearranged after
-	// linking.
+	// linking. In a cold part (KindSepCode) it counts from the start of the
+	// function, which may lie behind it: a negative number then, in 32 bits.
 	Displacement uint32
-	ref          uint32 // of a reference: offset of the record in the stream of the module
+	ref          uint32 // of a reference or a cold part: offset of the record in the stream of the module
 	Module       uint16 // number of the module in the order of File.Modules, counted from 1; 0: none
 	HasRVA       bool   // false for what has no address and for absolute symbols
 	Inferred     bool   // Size is not in the record but what the symbol can reach at most
+	Beyond       bool   // of a cold part of a function, as File.Nearest answers with it: the address is behind the part
 	InFunction   bool   // the record lies in that of a function: a static variable, a block, a label. File.ModuleSymbols and File.Nearest fill it in
 	Value        Number // of a constant; the ordinal of an export
 	name         []byte
