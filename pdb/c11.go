@@ -1,6 +1,10 @@
 package pdb
 
-import "encoding/binary"
+import (
+	"cmp"
+	"encoding/binary"
+	"slices"
+)
 
 // C11 line information, of compilers before Visual C++ 7 (cvlines.h). All
 // offsets count from its beginning:
@@ -42,12 +46,14 @@ func (c *moduleCode) readLines11(oldNames bool) error {
 		}
 		code := makePlace(u16(b, segs+nSegs*8+i*2), first, last-first+1)
 		block := lineBlock{at: uint32(len(c.old)), old: true}
+		var rows []oldRow
 		for j, at := range files {
-			c.oldRuns(b, at, uint32(j)|oldFile, code)
+			rows = c.appendOldRows(rows, b, at, uint32(j)|oldFile, code)
 		}
 		if c.ms.s.m.work.over() {
 			return cutError{}
 		}
+		c.oldRuns(layOver(rows, code.off+code.size), code.off)
 		block.n = uint32(len(c.old)) - block.at
 		c.blocks, c.blockAt = append(c.blocks, block), append(c.blockAt, code)
 	}
@@ -75,42 +81,105 @@ func (c *moduleCode) oldName(b []byte, at uint32, i int, oldNames bool) {
 	c.old = append(c.old, name...)
 }
 
-// oldRuns writes the lines that a file has in one segment, in the
-// form C13 has them.
-func (c *moduleCode) oldRuns(b []byte, at, file uint32, code place) {
+// oldRow is a row of C11 lines: the code from off to end, as far as no row behind
+// it takes some of it.
+type oldRow struct{ off, end, flags, file uint32 }
+
+// appendOldRows appends the rows that a file has in one segment. The last of them
+// ends with the range the file says it has there, which counts its last byte.
+func (c *moduleCode) appendOldRows(rows []oldRow, b []byte, at, file uint32, code place) []oldRow {
 	if uint64(at)+4 > uint64(len(b)) {
-		return
+		return rows
 	}
 	n := int(u16(b, int(at)))
-	if uint64(at)+4+uint64(n)*4 > uint64(len(b)) {
-		return
+	ranges := int(at) + 4 + n*4
+	if ranges+n*8 > len(b) {
+		return rows
 	}
 	for i := range n {
 		lines := u32(b, int(at)+4+i*4)
 		if uint64(lines)+4 > uint64(len(b)) || u16(b, int(lines)) != code.seg {
 			continue
 		}
-		if count := u16(b, int(lines)+2); uint64(lines)+4+uint64(count)*6 <= uint64(len(b)) {
-			if c.ms.s.m.work.spend(runHead+int(count)*8) != nil {
-				return // files can share lines; readLines11 tells
-			}
-			c.oldRun(b[lines+4:], int(count), file, code.off)
+		count := int(u16(b, int(lines)+2))
+		if uint64(lines)+4+uint64(count)*6 > uint64(len(b)) {
+			continue
 		}
+		if c.ms.s.m.work.spend(runHead+count*8) != nil {
+			return rows // files can share lines; readLines11 tells
+		}
+		first, last := u32(b, ranges+i*8), u32(b, ranges+i*8+4)
+		if last < first {
+			continue // it has no code
+		}
+		end := code.off + code.size
+		if last < end {
+			end = last + 1
+		}
+		rows = appendOldRun(rows, b[lines+4:], count, oldRow{off: code.off, end: end, file: file})
 	}
+	return rows
 }
 
-func (c *moduleCode) oldRun(b []byte, n int, file, first uint32) {
-	head := len(c.old)
-	le := binary.LittleEndian
-	c.old = append(c.old, make([]byte, runHead)...)
+// appendOldRun appends rows, all of which end where limits does and begin in what
+// it has.
+func appendOldRun(rows []oldRow, b []byte, n int, limits oldRow) []oldRow {
 	for i := range n {
-		if off := u32(b, i*4); off >= first {
-			c.old = le.AppendUint32(c.old, off-first)
-			c.old = le.AppendUint32(c.old, uint32(u16(b, n*4+i*2))|1<<31)
+		row := limits
+		if row.off, row.flags = u32(b, i*4), uint32(u16(b, n*4+i*2))|1<<31; row.off >= limits.off && row.off < row.end {
+			rows = append(rows, row)
 		}
 	}
-	size := len(c.old) - head
-	le.PutUint32(c.old[head:], file)
-	le.PutUint32(c.old[head+4:], uint32(size-runHead)/8)
-	le.PutUint32(c.old[head+8:], uint32(size))
+	return rows
+}
+
+// layOver puts rows in order and makes visible where they end: the row that
+// begins last has the code; behind its end that is the one below it, or none,
+// which has no line.
+func layOver(rows []oldRow, end uint32) (out []oldRow) {
+	slices.SortStableFunc(rows, func(a, b oldRow) int { return cmp.Compare(a.off, b.off) })
+	var open []oldRow
+	closeTo := func(off uint32) {
+		for len(open) > 0 && open[len(open)-1].end <= off {
+			at := open[len(open)-1].end
+			for len(open) > 0 && open[len(open)-1].end <= at {
+				open = open[:len(open)-1]
+			}
+			if at == off {
+				continue
+			}
+			next := oldRow{file: out[len(out)-1].file, flags: lineAlways}
+			if len(open) > 0 {
+				next = open[len(open)-1]
+			}
+			next.off = at
+			out = append(out, next)
+		}
+	}
+	for _, row := range rows {
+		closeTo(row.off)
+		out, open = append(out, row), append(open, row)
+	}
+	closeTo(end)
+	return out
+}
+
+// oldRuns writes rows in the form C13 has them, those of one file after the
+// other as a run.
+func (c *moduleCode) oldRuns(rows []oldRow, first uint32) {
+	le := binary.LittleEndian
+	for len(rows) > 0 {
+		n := 1
+		for n < len(rows) && rows[n].file == rows[0].file {
+			n++
+		}
+		c.old = le.AppendUint32(c.old, rows[0].file)
+		c.old = le.AppendUint32(c.old, uint32(n))
+		c.old = le.AppendUint32(c.old, uint32(runHead+n*8))
+		for _, row := range rows[:n] {
+			c.old = le.AppendUint32(c.old, row.off-first)
+			c.old = le.AppendUint32(c.old, row.flags)
+		}
+		rows = rows[n:]
+	}
 }

@@ -1,6 +1,7 @@
 package pdb_test
 
 import (
+	"cmp"
 	"encoding/binary"
 
 	"github.com/symres/symres/pdb"
@@ -94,6 +95,7 @@ type oldFileLines struct {
 type oldSegLines struct {
 	seg  uint16
 	rows [][2]uint32 // offset in the segment, line
+	last uint32      // byte of the code the file has there; 0: as far as the segment goes
 }
 
 // lines11 writes C11 lines; segs says where the code of each segment begins and
@@ -115,7 +117,7 @@ func lines11(segs map[uint16][2]uint32, order []uint16, old bool, files ...oldFi
 		b = le16(b, uint16(len(f.segs)), 0)
 		b = append(b, make([]byte, 4*len(f.segs))...)
 		for _, s := range f.segs {
-			b = le32(b, s.rows[0][0], s.rows[len(s.rows)-1][0])
+			b = le32(b, s.rows[0][0], cmp.Or(s.last, segs[s.seg][1]))
 		}
 		if old {
 			b = append(append(b, byte(len(f.name))), f.name...)

@@ -199,8 +199,8 @@ func oldLinesPDB(version uint32) *testPDB {
 	m := newModule()
 	m.leaf(pdb.KindGProc32, "old", 1, 0x10, 0x30)
 	lines := lines11(map[uint16][2]uint32{1: {0x10, 0x4F}, 2: {0, 0xF}}, []uint16{2, 1}, version < 19990903,
-		oldFileLines{`c:\old\main.c`, []oldSegLines{{1, [][2]uint32{{0x10, 5}, {0x30, 9}}}, {2, [][2]uint32{{4, 77}}}}},
-		oldFileLines{`c:\old\list.h`, []oldSegLines{{1, [][2]uint32{{0x20, 50}}}}})
+		oldFileLines{`c:\old\main.c`, []oldSegLines{{1, [][2]uint32{{0x10, 5}, {0x30, 9}}, 0}, {2, [][2]uint32{{4, 77}}, 0}}},
+		oldFileLines{`c:\old\list.h`, []oldSegLines{{1, [][2]uint32{{0x20, 50}}, 0}}})
 	p.symbols, p.c13 = [][]byte{m.b}, [][]byte{lines}
 	p.edit = func(s *testStreams) {
 		dbi := s.list[numDBI]
@@ -234,6 +234,39 @@ func TestLines11(t *testing.T) {
 		}
 		if n != 2 {
 			t.Errorf("version %d: %d files", version, n)
+		}
+	}
+}
+
+// TestLines11_ranges: a row ends with the range of its file, and what lies below
+// it has the code behind that; where nothing does, the code has no line.
+func TestLines11_ranges(t *testing.T) {
+	p := samplePDB()
+	m := newModule()
+	m.leaf(pdb.KindGProc32, "old", 1, 0, 0x80)
+	lines := lines11(map[uint16][2]uint32{1: {0, 0x7F}}, []uint16{1}, false,
+		oldFileLines{"main.c", []oldSegLines{{1, [][2]uint32{{0, 5}, {8, 6}}, 0x3F}}},
+		oldFileLines{"inside.h", []oldSegLines{{1, [][2]uint32{{0x10, 50}, {0x14, 51}}, 0x17}}},
+		oldFileLines{"at_end.h", []oldSegLines{{1, [][2]uint32{{0x30, 70}}, 0x3F}}},
+		oldFileLines{"apart.c", []oldSegLines{{1, [][2]uint32{{0x50, 90}, {0x58, 91}}, 0x5F}}},
+		oldFileLines{"empty.c", []oldSegLines{{1, [][2]uint32{{0x70, 99}}, 0x6F}}})
+	p.modules, p.symbols, p.c13 = []string{"a.obj"}, [][]byte{m.b}, [][]byte{lines}
+	p.contribs = []testContrib{{1, 0, 0x80}}
+	p.edit = func(s *testStreams) {
+		put32(s.list[numDBI], s.moduleList+40, uint32(len(lines)))
+		put32(s.list[numDBI], s.moduleList+44, 0)
+	}
+	f := openImage(t, p.write())
+	want := []string{"1000+8 main.c:5 stmt", "1008+8 main.c:6 stmt", "1010+4 inside.h:50 stmt", "1014+4 inside.h:51 stmt", "1018+18 main.c:6 stmt",
+		"1030+10 at_end.h:70 stmt", "1050+8 apart.c:90 stmt", "1058+8 apart.c:91 stmt"}
+	if got := moduleLines(t, f, 1); !slices.Equal(got, want) {
+		t.Errorf("got %q\nwant %q", got, want)
+	}
+	for rva, want := range map[uint32]uint32{0x100F: 6, 0x1017: 51, 0x1018: 6, 0x102F: 6, 0x103F: 70, 0x1040: 0, 0x104F: 0, 0x1050: 90, 0x105F: 91, 0x1060: 0, 0x1070: 0, 0x107F: 0} {
+		line, ok, err := f.LineAt(rva)
+		list, err2 := f.Frames(rva)
+		if err != nil || err2 != nil || ok != (want != 0) || line.Line != want || len(list) != 1 || list[0].Line != want || (list[0].File == "") != (want == 0) {
+			t.Errorf("%#x: line %d %v, frames %v, want %d; %v, %v", rva, line.Line, ok, list, want, err, err2)
 		}
 	}
 }
