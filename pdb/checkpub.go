@@ -11,10 +11,16 @@ func (c *checker) publics() error {
 	if err != nil || p.psi == nil {
 		return err
 	}
-	for _, err := range []error{p.table.bad, p.mapErr} {
-		if err != nil {
-			c.add(err)
-		}
+	dead, err := c.f.mayListDead()
+	if err != nil {
+		return err
+	}
+	dead = dead && p.addrs.n > p.table.n
+	if p.table.bad != nil {
+		c.add(p.table.bad)
+	}
+	if p.mapErr != nil && !dead {
+		c.add(p.mapErr)
 	}
 	refs, err := c.buckets(p.table)
 	if err != nil {
@@ -23,7 +29,24 @@ func (c *checker) publics() error {
 	if err := c.records(&p.names, refs); err != nil {
 		return err
 	}
-	return c.addresses(p, refs)
+	if p.mapErr != nil && !dead {
+		return nil
+	}
+	return c.addresses(p, refs, dead)
+}
+
+// mayListDead reports whether the address map may have more entries than there
+// are hash records: links that are incremental, and those with /DEBUG:FASTLINK,
+// leave publics in it that were moved or removed.
+func (f *File) mayListDead() (bool, error) {
+	if f.dbi.Flags&DBIIncremental != 0 {
+		return true, nil
+	}
+	tail, err := f.tail()
+	if err != nil {
+		return false, ignoreDamage(err) // reported with the named streams
+	}
+	return slices.Contains(tail.features, FeatureMinimal), nil
 }
 
 // hashRef is a record and the bucket that refers to it.
@@ -106,11 +129,8 @@ func (t *names) what() string {
 }
 
 // addresses checks that the address map is in order and refers to the same
-// records as the hash table.
-func (c *checker) addresses(p *publics, refs []hashRef) error {
-	if p.mapErr != nil {
-		return nil
-	}
+// records as the hash table, and to others only where those may be dead.
+func (c *checker) addresses(p *publics, refs []hashRef, dead bool) error {
 	entries := make([]uint64, 0, len(refs)) // offset<<32 | position
 	w := walker{s: p.psi}
 	for i := range p.addrs.n {
@@ -128,11 +148,18 @@ func (c *checker) addresses(p *publics, refs []hashRef) error {
 	if i, ok := firstDescent(keys); ok {
 		c.damage(p.psi.name, int64(p.addrs.off)+int64(i)*4, "address map entry %d is out of order", i)
 	}
-	for i, ref := range refs {
-		if i < len(entries) && uint32(entries[i]>>32) != ref.off {
+	for _, ref := range refs {
+		for dead && len(entries) > 0 && uint32(entries[0]>>32) < ref.off {
+			entries = entries[1:]
+		}
+		if len(entries) == 0 && !dead {
+			break
+		}
+		if len(entries) == 0 || uint32(entries[0]>>32) != ref.off {
 			c.damage(p.psi.name, int64(p.addrs.off), "the address map does not list the same records as the hash table: %#x", ref.off)
 			break
 		}
+		entries = entries[1:]
 	}
 	return nil
 }
