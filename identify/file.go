@@ -1,13 +1,13 @@
 package identify
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"io"
 
 	"github.com/symres/symres/internal/pedisk"
 	"github.com/symres/symres/pdb"
+	"github.com/symres/symres/pe"
 	"github.com/symres/symres/sympath"
 )
 
@@ -16,14 +16,19 @@ var errWrongSize = errors.New("the file has not the size it says")
 // FileID reads the identity of a symbol or image file from its content, and
 // that none of the file is missing. It is what [sympath.Options].Verify wants:
 // the GUID and DBI age of a PDB, or its signature and age where q asks for
-// those, and TimeDateStamp and SizeOfImage of an image. Safe for concurrent use.
+// those, the GUID of a portable PDB with the age FFFFFFFF, and TimeDateStamp and
+// SizeOfImage of an image. Safe for concurrent use.
 func FileID(q sympath.Query, r io.ReaderAt, size int64) (sympath.ID, error) {
 	first := make([]byte, min(max(size, 0), pdb.SniffLen))
 	if _, err := r.ReadAt(first, 0); err != nil && err != io.EOF {
 		return sympath.ID{}, err
 	}
-	if bytes.HasPrefix(first, []byte("MZ")) {
+	switch pdb.Sniff(first) {
+	case pdb.FormatPE:
 		return verifyImage(r, size)
+	case pdb.FormatPortable:
+		guid, err := pdb.PortableID(r, size)
+		return sympath.PDB70(guid, pe.PortableAge), err
 	}
 	return verifyPDB(q, r, size)
 }

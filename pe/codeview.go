@@ -37,6 +37,7 @@ type CodeView struct {
 	Age       uint32
 	Path      string
 	Partial   bool // Path is cut short by a page that is out
+	Portable  bool // the PDB is a portable one, of .NET, which has no native symbols
 }
 
 // ID returns the identity symbol stores file the PDB under. A record of unknown
@@ -47,9 +48,15 @@ func (c *CodeView) ID() sympath.ID {
 		return sympath.PDB20(c.Signature, c.Age)
 	case c.Kind == CodeViewUnknown && c.GUID.IsZero():
 		return sympath.ID{}
+	case c.Portable:
+		return sympath.PDB70(c.GUID, PortableAge)
 	}
 	return sympath.PDB70(c.GUID, c.Age)
 }
+
+// PortableAge stands in the key of a portable PDB where others have their age
+// (SSQP key conventions of dotnet/symstore).
+const PortableAge = 0xFFFFFFFF
 
 // ParseCodeView reads a record that stands by itself, as minidumps keep it. The
 // error wraps [ErrFormat] for bytes that are no record, and
@@ -63,5 +70,5 @@ func ParseCodeView(record []byte) (*CodeView, error) {
 }
 
 func fromRecord(cv peimage.CodeView) *CodeView {
-	return &CodeView{CodeViewKind(cv.Kind), cv.GUID, cv.Signature, cv.Age, cv.Path, cv.Partial}
+	return &CodeView{CodeViewKind(cv.Kind), cv.GUID, cv.Signature, cv.Age, cv.Path, cv.Partial, cv.Portable}
 }

@@ -55,6 +55,7 @@ func (p Part) String() string {
 type Section struct {
 	Name                        string
 	VirtualAddress, VirtualSize uint32
+	RawSize                     uint32 // of its bytes in the file
 	Characteristics             uint32 // IMAGE_SCN_*, winnt.h
 }
 
@@ -71,6 +72,9 @@ type Image struct {
 	Repro            bool // the debug directory marks a reproducible build
 	Sections         []Section
 	CodeView         *CodeView // nil: see Missing(PartCodeView)
+	// OtherCodeViews are further records, the last first. Of several RSDS records
+	// the last one names the PDB, as for dbghelp.
+	OtherCodeViews []CodeView
 
 	debug   []peimage.DebugEntry
 	missing [numParts]error
@@ -155,7 +159,7 @@ func newImage(r io.ReaderAt, h *peimage.Headers, l peimage.Layout) *Image {
 	m.missing[PartSections] = h.SectionErr
 	for _, s := range h.Sections {
 		m.Sections = append(m.Sections, Section{
-			Name: s.Name, VirtualAddress: s.VirtualAddress, VirtualSize: s.VirtualSize, Characteristics: s.Characteristics,
+			Name: s.Name, VirtualAddress: s.VirtualAddress, VirtualSize: s.VirtualSize, RawSize: s.RawSize, Characteristics: s.Characteristics,
 		})
 	}
 	m.readDebug(r, h, l)
@@ -174,5 +178,8 @@ func (m *Image) readDebug(r io.ReaderAt, h *peimage.Headers, l peimage.Layout) {
 	}
 	if m.missing[PartCodeView] = err; err == nil {
 		m.CodeView = fromRecord(cv)
+		for _, other := range peimage.OtherCodeViews(r, entries, l, cv) {
+			m.OtherCodeViews = append(m.OtherCodeViews, *fromRecord(other))
+		}
 	}
 }

@@ -17,19 +17,21 @@ import (
 	"github.com/symres/symres/internal/peimage"
 )
 
-// maxHeader bounds the header bytes handed over. The section table of an
-// image with a hundred sections ends below 8 KiB.
-const maxHeader = 64 << 10
+const (
+	maxLfanew = 1 << 20 // as for peimage
+	// ntRoom is how much behind e_lfanew the library is shown: the NT headers and
+	// the data directories there can be. The section table is not handed over.
+	ntRoom = 4 << 10
+)
 
 // ReadHeaders reads the headers of the image file behind r. It returns an
 // error wrapping [peimage.ErrFormat] when they are not those of a PE image.
 func ReadHeaders(r io.ReaderAt, size int64) (*peimage.Headers, error) {
-	b := make([]byte, min(size, maxHeader))
-	n, err := r.ReadAt(b, 0)
-	if n < len(b) {
+	b, err := headerBytes(r, size)
+	if err != nil {
 		return nil, fmt.Errorf("image headers: %w", err)
 	}
-	quieten(b)
+	sections := quieten(b)
 	f, err := pe.NewBytes(b, &pe.Options{Fast: true, Logger: silent{}})
 	if err == nil {
 		err = f.Parse()
@@ -38,29 +40,51 @@ func ReadHeaders(r io.ReaderAt, size int64) (*peimage.Headers, error) {
 		return nil, fmt.Errorf("image headers: %w: %w", peimage.ErrFormat, err)
 	}
 	h := convert(f)
-	// The library sorts the table and stops at sections it finds odd; segment
-	// numbers count entries, so the table is read again as it stands.
+	h.NumberOfSections = sections
+	// The library sorts the table, stops at sections it finds odd, and wants all of
+	// it in memory; segment numbers count entries, so it is read as it stands.
 	table := int64(f.DOSHeader.AddressOfNewEXEHeader) + 24 + int64(f.NtHeader.FileHeader.SizeOfOptionalHeader)
 	h.Sections, h.SectionErr = peimage.ReadSections(r, table, h.NumberOfSections)
 	return h, nil
 }
 
+const dosHeader = 0x40
+
+// headerBytes reads the headers up to the section table.
+func headerBytes(r io.ReaderAt, size int64) ([]byte, error) {
+	need := int64(dosHeader)
+	var b []byte
+	for range 2 { // the DOS header says where the others are
+		b = make([]byte, min(size, need))
+		if n, err := r.ReadAt(b, 0); n < len(b) {
+			return nil, err
+		}
+		if len(b) >= dosHeader {
+			need = min(int64(binary.LittleEndian.Uint32(b[0x3c:])), maxLfanew) + ntRoom
+		}
+	}
+	return b, nil
+}
+
 // quieten blanks what the library would parse besides the headers: the DOS
-// stub, whose Rich header it indexes without checks and would panic on, and
-// the COFF symbol table, which it allocates by its claimed count.
-func quieten(b []byte) {
-	const dosHeader = 0x40
+// stub, whose Rich header it indexes without checks and would panic on, the COFF
+// symbol table, which it allocates by its claimed count, and the number of
+// sections, which it returns.
+func quieten(b []byte) (sections uint16) {
 	if len(b) < dosHeader {
-		return
+		return 0
 	}
 	nt := int64(binary.LittleEndian.Uint32(b[0x3c:]))
 	if nt > int64(len(b))-24 {
-		return // the library refuses it
+		return 0 // the library refuses it
 	}
 	if nt > dosHeader {
 		clear(b[dosHeader:nt])
 	}
 	clear(b[nt+12 : nt+20]) // PointerToSymbolTable, NumberOfSymbols
+	sections = binary.LittleEndian.Uint16(b[nt+6:])
+	clear(b[nt+6 : nt+8])
+	return sections
 }
 
 // silent drops what the library would print on stdout.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 
 	"github.com/symres/symres/guid"
 	"github.com/symres/symres/internal/wire"
@@ -31,10 +32,15 @@ const maxPath = 1024
 // ErrNone is returned where the image has no such part.
 var ErrNone = errors.New("the image has none")
 
+// minorPortable is the minor version of a CodeView entry whose PDB is a portable
+// one: "MP" (PE-COFF addendum of the portable PDB format, dotnet/runtime).
+const minorPortable = 0x504d
+
 // DebugEntry is an IMAGE_DEBUG_DIRECTORY. Size, RVA and Offset describe its
 // data: RVA in memory (0 when not mapped), Offset in the file.
 type DebugEntry struct {
 	Type, TimeDateStamp, Size, RVA, Offset uint32
+	MinorVersion                           uint16
 }
 
 // CodeViewKind is the form of a CodeView record.
@@ -66,6 +72,7 @@ type CodeView struct {
 	Age       uint32
 	Path      string // as recorded: untrusted, any spelling
 	Partial   bool   // the path could not be read to its end
+	Portable  bool   // the entry that leads here says that the PDB is a portable one
 }
 
 // Size is the record's size in bytes, without the zero that ends its path.
@@ -142,17 +149,20 @@ func parseEntry(b []byte) DebugEntry {
 	c := wire.New("debug directory", b)
 	c.Skip(4)
 	e := DebugEntry{TimeDateStamp: c.U32()}
-	c.Skip(4)
+	c.Skip(2)
+	e.MinorVersion = c.U16()
 	e.Type, e.Size, e.RVA, e.Offset = c.U32(), c.U32(), c.U32(), c.U32()
 	return e
 }
 
-// FindCodeView returns the first RSDS record the entries lead to, or else the
-// first NB10 one. Its error wraps [ErrNone] when no entry is a CodeView one,
-// and is that of the first unreadable record otherwise.
+// FindCodeView returns the record that names the PDB: the last RSDS one the
+// entries lead to, or else the last NB10 one; dbghelp takes the last as well
+// (measured). Its error wraps [ErrNone] when no entry is a CodeView one. Where a
+// record behind all RSDS ones cannot be read its error is returned: it may be the
+// one.
 func FindCodeView(r io.ReaderAt, entries []DebugEntry, l Layout) (CodeView, error) {
 	found, err := CodeView{}, fmt.Errorf("CodeView record: %w", ErrNone)
-	for _, e := range entries {
+	for _, e := range slices.Backward(entries) {
 		if e.Type != DebugTypeCodeView {
 			continue
 		}
@@ -162,6 +172,8 @@ func FindCodeView(r io.ReaderAt, entries []DebugEntry, l Layout) (CodeView, erro
 			return cv, nil
 		case cvErr == nil && found.Kind == CodeViewUnknown:
 			found, err = cv, nil
+		case cvErr != nil && isOut(cvErr):
+			return CodeView{}, cvErr
 		case errors.Is(err, ErrNone):
 			err = cvErr
 		}
@@ -169,12 +181,34 @@ func FindCodeView(r io.ReaderAt, entries []DebugEntry, l Layout) (CodeView, erro
 	return found, err
 }
 
+// isOut reports whether bytes could not be read that may be there, rather than
+// being wrong or behind the end of a file.
+func isOut(err error) bool {
+	return !errors.Is(err, ErrFormat) && !errors.Is(err, errors.ErrUnsupported) && !errors.Is(err, io.ErrUnexpectedEOF)
+}
+
+// OtherCodeViews returns the records besides that of [FindCodeView], each once,
+// from the last to the first. Those that cannot be read are left out.
+func OtherCodeViews(r io.ReaderAt, entries []DebugEntry, l Layout, found CodeView) (others []CodeView) {
+	for _, e := range slices.Backward(entries) {
+		if e.Type != DebugTypeCodeView {
+			continue
+		}
+		if cv, err := readEntryCodeView(r, e, l); err == nil && cv != found && !slices.Contains(others, cv) {
+			others = append(others, cv)
+		}
+	}
+	return others
+}
+
 func readEntryCodeView(r io.ReaderAt, e DebugEntry, l Layout) (CodeView, error) {
 	off, ok := l.Data(e)
 	if !ok {
 		return CodeView{}, fmt.Errorf("CodeView record: %w: its data (RVA %#x) is not mapped", ErrFormat, e.RVA)
 	}
-	return ReadCodeView(r, off, e.Size)
+	cv, err := ReadCodeView(r, off, e.Size)
+	cv.Portable = err == nil && e.MinorVersion == minorPortable && cv.Kind == CodeViewRSDS
+	return cv, err
 }
 
 // ReadCodeView reads the CodeView record of size bytes at off. A record whose

@@ -66,8 +66,9 @@ type Section struct {
 // Is64 reports whether the image is PE32+.
 func (h *Headers) Is64() bool { return h.Magic == magicPE32Plus }
 
-// LowAligned reports whether sections are mapped where they lie in the file,
-// as the loader does when SectionAlignment is below a page.
+// LowAligned reports whether SectionAlignment is below a page: Windows then maps
+// the file as it is. Images that other systems load, such as ReadyToRun ones of
+// Linux, may be aligned as little and have their sections elsewhere in the file.
 func (h *Headers) LowAligned() bool {
 	return h.SectionAlignment != 0 && h.SectionAlignment < 0x1000
 }
@@ -190,9 +191,10 @@ func parseSection(b []byte) Section {
 }
 
 // FileOffset maps an RVA to an offset of the image file. It reports false for
-// an RVA that has no bytes in the file.
+// an RVA that has no bytes in the file. The headers and, in images of low
+// alignment, what is in no section lie where they are mapped.
 func (h *Headers) FileOffset(rva uint32) (int64, bool) {
-	if h.LowAligned() || rva < h.SizeOfHeaders {
+	if rva < h.SizeOfHeaders {
 		return int64(rva), true
 	}
 	for _, s := range h.Sections {
@@ -200,7 +202,7 @@ func (h *Headers) FileOffset(rva uint32) (int64, bool) {
 			return int64(s.RawOffset) + int64(rva-s.VirtualAddress), true
 		}
 	}
-	return 0, false
+	return int64(rva), h.LowAligned()
 }
 
 // read returns exactly n bytes at off or the reader's error; a source that
