@@ -346,16 +346,17 @@ func (f *File) sizeByType(sym Symbol) (uint32, error) {
 	return 0, ignoreDamage(err)
 }
 
-// SizeOf returns the size of a variable, which is that of its type, or infers that
-// of a public symbol, as [File.Nearest] does, in bytes. It is 0 where nothing
-// bounds the symbol and for absolute symbols.
+// SizeOf returns the size of a variable, which is that of its type, and 0 where
+// the type does not say it, as that of an array without bounds does not. That of a
+// public symbol it infers as [File.Nearest] does; it is 0 where nothing bounds the
+// symbol and for absolute symbols. Sizes are in bytes.
 func (f *File) SizeOf(sym Symbol) (uint32, error) {
 	if err := f.enter(); err != nil {
 		return 0, err
 	}
 	defer f.leave()
-	if size, err := f.sizeByType(sym); size != 0 || err != nil || sym.Kind.IsThreadLocal() {
-		return size, err
+	if sym.Kind.IsData() || sym.Kind.IsThreadLocal() {
+		return f.sizeByType(sym)
 	}
 	return f.reachOf(sym)
 }
