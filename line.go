@@ -88,7 +88,7 @@ func (s *Session) linesIn(ctx context.Context, m *module, file string, line uint
 		at.Location.Module, at.Location.Proof, at.Location.Identity = m.Name, syms.proof, syms.identity
 		if failure == nil && len(near) > 0 {
 			at.Location = m.named(syms, near)
-			at.Location.at(at.Address, near[0].Displacement)
+			at.Location.near(at.Address, &near[0])
 		} else if failure != nil {
 			err = cmp.Or(err, m.failed(failure))
 		}

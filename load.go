@@ -108,6 +108,8 @@ func (m *module) remember(k identify.Known) {
 type symbols struct {
 	held     *filepool.Held // the PDB
 	private  bool           // it has private symbols
+	lines    bool           // it has lines
+	placed   bool           // it has section headers, or was told those of the image
 	identity Identity
 	proof    Proof
 }
@@ -190,10 +192,10 @@ func canceled(ctx context.Context, m *module) error {
 }
 
 // openPDB opens a PDB and checks its identity; want nil checks nothing.
-func openPDB(ctx context.Context, files *filepool.Pool, c *identify.Found, want *CodeView) (*symbols, error) {
+func (l *loader) openPDB(ctx context.Context, c *identify.Found, want *CodeView) (*symbols, error) {
 	traced := sympath.NewCandidate(c.Location, c.Origin, c.Open)
 	traced.Store, traced.Source = c.Store, c.Source
-	held, p, err := files.HoldPDB(ctx, traced)
+	held, p, err := l.files.HoldPDB(ctx, traced)
 	if err != nil {
 		return nil, err
 	}
@@ -202,13 +204,33 @@ func openPDB(ctx context.Context, files *filepool.Pool, c *identify.Found, want 
 		err = checkPDB(p, want)
 	}
 	if err == nil {
-		syms.private, err = p.HasPrivate()
+		err = l.measure(syms, p, want != nil)
 	}
 	if err != nil {
 		return nil, errors.Join(err, syms.close())
 	}
 	held.Used()
 	return syms, nil
+}
+
+// measure finds out what the PDB can answer. One without section headers is told
+// those of the image it is known to belong to.
+func (l *loader) measure(syms *symbols, p *pdb.File, exact bool) error {
+	sections, err := p.Sections()
+	if err != nil && !errors.Is(err, pdb.ErrFormat) {
+		return err
+	}
+	syms.placed = len(sections) > 0
+	if list := l.imageSections(); !syms.placed && exact && len(list) > 0 {
+		if p, err = syms.held.UseSections(list); err != nil {
+			return err
+		}
+		syms.placed = true
+	}
+	status, err := p.Status()
+	syms.private = status.Detail == pdb.DetailPrivate
+	syms.lines = syms.private || status.Detail == pdb.DetailFastlink
+	return err
 }
 
 // checkPDB compares the PDB's GUID (or signature) and its DBI age with what

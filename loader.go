@@ -90,7 +90,7 @@ type loader struct {
 // run loads the symbols.
 func (l *loader) run(ctx context.Context) (*symbols, error) {
 	if cv := l.outcome.Facts.CodeView; cv != nil {
-		return l.findPDB(ctx, cv, identify.Basis{Identity: IdentityPDB})
+		return l.findAny(ctx, cv, l.others(), identify.Basis{Identity: IdentityPDB})
 	}
 	syms, err := l.viaImage(ctx)
 	if syms == nil && l.check == CheckOff {
@@ -146,7 +146,7 @@ func (l *loader) useBest(ctx context.Context, copies []*identify.Copy, tried map
 		}
 		tried[id] = true
 		o.Match, o.Taken = m, true
-		if syms, err = l.findPDB(ctx, m.Copy.Image.CodeView, m.Basis); err == nil {
+		if syms, err = l.findAny(ctx, m.Copy.Image.CodeView, m.Copy.Image.OtherCodeViews, m.Basis); err == nil {
 			return syms, nil
 		}
 	}
@@ -166,7 +166,7 @@ func (l *loader) findPDB(ctx context.Context, cv *CodeView, b identify.Basis) (*
 			searched = err
 			continue
 		}
-		syms, err := openPDB(ctx, l.files, found, cv)
+		syms, err := l.openPDB(ctx, found, cv)
 		if err == nil {
 			return l.use(syms, found, q.ID, b), nil
 		}
@@ -179,7 +179,7 @@ func (l *loader) findPDB(ctx context.Context, cv *CodeView, b identify.Basis) (*
 	if mismatch == nil || l.check != CheckOff {
 		return nil, cmp.Or(refused, searched)
 	}
-	syms, err := openPDB(ctx, l.files, mismatch, nil)
+	syms, err := l.openPDB(ctx, mismatch, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -195,7 +195,7 @@ func (l *loader) byName(ctx context.Context) *symbols {
 		if err != nil {
 			continue
 		}
-		syms, err := openPDB(ctx, l.files, found, nil)
+		syms, err := l.openPDB(ctx, found, nil)
 		if err == nil {
 			return l.use(syms, found, sympath.ID{}, identify.Basis{Identity: IdentityName})
 		}

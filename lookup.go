@@ -24,14 +24,17 @@ import (
 // module matched, or [ErrNotFound] when no symbol did.
 //
 // Functions, variables and public symbols are listed as WinDbg lists them: a
-// public symbol yields to a private one at its address.
+// public symbol yields to a private one at its address, and those of string
+// literals, of which a program can have more than of anything else, are left out
+// unless the pattern asks for them: by their raw name, ??_C@, or as `string'.
 func (s *Session) Lookup(ctx context.Context, pattern string) iter.Seq2[Symbol, error] {
 	return s.LookupKinds(ctx, pattern, KindFunction, KindThunk, KindData, KindPublic)
 }
 
 // LookupKinds is [Session.Lookup] for symbols of these kinds alone, constants
 // and types among them. Public symbols that are asked for alone are listed
-// whatever private symbols there are.
+// whatever private symbols there are, and with those of string literals; so these
+// are, beside others, when [KindLiteral] is asked for.
 func (s *Session) LookupKinds(ctx context.Context, pattern string, kinds ...Kind) iter.Seq2[Symbol, error] {
 	return func(yield func(Symbol, error) bool) {
 		modules, name, err := s.match(pattern)
@@ -47,10 +50,8 @@ func (s *Session) LookupKinds(ctx context.Context, pattern string, kinds ...Kind
 					return
 				}
 			}
-			if err != nil {
-				if found = true; !yield(Symbol{}, err) || ctx.Err() != nil {
-					return
-				}
+			if err != nil && (!yield(Symbol{}, err) || ctx.Err() != nil) {
+				return
 			}
 		}
 		if !found {
@@ -146,16 +147,16 @@ type part struct {
 
 // partsFor returns the walks that find the symbols of these kinds.
 func partsFor(f *pdb.File, literals []string, kinds []Kind) []part {
-	placed := slices.DeleteFunc(slices.Clone(kinds), func(k Kind) bool { return !k.hasAddress() })
+	placed := slices.DeleteFunc(slices.Clone(kinds), func(k Kind) bool { return !k.hasAddress() || k == KindLiteral })
 	named := slices.DeleteFunc(slices.Clone(kinds), Kind.hasAddress)
 	var parts []part
 	switch {
 	case len(placed) == 1 && placed[0] == KindPublic:
-		parts = append(parts, part{f.Publics(), placed})
+		parts = append(parts, part{f.Publics(), kinds})
 	case len(placed) > 0 && len(literals) > 0:
-		parts = append(parts, part{f.Matching(literals, nil), placed})
+		parts = append(parts, part{f.Matching(literals, nil), kinds})
 	case len(placed) > 0:
-		parts = append(parts, part{f.Symbols(), placed})
+		parts = append(parts, part{f.Symbols(), kinds})
 	}
 	if len(named) > 0 {
 		parts = append(parts, part{f.Globals(), named})
@@ -169,6 +170,7 @@ func (k Kind) hasAddress() bool { return k != KindConstant && k != KindUDT }
 // damage in one part of a PDB does not hide the rest.
 func (m *module) collect(ctx context.Context, syms opened, all iter.Seq2[pdb.Symbol, error], p *Pattern, kinds []Kind) (found []Symbol, failed error) {
 	var name []byte
+	literals := withLiterals(p, kinds)
 	for sym, err := range all {
 		if err := m.interrupted(ctx); err != nil {
 			return found, err
@@ -177,14 +179,17 @@ func (m *module) collect(ctx context.Context, syms opened, all iter.Seq2[pdb.Sym
 			failed = cmp.Or(failed, m.failed(err))
 			continue
 		}
-		if leftOut(sym) {
+		if syms.leftOut(sym) {
 			continue
 		}
 		name = appendName(name[:0], sym)
+		if !literals && sym.Kind.IsPublic() && string(name) == literalName {
+			continue
+		}
 		if !slices.Contains(kinds, kindOf(sym.Kind)) || !p.Match(name) && (bytes.Equal(name, sym.NameBytes()) || !p.Match(sym.NameBytes())) {
 			continue
 		}
-		if sym.Size == 0 && sym.Kind.IsPublic() {
+		if sym.Size == 0 && !sym.Kind.IsCode() && kindOf(sym.Kind).hasAddress() {
 			sym.Size, err = syms.pdb.SizeOf(sym)
 			failed = cmp.Or(failed, err)
 		}
@@ -193,10 +198,23 @@ func (m *module) collect(ctx context.Context, syms opened, all iter.Seq2[pdb.Sym
 	return found, failed
 }
 
+// literalName is the undecorated name of string literals. Those a pragma put into
+// a section of their own have another one, and are listed (as dbghelp does).
+const literalName = "`string'"
+
+// withLiterals reports whether string literals are asked for: as a kind, by a
+// search for nothing but publics, or by a pattern that spells them.
+func withLiterals(p *Pattern, kinds []Kind) bool {
+	placed := slices.DeleteFunc(slices.Clone(kinds), func(k Kind) bool { return !k.hasAddress() })
+	only := len(placed) == 1 && placed[0] == KindPublic
+	return only || slices.Contains(kinds, KindLiteral) || strings.Contains(strings.ToLower(p.String()), "_c@") ||
+		strings.Contains(strings.ToLower(p.String()), "`string'")
+}
+
 // leftOut reports whether a private symbol has no place because the linker had
 // no use for it. Microsoft's debuggers do not list these either.
-func leftOut(sym pdb.Symbol) bool {
-	return (sym.Kind.IsCode() || sym.Kind.IsData()) && !sym.HasRVA && !sym.Kind.IsThreadLocal()
+func (s *symbols) leftOut(sym pdb.Symbol) bool {
+	return s.placed && (sym.Kind.IsCode() || sym.Kind.IsData()) && !sym.HasRVA && !sym.Kind.IsThreadLocal()
 }
 
 func bySymbol(a, b Symbol) int {

@@ -14,10 +14,13 @@ type Frame = pdb.Frame
 
 // Location is the answer to an address.
 type Location struct {
-	Symbol                // the nearest symbol at or below the address
-	Query        uint64   // the address asked for
-	Displacement uint64   // bytes from the symbol's start
-	PastEnd      bool     // the address lies beyond the symbol's known size
+	Symbol        // the nearest symbol at or below the address
+	Query  uint64 // the address asked for
+	// Displacement is how many bytes the address is behind the symbol's start. In
+	// a part of a function that lies apart, and in front of it, it is negative, in
+	// two's complement.
+	Displacement uint64
+	PastEnd      bool     // the address lies beyond the symbol's known size, or that of the part
 	Aliases      []string // other names at the symbol's address, undecorated
 	// Frames are the functions the address belongs to, inlined ones first,
 	// with file and line; none where the PDB has no lines for it.
@@ -59,8 +62,8 @@ func (m *module) nothing(near []pdb.Symbol, err error, addr uint64) error {
 
 func (m *module) location(syms opened, near []pdb.Symbol, addr uint64) Location {
 	loc := m.named(syms, near)
-	loc.at(addr, near[0].Displacement)
-	if syms.private {
+	loc.near(addr, &near[0])
+	if syms.lines {
 		loc.Frames, loc.FramesErr = syms.pdb.Frames(uint32(addr - m.Base))
 	}
 	return loc
@@ -70,6 +73,14 @@ func (m *module) location(syms opened, near []pdb.Symbol, addr uint64) Location 
 func (l *Location) at(addr uint64, displacement uint32) {
 	l.Query, l.Displacement = addr, uint64(displacement)
 	l.PastEnd = l.Size != 0 && displacement >= l.Size
+}
+
+// near says how far an address is from the symbol that names it.
+func (l *Location) near(addr uint64, sym *pdb.Symbol) {
+	l.at(addr, sym.Displacement)
+	if sym.Kind == pdb.KindSepCode {
+		l.Displacement, l.PastEnd = uint64(int64(int32(sym.Displacement))), sym.Beyond
+	}
 }
 
 // named is a location without what depends on the address.

@@ -61,7 +61,7 @@ func (r *Resolver) Resolve(ctx context.Context, addr uint64) (*Location, error) 
 	if err := r.nearest(rva, addr); err != nil {
 		return nil, err
 	}
-	if r.syms.private {
+	if r.syms.lines {
 		r.frames, r.loc.FramesErr = r.syms.pdb.AppendFrames(r.frames[:0], rva)
 		r.loc.Frames = r.frames
 	}
@@ -109,7 +109,7 @@ func (r *Resolver) found(near []pdb.Symbol, err error, addr uint64) error {
 		return err
 	}
 	r.loc = r.module.named(r.syms, near)
-	r.loc.at(addr, near[0].Displacement)
+	r.loc.near(addr, &near[0])
 	return nil
 }
 

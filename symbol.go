@@ -36,12 +36,13 @@ const (
 	KindLabel         // a label in assembled code
 	KindConstant      // a constant: it has a value and no address
 	KindUDT           // the name of a type: it has no address
+	KindLiteral       // asks for the publics of string literals too, whose kind is KindPublic
 )
 
 // String returns the word of the JSON contract.
 func (k Kind) String() string {
 	return map[Kind]string{KindUnknown: "unknown", KindPublic: "public", KindFunction: "function", KindThunk: "thunk", KindData: "data",
-		KindLabel: "label", KindConstant: "constant", KindUDT: "udt"}[k]
+		KindLabel: "label", KindConstant: "constant", KindUDT: "udt", KindLiteral: "literal"}[k]
 }
 
 // MarshalText is String; it never fails.
@@ -54,7 +55,7 @@ func kindOf(k pdb.Kind) Kind {
 		return KindPublic
 	case k == pdb.KindThunk32 || k == pdb.KindThunk32ST || k == pdb.KindTrampoline:
 		return KindThunk
-	case k.IsData():
+	case k.IsData(), k.IsThreadLocal():
 		return KindData
 	case k.IsConstant():
 		return KindConstant
@@ -69,28 +70,45 @@ func kindOf(k pdb.Kind) Kind {
 // Symbol is one name at one address, with what that claim rests on. It owns
 // its memory and may be kept.
 type Symbol struct {
-	Address  uint64 // the value of an absolute symbol; 0 for constants and types
+	// Address is the value of an absolute symbol, and the offset of a thread-local
+	// one in the storage of a thread; 0 for constants and types, and for what is not
+	// placed.
+	Address  uint64
 	RVA      uint32
-	Absolute bool       // it lies in no section of the image: it has no RVA
-	Value    pdb.Number // of a constant
-	Module   string     // the module's name
-	Name     string     // undecorated
-	Raw      string     // as the PDB has it
-	Kind     Kind
-	Code     bool   // it names code rather than data
-	Size     uint32 // bytes; 0 is unknown
-	Source   Source
-	Proof    Proof
-	Identity Identity
+	Absolute bool // it lies in no section of the image: it has no RVA
+	// Unplaced: nobody knows where it lies. The PDB has no section headers and
+	// those of the image could not be read, or the symbol was removed when the
+	// image was rearranged after linking.
+	Unplaced    bool
+	ThreadLocal bool
+	Value       pdb.Number // of a constant
+	Module      string     // the module's name
+	Name        string     // undecorated
+	Raw         string     // as the PDB has it
+	Kind        Kind
+	Code        bool   // it names code rather than data
+	Size        uint32 // bytes; 0 is unknown
+	Source      Source
+	Proof       Proof
+	Identity    Identity
 }
 
-// appendName appends the name as it is shown. Only the names of publics are
-// decorated.
+// appendName appends the name as it is shown. The names of publics are decorated,
+// and those of functions in assembly that are declared as fastcall (@f@8).
 func appendName(dst []byte, sym pdb.Symbol) []byte {
-	if sym.Kind.IsPublic() {
+	if sym.Kind.IsPublic() || isFastcall(sym.NameBytes()) {
 		return undname.AppendNameOnly(dst, sym.NameBytes())
 	}
 	return append(dst, sym.NameBytes()...)
+}
+
+// isFastcall reports whether a name is that of a fastcall function of C, @f@8.
+func isFastcall(name []byte) bool {
+	digits := len(name)
+	for digits > 0 && name[digits-1] >= '0' && name[digits-1] <= '9' {
+		digits--
+	}
+	return digits < len(name) && digits > 2 && name[0] == '@' && name[digits-1] == '@'
 }
 
 // symbol makes the answer out of a record.
@@ -100,14 +118,26 @@ func (m *module) symbol(syms opened, p pdb.Symbol) Symbol {
 		Module: m.Name, Name: raw, Raw: raw, Kind: kindOf(p.Kind), Size: p.Size, Value: p.Value,
 		Code: p.Kind.IsCode(), Source: SourcePrivate, Proof: syms.proof, Identity: syms.identity,
 	}
-	if sym.Kind == KindPublic {
+	if sym.Kind == KindPublic || isFastcall(p.NameBytes()) {
 		sym.Name = string(appendName(nil, p))
+	}
+	if sym.Kind == KindPublic {
 		sym.Code, sym.Source = p.Flags&(pdb.PublicCode|pdb.PublicFunction) != 0, SourcePublic
 	}
 	if p.HasRVA {
 		sym.RVA, sym.Address = p.RVA, m.Base+uint64(p.RVA)
 	} else if sym.Kind.hasAddress() {
-		sym.Absolute, sym.Address = true, uint64(p.Offset)
+		sym.unplaced(syms.pdb, p)
 	}
 	return sym
+}
+
+// unplaced says what a symbol without RVA has in the place of an address.
+func (s *Symbol) unplaced(f *pdb.File, p pdb.Symbol) {
+	absolute, err := f.Absolute(p)
+	s.ThreadLocal = p.Kind.IsThreadLocal()
+	s.Absolute = absolute && err == nil && !s.ThreadLocal
+	if s.Unplaced = !s.Absolute && !s.ThreadLocal; !s.Unplaced {
+		s.Address = uint64(p.Offset)
+	}
 }

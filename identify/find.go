@@ -149,8 +149,9 @@ type comparison struct {
 func (f *Facts) compareFields(c *Copy) comparison {
 	m := compareImage(f.Fields, f.roundUp(uint64(c.Image.SizeOfImage)), c.Image)
 	m.evidence = append([]Evidence{foundBy(c.Candidate)}, m.evidence...)
+	m.evidence = append(m.evidence, otherRecords(RungCopy, c.Image)...)
 	if f.CodeView != nil && c.Image.CodeView != nil {
-		m.comparePDB(f.CodeView.ID(), c.PDBID())
+		m.comparePDB(f.CodeView.ID(), c)
 	}
 	if !m.differs && f.resident.there() { // without memory, the file itself is the target
 		m.compareSum(f.Fields.CheckSum, c)
@@ -195,7 +196,11 @@ func foundBy(c sympath.Candidate) Evidence {
 }
 
 // comparePDB compares the PDB the copy names with the one the target does.
-func (c *comparison) comparePDB(want, got sympath.ID) {
+func (c *comparison) comparePDB(want sympath.ID, copied *Copy) {
+	got := copied.PDBID()
+	if copied.Image.Names(want) {
+		got = want
+	}
 	c.evidence = append(c.evidence, Evidence{Rung: RungCopy, Field: FieldPDB, Target: PDBID{want}, Copy: PDBID{got},
 		Result: sameID(want, got), Strength: StrengthExact})
 	c.identity, c.agree = IdentityPDB, true

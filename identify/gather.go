@@ -149,11 +149,27 @@ func (g *gatherer) header(ctx context.Context) (Fields, *pe.CodeView) {
 	switch {
 	case h.CodeView != nil:
 		g.noteRecord(RungHeader, h.CodeView, "")
+		g.Evidence = append(g.Evidence, otherRecords(RungHeader, h)...)
 	case err == nil:
 		missing := h.Missing(pe.PartCodeView)
 		g.note(Evidence{Rung: RungHeader, Field: FieldCodeView, Result: absence(missing), Note: faultText(missing)})
 	}
 	return fields, h.CodeView
+}
+
+// otherRecords tells of the records of an image besides the one that counts.
+func otherRecords(from Rung, image *pe.Image) (list []Evidence) {
+	for _, cv := range image.OtherCodeViews {
+		e := Evidence{Rung: from, Field: FieldOtherRecord,
+			Note: "the last RSDS record counts; this one's PDB is tried where that of the other is missing"}
+		if from == RungCopy {
+			e.Copy = Record{cv}
+		} else {
+			e.Target = Record{cv}
+		}
+		list = append(list, e)
+	}
+	return list
 }
 
 // elsewhere asks for the memory of another context where err says that there
@@ -306,7 +322,7 @@ func (f *Facts) PDBQuery(cv *pe.CodeView) sympath.Query {
 // scanned is a record that was found by its looks.
 func scanned(hit peimage.Hit) *pe.CodeView {
 	cv := hit.CodeView
-	return &pe.CodeView{Kind: pe.CodeViewKind(cv.Kind), GUID: cv.GUID, Signature: cv.Signature, Age: cv.Age, Path: cv.Path, Partial: cv.Partial}
+	return &pe.CodeView{Kind: pe.CodeViewKind(cv.Kind), GUID: cv.GUID, Signature: cv.Signature, Age: cv.Age, Path: cv.Path, Partial: cv.Partial, Portable: cv.Portable}
 }
 
 // where is the place of a byte of the image, for people.

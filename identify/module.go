@@ -18,6 +18,7 @@ type Module struct {
 	TimeDateStamp uint32       // of the image header
 	CheckSum      uint32       // of the image header
 	CodeView      *pe.CodeView // the PDB's identity, where the target keeps it outside the image
+	File          *pe.Image    // the image file the module was made of, where it is no module of a target in memory
 	DebugInfo     uint64       // address of the NON_PAGED_DEBUG_INFO, where the loader keeps one
 	Origin        string       // who says so, such as "loaded-driver list"
 	OfProcess     bool         // listed by a process, in one of several ways: see Origin

@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/symres/symres/pdb/undname"
 )
 
 // ErrSyntax is wrapped by the errors about a pattern that cannot be understood.
@@ -135,7 +137,7 @@ func (p *Pattern) Literals() []string {
 	for _, piece := range pieces(p.text) {
 		for _, id := range strings.FieldsFunc(piece, notIdentifier) {
 			id = strings.TrimLeft(id, "_") // of any number; C names lose one
-			if len(id) >= minLiteral && !spelledOut(id) && !slices.Contains(list, id) {
+			if len(id) >= minLiteral && !undname.MayGenerate(id) && !slices.Contains(list, id) {
 				list = append(list, id)
 			}
 		}
@@ -170,16 +172,4 @@ func pieces(text string) []string {
 
 func notIdentifier(r rune) bool {
 	return r >= 0x80 || !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || r == '_')
-}
-
-// spelledOut reports whether id may be a word of an undecorated name that its
-// raw form encodes in another way, or a part of one.
-func spelledOut(id string) bool {
-	const words = " operator new delete string vftable vbtable vcall vbase RTTI Type Descriptor Base Class Array Hierarchy " +
-		"Complete Object Locator local static thread guard dynamic initializer atexit destructor for constructor closure " +
-		"vector iterator copy default scalar deleting typeof anonymous namespace unsigned signed char short int long int64 int128 " +
-		"int32 int16 int8 bool float double void wchar_t char8_t char16_t char32_t nullptr_t class struct union enum const volatile " +
-		"cdecl stdcall fastcall thiscall vectorcall ptr64 restrict noexcept auto decltype virtual displacement map udt returning " +
-		"managed omni callsig placement throw co_await private protected public adjustor vtordisp extern ILT "
-	return strings.Contains(strings.ToLower(words), strings.ToLower(id)) || strings.TrimLeft(id, "0123456789") == ""
 }

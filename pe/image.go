@@ -80,6 +80,12 @@ type Image struct {
 	missing [numParts]error
 }
 
+// Names reports whether one of the image's CodeView records has that identity.
+func (m *Image) Names(id sympath.ID) bool {
+	return m.CodeView != nil && m.CodeView.ID() == id ||
+		slices.ContainsFunc(m.OtherCodeViews, func(c CodeView) bool { return c.ID() == id })
+}
+
 // Missing returns nil when the part was read. Otherwise the error tells why
 // not: it wraps a [*memsource.Fault] for a part in a page that is out,
 // [ErrFormat] for one that is wrong, and [ErrNoPart] where the image has

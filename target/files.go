@@ -84,7 +84,7 @@ func (o *opener) imageModule(path string) (symres.Module, error) {
 	return symres.Module{
 		Image: fileName(filepath.ToSlash(path)), Path: path, Base: image.ImageBase, Size: roundUp(uint64(image.SizeOfImage)),
 		SizeOfImage: image.SizeOfImage, TimeDateStamp: image.TimeDateStamp, CheckSum: image.CheckSum,
-		CodeView: image.CodeView, Origin: "image file",
+		CodeView: image.CodeView, File: image, Origin: "image file",
 	}, nil
 }
 

@@ -103,9 +103,7 @@ func (l *lineShow) print(at symres.SourceLine) {
 	if at.Location.Name != "" {
 		name += "!" + at.Location.Name
 	}
-	if at.Location.Displacement != 0 {
-		name += fmt.Sprintf("+0x%x", at.Location.Displacement)
-	}
+	name = string(appendDisplacement([]byte(name), at.Location.Displacement))
 	inlined := ""
 	if at.Inlined {
 		inlined = " (inlined)"
@@ -129,7 +127,7 @@ func (l *lineShow) object(at symres.SourceLine) {
 	if at.Location.Name != "" {
 		r.str("name", at.Location.Name)
 		r.raw(at.Location.Raw)
-		r.num("displacement", at.Location.Displacement)
+		r.int("displacement", int64(at.Location.Displacement))
 		r.str("source", at.Location.Source.String())
 		r.str("proof", at.Location.Proof.String())
 		r.str("identity", at.Location.Identity.String())

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"errors"
@@ -16,8 +17,9 @@ import (
 
 type lookupOptions struct {
 	*targetOptions
-	only string
-	sort string
+	only     string
+	sort     string
+	literals bool
 }
 
 func (a *app) lookupCommand() *cobra.Command {
@@ -28,7 +30,8 @@ func (a *app) lookupCommand() *cobra.Command {
 		Long: "lookup lists the symbols that match PATTERN: 'module!name', or 'name' for every module.\n\n" +
 			"  *        any text\n  ?        one character\n  [a-f]    one of a class\n  #  +     none or more, one or more of what precedes\n" +
 			"  \\        takes the next character as it is\n  _        at the start: any number of underscores\n\n" +
-			"Letter case does not matter, and a name matches as it is shown or as the linker saw it.\n\n" +
+			"Letter case does not matter, and a name matches as it is shown or as the linker saw it. String literals\n" +
+			"are listed by --literals, by --only publics, and by a pattern that spells them: '*`string\x27' or '\\?\\?_C@*'.\n\n" +
 			"A pattern needs single quotes in bash: fs_rec!* without them is history expansion\n" +
 			"(bash: !*: event not found), and every shell expands a bare * itself.",
 		Example: "  symres lookup --demo 'fs_rec!*'\n  symres lookup --dump MEMORY.DMP --sympath DIR 'nt!Ke*'\n" +
@@ -37,6 +40,7 @@ func (a *app) lookupCommand() *cobra.Command {
 	}
 	o := &lookupOptions{targetOptions: addTargetFlags(cmd)}
 	cmd.Flags().StringVar(&o.only, "only", "", "list only `functions|data|publics|constants|udts`")
+	cmd.Flags().BoolVar(&o.literals, "literals", false, "list the public symbols of string literals too")
 	cmd.Flags().StringVar(&o.sort, "sort", "address", "sort by `address|name`")
 	cmd.RunE = func(cmd *cobra.Command, patterns []string) error { return a.lookup(cmd, o, patterns) }
 	return cmd
@@ -46,6 +50,9 @@ func (a *app) lookup(cmd *cobra.Command, o *lookupOptions, patterns []string) er
 	kinds, keep, err := filter(o.only)
 	if err != nil {
 		return err
+	}
+	if o.literals {
+		kinds = append(kinds, symres.KindLiteral)
 	}
 	if o.sort != "address" && o.sort != "name" {
 		return usage(fmt.Errorf("sort %q: want address or name", o.sort))
@@ -87,6 +94,8 @@ func (l *lookup) pattern(ctx context.Context, pattern string) error {
 			return ctx.Err()
 		case errors.Is(err, symres.ErrPattern):
 			return usage(err)
+		case errors.Is(err, symres.ErrNotFound) && l.failed > 0 && !l.searched():
+			// why no module has symbols was told
 		case err != nil:
 			l.failure(err)
 		case l.keep(sym):
@@ -98,6 +107,9 @@ func (l *lookup) pattern(ctx context.Context, pattern string) error {
 	}
 	return nil
 }
+
+// searched reports whether any module has symbols.
+func (l *lookup) searched() bool { return slices.ContainsFunc(l.target.session.Modules(), (*symres.Report).Loaded) }
 
 func (l *lookup) symbol(sym symres.Symbol) {
 	l.found++
@@ -142,7 +154,7 @@ func (l *lookup) print(sym symres.Symbol) {
 		b = appendKind(b, sym)
 	}
 	if hasAddress(sym.Kind) {
-		b = append(vadmath.AppendAddr(b, sym.Address, l.target.bits), ' ')
+		b = append(appendPlace(b, &sym, l.target.bits), ' ')
 		if l.noisy {
 			b = appendSize(b, sym.Size)
 		}
@@ -188,9 +200,9 @@ func (l *lookup) object(s symres.Symbol) {
 	r := &l.json
 	r.begin()
 	if hasAddress(s.Kind) {
-		r.hex("address", s.Address)
+		placeJSON(r, &s)
 	}
-	if hasAddress(s.Kind) && !s.Absolute {
+	if hasAddress(s.Kind) && !s.Absolute && !s.Unplaced && !s.ThreadLocal {
 		r.hex("rva", uint64(s.RVA))
 	}
 	r.str("module", s.Module)
@@ -205,6 +217,34 @@ func (l *lookup) object(s symres.Symbol) {
 	r.str("proof", s.Proof.String())
 	r.str("identity", s.Identity.String())
 	l.console.write(r.end())
+}
+
+// appendPlace appends an address, or in its place the offset in the storage of a
+// thread, or blanks for a symbol of which nobody knows where it is.
+func appendPlace(b []byte, sym *symres.Symbol, bits int) []byte {
+	if !sym.Unplaced && !sym.ThreadLocal {
+		return vadmath.AppendAddr(b, sym.Address, bits)
+	}
+	start := len(b)
+	b = vadmath.AppendAddr(b, 0, bits)
+	place := b[start:]
+	copy(place, bytes.Repeat([]byte(" "), len(place)))
+	if sym.ThreadLocal {
+		offset := hexaddr.Append([]byte("tls+"), sym.Address, 1)
+		b = append(b[:start], place[:max(0, len(place)-len(offset))]...)
+		b = append(b, offset...)
+	}
+	return b
+}
+
+// placeJSON writes where a symbol is, as far as that is known.
+func placeJSON(r *jsonRow, sym *symres.Symbol) {
+	switch {
+	case sym.ThreadLocal:
+		r.hex("tls_offset", sym.Address)
+	case !sym.Unplaced:
+		r.hex("address", sym.Address)
+	}
 }
 
 // hasAddress reports whether symbols of a kind have an address.

@@ -11,7 +11,6 @@ import (
 
 	"github.com/symres/symres"
 	"github.com/symres/symres/internal/hexaddr"
-	"github.com/symres/symres/vadmath"
 )
 
 const (
@@ -140,17 +139,27 @@ func (w *namer) lines(l *symres.Location) {
 
 func (w *namer) symbol(b []byte, l *symres.Location) []byte {
 	start := len(b)
-	b = vadmath.AppendAddr(append(b, '('), l.Address, w.bits)
+	b = appendPlace(append(b, '('), &l.Symbol, w.bits)
 	b = append(append(append(b, ")   "...), l.Module...), '!')
 	b = append(b, l.Name...)
-	if l.Displacement != 0 {
-		b = hexaddr.Append(append(b, "+0x"...), l.Displacement, 1)
-	}
+	b = appendDisplacement(b, l.Displacement)
 	if l.PastEnd {
 		b = hexaddr.Append(append(b, "   (past its end, size 0x"...), uint64(l.Size), 1)
 		b = append(b, ')')
 	}
 	return finishRow(append(b, label(l.Proof)...), start, start)
+}
+
+// appendDisplacement appends how far an address is from a symbol, if it is not
+// the symbol's own.
+func appendDisplacement(b []byte, displacement uint64) []byte {
+	switch d := int64(displacement); {
+	case d > 0:
+		return hexaddr.Append(append(b, "+0x"...), displacement, 1)
+	case d < 0: // in a part of a function that lies in front of it
+		return hexaddr.Append(append(b, "-0x"...), -displacement, 1)
+	}
+	return b
 }
 
 // inlined writes the functions at an address in the look of k, innermost first.
@@ -187,8 +196,8 @@ func (w *namer) object(l *symres.Location) {
 	r.str("module", l.Module)
 	r.str("name", l.Name)
 	r.raw(l.Raw)
-	r.hex("address", l.Address)
-	r.num("displacement", l.Displacement)
+	placeJSON(r, &l.Symbol)
+	r.int("displacement", int64(l.Displacement))
 	r.knownNum("size", uint64(l.Size))
 	r.flag("past_end", l.PastEnd)
 	if len(l.Aliases) > 0 {

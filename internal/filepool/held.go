@@ -26,7 +26,8 @@ type Held struct {
 	pdb  atomic.Pointer[pdb.File] // nil before it is asked, and after it was given up
 	uses atomic.Uint64
 
-	making   sync.Mutex // held while the PDB is made
+	making   sync.Mutex    // held while the PDB is made
+	sections []pdb.Section // of its image, guarded by making: for a PDB that has none
 	identity atomic.Pointer[pdbIdentity]
 
 	opening sync.Mutex // held while the file is opened again

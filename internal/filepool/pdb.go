@@ -56,7 +56,27 @@ func (h *Held) PDB() (*pdb.File, error) {
 		return nil, fmt.Errorf("%s: %w: it is the PDB %v and was %v", h.from.Location, sympath.ErrChanged, now, *was)
 	}
 	h.identity.Store(&now)
+	if err := p.UseSections(h.sections); err != nil {
+		return nil, err
+	}
 	return p, h.keep(p)
+}
+
+// UseSections gives a PDB without section headers those of its image, for all who
+// hold it, and returns it as it is with them. The first ones given stay.
+func (h *Held) UseSections(list []pdb.Section) (*pdb.File, error) {
+	h.making.Lock()
+	first := h.sections == nil
+	if first {
+		h.sections = list
+	}
+	h.making.Unlock()
+	if first { // what was made without them is given up
+		h.pool.mu.Lock()
+		h.pool.forget(h, false)
+		h.pool.mu.Unlock()
+	}
+	return h.PDB()
 }
 
 // keep remembers what was made of the file, if that is still wanted.

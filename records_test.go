@@ -1,0 +1,134 @@
+package symres_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/binary"
+	"errors"
+	"strings"
+	"testing"
+	"testing/fstest"
+
+	"github.com/symres/symres"
+	"github.com/symres/symres/identify"
+	"github.com/symres/symres/internal/fixture"
+	"github.com/symres/symres/pe"
+	"github.com/symres/symres/sympath"
+)
+
+// withRecords returns an image file that has further RSDS records: its debug
+// directory is moved to the end of the section it lies in, with an entry for each
+// record in front of the own one, or behind it.
+func withRecords(t *testing.T, image []byte, front, behind []symres.CodeView) []byte {
+	t.Helper()
+	le := binary.LittleEndian
+	b := bytes.Clone(image)
+	opt := int(le.Uint32(b[0x3C:])) + 24
+	dir := opt + 112 + 8*6 // of a PE32+ image
+	rva, n := le.Uint32(b[dir:]), le.Uint32(b[dir+4:])
+	table := opt + int(le.Uint16(b[opt-4:]))
+	for s := b[table:]; ; s = s[40:] {
+		va, raw, off := le.Uint32(s[12:]), le.Uint32(s[16:]), le.Uint32(s[20:])
+		if rva < va || rva-va >= raw {
+			continue
+		}
+		own := bytes.Clone(b[off+rva-va:][:n])
+		end := uint32(len(b)) // new bytes lie behind the file, and in the section as far as it is mapped
+		le.PutUint32(s[16:], end-off+0x400)
+		le.PutUint32(s[8:], max(le.Uint32(s[8:]), end-off+0x400))
+		b = append(b, make([]byte, 0x400)...)
+		entries, data := b[end:], end+uint32(28*(len(front)+len(behind)))+n
+		put := func(c symres.CodeView) {
+			rec := append(le.AppendUint32(append([]byte("RSDS"), c.GUID[:]...), c.Age), c.Path+"\x00"...)
+			copy(b[data:], rec)
+			le.PutUint32(entries[12:], 2)
+			le.PutUint32(entries[16:], uint32(len(rec)))
+			le.PutUint32(entries[20:], data-off+va)
+			le.PutUint32(entries[24:], data)
+			entries, data = entries[28:], data+uint32(len(rec)+3)&^3
+		}
+		for _, c := range front {
+			put(c)
+		}
+		entries = entries[copy(entries, own):]
+		for _, c := range behind {
+			put(c)
+		}
+		le.PutUint32(b[dir:], end-off+va)
+		le.PutUint32(b[dir+4:], uint32(28*(len(front)+len(behind)))+n)
+		return b
+	}
+}
+
+// fileModule is the module of an image file without memory.
+func fileModule(t *testing.T, b []byte) symres.Module {
+	t.Helper()
+	m, err := symres.NewImage(bytes.NewReader(b), int64(len(b)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return symres.Module{Image: "fs_rec.sys", Base: m.ImageBase, Size: 0x10000, CodeView: m.CodeView, File: m, Origin: "image file"}
+}
+
+// TestLoad_severalRecords: of several RSDS records the last one names the PDB;
+// where its PDB is missing that of another is used, and all are evidence.
+func TestLoad_severalRecords(t *testing.T) {
+	image, pdb := fixture.Bytes(t, "fs_rec/x64/good/fs_rec.sys"), fixture.Bytes(t, "fs_rec/x64/good/fs_rec.pdb")
+	other := symres.CodeView{Kind: pe.CodeViewRSDS, GUID: [16]byte{1, 2, 3}, Age: 7, Path: "other.pdb"}
+	third := symres.CodeView{Kind: pe.CodeViewRSDS, GUID: [16]byte{4, 5, 6}, Age: 8, Path: "third.pdb"}
+	for name, c := range map[string]struct {
+		front, behind []symres.CodeView
+		counts        string
+		told          []string
+	}{
+		"own last":   {[]symres.CodeView{other}, nil, "fs_rec.pdb", []string{"other.pdb"}},
+		"other last": {nil, []symres.CodeView{other}, "other.pdb", []string{"fs_rec.pdb"}},
+		"third last": {[]symres.CodeView{other}, []symres.CodeView{third}, "third.pdb", []string{"fs_rec.pdb", "other.pdb"}},
+	} {
+		b := withRecords(t, image, c.front, c.behind)
+		m := fileModule(t, b)
+		if m.CodeView.Path != c.counts || len(m.File.OtherCodeViews) != len(c.told) {
+			t.Fatalf("%s: %+v, %+v", name, m.CodeView, m.File.OtherCodeViews)
+		}
+		for how, cfg := range map[string]symres.Config{
+			"file":   {Symbols: sympath.Dir("d", fstest.MapFS{"fs_rec.pdb": {Data: pdb}})},
+			"memory": {Symbols: sympath.Dir("d", fstest.MapFS{"fs_rec.pdb": {Data: pdb}}), Memory: mapped(t, b, m.Base)},
+			"copy":   {Symbols: sympath.Dir("d", fstest.MapFS{"fs_rec.pdb": {Data: pdb}, "fs_rec.sys": {Data: b}})},
+		} {
+			module := m
+			if how != "file" {
+				module.CodeView, module.File = nil, nil
+			}
+			if how == "copy" {
+				module.TimeDateStamp, module.SizeOfImage, module.CheckSum = imageFacts(t, b)
+			}
+			rep, err := session(t, cfg, module).Load(context.Background(), "fs_rec")
+			if err != nil || rep.PDB != "d/fs_rec.pdb" {
+				t.Errorf("%s, %s: %v, %v", name, how, rep.PDB, err)
+			}
+			told := 0
+			for _, e := range rep.Evidence {
+				if e.Field == identify.FieldOtherRecord && told < len(c.told) && strings.HasSuffix(e.Target, " "+c.told[told]) {
+					told++
+				}
+			}
+			if told != len(c.told) {
+				t.Errorf("%s, %s: evidence %v, want %q told", name, how, rep.Evidence, c.told)
+			}
+		}
+		// With neither PDB it is the one that counts that is missing.
+		rep, err := session(t, symres.Config{Symbols: sympath.Dir("d", fstest.MapFS{})}, m).Load(context.Background(), "fs_rec")
+		if !errors.Is(err, symres.ErrNoSymbols) || rep.PDBID != m.CodeView.ID() {
+			t.Errorf("%s: %v, %v", name, rep.PDBID, err)
+		}
+	}
+}
+
+func imageFacts(t *testing.T, b []byte) (stamp, size, sum uint32) {
+	t.Helper()
+	m, err := symres.NewImage(bytes.NewReader(b), int64(len(b)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return m.TimeDateStamp, m.SizeOfImage, 0
+}
