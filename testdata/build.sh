@@ -133,6 +133,14 @@ era() {
 for build in 3790 7601 9200 10240; do era x86 $build KiSystemStartup@4; done
 for build in 3790 7601 9200 9600 17134 22621 28000; do era x64 $build KiSystemStartup; done
 
+# Types and names of C++.
+mkdir -p names/x64
+cp "$src"/names.cpp .
+cc x64 names.obj names.cpp $private -std=c++17 -fno-exceptions -fno-rtti
+lld-link-19 /nologo /subsystem:console /nodefaultlib /release /machine:x64 /entry:start /base:0x140000000 /timestamp:1200000000 \
+	$(debug names.pdb) /out:names.exe names.obj
+mv names.exe names.pdb names/x64/
+
 # The images of a process, with the sizes of the page about paged-out PEBs.
 user() {
 	m=$1 image=$2 pdb=$3 entry=$4
@@ -150,7 +158,7 @@ done
 
 # Every product, under the name it is installed by: PDBs and the wide images
 # gzipped.
-list=$(find fs_rec nt pte user wide -type f | LC_ALL=C sort)
+list=$(find fs_rec names nt pte user wide -type f | LC_ALL=C sort)
 packed() {
 	case $1 in
 	*.pdb | wide/*) echo "$1.gz" ;;
