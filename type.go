@@ -27,7 +27,8 @@ func (t Type) FullName() string { return cmp.Or(t.Typedef, t.Name()) }
 
 // Type returns a type by its name, `module!name`, or `name` for the first
 // module that defines it, or else declares it. Case counts first and is ignored where nothing has the
-// exact name; a typedef is followed. The type is good until the session is
+// exact name; a typedef is followed, and the last part of the name of a nested type
+// will do. The type is good until the session is
 // closed. The error wraps [ErrNoModule], [ErrNoSymbols] or [ErrNotFound].
 func (s *Session) Type(ctx context.Context, name string) (Type, error) {
 	var declared Type
@@ -50,8 +51,10 @@ func (s *Session) Type(ctx context.Context, name string) (Type, error) {
 
 // Types yields the types of a name, `module!name` or `name` for every module.
 // A module that has it by this very name, or by the name in another case, or
-// as a typedef, yields one type. Otherwise the name may have the wildcards of
-// [Session.Lookup], and what matches is yielded by name.
+// as a typedef, yields one type; one that has it as the last part of the names of
+// nested types, ns::Outer::Inner for Inner, yields all of these. Otherwise the name
+// may have the wildcards of [Session.Lookup], and what matches is yielded by name,
+// types that are only declared among them.
 //
 // A module whose symbols cannot be loaded yields its [*LoadError] and the
 // search goes on. The last error wraps [ErrPattern], [ErrNoModule] when no
@@ -153,8 +156,14 @@ func (f *typeFinder) named() ([]Type, error) {
 			}
 		}
 	}
-	return nil, nil
+	if strings.ContainsAny(f.name, wildcards) {
+		return nil, nil
+	}
+	return f.nested()
 }
+
+// wildcards are what makes a name a pattern.
+const wildcards = `*?[#+\`
 
 // typedef returns the type behind a name.
 func (f *typeFinder) typedef(sym pdb.Symbol) (Type, error) {
@@ -173,7 +182,7 @@ func (f *typeFinder) typedef(sym pdb.Symbol) (Type, error) {
 // matching finds the type of the name, or else those that match it.
 func (f *typeFinder) matching() ([]Type, error) {
 	found, err := f.named()
-	if len(found) > 0 || err != nil || !strings.ContainsAny(f.name, `*?[#+\`) {
+	if len(found) > 0 || err != nil || !strings.ContainsAny(f.name, wildcards) {
 		return found, err
 	}
 	pattern, err := ParsePattern(f.name)
@@ -181,17 +190,13 @@ func (f *typeFinder) matching() ([]Type, error) {
 		return nil, err
 	}
 	byName := map[string]Type{}
-	err = cmp.Or(f.tags(pattern, byName), f.typedefs(pattern, byName))
-	for _, t := range byName {
-		found = append(found, t)
-	}
-	slices.SortFunc(found, func(a, b Type) int { return cmp.Compare(a.FullName(), b.FullName()) })
-	return found, err
+	err = cmp.Or(f.tagsWhere(pattern.Match, byName), f.typedefsWhere(pattern.Match, byName))
+	return byFullName(byName), err
 }
 
-// tags collects the definitions that match. Its error is the first one, and
-// does not end the search.
-func (f *typeFinder) tags(p *Pattern, byName map[string]Type) (failed error) {
+// tagsWhere collects the definitions that match, and declarations of what is not
+// defined. Its error is the first one, and does not end the search.
+func (f *typeFinder) tagsWhere(match func(name []byte) bool, byName map[string]Type) (failed error) {
 	for t, err := range f.syms.pdb.Types() {
 		gone := f.module.interrupted(f.ctx)
 		switch {
@@ -199,15 +204,17 @@ func (f *typeFinder) tags(p *Pattern, byName map[string]Type) (failed error) {
 			return gone
 		case err != nil:
 			failed = cmp.Or(failed, f.wrap(err))
-		case t.IsTag() && !t.IsForward() && !t.IsAnonymous() && p.Match(t.NameBytes()):
-			byName[t.Name()] = f.typ(t, "")
+		case t.IsTag() && !t.IsAnonymous() && match(t.NameBytes()):
+			if name := t.Name(); !t.IsForward() || byName[name].Module == "" {
+				byName[name] = f.typ(t, "")
+			}
 		}
 	}
 	return failed
 }
 
-// typedefs collects the other names that match.
-func (f *typeFinder) typedefs(p *Pattern, byName map[string]Type) (failed error) {
+// typedefsWhere collects the other names that match.
+func (f *typeFinder) typedefsWhere(match func(name []byte) bool, byName map[string]Type) (failed error) {
 	for sym, err := range f.syms.pdb.Globals() {
 		gone := f.module.interrupted(f.ctx)
 		switch {
@@ -215,7 +222,7 @@ func (f *typeFinder) typedefs(p *Pattern, byName map[string]Type) (failed error)
 			return gone
 		case err != nil:
 			failed = cmp.Or(failed, f.wrap(err))
-		case kindOf(sym.Kind) == KindUDT && p.Match(sym.NameBytes()):
+		case kindOf(sym.Kind) == KindUDT && match(sym.NameBytes()):
 			name := sym.Name()
 			if _, known := byName[name]; known {
 				continue

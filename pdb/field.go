@@ -39,9 +39,16 @@ func (f Field) Mask() uint64 {
 // time, are not followed.
 //
 // A tag that is only declared is looked up; errors are those of [Type.Members].
-func (t Type) Fields() iter.Seq2[Member, error] {
+func (t Type) Fields() iter.Seq2[Member, error] { return t.flat(false) }
+
+// Shown is [Type.Fields] together with what debuggers show beside what lies in
+// memory: static members, and virtual base classes, direct and indirect, whose
+// Offset is that of the pointer to the table that leads to them.
+func (t Type) Shown() iter.Seq2[Member, error] { return t.flat(true) }
+
+func (t Type) flat(all bool) iter.Seq2[Member, error] {
 	return func(yield func(Member, error) bool) {
-		w := fieldWalk{yield: yield, nodes: maxTypeNodes}
+		w := fieldWalk{yield: yield, nodes: maxTypeNodes, all: all}
 		if err := w.walk(t, 0, 0); err != nil && err != errStop {
 			yield(Member{}, err)
 		}
@@ -52,6 +59,7 @@ func (t Type) Fields() iter.Seq2[Member, error] {
 type fieldWalk struct {
 	yield func(Member, error) bool
 	nodes int // members it may still visit
+	all   bool
 }
 
 func (w *fieldWalk) walk(t Type, base uint64, depth int) error {
@@ -91,13 +99,19 @@ func (w *fieldWalk) member(m Member, base uint64, depth int) error {
 		if inner.isRecord() {
 			return w.walk(inner, m.Offset, depth+1)
 		}
-	case m.Kind != MemberData && m.Kind != MemberVFTable:
+	case m.Kind != MemberData && m.Kind != MemberVFTable && !(w.all && m.Kind.isShown()):
 		return nil
 	}
 	if !w.yield(m, nil) {
 		return errStop
 	}
 	return nil
+}
+
+// isShown reports whether debuggers show a member that is no part of the memory of
+// its type.
+func (k MemberKind) isShown() bool {
+	return k == MemberStatic || k == MemberVirtualBase || k == MemberIndirectBase
 }
 
 // Field finds a field by its path: names with dots between them, and element

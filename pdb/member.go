@@ -52,6 +52,8 @@ type Member struct {
 	Offset uint64
 	// Index is the type index; of a bit field, that of its integer type.
 	Index uint32
+	// Table is, of a virtual base, the type index of the pointer at Offset.
+	Table uint32
 	// Value is the value of an enumerator; of a virtual base, its index in the
 	// table of virtual bases.
 	Value Number
@@ -74,6 +76,15 @@ func (m Member) Type() (Type, error) {
 		return Type{}, nil
 	}
 	return m.f.Type(m.Index)
+}
+
+// TableType returns the type of the pointer to the table of virtual bases that a
+// virtual base is found through. Errors are those of [File.Type].
+func (m Member) TableType() (Type, error) {
+	if m.f == nil || m.Table == 0 {
+		return Type{}, nil
+	}
+	return m.f.Type(m.Table)
 }
 
 // Virtual reports whether the member is a virtual function, and whether it
@@ -346,12 +357,11 @@ func (m *Member) parseBase(leaf Leaf, r *leafReader) bool {
 
 func (m *Member) parseVirtualBase(r *leafReader) {
 	if r.narrow {
-		m.Index = r.ti()
-		r.ti() // of the pointer
+		m.Index, m.Table = r.ti(), r.ti()
 		m.Attr = r.u16()
 	} else {
 		m.Attr, m.Index = r.attrTI()
-		r.ti()
+		m.Table = r.ti()
 	}
 	m.Offset, m.Value = r.size(), r.number()
 }

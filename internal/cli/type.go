@@ -24,7 +24,9 @@ func (a *app) typeCommand() *cobra.Command {
 		Short:   "show the fields of a type, as dt does",
 		Long: "type shows where the fields of a structure, class or union lie, the values of an enumeration,\n" +
 			"or what a typedef stands for. NAME is 'module!name', or 'name' for the first module that has it.\n" +
-			"Fields of base classes and of unnamed structures and unions stand at their offsets.\n\n" +
+			"Fields of base classes and of unnamed structures and unions stand at their offsets. Static members have\n" +
+			"none; a virtual base has a number in the table that the vbptr in front of it leads to. The last part of\n" +
+			"the name of a nested type will do: Inner shows ns::Outer::Inner, or lists all there are.\n\n" +
 			"A NAME with the wildcards of lookup lists the names that match, in every module.\n" +
 			"Single quotes keep ! and * from the shell.",
 		Example: "  symres type --dump MEMORY.DMP --sympath DIR 'nt!_EPROCESS'\n" +
@@ -76,6 +78,7 @@ func (s *typeShow) status() error {
 // the names that match. Its error ends the command.
 func (s *typeShow) name(ctx context.Context, name string) error {
 	var declared symres.Type
+	var nested []symres.Type // found by the last part of their names
 	for t, err := range s.target.session.Types(ctx, name) {
 		switch {
 		case ctx.Err() != nil:
@@ -96,6 +99,8 @@ func (s *typeShow) name(ctx context.Context, name string) error {
 		case named && declared.Module == "":
 			declared = t
 		case named:
+		case isNested(t, name):
+			nested = append(nested, t)
 		case s.field != "":
 			return usage(fmt.Errorf("--field is of one type, and %s matches %s!%s and perhaps others", name, t.Module, t.FullName()))
 		default:
@@ -105,8 +110,16 @@ func (s *typeShow) name(ctx context.Context, name string) error {
 			return s.console.failed
 		}
 	}
-	if declared.Module != "" {
+	switch {
+	case declared.Module != "":
 		return s.show(declared)
+	case len(nested) == 1:
+		return s.show(nested[0])
+	case len(nested) > 0 && s.field != "":
+		return usage(fmt.Errorf("--field is of one type, and %s is the last part of %d names: %s and others", name, len(nested), nested[0].FullName()))
+	}
+	for _, t := range nested {
+		s.list(t)
 	}
 	return nil
 }
@@ -139,6 +152,15 @@ func isNamed(t symres.Type, name string) bool {
 		name = after
 	}
 	return strings.EqualFold(t.FullName(), name)
+}
+
+// isNested reports whether a type was found by the last part of its name.
+func isNested(t symres.Type, name string) bool {
+	if _, after, ok := strings.Cut(name, "!"); ok {
+		name = after
+	}
+	full := t.FullName()
+	return len(full) > len(name)+2 && strings.EqualFold(full[len(full)-len(name):], name) && !strings.ContainsAny(name, `*?[#+\\`)
 }
 
 // list prints one line of a list of types.
@@ -180,6 +202,8 @@ type typeField struct {
 	name   string // as it is shown
 	value  pdb.Number
 	vtable bool // a pointer to a table of virtual functions
+	kind   pdb.MemberKind
+	number pdb.Number // of a virtual base in its table
 }
 
 // fields collects the rows of a type, and the error that ends them.
@@ -211,18 +235,42 @@ func enumerators(t pdb.Type) (rows []typeField, err error) {
 	return rows, nil
 }
 
+// vbptr is the kind of the rows for pointers to tables of virtual bases, which no
+// member of the type is.
+const vbptr = pdb.MemberKind(0xFF)
+
 func members(t pdb.Type) (rows []typeField, err error) {
-	for m, err := range t.Fields() {
+	tables := map[uint64]bool{} // the vbptrs that have their row
+	bases := map[string]bool{}  // the virtual bases that have theirs
+	for m, err := range t.Shown() {
 		if err != nil {
 			return rows, err
 		}
-		row := typeField{name: m.Name(), vtable: m.Kind == pdb.MemberVFTable}
+		row := typeField{name: m.Name(), vtable: m.Kind == pdb.MemberVFTable, kind: m.Kind, number: m.Value}
 		if row.vtable {
 			row.name = "__VFN_table"
 		}
 		row.Offset, row.Bit, row.Bits = m.Offset, m.Bit, m.Bits
 		if row.Type, err = m.Type(); err != nil {
 			return rows, err
+		}
+		if virtual := m.Kind == pdb.MemberVirtualBase || m.Kind == pdb.MemberIndirectBase; virtual {
+			row.name = row.Type.String()
+			if key := fmt.Sprintf("%x %v %s", m.Offset, m.Value, row.name); bases[key] {
+				continue // of a base class, and an indirect one here
+			} else {
+				bases[key] = true
+			}
+			if !tables[m.Offset] {
+				tables[m.Offset] = true
+				table := typeField{name: "__vbptr", kind: vbptr}
+				if table.Offset = m.Offset; m.Table != 0 {
+					if table.Type, err = m.TableType(); err != nil {
+						return rows, err
+					}
+				}
+				rows = append(rows, table)
+			}
 		}
 		rows = append(rows, row)
 	}

@@ -24,7 +24,14 @@ func (s *typeShow) text(t symres.Type, rows []typeField) {
 			s.console.line("   %s = 0n%v", row.name, row.value)
 			continue
 		}
-		s.console.line("   +0x%03x %-16s : %s", row.Offset, row.name, row.text())
+		switch row.kind {
+		case pdb.MemberStatic:
+			s.console.line("   =static %-15s : %s", row.name, row.text())
+		case pdb.MemberVirtualBase, pdb.MemberIndirectBase:
+			s.console.line("   +0x%03x->[%v] %-11s : %s", row.Offset, row.number, row.name, word(row.kind))
+		default:
+			s.console.line("   +0x%03x %-16s : %s", row.Offset, row.name, row.text())
+		}
 	}
 }
 
@@ -175,10 +182,33 @@ func (s *typeShow) close(t symres.Type) {
 	s.console.write(r.end())
 }
 
+// word names the kind of a row that is no data member, "" for the others.
+func word(k pdb.MemberKind) string {
+	switch k {
+	case pdb.MemberStatic:
+		return "static"
+	case pdb.MemberVirtualBase:
+		return "virtual base"
+	case pdb.MemberIndirectBase:
+		return "indirect virtual base"
+	case vbptr:
+		return "vbptr"
+	}
+	return ""
+}
+
 func (f *typeField) object(r *jsonRow) {
 	r.openObject()
 	r.str("name", f.name)
-	r.hex("offset", f.Offset)
+	r.known("kind", word(f.kind))
+	switch f.kind {
+	case pdb.MemberStatic:
+	case pdb.MemberVirtualBase, pdb.MemberIndirectBase:
+		r.hex("vbptr", f.Offset)
+		numberJSON(r, "index", f.number)
+	default:
+		r.hex("offset", f.Offset)
+	}
 	if f.vtable {
 		r.str("type", "void**")
 	} else {
