@@ -11,7 +11,7 @@ func TestLiterals(t *testing.T) {
 		"*": "", "DriverEntry": "DriverEntry", "_foo*bar": "foo bar", "a*bc*xyz": "xyz", "*def*": "", "Prog[er-t7]amme": "Prog amme",
 		"Looo#p": "Loo", "abcd+efg": "abc efg", `ab\*cdef`: "cdef", "ns::Klass<int>::method": "Klass method",
 		"std::basic_string<char,*>": "basic_string", "*operator new*": "", "*erat*": "", "*vftable'": "", "x<123>": "",
-		"foo*foo": "foo", "??_C@_0DE@JNJC*": "0DE JNJC", "Ünï*code": "code",
+		"*coclass*": "", "*cointerface*": "", "*CatchableType*": "", "*vtordisp*": "", "foo*foo": "foo", "??_C@_0DE@JNJC*": "0DE JNJC", "Ünï*code": "code",
 	} {
 		p, err := Parse(text)
 		if err != nil {

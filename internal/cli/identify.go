@@ -95,6 +95,8 @@ func identityOf(path string) (*identityObject, error) {
 		err = o.image(f)
 	case filekind.PDB:
 		err = o.pdb(f)
+	case filekind.Portable:
+		err = o.portable(f)
 	case filekind.CrashDump:
 		err = o.crashDump(f)
 	case filekind.Minidump:
@@ -127,6 +129,12 @@ func (o *identityObject) image(f *file) error {
 	if cv.ID().Kind() == sympath.IDPDB70 {
 		o.GUID = cv.GUID.String()
 	}
+	if cv.Portable {
+		o.notes = append(o.notes, "the PDB is a portable one (.NET)")
+	}
+	for _, other := range image.OtherCodeViews {
+		o.notes = append(o.notes, fmt.Sprintf("another %s record names %s, key %s", other.Kind, lastPart(other.Path), other.ID().Key()))
+	}
 	return nil
 }
 
@@ -145,6 +153,18 @@ func (o *identityObject) pdb(f *file) error {
 	if info := p.Info(); info.Age != age {
 		o.notes = append(o.notes, fmt.Sprintf("the info stream has age %d; images ask for that of the DBI stream", info.Age))
 	}
+	return nil
+}
+
+// portable says what a portable PDB is filed under. Its symbols are of .NET and no
+// business of ours.
+func (o *identityObject) portable(f *file) error {
+	guid, err := pdb.PortableID(f, f.Size())
+	if err != nil {
+		return err
+	}
+	cv := symres.CodeView{Kind: "RSDS", GUID: guid, Portable: true}
+	o.GUID, o.PDBKey, o.PDB = guid.String(), cv.ID().Key(), lastPart(f.path)
 	return nil
 }
 
@@ -209,7 +229,7 @@ func (a *app) printIdentity(o *identityObject) {
 	field("Image Key", o.ImageKey)
 	field("PDB", o.PDB)
 	field("GUID", o.GUID)
-	if o.PDBKey != "" {
+	if o.PDBKey != "" && o.kind != filekind.Portable {
 		field("Age", fmt.Sprint(o.Age))
 	}
 	field("PDB Key", o.PDBKey)

@@ -166,7 +166,7 @@ func importable(path string) bool {
 		return false
 	}
 	defer f.Close()
-	return f.kind == filekind.PE || f.kind == filekind.PDB
+	return f.kind == filekind.PE || f.kind == filekind.PDB || f.kind == filekind.Portable
 }
 
 // importName is the name that a file is filed under. A compressed one lost its

@@ -154,6 +154,8 @@ func (p *plan) addFile(f *file) (done bool, err error) {
 		return true, p.addImage(f)
 	case filekind.PDB:
 		return true, p.addPDB(f)
+	case filekind.Portable:
+		return true, p.addPortable(f)
 	}
 	return false, nil
 }
@@ -183,6 +185,16 @@ func (p *plan) addPDB(f *file) error {
 	defer d.Close()
 	guid, age := d.ID()
 	p.want(sympath.Query{File: filepath.Base(f.path), ID: sympath.PDB70(guid, age)}, false)
+	return nil
+}
+
+func (p *plan) addPortable(f *file) error {
+	guid, err := pdb.PortableID(f, f.Size())
+	if err != nil {
+		return unusable(fmt.Errorf("%s: %w", f.path, err))
+	}
+	name := filepath.Base(f.path)
+	p.want(pdbQuery(&symres.CodeView{Kind: "RSDS", GUID: guid, Path: name, Portable: true}, name), false)
 	return nil
 }
 

@@ -22,6 +22,7 @@ const (
 	Unknown   Kind = "unknown"
 	PE        Kind = "pe"
 	PDB       Kind = "pdb7"
+	Portable  Kind = "portable-pdb"
 	CrashDump Kind = "crashdump"
 	Minidump  Kind = "minidump"
 	ELF       Kind = "elf"
@@ -35,7 +36,7 @@ func (k Kind) Title() string {
 	titles := map[Kind]string{
 		PE: "a PE image", PDB: "a PDB 7", CrashDump: "a kernel crash dump", Minidump: "a minidump",
 		ELF: "an ELF file", Core: "an ELF core", LiME: "a LiME memory image", Path: "a symbol path", "pdb2": "a PDB 2.00", "msfz": "a compressed PDB (MSFZ)",
-		"portable-pdb": "a portable PDB", "dbg": "a .dbg file", "cab": "a cabinet", "lib": "a library of object files",
+		Portable: "a portable PDB", "dbg": "a .dbg file", "cab": "a cabinet", "lib": "a library of object files",
 		"codeview": "bare CodeView symbols",
 	}
 	if title, ok := titles[k]; ok {
