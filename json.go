@@ -13,6 +13,7 @@ func hexJSON(n uint64) string { return fmt.Sprintf("%#x", n) }
 // symbolJSON is what the command's lookup --json prints.
 type symbolJSON struct {
 	Address  string `json:"address,omitempty"`
+	TLS      string `json:"tls_offset,omitempty"`
 	RVA      string `json:"rva,omitempty"`
 	Module   string `json:"module"`
 	Name     string `json:"name"`
@@ -32,16 +33,26 @@ func (s Symbol) MarshalJSON() ([]byte, error) {
 		Module: s.Module, Name: s.Name, Raw: s.Raw, Kind: s.Kind, Size: s.Size,
 		Source: s.Source, Proof: s.Proof.String(), Identity: s.Identity.String(),
 	}
-	if s.Kind.hasAddress() {
-		o.Address = hexJSON(s.Address)
-		if !s.Absolute {
-			o.RVA = hexJSON(uint64(s.RVA))
-		}
+	o.Address, o.TLS = s.placeJSON()
+	if o.Address != "" && !s.Absolute {
+		o.RVA = hexJSON(uint64(s.RVA))
 	}
 	if s.Kind == KindConstant {
 		o.Value = numberJSON(s.Value)
 	}
 	return json.Marshal(o)
+}
+
+// placeJSON is where the symbol is, as an address or an offset in the storage of a
+// thread, or neither.
+func (s *Symbol) placeJSON() (address, tls string) {
+	switch {
+	case !s.Kind.hasAddress(), s.Unplaced:
+		return "", ""
+	case s.ThreadLocal:
+		return "", hexJSON(s.Address)
+	}
+	return hexJSON(s.Address), ""
 }
 
 // numberJSON is a number where JSON has such, and else its text.
@@ -61,8 +72,9 @@ type locationJSON struct {
 	Module       string      `json:"module"`
 	Name         string      `json:"name"`
 	Raw          string      `json:"raw"`
-	Address      string      `json:"address"`
-	Displacement uint64      `json:"displacement"`
+	Address      string      `json:"address,omitempty"`
+	TLS          string      `json:"tls_offset,omitempty"`
+	Displacement int64       `json:"displacement"`
 	Size         uint32      `json:"size,omitempty"`
 	PastEnd      bool        `json:"past_end,omitempty"`
 	Aliases      []string    `json:"aliases,omitempty"`
@@ -83,10 +95,11 @@ type frameJSON struct {
 // MarshalJSON writes the object that nearest --json prints.
 func (l Location) MarshalJSON() ([]byte, error) {
 	o := locationJSON{
-		Query: hexJSON(l.Query), Module: l.Module, Name: l.Name, Raw: l.Raw, Address: hexJSON(l.Address),
-		Displacement: l.Displacement, Size: l.Size, PastEnd: l.PastEnd, Aliases: l.Aliases,
+		Query: hexJSON(l.Query), Module: l.Module, Name: l.Name, Raw: l.Raw,
+		Displacement: int64(l.Displacement), Size: l.Size, PastEnd: l.PastEnd, Aliases: l.Aliases,
 		Source: l.Source, Proof: l.Proof.String(), Identity: l.Identity.String(),
 	}
+	o.Address, o.TLS = l.placeJSON()
 	for _, f := range l.Frames {
 		o.Frames = append(o.Frames, frameJSON(f))
 	}

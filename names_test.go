@@ -4,10 +4,12 @@ import (
 	"bytes"
 	"context"
 	"encoding/binary"
+	"encoding/json"
 	"errors"
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 	"testing/fstest"
 
@@ -115,6 +117,26 @@ func TestLookup_threadLocal(t *testing.T) {
 	}
 	if got := list(t, s, "names!per_thread", symres.KindFunction); len(got) != 0 {
 		t.Errorf("as a function: %v", got)
+	}
+}
+
+// TestSymbol_jsonPlace: JSON has an address of what has one, and of nothing else.
+func TestSymbol_jsonPlace(t *testing.T) {
+	for want, sym := range map[string]symres.Symbol{
+		`"address":"0x5010","rva":"0x10"`: {Kind: symres.KindData, Address: 0x5010, RVA: 0x10},
+		`"address":"0x7"`:                 {Kind: symres.KindPublic, Address: 7, Absolute: true},
+		`"tls_offset":"0x8"`:              {Kind: symres.KindData, Address: 8, ThreadLocal: true},
+		"":                                {Kind: symres.KindData, Unplaced: true},
+	} {
+		b, err := json.Marshal(sym)
+		place, _, _ := strings.Cut(strings.TrimPrefix(string(b), "{"), `"module"`)
+		if err != nil || strings.TrimSuffix(place, ",") != want {
+			t.Errorf("%s, %v, want %s", b, err, want)
+		}
+		b, err = json.Marshal(symres.Location{Symbol: sym, Displacement: ^uint64(0)})
+		if has := strings.Contains(string(b), `"address"`); err != nil || has != strings.Contains(want, "address") || !strings.Contains(string(b), `"displacement":-1`) {
+			t.Errorf("%s, %v", b, err)
+		}
 	}
 }
 

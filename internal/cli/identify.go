@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/spf13/cobra"
@@ -160,6 +161,10 @@ func (o *identityObject) pdb(f *file) error {
 // business of ours.
 func (o *identityObject) portable(f *file) error {
 	guid, err := pdb.PortableID(f, f.Size())
+	if errors.Is(err, pdb.ErrFormat) { // what it is is known all the same
+		o.notes = append(o.notes, err.Error())
+		return nil
+	}
 	if err != nil {
 		return err
 	}
