@@ -48,14 +48,16 @@ func (f *File) readCodeMap() (*codeMap, error) {
 	if err != nil || t.s == nil {
 		return new(codeMap), err
 	}
-	var m codeMap
-	if err := t.each(func(c contrib) bool { m = m.add(c); return true }); err != nil {
+	m := make(codeMap, 0, t.n) // most are runs of their own
+	if err := t.each(func(c contrib) { m = m.add(c) }); err != nil {
 		return nil, err
 	}
 	if !slices.IsSortedFunc(m, codeRun.compare) {
 		slices.SortStableFunc(m, codeRun.compare)
 	}
-	m = slices.Clone(m)
+	if len(m) < cap(m)/2 {
+		m = slices.Clone(m)
+	}
 	return &m, nil
 }
 

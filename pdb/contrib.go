@@ -153,29 +153,48 @@ func contribsBelow(list contribList, want addrKey) (uint32, error) {
 	return lo, nil
 }
 
-// each visits all contributions in the order of the table.
-func (t *contribs) each(visit func(contrib) bool) error {
+// runs visits the bytes of all contributions in the order of the table, as many at
+// a time as lie together in the file. It stops when visit wants no more.
+func (t *contribs) runs(visit func(items []byte) bool) error {
 	w := walker{s: t.s, ahead: readAhead}
-	for i := range t.n {
-		b, err := w.span(t.off+i*t.item, t.item)
+	for off, end := t.off, t.off+t.n*t.item; off < end; {
+		b, err := w.some(off, t.item, end-off)
 		if err != nil {
 			return err
 		}
-		if !visit(parseContrib(b)) {
+		whole := uint32(len(b)) / t.item * t.item
+		if !visit(b[:whole]) {
 			return nil
 		}
+		off += whole
 	}
 	return nil
+}
+
+// each visits all contributions in the order of the table.
+func (t *contribs) each(visit func(contrib)) error {
+	return t.runs(func(b []byte) bool {
+		for ; len(b) > 0; b = b[t.item:] {
+			visit(parseContrib(b))
+		}
+		return true
+	})
 }
 
 // isOrdered reports whether the table can be searched as it is: by ascending
 // addresses, no two of which are equal. Empty contributions, which hold nothing
 // and are often several at one place, are left out of a copy.
 func (t *contribs) isOrdered() (*bool, error) {
-	next, ordered := addrKey(0), true
-	err := t.each(func(c contrib) bool {
-		ordered = c.key() >= next && c.size != 0
-		next = c.key() + 1
+	next, ordered, item := addrKey(0), true, int(t.item)
+	err := t.runs(func(b []byte) bool {
+		for at := 0; at+item <= len(b); at += item {
+			key := makeKey(u16(b, at), u32(b, at+4))
+			if key < next || u32(b, at+8) == 0 {
+				ordered = false
+				break
+			}
+			next = key + 1
+		}
 		return ordered
 	})
 	return &ordered, err
@@ -186,11 +205,10 @@ func (t *contribs) sortedCopy() (*contribCopy, error) {
 		return nil, damage(t.s.name, int64(t.off), "%d contributions are too many to sort", t.n)
 	}
 	list := make(contribCopy, 0, t.n)
-	err := t.each(func(c contrib) bool {
+	err := t.each(func(c contrib) {
 		if c.size != 0 {
 			list = append(list, c)
 		}
-		return true
 	})
 	slices.SortStableFunc(list, func(a, b contrib) int { return a.compare(b.sect, b.off) })
 	return &list, err
