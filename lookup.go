@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"iter"
 	"slices"
@@ -50,7 +51,7 @@ func (s *Session) LookupKinds(ctx context.Context, pattern string, kinds ...Kind
 					return
 				}
 			}
-			if err != nil && (!yield(Symbol{}, err) || ctx.Err() != nil) {
+			if err != nil && (!yield(Symbol{}, err) || ctx.Err() != nil || errors.Is(err, ErrClosed)) {
 				return
 			}
 		}
@@ -190,8 +191,9 @@ func (m *module) collect(ctx context.Context, syms opened, all iter.Seq2[pdb.Sym
 			continue
 		}
 		if sym.Size == 0 && !sym.Kind.IsCode() && kindOf(sym.Kind).hasAddress() {
-			sym.Size, err = syms.pdb.SizeOf(sym)
-			failed = cmp.Or(failed, err)
+			if sym.Size, err = syms.pdb.SizeOf(sym); err != nil {
+				failed = cmp.Or(failed, m.failed(err))
+			}
 		}
 		found = append(found, m.symbol(syms, sym))
 	}

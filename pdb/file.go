@@ -173,7 +173,17 @@ func (g *guard) frame(off int64) ([]byte, error) {
 	if g.closed.Load() {
 		return nil, ErrClosed
 	}
-	return g.src.frame(off)
+	b, err := g.src.frame(off)
+	return b, g.orClosed(err)
+}
+
+// orClosed is why a read failed: the file of the caller's may have been closed
+// together with the File, in the middle of it.
+func (g *guard) orClosed(err error) error {
+	if err != nil && g.closed.Load() {
+		return ErrClosed
+	}
+	return err
 }
 
 func (g *guard) view(off int64, n int) []byte {
@@ -193,7 +203,7 @@ func (g *guard) readAt(p []byte, off int64) error {
 	if g.closed.Load() {
 		return ErrClosed
 	}
-	return g.src.readAt(p, off)
+	return g.orClosed(g.src.readAt(p, off))
 }
 
 // check is asked at the start of every question, so that answers from memory
