@@ -43,7 +43,7 @@ func (s *Session) LookupKinds(ctx context.Context, pattern string, kinds ...Kind
 			yield(Symbol{}, err)
 			return
 		}
-		found := false
+		found, gone := false, false
 		for _, m := range modules {
 			symbols, err := s.lookupIn(ctx, m, name, kinds)
 			for _, sym := range symbols {
@@ -51,11 +51,13 @@ func (s *Session) LookupKinds(ctx context.Context, pattern string, kinds ...Kind
 					return
 				}
 			}
-			if err != nil && (!yield(Symbol{}, err) || ctx.Err() != nil || errors.Is(err, ErrClosed)) {
+			if err != nil && (!yield(Symbol{}, err) || ctx.Err() != nil) {
 				return
 			}
+			// A module that went away meanwhile was not searched.
+			gone = gone || errors.Is(err, ErrClosed) || errors.Is(err, ErrNoModule)
 		}
-		if !found {
+		if !found && !gone {
 			yield(Symbol{}, fmt.Errorf("%s: %w", pattern, ErrNotFound))
 		}
 	}

@@ -268,3 +268,27 @@ func TestTypes_nested(t *testing.T) {
 		t.Errorf("%v, %v", typ, err)
 	}
 }
+
+// TestLookup_sharedSections: Sessions that share a PDB without section headers
+// share what one of them knows of its image, and only that.
+func TestLookup_sharedSections(t *testing.T) {
+	shared := files(t, symres.FilesConfig{})
+	cfg := namesConfig(withoutSections(t, fixture.Bytes(t, "names/x64/names.pdb")))
+	cfg.Files = shared
+	known := namesModule(t)
+	bare := known
+	bare.File = nil
+	first := session(t, cfg, bare)
+	if sym := list(t, first, "names!start")["start"]; !sym.Unplaced {
+		t.Errorf("before: %+v", sym)
+	}
+	if sym := list(t, session(t, cfg, known), "names!start")["start"]; sym.RVA != 0x1010 || sym.Unplaced {
+		t.Errorf("with the image: %+v", sym)
+	}
+	if sym := list(t, session(t, cfg, bare), "names!start")["start"]; sym.RVA != 0x1010 && !sym.Unplaced {
+		t.Errorf("after: %+v", sym)
+	}
+	if sym := list(t, first, "names!start")["start"]; sym.RVA != 0x1010 && !sym.Unplaced {
+		t.Errorf("the first one: %+v", sym)
+	}
+}
