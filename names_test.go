@@ -16,6 +16,7 @@ import (
 	"github.com/symres/symres"
 	"github.com/symres/symres/internal/fixture"
 	"github.com/symres/symres/pdb"
+	"github.com/symres/symres/pe"
 	"github.com/symres/symres/sympath"
 )
 
@@ -153,7 +154,7 @@ func TestLookup_removed(t *testing.T) {
 		t.Fatal(err)
 	}
 	guid, age := f.ID()
-	m := symres.Module{Image: "omap.exe", Base: 0x400000, Size: 0x100000, CodeView: &symres.CodeView{Kind: "RSDS", GUID: guid, Age: age, Path: "omap.pdb"}}
+	m := symres.Module{Image: "omap.exe", Base: 0x400000, Size: 0x100000, CodeView: &symres.CodeView{Kind: pe.CodeViewRSDS, GUID: guid, Age: age, Path: "omap.pdb"}}
 	orig, err := f.OriginalSections()
 	if err != nil {
 		t.Fatal(err)
@@ -225,7 +226,7 @@ func TestLookup_moduleSuffix(t *testing.T) {
 // became of a module before.
 func TestLookup_failedModule(t *testing.T) {
 	good := namesModule(t)
-	missing := symres.Module{Image: "missing.dll", Base: 0x10000, Size: 0x1000, CodeView: &symres.CodeView{Kind: "RSDS", GUID: good.CodeView.GUID, Age: 9, Path: "missing.pdb"}}
+	missing := symres.Module{Image: "missing.dll", Base: 0x10000, Size: 0x1000, CodeView: &symres.CodeView{Kind: pe.CodeViewRSDS, GUID: good.CodeView.GUID, Age: 9, Path: "missing.pdb"}}
 	for pattern, want := range map[string][]error{
 		"*!no_such_symbol": {symres.ErrNoSymbols, symres.ErrNotFound}, "missing!*": {symres.ErrNoSymbols, symres.ErrNotFound},
 		"names!no_such_symbol": {symres.ErrNotFound}, "*!start": {symres.ErrNoSymbols},

@@ -168,7 +168,7 @@ func (o *identityObject) portable(f *file) error {
 	if err != nil {
 		return err
 	}
-	cv := symres.CodeView{Kind: "RSDS", GUID: guid, Portable: true}
+	cv := symres.CodeView{Kind: pe.CodeViewRSDS, GUID: guid, Portable: true}
 	o.GUID, o.PDBKey, o.PDB = guid.String(), cv.ID().Key(), lastPart(f.path)
 	return nil
 }

@@ -109,7 +109,9 @@ func (l *lookup) pattern(ctx context.Context, pattern string) error {
 }
 
 // searched reports whether any module has symbols.
-func (l *lookup) searched() bool { return slices.ContainsFunc(l.target.session.Modules(), (*symres.Report).Loaded) }
+func (l *lookup) searched() bool {
+	return slices.ContainsFunc(l.target.session.Modules(), (*symres.Report).Loaded)
+}
 
 func (l *lookup) symbol(sym symres.Symbol) {
 	l.found++

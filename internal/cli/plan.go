@@ -194,7 +194,7 @@ func (p *plan) addPortable(f *file) error {
 		return unusable(fmt.Errorf("%s: %w", f.path, err))
 	}
 	name := filepath.Base(f.path)
-	p.want(pdbQuery(&symres.CodeView{Kind: "RSDS", GUID: guid, Path: name, Portable: true}, name), false)
+	p.want(pdbQuery(&symres.CodeView{Kind: pe.CodeViewRSDS, GUID: guid, Path: name, Portable: true}, name), false)
 	return nil
 }
 
