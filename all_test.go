@@ -21,14 +21,14 @@ var layers = [][]string{
 	{"target"},
 	{"sympath/stores"},
 	{"."},
-	{"identify", "nt", "internal/filepool"},
+	{"identify", "nt", "internal/filepool", "internal/typefind"},
 	{"pe", "internal/fingerprint"},
 	{"internal/pedisk", "internal/filekind", "unwind"},
 	{"pdb", "internal/peimage", "sympath/http", "sympath/smb"},
 	{"sympath", "memsource/crashdump", "memsource/physmem", "memsource/minidump", "memsource/gdbremote", "memsource/process"},
 	{"memsource/paging"},
-	{"memsource/memtest"},
-	{"memsource", "vadmath", "pdb/undname", "sympath/creds", "pattern", "internal/cab"},
+	{"memsource/memtest", "pattern"},
+	{"memsource", "vadmath", "pdb/undname", "sympath/creds", "internal/cab"},
 	{"internal/wire", "guid", "internal/smb2", "internal/fsx", "internal/flock", "internal/hexaddr", "internal/wtext", "internal/demo"},
 }
 

@@ -6,9 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"iter"
-	"slices"
 	"strings"
 
+	"github.com/symres/symres/internal/typefind"
 	"github.com/symres/symres/pdb"
 )
 
@@ -33,7 +33,7 @@ func (t Type) FullName() string { return cmp.Or(t.Typedef, t.Name()) }
 func (s *Session) Type(ctx context.Context, name string) (Type, error) {
 	var declared Type
 	var failed error
-	for t, err := range s.types(ctx, name, (*typeFinder).named) {
+	for t, err := range s.types(ctx, name, (*typefind.Finder).Named) {
 		switch {
 		case err != nil:
 			failed = cmp.Or(failed, err)
@@ -61,10 +61,10 @@ func (s *Session) Type(ctx context.Context, name string) (Type, error) {
 // module matched, or [ErrNotFound], with what was tried, when none of the
 // modules that have symbols has the type.
 func (s *Session) Types(ctx context.Context, pattern string) iter.Seq2[Type, error] {
-	return s.types(ctx, pattern, (*typeFinder).matching)
+	return s.types(ctx, pattern, (*typefind.Finder).Matching)
 }
 
-func (s *Session) types(ctx context.Context, pattern string, find func(*typeFinder) ([]Type, error)) iter.Seq2[Type, error] {
+func (s *Session) types(ctx context.Context, pattern string, find func(*typefind.Finder) ([]typefind.Found, error)) iter.Seq2[Type, error] {
 	modText, name, qualified := strings.Cut(pattern, "!")
 	if !qualified {
 		modText, name = "*", pattern
@@ -79,161 +79,30 @@ func (s *Session) types(ctx context.Context, pattern string, find func(*typeFind
 		if err != nil {
 			return nil, err
 		}
-		f := &typeFinder{ctx: ctx, module: m, syms: syms, name: name}
+		f := &typefind.Finder{File: syms.pdb, Name: name, Interrupted: func() error { return m.interrupted(ctx) }}
 		found, err := find(f)
 		if len(found) == 0 && err == nil {
-			tried = append(tried, f.missing())
+			tried = append(tried, f.Missing(m.Name))
 		}
-		return found, err
+		return typesOf(m, syms, found), m.typesFailed(ctx, err)
 	}
 	return eachModule(ctx, modules, in, func() error {
-		return fmt.Errorf("type %s: %w: %s", pattern, ErrNotFound, briefly(tried))
+		return fmt.Errorf("type %s: %w: %s", pattern, ErrNotFound, typefind.Briefly(tried))
 	})
 }
 
-// briefly lists reasons, the first few of them.
-func briefly(reasons []string) string {
-	const most = 3
-	if len(reasons) > most {
-		reasons = append(slices.Clone(reasons[:most]), fmt.Sprintf("and so on for %d more modules", len(reasons)-most))
+// typesOf are the answers out of what was found.
+func typesOf(m *module, syms opened, found []typefind.Found) (list []Type) {
+	for _, t := range found {
+		list = append(list, Type{Type: t.Type, Module: m.Name, Typedef: t.Typedef, Proof: syms.proof, Identity: syms.identity})
 	}
-	return strings.Join(reasons, "; ")
+	return list
 }
 
-// typeFinder looks for types in one module.
-type typeFinder struct {
-	ctx    context.Context
-	module *module
-	syms   opened
-	name   string
-}
-
-// missing says what was tried in vain.
-func (f *typeFinder) missing() string {
-	for _, err := range f.syms.pdb.Types() {
-		if err == nil {
-			return f.module.Name + " has no type and no typedef of that name, in any case"
-		}
+// typesFailed names the module an error is about, unless the error does.
+func (m *module) typesFailed(ctx context.Context, err error) error {
+	if err == nil || errors.Is(err, ErrPattern) {
+		return err
 	}
-	return "the PDB of " + f.module.Name + " has no types"
-}
-
-func (f *typeFinder) typ(t pdb.Type, typedef string) Type {
-	return Type{Type: t, Module: f.module.Name, Typedef: typedef, Proof: f.syms.proof, Identity: f.syms.identity}
-}
-
-func (f *typeFinder) wrap(err error) error {
-	if err == nil {
-		return nil
-	}
-	return f.module.failed(err)
-}
-
-// named finds the one type of the name, through the hash tables of the PDB.
-func (f *typeFinder) named() ([]Type, error) {
-	p := f.syms.pdb
-	for _, find := range []func(string) (pdb.Type, error){p.TypeByName, p.TypeByNameFold} {
-		t, err := find(f.name)
-		if err == nil {
-			return []Type{f.typ(t, "")}, nil
-		}
-		if !errors.Is(err, pdb.ErrNotFound) {
-			return nil, f.wrap(err)
-		}
-	}
-	for _, find := range []func(string) ([]pdb.Symbol, error){p.GlobalsByName, p.GlobalsByNameFold} {
-		symbols, err := find(f.name)
-		if err != nil {
-			return nil, f.wrap(err)
-		}
-		for _, sym := range symbols {
-			if kindOf(sym.Kind) == KindUDT {
-				t, err := f.typedef(sym)
-				if err != nil {
-					return nil, f.wrap(err)
-				}
-				return []Type{t}, nil
-			}
-		}
-	}
-	if strings.ContainsAny(f.name, wildcards) {
-		return nil, nil
-	}
-	return f.nested()
-}
-
-// wildcards are what makes a name a pattern.
-const wildcards = `*?[#+\`
-
-// typedef returns the type behind a name.
-func (f *typeFinder) typedef(sym pdb.Symbol) (Type, error) {
-	t, err := f.syms.pdb.Type(sym.Type)
-	if err != nil {
-		return Type{}, err
-	}
-	if def, err := t.Resolve(); err == nil {
-		t = def
-	} else if !errors.Is(err, pdb.ErrNotFound) { // what is only declared stays so
-		return Type{}, err
-	}
-	return f.typ(t, sym.Name()), nil
-}
-
-// matching finds the type of the name, or else those that match it.
-func (f *typeFinder) matching() ([]Type, error) {
-	found, err := f.named()
-	if len(found) > 0 || err != nil || !strings.ContainsAny(f.name, wildcards) {
-		return found, err
-	}
-	pattern, err := ParsePattern(f.name)
-	if err != nil {
-		return nil, err
-	}
-	byName := map[string]Type{}
-	err = cmp.Or(f.tagsWhere(pattern.Match, byName), f.typedefsWhere(pattern.Match, byName))
-	return byFullName(byName), err
-}
-
-// tagsWhere collects the definitions that match, and declarations of what is not
-// defined. Its error is the first one, and does not end the search.
-func (f *typeFinder) tagsWhere(match func(name []byte) bool, byName map[string]Type) (failed error) {
-	for t, err := range f.syms.pdb.Types() {
-		gone := f.module.interrupted(f.ctx)
-		switch {
-		case gone != nil:
-			return gone
-		case err != nil:
-			failed = cmp.Or(failed, f.wrap(err))
-		case t.IsTag() && !t.IsAnonymous() && match(t.NameBytes()):
-			if name := t.Name(); !t.IsForward() || byName[name].Module == "" {
-				byName[name] = f.typ(t, "")
-			}
-		}
-	}
-	return failed
-}
-
-// typedefsWhere collects the other names that match.
-func (f *typeFinder) typedefsWhere(match func(name []byte) bool, byName map[string]Type) (failed error) {
-	for sym, err := range f.syms.pdb.Globals() {
-		gone := f.module.interrupted(f.ctx)
-		switch {
-		case gone != nil:
-			return gone
-		case err != nil:
-			failed = cmp.Or(failed, f.wrap(err))
-		case kindOf(sym.Kind) == KindUDT && match(sym.NameBytes()):
-			name := sym.Name()
-			if _, known := byName[name]; known {
-				continue
-			}
-			t, err := f.typedef(sym)
-			if err != nil {
-				failed = cmp.Or(failed, f.wrap(err))
-				continue
-			}
-			byName[name] = t
-		}
-	}
-	return failed
+	return cmp.Or(m.interrupted(ctx), m.failed(err))
 }

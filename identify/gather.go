@@ -253,6 +253,9 @@ func (g *gatherer) list() Fields {
 	if m.CodeView != nil {
 		g.noteRecord(RungListed, m.CodeView, m.Origin)
 	}
+	if m.File != nil {
+		g.Evidence = append(g.Evidence, otherRecords(RungListed, m.File)...)
+	}
 	return fields
 }
 
