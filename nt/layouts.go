@@ -57,9 +57,9 @@ const ofTypes = "types of the kernel's PDB"
 // and the error says what is missing of it; the others are good. Errors wrap
 // [pdb.ErrNotFound], or [pdb.ErrFormat] for a damaged PDB.
 func layoutsOf(f *pdb.File) (layouts, error) {
-	bits := map[uint16]int{machineI386: 32, machineARM: 32, machineAMD64: 64, machineARM64: 64, machineIA64: 64}[f.Machine()]
-	if bits == 0 {
-		return layouts{}, fmt.Errorf("types of machine %#x: %w", f.Machine(), pdb.ErrNotFound)
+	bits, err := pointerBits(f)
+	if err != nil {
+		return layouts{}, err
 	}
 	var l layouts
 	var errs []error
@@ -75,6 +75,24 @@ func layoutsOf(f *pdb.File) (layouts, error) {
 	part("VADs", func(t *typeReader) { l.VAD = t.vad() })
 	part("loader lists", func(t *typeReader) { l.Loader = t.loader() })
 	return l, errors.Join(errs...)
+}
+
+// pointerBits is the width of the target's pointers. Public PDBs as old as
+// those of Windows XP name no machine; a list entry is two pointers in each.
+func pointerBits(f *pdb.File) (int, error) {
+	switch f.Machine() {
+	case machineI386, machineARM:
+		return 32, nil
+	case machineAMD64, machineARM64, machineIA64:
+		return 64, nil
+	case 0:
+		size, err := sizeOfType(f, "_LIST_ENTRY")
+		if err == nil && size != 8 && size != 16 {
+			err = fmt.Errorf("list entries of %d bytes: %w", size, ErrMalformed)
+		}
+		return int(size) * 4, err
+	}
+	return 0, fmt.Errorf("types of machine %#x: %w", f.Machine(), pdb.ErrNotFound)
 }
 
 // maxStructure bounds the structures of the kernel that are read: the largest,
@@ -250,6 +268,7 @@ func (t *typeReader) vad() vadLayout {
 		Type: t.may(short, flags("VadType")...), ImageMap: t.may(short, flags("ImageMap")...), Physical: t.may(short, flags("PhysicalMapping")...),
 		Commit:     t.may(short, flags("CommitCharge")...),
 		Subsection: t.may(long, "Subsection"), ControlArea: t.may(long, "ControlArea"), FirstPrototype: t.may(long, "FirstPrototypePte"),
+		Inherit: t.may(long, "u2.VadFlags2.Inherit"),
 	}
 	if !l.Subsection.known() && !l.ControlArea.known() && t.err == nil {
 		t.err = fmt.Errorf("%s has neither Subsection nor ControlArea: %w", long, pdb.ErrNotFound)

@@ -99,7 +99,7 @@ func (r *entryReader) decode(b []byte, e uint64) Module {
 	l, ptr := &r.l, r.l.width()
 	m := Module{
 		Base: ptr.of(b, l.Base), Size: uint64(u32(b, l.Size)), EntryPoint: ptr.of(b, l.EntryPoint),
-		DebugInfo: ptr.of(b, l.DebugInfo), CheckSum: u32(b, l.CheckSum),
+		DebugInfo: ptr.optional(b, l.DebugInfo), CheckSum: u32(b, l.CheckSum),
 		SizeNotRounded: u32(b, l.SizeUnrounded), TimeDateStamp: u32(b, l.TimeDateStamp),
 		Entry: e, Origin: r.origin, Road: r.road,
 	}

@@ -81,6 +81,15 @@ func (w width) of(b []byte, off uint16) uint64 {
 	}
 }
 
+// optional is [width.of] for a field some structures do not have: 0 when off
+// is 0, for links stand there and a reader would take them for the field.
+func (w width) optional(b []byte, off uint16) uint64 {
+	if off == 0 {
+		return 0
+	}
+	return w.of(b, off)
+}
+
 // u32 reads 4 bytes at off; 0 when the structure ends before or off is 0,
 // which stands for a field that the layout does not have.
 func u32(b []byte, off uint16) uint32 {

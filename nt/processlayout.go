@@ -34,7 +34,7 @@ func processLayoutFor(machine uint16, build uint32) processLayout {
 		return processLayout{
 			Origin: "embedded: x86, Windows XP SP2", Bits: 32,
 			Root: at(0x18, 4), PID: at(0x84, 4), Parent: at(0x14c, 4), Links: at(0x88, 4), Name: at(0x174, 15),
-			PEB: at(0x1b0, 4), Image: at(0x13c, 4), VADRoot: at(0x11c, 4),
+			PEB: at(0x1b0, 4), Image: at(0x13c, 4), VADRoot: at(0x11c, 4), Session: at(0x170, 4), SessionID: at(8, 4),
 		}
 	case machine == machineAMD64 && build >= build2004 && build <= build22H2:
 		return processLayout{

@@ -141,7 +141,7 @@ func (w *vadWalk) entry(n vadNode) (vad, error) {
 	case l.Type.of(b) == vadImageMap || l.ImageMap.of(b) == 1:
 		v.Type = vadmath.TypeImage
 	case l.Private.of(b) == 1:
-		v.Type = vadmath.TypePrivate
+		v.Type, v.View = vadmath.TypePrivate, vadmath.ViewUnmap
 		return v, nil
 	default:
 		v.Type = vadmath.TypeMapped
@@ -175,6 +175,7 @@ func (w *vadWalk) mapping(v *vad) {
 	b, err := structure(w.src, "descriptor", v.Address, w.l.long())
 	if err == nil {
 		v.prototypes = w.l.FirstPrototype.of(b)
+		v.View = w.view(v.Address, b)
 		v.File, err = w.file(b)
 	}
 	switch {
@@ -183,6 +184,26 @@ func (w *vadWalk) mapping(v *vad) {
 	case err != nil:
 		v.Note = "file name not known: " + err.Error()
 	}
+}
+
+// view says whether children get the view of the descriptor at addr, which
+// begins with b; unknown where nothing says. On XP the flag is behind what has
+// to be read of a descriptor.
+func (w *vadWalk) view(addr uint64, b []byte) vadmath.View {
+	f := w.l.Inherit
+	if !f.known() {
+		return vadmath.ViewUnknown
+	}
+	if f.end() > len(b) {
+		var err error
+		if b, err = structure(w.src, "descriptor", addr, f.end()); err != nil {
+			return vadmath.ViewUnknown
+		}
+	}
+	if f.of(b) == 1 {
+		return vadmath.ViewShare
+	}
+	return vadmath.ViewUnmap
 }
 
 // file follows the section to the name of the mapped file.

@@ -23,6 +23,7 @@ type vadLayout struct {
 	// leads to a control area, before Vista ControlArea does so at once.
 	Subsection, ControlArea field
 	FirstPrototype          field // FirstPrototypePte
+	Inherit                 field // VadFlags2.Inherit: children get the view
 }
 
 // vadLayoutFor returns the embedded layout for a machine and build. Its Bits
@@ -49,29 +50,30 @@ func vadLayout32(build uint32) vadLayout {
 			Origin: "embedded: x86, Windows XP", Bits: 32, Start: at(0, 4), End: at(4, 4), Left: at(0x0c, 4), Right: at(0x10, 4),
 			Commit: bitsAt(0x14, 4, 0, 19), Physical: bitsAt(0x14, 4, 19, 1), ImageMap: bitsAt(0x14, 4, 20, 1),
 			Protection: bitsAt(0x14, 4, 24, 5), Private: bitsAt(0x14, 4, 31, 1),
-			ControlArea: at(0x18, 4), FirstPrototype: at(0x1c, 4),
+			ControlArea: at(0x18, 4), FirstPrototype: at(0x1c, 4), Inherit: bitsAt(0x24, 4, 30, 1),
 		}
 	case build < build8:
 		l := vadLayout{
 			Origin: "embedded: x86, Windows Vista and 7", Bits: 32, Left: at(4, 4), Right: at(8, 4), Start: at(0x0c, 4), End: at(0x10, 4),
 			Commit: bitsAt(0x14, 4, 0, 19), Type: bitsAt(0x14, 4, 20, 3), Protection: bitsAt(0x14, 4, 24, 5), Private: bitsAt(0x14, 4, 31, 1),
-			Subsection: at(0x24, 4), FirstPrototype: at(0x28, 4),
+			Subsection: at(0x24, 4), FirstPrototype: at(0x28, 4), Inherit: bitsAt(0x20, 4, 30, 1),
 		}
 		if build < buildVista {
 			l.Origin = "computed: x86, Windows Server 2003"
 			l.Subsection, l.ControlArea, l.FirstPrototype = field{}, at(0x18, 4), at(0x1c, 4)
+			l.Inherit = bitsAt(0x24, 4, 30, 1)
 		}
 		return l
 	case build < build81:
 		return vadLayout{
 			Origin: "embedded: x86, Windows 8", Bits: 32, Left: at(4, 4), Right: at(8, 4), Start: at(0x0c, 4), End: at(0x10, 4),
 			Commit: bitsAt(0x1c, 4, 0, 31), Type: bitsAt(0x18, 4, 0, 3), Protection: bitsAt(0x18, 4, 3, 5), Private: bitsAt(0x18, 4, 15, 1),
-			Subsection: at(0x2c, 4), FirstPrototype: at(0x30, 4),
+			Subsection: at(0x2c, 4), FirstPrototype: at(0x30, 4), Inherit: bitsAt(0x28, 4, 26, 1),
 		}
 	}
 	l := vadLayout{
 		Origin: "embedded: x86, Windows 8.1 and 10", Bits: 32, Left: at(0, 4), Right: at(4, 4), Start: at(0x0c, 4), End: at(0x10, 4),
-		Commit: bitsAt(0x20, 4, 0, 31), Subsection: at(0x2c, 4), FirstPrototype: at(0x30, 4),
+		Commit: bitsAt(0x20, 4, 0, 31), Subsection: at(0x2c, 4), FirstPrototype: at(0x30, 4), Inherit: bitsAt(0x28, 4, 26, 1),
 	}
 	l.flags(0x1c, build)
 	return l
@@ -83,29 +85,30 @@ func vadLayout64(build uint32) vadLayout {
 		l := vadLayout{
 			Origin: "embedded: x64, Windows Vista and 7", Bits: 64, Left: at(8, 8), Right: at(0x10, 8), Start: at(0x18, 8), End: at(0x20, 8),
 			Commit: bitsAt(0x28, 8, 0, 51), Type: bitsAt(0x28, 8, 52, 3), Protection: bitsAt(0x28, 8, 56, 5), Private: bitsAt(0x28, 8, 63, 1),
-			Subsection: at(0x48, 8), FirstPrototype: at(0x50, 8),
+			Subsection: at(0x48, 8), FirstPrototype: at(0x50, 8), Inherit: bitsAt(0x40, 4, 30, 1),
 		}
 		if build < buildVista {
 			l.Origin = "computed: x64, Windows XP and Server 2003"
 			l.Subsection, l.ControlArea, l.FirstPrototype = field{}, at(0x30, 8), at(0x38, 8)
+			l.Inherit = bitsAt(0x48, 4, 30, 1)
 		}
 		return l
 	case build < build81:
 		return vadLayout{
 			Origin: "embedded: x64, Windows 8", Bits: 64, Left: at(8, 8), Right: at(0x10, 8), Start: at(0x18, 4), End: at(0x1c, 4),
 			Commit: bitsAt(0x2c, 4, 0, 31), Type: bitsAt(0x28, 4, 0, 3), Protection: bitsAt(0x28, 4, 3, 5), Private: bitsAt(0x28, 4, 15, 1),
-			Subsection: at(0x48, 8), FirstPrototype: at(0x50, 8),
+			Subsection: at(0x48, 8), FirstPrototype: at(0x50, 8), Inherit: bitsAt(0x40, 4, 26, 1),
 		}
 	}
 	l := vadLayout{
 		Origin: "embedded: x64, Windows 8.1 and later", Bits: 64, Left: at(0, 8), Right: at(8, 8), Start: at(0x18, 4), End: at(0x1c, 4),
 		StartHigh: at(0x20, 1), EndHigh: at(0x21, 1),
-		Commit: bitsAt(0x34, 4, 0, 31), Subsection: at(0x48, 8), FirstPrototype: at(0x50, 8),
+		Commit: bitsAt(0x34, 4, 0, 31), Subsection: at(0x48, 8), FirstPrototype: at(0x50, 8), Inherit: bitsAt(0x40, 4, 26, 1),
 	}
 	l.flags(0x30, build)
 	if build >= build26H1 {
 		l.Origin = "embedded: x64, Windows 11 26H1"
-		l.Subsection, l.FirstPrototype = at(0x50, 8), at(0x58, 8)
+		l.Subsection, l.FirstPrototype, l.Inherit = at(0x50, 8), at(0x58, 8), bitsAt(0x48, 4, 26, 1)
 	}
 	return l
 }

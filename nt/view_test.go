@@ -89,7 +89,7 @@ func TestModules_loader_lists(t *testing.T) {
 	}
 	sameRows(t, u, row{"calc.exe", notepadBase + 0x2000000, notepadSize, "loader lists"}, row{"ExplorerFrame.dll", frameBase, frameSize, "loader lists"})
 	for _, m := range u.Modules {
-		if m.CheckSum != 0 || m.TimeDateStamp == 0 || m.Path != `C:\Windows\System32\`+m.Name || m.SizeNotRounded == 0 {
+		if m.CheckSum != 0 || m.DebugInfo != 0 || m.TimeDateStamp == 0 || m.Path != `C:\Windows\System32\`+m.Name || m.SizeNotRounded == 0 {
 			t.Errorf("%+v", m)
 		}
 	}

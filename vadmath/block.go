@@ -95,6 +95,10 @@ func (b *block) flags(f []string) {
 			b.entry.Type = TypeImage
 		case w == "PrivateMemory":
 			b.entry.Type = TypePrivate
+		case w == ViewShare.String():
+			b.entry.View = ViewShare
+		case w == ViewUnmap.String():
+			b.entry.View = ViewUnmap
 		case isProtection(w) && b.entry.Protection == "":
 			b.entry.Protection = w
 		}

@@ -25,6 +25,22 @@ func (t Type) String() string {
 // MarshalText is String; it never fails.
 func (t Type) MarshalText() ([]byte, error) { return []byte(t.String()), nil }
 
+// View says whether children of the process get a mapping.
+type View uint8
+
+// The views. The zero value means that nothing says.
+const (
+	ViewUnknown View = iota
+	ViewShare        // children get it
+	ViewUnmap        // they do not
+)
+
+// String returns kd's word, ViewShare or ViewUnmap, or "" for unknown.
+func (v View) String() string { return [...]string{"", "ViewShare", "ViewUnmap"}[min(v, ViewUnmap)] }
+
+// MarshalText is String; it never fails.
+func (v View) MarshalText() ([]byte, error) { return []byte(v.String()), nil }
+
 // Entry is one virtual address descriptor. Fields a listing does not show are
 // zero.
 type Entry struct {
@@ -33,6 +49,7 @@ type Entry struct {
 	Pages      Pages
 	Commit     int64 // pages charged; -1 stands for no charge at all
 	Type       Type
+	View       View
 	Protection string // as printed: EXECUTE_WRITECOPY, READWRITE NOCACHE
 	// File is the path of the mapped file as the target knows it, without a
 	// drive. It is text from the target: show it, never open it.
@@ -107,6 +124,7 @@ func (e Entry) with(other Entry) Entry {
 		}
 	}
 	e.Type = cmp.Or(e.Type, other.Type)
+	e.View = cmp.Or(e.View, other.View)
 	fill(&e.Protection, other.Protection)
 	fill(&e.File, other.File)
 	fill(&e.Note, other.Note)

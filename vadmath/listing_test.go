@@ -114,7 +114,7 @@ func TestParseListing_block(t *testing.T) {
 	got, errs := parse(ia64Block)
 	want := []vadmath.Entry{{
 		Address: 0xe000012601be1080, Pages: vadmath.Pages{Start: 0x37d9bd30, End: 0x37d9bd3e}, Commit: 2,
-		Type: vadmath.TypeImage, Protection: "EXECUTE_WRITECOPY", File: `\Windows\System32\ExplorerFrame.dll`, Line: 3,
+		Type: vadmath.TypeImage, View: vadmath.ViewShare, Protection: "EXECUTE_WRITECOPY", File: `\Windows\System32\ExplorerFrame.dll`, Line: 3,
 	}}
 	if diff := cmp.Diff(want, got); diff != "" || len(errs) > 0 {
 		t.Fatalf("errors %v, entries (-want +got)\n%s", errs, diff)
