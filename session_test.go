@@ -359,7 +359,7 @@ func TestAdd(t *testing.T) {
 		}
 	}
 	for _, m := range []symres.Module{
-		{Image: "A_00020000.DLL", Base: 0x30000, Size: 0x1000}, {Image: "A.DLL", Base: 0x20000, Size: 0x1000},
+		{Image: "A_20000.DLL", Base: 0x30000, Size: 0x1000}, {Image: "A.DLL", Base: 0x20000, Size: 0x1000},
 		{Image: "halmacpi.dll", Base: 0x40000, Size: 0x1000}, {Base: 0xfffffffffffff000, Size: 0x1000},
 	} {
 		if err := s.Add(m); err != nil {
@@ -376,7 +376,7 @@ func TestAdd(t *testing.T) {
 	if r, _ := s.Load(context.Background(), "HALACPI"); r == nil || r.Module.Name != "hal" {
 		t.Errorf("halacpi is %v", r)
 	}
-	if want := []string{"a", "A_00020000_00020000", "A_00020000", "hal", "module_fffffffffffff000"}; !slices.Equal(got, want) {
+	if want := []string{"a", "A_20000_20000", "A_20000", "hal", "module_fffffffffffff000"}; !slices.Equal(got, want) {
 		t.Errorf("names %q, want %q", got, want)
 	}
 }

@@ -109,7 +109,7 @@ func (s *Session) Add(m Module) error {
 		return fmt.Errorf("%s at %s: %w", wtext.Printable(m.Name), hexaddr.Addr(m.Base), ErrModuleExists)
 	}
 	for s.names[strings.ToLower(m.Name)] {
-		m.Name += "_" + strings.ReplaceAll(hexaddr.Addr(m.Base), "`", "")
+		m.Name += fmt.Sprintf("_%x", m.Base)
 	}
 	s.names[strings.ToLower(m.Name)] = true
 	s.modules = slices.Insert(s.modules, at, newModule(m))

@@ -24,8 +24,8 @@ func (a *app) modulesCommand() *cobra.Command {
 		Short:   "list the modules of a target, as lm does",
 		Long: "modules lists the loaded modules, all or those whose name matches a pattern. Nothing is loaded\n" +
 			"for that. With -v the symbols are, and what identified each module and what was compared is shown.\n\n" +
-			"Flags in front of the status: T, C the time stamp or checksum is unknown; M the symbols do not\n" +
-			"match and were taken because of --version-check off.",
+			"Flags in front of the status, once symbols were asked for: T, C the time stamp or checksum is\n" +
+			"unknown; M the symbols do not match and were taken because of --version-check off.",
 		Example: "  symres modules --demo\n  symres modules --dump MEMORY.DMP -v nt",
 	}
 	o := addTargetFlags(cmd)
@@ -149,6 +149,7 @@ func (a *app) printModule(r *symres.Report, bits int) {
 // moduleFlag is the letter in front of lm's status.
 func moduleFlag(r *symres.Report) string {
 	switch {
+	case r.Status == symres.StatusDeferred: // they come with the load, as in lm
 	case r.Loaded() && r.Proof == symres.ProofNameOnly:
 		return "M"
 	case r.TimeDateStamp() == 0:

@@ -5,6 +5,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -149,7 +151,7 @@ func (l *vadLister) commands(list []vadmath.Entry, images []vadmath.Reload) {
 		deepest = max(deepest, e.Level)
 	}
 	l.console.line("")
-	l.console.line("Total VADs: %d, average level: %d, maximum depth: %d", len(list), levels/len(list), deepest)
+	l.console.line("Total VADs: %d, average level: %d, maximum depth: %d", len(list), levels/len(list)+1, deepest) // as kd counts
 	for _, r := range images {
 		l.console.line("Reload command: %s", r)
 	}
@@ -186,8 +188,7 @@ func (l *vadLister) block(e vadmath.Entry) error {
 	}
 	l.console.line("VAD @ %x", e.Address)
 	l.console.line("  Start VPN: %13x  End VPN: %13x  Commit Charge %9x (%d.)", uint64(e.Pages.Start), uint64(e.Pages.End), max(e.Commit, 0), e.Commit)
-	flag := map[vadmath.Type]string{vadmath.TypeImage: "ImageMap ", vadmath.TypePrivate: "PrivateMemory "}[e.Type]
-	l.console.line("   %s%s", flag, e.Protection)
+	l.console.line("   %s", flagWords(e))
 	switch {
 	case e.File != "":
 		l.console.line("        File: %s", e.File)
@@ -198,6 +199,18 @@ func (l *vadLister) block(e vadmath.Entry) error {
 		l.console.line("Reload command: %s", r)
 	}
 	return nil
+}
+
+// flagWords are the flags of a descriptor in kd's order.
+func flagWords(e vadmath.Entry) string {
+	words := []string{"", e.View.String(), "", e.Protection}
+	switch e.Type {
+	case vadmath.TypeImage:
+		words[0] = "ImageMap"
+	case vadmath.TypePrivate:
+		words[2] = "PrivateMemory"
+	}
+	return strings.Join(slices.DeleteFunc(words, func(w string) bool { return w == "" }), " ")
 }
 
 // reloadOf is the command for an image as !vad prints it. An image whose name

@@ -14,11 +14,15 @@ const anyImage = "X"
 
 // vadObject is a line of vpn.
 type vadObject struct {
+	Address    string `json:"address,omitempty"` // of the descriptor, with its level and commit charge
+	Level      *int   `json:"level,omitempty"`
+	Commit     *int64 `json:"commit,omitempty"`
 	StartVPN   string `json:"start_vpn"`
 	EndVPN     string `json:"end_vpn"`
 	Base       string `json:"base"`
 	Size       string `json:"size"`
 	Type       string `json:"type,omitempty"`
+	View       string `json:"view,omitempty"`
 	Protection string `json:"protection,omitempty"`
 	File       string `json:"file,omitempty"`
 	Reload     string `json:"reload,omitempty"`
@@ -60,7 +64,10 @@ func (a *app) nameReload(o *vpnOptions, r *vadmath.Reload) {
 func newVADObject(e vadmath.Entry, r vadmath.Reload) vadObject {
 	o := vadObject{
 		StartVPN: hexString(uint64(e.Pages.Start)), EndVPN: hexString(uint64(e.Pages.End)), Base: hexString(r.Base),
-		Size: hexString(r.Size), Type: e.Type.String(), Protection: e.Protection, File: e.File,
+		Size: hexString(r.Size), Type: e.Type.String(), View: e.View.String(), Protection: e.Protection, File: e.File,
+	}
+	if e.Address != 0 {
+		o.Address, o.Level, o.Commit = hexString(e.Address), &e.Level, &e.Commit
 	}
 	if r.Image != "" && (e.Type == vadmath.TypeImage || e.Type == vadmath.TypeUnknown) {
 		o.Reload = r.String()
