@@ -34,7 +34,7 @@ var layers = [][]string{
 
 // testOnly packages may import anything below the root and are imported by
 // tests and generators alone.
-var testOnly = []string{"internal/cabbuild", "internal/dumpbuild", "internal/fixture", "internal/gdbserve", "internal/nginx", "internal/qemutest", "internal/smbd", "memsource/memtest", "sympath/storetest"}
+var testOnly = []string{"internal/cabbuild", "internal/dumpbuild", "internal/fixture", "internal/gdbserve", "internal/kdtext", "internal/nginx", "internal/qemutest", "internal/smbd", "memsource/memtest", "sympath/storetest"}
 
 // reserved imports, and the folders or files that may have them.
 var reserved = map[string][]string{

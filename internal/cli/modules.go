@@ -146,15 +146,16 @@ func (a *app) printModule(r *symres.Report, bits int) {
 	}
 }
 
-// moduleFlag is the letter in front of lm's status.
+// moduleFlag is the letter in front of lm's status. The copy of an image tells
+// what its target does not.
 func moduleFlag(r *symres.Report) string {
 	switch {
 	case r.Status == symres.StatusDeferred: // they come with the load, as in lm
 	case r.Loaded() && r.Proof == symres.ProofNameOnly:
 		return "M"
-	case r.TimeDateStamp() == 0:
+	case r.TimeDateStamp() == 0 && r.Copy == nil:
 		return "T"
-	case r.CheckSum() == 0:
+	case r.CheckSum() == 0 && r.Copy == nil:
 		return "C"
 	}
 	return " "

@@ -1,0 +1,118 @@
+package cli_test
+
+import (
+	"compress/gzip"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/symres/symres/internal/fixture"
+	"github.com/symres/symres/internal/kdtext"
+)
+
+// publicEnv names a folder with the public ntkrnlpa.pdb
+// 30B5FB31AE7E4ACAABA750AA241FF3311, which is Microsoft's and nowhere here.
+const publicEnv = "SYMRES_XP_PDB"
+
+// kdDiffers are the facts at which symres says something else than Microsoft's
+// kd 6.12, and why.
+func kdDiffers() []*kdtext.Reason {
+	return []*kdtext.Reason{
+		{Key: "module fffff80002a00000 image", Why: "kd calls the kernel after the PDB its image names, symres by the loader entry"},
+		{Key: "module 804d7000 image", Why: "as above, in the XP dump"},
+		{Key: "module fffff88001200000 stamp", Why: "kd looked for the image first; symres found the PDB's name in a resident page and took no copy"},
+		{Key: "symbol * `string'", Why: "x of this engine leaves out the literals that its ln names"},
+		{Key: "user fffffa8005003040 6fb37a60000*", Why: "kd keeps the modules of the last process when .process comes without /r"},
+		{Key: "user 81002520 75f80000*", Why: "as above, in the XP dump"},
+	}
+}
+
+// TestKdTranscripts compares symres with what Microsoft's kd said of the dumps
+// of the corpus, fact by fact.
+func TestKdTranscripts(t *testing.T) {
+	for _, c := range []struct{ machine, symbols, images string }{
+		{"x64", "sym-x64", "sym-x64-fs"}, {"x86", "", "sym-x86-fs"},
+	} {
+		t.Run(c.machine, func(t *testing.T) {
+			dir := filepath.Join(fixture.Shared(t), "kd")
+			symbols := filepath.Join(dir, c.symbols)
+			if c.symbols == "" {
+				if symbols = os.Getenv(publicEnv); symbols == "" {
+					t.Log("NOT COMPARED BY TYPES: name the folder of the public ntkrnlpa.pdb in " + publicEnv)
+				}
+			}
+			path := strings.Trim(symbols+";"+filepath.Join(dir, c.images), ";")
+			for _, name := range []string{c.machine + ".txt", "pages-" + c.machine + ".txt"} {
+				text, err := os.ReadFile(filepath.Join(dir, name))
+				if err != nil {
+					t.Fatal(err)
+				}
+				kd := kdtext.Parse(string(text))
+				if len(kd) < 50 {
+					t.Fatalf("%d facts in %s", len(kd), name)
+				}
+				compareKd(t, kd, symresFacts(t, unzip(t, filepath.Join(dir, c.machine+".dmp.gz")), path, kd), symbols != "")
+			}
+		})
+	}
+}
+
+// compareKd reports where the two differ. What kd did not ask for, such as
+// the VADs of another process, is left out; its lists must be complete.
+// Without the kernel's symbols theirs are left out.
+func compareKd(t *testing.T, kd, ours kdtext.Facts, symbols bool) {
+	t.Helper()
+	compared := kd.Of("build", "bugcheck", "kernel", "module", "unloaded", "process", "vad", "vads", "user", "pte", "physical", "bytes", "symbol", "near", "peb")
+	trimmed := kdtext.Facts{}
+	for key, v := range ours {
+		words := strings.Fields(key)
+		listed := slices.Contains([]string{"module", "unloaded"}, words[0]) && len(words) == 2 || words[0] == "symbol"
+		if _, asked := compared[key]; asked || listed {
+			trimmed[key] = v
+		}
+	}
+	for key := range compared {
+		words := strings.Fields(key)
+		skip := words[0] == "peb" && words[2] != "module" // symres does not print them
+		if !symbols && words[0] == "module" && words[len(words)-1] == "symbols" {
+			skip = true
+		}
+		if skip {
+			delete(compared, key)
+			delete(trimmed, key)
+		}
+	}
+	for _, d := range kdtext.Diff(compared, trimmed, kdDiffers()) {
+		t.Error(d)
+	}
+	t.Logf("%d facts compared", len(compared))
+}
+
+// unzip is a gzipped file unpacked.
+func unzip(t *testing.T, name string) string {
+	t.Helper()
+	f, err := os.Open(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	z, err := gzip.NewReader(f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	out := filepath.Join(t.TempDir(), strings.TrimSuffix(filepath.Base(name), ".gz"))
+	w, err := os.Create(out)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.Copy(w, z); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
