@@ -154,7 +154,7 @@ func TestModules_WoW64(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			s.Build, s.Modules = build, era.Modules
+			s.Build, s.Modules, s.KernelPDB = build, era.Modules, era.KernelPDB
 		} else {
 			s.Modules = s.Modules[:1]
 		}

@@ -15,7 +15,7 @@ out=$(mktemp -d)
 trap 'rm -rf "$out"' EXIT INT TERM
 cd "$out"
 (cd "$src" && go build -o "$out/imptab" imptab.go)
-cp "$src"/*.c "$src"/*.s "$src"/*.def .
+cp "$src"/*.c "$src"/*.h "$src"/*.s "$src"/*.def "$src"/kerneltypes.go .
 
 stamp=973036800 # 2000-11-01; the nt and wide images have their own
 cflags="-c -O1 -ffreestanding -fno-stack-protector -Wall -Wno-unused-parameter"
@@ -105,8 +105,17 @@ simple x64 wide wide.sys wide.pdb DriverEntry 1000000000 wide.c
 simple arm wide wide.sys wide.pdb DriverEntry 1000000000 wide.c
 simple arm64 wide wide.sys wide.pdb DriverEntry 1000000000 wide.c
 rm wide/arm/wide.pdb wide/arm64/wide.pdb # page comparison needs the images alone
+# Kernels that debuggers read: types by a table, functions for the stacks of threads.
+types() { go run kerneltypes.go "$2" "$1.def" >"$1.h"; }
+types nt-xp 4
+types nt-7 8
+clang-19 -c --target=i686-pc-windows-msvc -o ntcode32.obj ntcode32.s
+clang-19 -c --target=x86_64-pc-windows-msvc -o ntcode64.obj ntcode64.s
 simple x86 nt ntoskrnl.exe ntkrnlmp.pdb KiSystemStartup@4 1091000000 nt32.c /version:5.1 \
-	/export:KeSetEvent /export:IoCreateDevice /export:ZwLoadDriver
+	/export:KeSetEvent /export:IoCreateDevice /export:ZwLoadDriver ntcode32.obj
+simple x64 . ntoskrnl.exe ntkrnlmp.pdb KiSystemStartup 1290000000 nt7.c /version:6.1 ntcode64.obj
+mkdir -p nt/x64-7601
+mv x64/ntoskrnl.exe x64/ntkrnlmp.pdb nt/x64-7601/
 simple x64 nt ntoskrnl.exe ntkrnlmp.pdb KiSystemStartup 1600000000 nt64.c /version:10.0
 # Types of page-table entries of other kernels: their PDBs alone.
 pte() {
@@ -131,7 +140,7 @@ era() {
 	mv ntoskrnl.exe ntkrnlmp.pdb "nt/$m-$build/"
 }
 for build in 3790 7601 9200 10240; do era x86 $build KiSystemStartup@4; done
-for build in 3790 7601 9200 9600 17134 22621 28000; do era x64 $build KiSystemStartup; done
+for build in 3790 9200 9600 17134 22621 28000; do era x64 $build KiSystemStartup; done
 
 # Types and names of C++.
 mkdir -p names/x64

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+
+	"github.com/symres/symres/pdb"
 )
 
 // Build returns a dump of what s describes, and the facts of what is in it.
@@ -16,12 +18,18 @@ func Build(s Spec) ([]byte, *Facts, error) {
 	if err != nil {
 		return nil, nil, err
 	}
+	defer b.types.Close()
 	b.kernel()
 	for i := range b.spec.Modules {
 		b.module(&b.spec.Modules[i])
+		if i == 0 {
+			b.typeObjects()
+		}
 	}
 	b.linkModules()
 	b.processes()
+	b.sharedData()
+	b.processor()
 	b.debuggerBlock()
 	b.finish()
 	if b.err != nil {
@@ -34,6 +42,7 @@ func Build(s Spec) ([]byte, *Facts, error) {
 type builder struct {
 	spec            Spec
 	lay             layout
+	types           *pdb.File // of the kernel
 	mem             *memory
 	pte             format
 	root            uint64 // the kernel's
@@ -45,19 +54,25 @@ type builder struct {
 	members         map[uint32][]uint64 // roots of their processes
 	images          map[string]*mapped  // of processes, by file
 	inSession       []sessionImage
+	sessionOf       map[uint64][]uint64 // processes by the structure of their session
+	objects         map[string]uint64   // object types by name
+	stacks          int                 // so many are in use
+	running         *activation
+	contextBytes    []byte   // CONTEXT of the thread that was running
 	out             []uint64 // pool pages to move to the pagefile at the end
 	err             error
 }
 
 func newBuilder(s Spec) (*builder, error) {
-	b := &builder{spec: s, slot: 0x1234, sessions: map[uint32]uint64{}, members: map[uint32][]uint64{}, images: map[string]*mapped{}}
+	b := &builder{spec: s, slot: 0x1234, sessions: map[uint32]uint64{}, members: map[uint32][]uint64{}, images: map[string]*mapped{},
+		sessionOf: map[uint64][]uint64{}, objects: map[string]uint64{}}
 	switch s.Machine {
 	case X86:
 		b.spec.Build = cmpOr(s.Build, buildXP)
-		b.lay = layout32(b.spec.Build)
+		b.lay = layout32()
 	case X64:
 		b.spec.Build = cmpOr(s.Build, build2004)
-		b.lay = layout64(b.spec.Build)
+		b.lay = layout64()
 	default:
 		return nil, fmt.Errorf("%w: machine %x", ErrSpec, s.Machine)
 	}
@@ -70,6 +85,11 @@ func newBuilder(s Spec) (*builder, error) {
 	if s.PAE && s.Machine != X86 || s.FiveLevels && s.Machine != X64 {
 		return nil, fmt.Errorf("%w: page tables that machine %x does not have", ErrSpec, s.Machine)
 	}
+	types, err := pdb.New(bytes.NewReader(s.KernelPDB), int64(len(s.KernelPDB)))
+	if err != nil {
+		return nil, fmt.Errorf("%w: the kernel's PDB: %w", ErrSpec, err)
+	}
+	b.types = types
 	b.mem = newMemory(&s, b.lay.firstFrame)
 	b.pte = newFormat(&b.spec, b.lay)
 	b.nonPaged, b.paged = newPool(b.lay.nonPaged), newPool(b.lay.pagedPool)
@@ -141,11 +161,18 @@ func (b *builder) getPtr(addr uint64) uint64 {
 }
 
 // link makes a circular doubly linked list of the head and the links.
-func (b *builder) link(head uint64, links []uint64) {
+func (b *builder) link(head uint64, links []uint64) { b.linkIn(b.root, head, links) }
+
+// linkIn is link in an address space.
+func (b *builder) linkIn(root, head uint64, links []uint64) {
 	ring := append([]uint64{head}, links...)
 	for i, at := range ring {
-		b.putPtr(at, ring[(i+1)%len(ring)])
-		b.putPtr(at+b.lay.pointer, ring[(i+len(ring)-1)%len(ring)])
+		var p [16]byte
+		putN(p[:b.lay.pointer], ring[(i+1)%len(ring)])
+		putN(p[b.lay.pointer:2*b.lay.pointer], ring[(i+len(ring)-1)%len(ring)])
+		if b.err == nil {
+			b.fail(b.mem.write(root, at, p[:2*b.lay.pointer]))
+		}
 	}
 }
 

@@ -27,7 +27,7 @@ func ExampleBuild() {
 	fmt.Printf("%s at %x: header in pagefile %d at %x, PTE %x\n",
 		fs.Name, fs.Base, fs.Pages[0].PageFile, fs.Pages[0].Offset, fs.Pages[0].PTE)
 	// Output:
-	// PAGEDUMP 270336 bytes
+	// PAGEDUMP 282624 bytes
 	// Fs_Rec.SYS at fe0c8000: header in pagefile 0 at 1234000, PTE 1234080
 }
 
@@ -205,7 +205,7 @@ func TestBuild_errors(t *testing.T) {
 		return dumpbuild.Module{Name: "a.sys", Base: 0xfffff80003a00000, PE: read("fs_rec/x64/good/fs_rec.sys")}
 	}
 	good := func() dumpbuild.Spec {
-		return dumpbuild.Spec{Machine: dumpbuild.X64, Type: dumpbuild.Full, Modules: []dumpbuild.Module{kernel(), driver()}}
+		return dumpbuild.Spec{Machine: dumpbuild.X64, Type: dumpbuild.Full, KernelPDB: read("nt/x64/ntkrnlmp.pdb"), Modules: []dumpbuild.Module{kernel(), driver()}}
 	}
 	if _, _, err := dumpbuild.Build(good()); err != nil {
 		t.Fatalf("the good one: %v", err)
@@ -215,6 +215,7 @@ func TestBuild_errors(t *testing.T) {
 		"machine":              func(s *dumpbuild.Spec) { s.Machine = 0x1c0 },
 		"type":                 func(s *dumpbuild.Spec) { s.Type = 2 },
 		"triage x86":           func(s *dumpbuild.Spec) { s.Machine, s.Type = dumpbuild.X86, dumpbuild.Triage },
+		"no PDB":               func(s *dumpbuild.Spec) { s.KernelPDB = nil },
 		"no modules":           func(s *dumpbuild.Spec) { s.Modules = nil },
 		"driver as kernel":     func(s *dumpbuild.Spec) { s.Modules[0] = driver() },
 		"not a PE":             func(s *dumpbuild.Spec) { s.Modules[1].PE = []byte("MZ, but no more") },

@@ -21,11 +21,18 @@
 // Page tables are those the processor walks, also with PAE and of five levels;
 // images of session space are built for tables of two or four levels only.
 //
-// Layouts come from: the dump header and triage structures and
-// KDDEBUGGER_DATA64, as documented by several independent readers and
-// measured on real dumps; KLDR_DATA_TABLE_ENTRY, EPROCESS, MMVAD,
-// SUBSECTION, CONTROL_AREA and FILE_OBJECT, from the type records of Windows
-// XP SP2 (x86) and Windows 10 2004 (x64). Processes and file-backed pages are
-// therefore built for those two eras only, whatever the declared build; what
-// the declared build does change are PTE formats and the loader entry.
+// What a structure has where is read from the types of the kernel's own PDB,
+// which come from the tables and sources in testdata/src: there is one
+// description of a structure, for the builder, for readers and for Microsoft's
+// debugger. Where tables and headers of the file are, and the forms of
+// page-table entries, is documented by independent readers and measured on
+// real dumps.
+//
+// # What debuggers need
+//
+// Kernels whose types have them get everything Microsoft's kd asks for: the
+// debugger's block whole, KPCR and KPRCB with contexts, special registers and
+// the descriptor tables, dispatcher and object headers, threads with stacks
+// and trap frames, control areas with their subsections behind them, PEBs,
+// KUSER_SHARED_DATA and the list of unloaded drivers.
 package dumpbuild

@@ -98,6 +98,10 @@ func (b *builder) header() []byte {
 // context writes a CONTEXT whose instruction pointer is in the kernel's code.
 func (b *builder) context(c []byte, at headerAt) {
 	clear(c)
+	if b.contextBytes != nil {
+		copy(c, b.contextBytes)
+		return
+	}
 	le, ip := binary.LittleEndian, b.spec.Modules[0].Base+pageSize
 	if b.lay.pointer == 4 {
 		le.PutUint32(c[at.contextFlags:], 0x1003f)

@@ -15,12 +15,13 @@ import (
 func FuzzBuild(f *testing.F) {
 	good := fixture.Bytes(f, "fs_rec/x64/good/fs_rec.sys")
 	kernel := fixture.Bytes(f, "nt/x64/ntoskrnl.exe")
+	types := fixture.Bytes(f, "nt/x64/ntkrnlmp.pdb")
 	f.Add(good)
 	f.Add(fixture.Bytes(f, "fs_rec/x64/private/fs_rec.sys"))
 	f.Add(kernel)
 	f.Add(good[:0x400])
 	f.Fuzz(func(t *testing.T, pe []byte) {
-		s := dumpbuild.Spec{Machine: dumpbuild.X64, Type: dumpbuild.Full, Modules: []dumpbuild.Module{
+		s := dumpbuild.Spec{Machine: dumpbuild.X64, Type: dumpbuild.Full, KernelPDB: types, Modules: []dumpbuild.Module{
 			{Name: "ntoskrnl.exe", Base: 0xfffff80002c00000, PE: kernel, Large: true},
 			{Name: "a.sys", Base: 0xfffff80003a00000, PE: pe},
 		}}

@@ -2,6 +2,8 @@ package dumpbuild
 
 import "strings"
 
+const kldr = "KLDR_DATA_TABLE_ENTRY"
+
 // module maps a module and writes its loader entry.
 func (b *builder) module(m *Module) {
 	if b.err != nil {
@@ -17,7 +19,7 @@ func (b *builder) module(m *Module) {
 		path = `\SystemRoot\System32\DRIVERS\` + m.Name
 	}
 	f := ModuleFacts{Name: m.Name, Path: path, Base: m.Base, Size: uint64(len(img.flat)), SizeOfImage: img.size,
-		CheckSum: img.check, Stamp: img.stamp, EntryHasTime: b.lay.kldr.stamp != 0, Memory: img.flat}
+		CheckSum: img.check, Stamp: img.stamp, EntryHasTime: b.has(kldr, "TimeDateStamp"), Memory: img.flat}
 	switch {
 	case len(m.Sessions) > 0:
 		b.inSession = append(b.inSession, sessionImage{len(b.facts.Modules), img})
@@ -26,10 +28,9 @@ func (b *builder) module(m *Module) {
 	default:
 		f.Pages = b.placeModule(m, img, path)
 	}
-	b.aloneIf(m.EntryOut, &b.nonPaged, func() { f.Entry = b.alloc(&b.nonPaged, "MmLd", b.lay.kldr.size) })
+	b.aloneIf(m.EntryOut, &b.nonPaged, func() { f.Entry = b.make(&b.nonPaged, "MmLd", kldr).at })
 	b.aloneIf(m.NamesOut, &b.paged, func() {
-		b.text(&b.paged, "MmLd", f.Entry+b.lay.kldr.path, path)
-		b.text(&b.paged, "MmLd", f.Entry+b.lay.kldr.name, m.Name)
+		b.record(kldr, f.Entry).name(&b.paged, "MmLd", "FullDllName", path).name(&b.paged, "MmLd", "BaseDllName", m.Name)
 	})
 	b.entry(f, img)
 	b.facts.Modules = append(b.facts.Modules, f)
@@ -64,20 +65,12 @@ func (b *builder) load(m *Module) (*image, error) {
 
 // entry writes the KLDR_DATA_TABLE_ENTRY but for its links and names.
 func (b *builder) entry(f ModuleFacts, img *image) {
-	k, at := b.lay.kldr, f.Entry
-	b.putPtr(at+k.base, f.Base)
-	b.putPtr(at+k.entry, f.Base+uint64(img.entry))
-	b.put32(at+k.sizeOfImage, f.Size)
-	b.put32(at+k.flags, 0x09004000)
-	b.put16(at+k.count, 1)
-	b.put32(at+k.check, uint64(f.CheckSum))
+	r := b.record(kldr, f.Entry).set("DllBase", f.Base).set("EntryPoint", f.Base+uint64(img.entry)).set("SizeOfImage", f.Size).
+		set("Flags", 0x09004000).set("LoadCount", 1).set("CheckSum", uint64(f.CheckSum))
 	// Where XP keeps its imports other structures keep a stamp: no reader
 	// should take the one for the other.
-	b.putPtr(at+k.imports, b.lay.pagedPool+0x2468)
-	if k.stamp != 0 {
-		b.put32(at+k.notRounded, uint64(f.SizeOfImage))
-		b.put32(at+k.stamp, uint64(f.Stamp))
-	}
+	r.may("LoadedImports", b.lay.pagedPool+0x2468)
+	r.may("SizeOfImageNotRounded", uint64(f.SizeOfImage)).may("TimeDateStamp", uint64(f.Stamp))
 }
 
 func (b *builder) linkModules() {

@@ -36,7 +36,7 @@ func (pl *placer) place(n int, p Page, content []byte) PageFacts {
 func (pl *placer) prototype(n int, p Page, content []byte, f *PageFacts) {
 	b := pl.b
 	if pl.mapped == nil {
-		pl.mapped = b.mapFile(pl.file, pl.image, pl.pages)
+		pl.mapped = b.mapFile(pl.file, pl.image, pl.base, pl.pages)
 	}
 	f.Prototype = pl.mapped.prototypes + uint64(n)*b.mem.entrySize()
 	if p.State == PrototypeFile {
@@ -92,7 +92,8 @@ func (b *builder) encode(p Page, content []byte, f *PageFacts) uint64 {
 // mapped are the structures of a mapped file.
 type mapped struct {
 	controlArea, subsection, prototypes uint64
-	filePTE                             error // why this kernel's PTEs cannot lead to the file
+	base                                uint64 // of the image in memory
+	filePTE                             error  // why this kernel's PTEs cannot lead to the file
 }
 
 // part is a run of pages of a file: a subsection.
@@ -115,42 +116,64 @@ func parts(img *image, pages int) []part {
 	return list
 }
 
-// mapFile writes the file object, control area, subsections and prototype
-// PTEs of a file. Every prototype PTE says at first that its page is still in
-// the file only.
-func (b *builder) mapFile(name string, img *image, pages int) *mapped {
-	s := b.lay.section
-	m := &mapped{
-		prototypes:  b.alloc(&b.paged, "MmSt", uint64(pages)*b.mem.entrySize()),
-		controlArea: b.alloc(&b.nonPaged, "MmCi", s.controlAreaSize),
-	}
-	object := b.alloc(&b.nonPaged, "File", s.fileObjectSize)
-	b.put16(object, 5)
-	b.put16(object+2, s.fileObjectSize)
-	b.text(&b.paged, "IoNm", object+s.fileName, name)
-	b.putPtr(m.controlArea+s.filePointer, object|s.fastRef)
-	link := uint64(0)
-	for _, p := range parts(img, pages) {
-		at := b.alloc(&b.nonPaged, "MmSb", s.subsectionSize)
-		if link == 0 {
-			m.subsection = at
-		} else {
-			b.putPtr(link, at)
+// mapFile writes the file object, control area, segment, subsections and
+// prototype PTEs of a file. Every prototype PTE says at first that its page is
+// still in the file only. Subsections stand behind their control area, where
+// debuggers look for them.
+func (b *builder) mapFile(name string, img *image, base uint64, pages int) *mapped {
+	list, size := parts(img, pages), b.sizeOf("SUBSECTION")
+	m := &mapped{base: base, prototypes: b.alloc(&b.paged, "MmSt", uint64(pages)*b.mem.entrySize())}
+	m.controlArea = b.alloc(&b.nonPaged, "MmCi", b.sizeOf("CONTROL_AREA")+size*uint64(len(list)))
+	m.subsection = m.controlArea + b.sizeOf("CONTROL_AREA")
+	file := b.object(&b.nonPaged, "File", "FILE_OBJECT").set("Type", 5).set("Size", b.sizeOf("FILE_OBJECT")).name(&b.paged, "IoNm", "FileName", name)
+	b.area(m, file.at, img, len(list), pages)
+	for i, p := range list {
+		at := m.subsection + uint64(i)*size
+		r := b.record("SUBSECTION", at).set("ControlArea", m.controlArea).set("StartingSector", p.offset/512).set("NumberOfFullSectors", p.size/512).
+			set("PtesInSubsection", uint64(p.pages)).may("u.SubsectionFlags.Protection", protectionOf(img))
+		if i+1 < len(list) {
+			r.set("NextSubsection", at+size)
 		}
-		link = at + s.next
-		first := m.prototypes + uint64(p.first)*b.mem.entrySize()
-		b.putPtr(at, m.controlArea)
-		b.putPtr(at+s.subsectionBase, first)
-		b.put32(at+s.sector, p.offset/512)
-		b.put32(at+s.sectors, p.size/512)
-		b.put32(at+s.ptes, uint64(p.pages))
-		pte, err := b.pte.subsection(at)
-		if err != nil {
-			pte, m.filePTE = b.pte.demandZero(), err
-		}
-		for n := range uint64(p.pages) {
-			b.put(first+n*b.mem.entrySize(), pte, b.mem.entrySize())
-		}
+		b.prototypes(m, r, p)
 	}
 	return m
+}
+
+// protectionOf is that of the pages of a mapping.
+func protectionOf(img *image) uint64 {
+	if img == nil {
+		return 1
+	}
+	return 7
+}
+
+// area writes the control area and the segment of a file.
+func (b *builder) area(m *mapped, file uint64, img *image, subsections, pages int) {
+	r := b.record("CONTROL_AREA", m.controlArea).may("NumberOfSectionReferences", 1).may("NumberOfMappedViews", 1).
+		may("NumberOfUserReferences", 1).may("NumberOfSubsections", uint64(subsections)).may("u.Flags.File", 1)
+	if img != nil {
+		r.may("u.Flags.Image", 1)
+	}
+	if b.has("SEGMENT", "ControlArea") {
+		s := b.make(&b.paged, "MmSt", "SEGMENT").set("ControlArea", m.controlArea).set("TotalNumberOfPtes", uint64(pages)).
+			may("SizeOfSegment", uint64(pages)*pageSize).may("PrototypePte", m.prototypes).may("BasedAddress", m.base)
+		r.set("Segment", s.at)
+	}
+	if refs, ok := b.field("CONTROL_AREA", "FilePointer.RefCnt"); ok { // low bits that count references
+		file |= 1<<refs.Bits - 1
+	}
+	b.putPtr(r.addr("FilePointer"), file)
+}
+
+// prototypes writes the prototype PTEs of a subsection.
+func (b *builder) prototypes(m *mapped, subsection record, p part) {
+	first := m.prototypes + uint64(p.first)*b.mem.entrySize()
+	subsection.set("SubsectionBase", first)
+	pte, err := b.pte.subsection(subsection.at)
+	if err != nil {
+		pte, m.filePTE = b.pte.demandZero(), err
+	}
+	for n := range uint64(p.pages) {
+		b.put(first+n*b.mem.entrySize(), pte, b.mem.entrySize())
+	}
 }

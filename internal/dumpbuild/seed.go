@@ -9,7 +9,7 @@ type Reader func(name string) ([]byte, error)
 // explorer.exe and notepad.exe, whose PEBs are in the pagefile.
 func Demo(read Reader) (Spec, error) {
 	f := files{read: read, dir: "x86"}
-	s := Spec{Machine: X86, Build: buildXP, Type: Full, Modules: []Module{
+	s := Spec{Machine: X86, Build: buildXP, Type: Full, KernelPDB: f.kernelPDB(), Modules: []Module{
 		f.kernel(0x804d7000),
 		{Name: "Fs_Rec.SYS", Path: `\SystemRoot\System32\Drivers\Fs_Rec.SYS`, Base: 0xfe0c8000, PE: f.fsRec("good"),
 			Pages: map[int]Page{0: {State: PageFile, Slot: 0x1234}}},
@@ -40,7 +40,7 @@ func thinned() map[int]Page {
 // three processes. typ is Full or Bitmap.
 func Seed32(read Reader, typ uint32) (Spec, error) {
 	f := files{read: read, dir: "x86"}
-	s := Spec{Machine: X86, Build: buildXP, Type: typ, Modules: f.modules(0x804d7000, 0xfe0c8000, 0xf8400000, 0x400000)}
+	s := Spec{Machine: X86, Build: buildXP, Type: typ, KernelPDB: f.kernelPDB(), Modules: f.modules(0x804d7000, 0xfe0c8000, 0xf8400000, 0x400000)}
 	s.Processes = processes(0x7ffdf000, 0x01000000, 0x75f80000, `\WINDOWS\system32\browseui.dll`)
 	return s, f.err
 }
@@ -63,7 +63,7 @@ func SeedLA57(read Reader, typ uint32) (Spec, error) {
 // Bitmap or Triage.
 func Seed64(read Reader, typ uint32) (Spec, error) {
 	f := files{read: read, dir: "x64"}
-	s := Spec{Machine: X64, Build: build2004, Type: typ,
+	s := Spec{Machine: X64, Build: build2004, Type: typ, KernelPDB: f.kernelPDB(),
 		Modules: f.modules(0xfffff80002c00000, 0xfffff80003a00000, 0xfffff80004000000, 0x200000)}
 	s.Processes = processes(0x7f7ffffe000, 0x7f78e9e0000, 0x7fb37a60000, `\Windows\System32\ExplorerFrame.dll`)
 	return s, f.err
@@ -93,6 +93,9 @@ func (f *files) kernel(base uint64) Module {
 	return Module{Name: "ntoskrnl.exe", Path: `\SystemRoot\system32\ntoskrnl.exe`, File: `\WINDOWS\system32\ntoskrnl.exe`,
 		Base: base, PE: f.get("nt/" + f.dir + "/ntoskrnl.exe"), Large: true, Pages: map[int]Page{4: {State: NotInDump}}}
 }
+
+// kernelPDB is the PDB of that kernel.
+func (f *files) kernelPDB() []byte { return f.get("nt/" + f.dir + "/ntkrnlmp.pdb") }
 
 // modules are the kernel, Fs_Rec.SYS at fs and the others from base on, each
 // with page tables of its own.

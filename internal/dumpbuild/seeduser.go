@@ -14,7 +14,7 @@ import (
 func SeedUser(read Reader, typ uint32) (Spec, error) {
 	f := files{read: read, dir: "x64"}
 	const notepad, frame, peb, drivers = 0x7f78e9e0000, 0x7fb37a60000, 0x7f7ffffe000, `\SystemRoot\System32\`
-	s := Spec{Machine: X64, Build: build2004, Type: typ, Modules: []Module{
+	s := Spec{Machine: X64, Build: build2004, Type: typ, KernelPDB: f.kernelPDB(), Modules: []Module{
 		f.kernel(0xfffff80002c00000),
 		{Name: "Fs_Rec.SYS", Path: drivers + `DRIVERS\Fs_Rec.SYS`, Base: 0xfffff80003a00000, PE: f.fsRec("good"),
 			Pages: map[int]Page{0: {State: PageFile}}},
@@ -89,10 +89,10 @@ func (f *files) pagedOut(peb, program, dll uint64) []Process {
 // Eras lists the machines and builds that [SeedEra] knows.
 func Eras() []Spec {
 	var list []Spec
-	for _, build := range []uint32{buildXP, build2003, 7601, build8, buildWindows10} {
+	for _, build := range []uint32{buildXP, build2003, build7, build8, buildWindows10} {
 		list = append(list, Spec{Machine: X86, Build: build})
 	}
-	for _, build := range []uint32{build2003, 7601, build8, build81, build1803, build2004, 22621, build26H1} {
+	for _, build := range []uint32{build2003, build7, build8, build81, build1803, build2004, 22621, build26H1} {
 		list = append(list, Spec{Machine: X64, Build: build})
 	}
 	return list
@@ -104,13 +104,13 @@ func Eras() []Spec {
 func SeedEra(read Reader, machine uint16, build uint32) (Spec, error) {
 	f := files{read: read, dir: map[uint16]string{X86: "x86", X64: "x64"}[machine]}
 	dir, base, user := fmt.Sprintf("nt/%s-%d/", f.dir, build), uint64(0x804d7000), uint64(0x75000)
-	if ownEra(machine, build) {
+	if machine == X86 && build == buildXP || machine == X64 && build == build2004 {
 		dir = "nt/" + f.dir + "/"
 	}
 	if machine == X64 {
 		base, user = 0xfffff80002c00000, 0x75000000
 	}
-	s := Spec{Machine: machine, Build: build, Type: Bitmap, Modules: []Module{
+	s := Spec{Machine: machine, Build: build, Type: Bitmap, KernelPDB: f.get(dir + "ntkrnlmp.pdb"), Modules: []Module{
 		{Name: "ntoskrnl.exe", Path: `\SystemRoot\system32\ntoskrnl.exe`, Base: base, PE: f.get(dir + "ntoskrnl.exe")},
 	}}
 	vads := []VAD{

@@ -78,10 +78,39 @@ type Process struct {
 	Session uint32  // of what session; 0: of none, as System
 	Loader  *Loader // the lists of its loader; nil: the PEB is an empty page
 
+	Threads []Thread
+
 	// WoW64 is the address of the 32-bit PEB of a 32-bit process on x64, whose
 	// loader's lists are Loader32: of the VADs marked Narrow.
 	WoW64    uint64
 	Loader32 *Loader
+}
+
+// A Thread is a thread of a process. One that is not running waits for an event.
+type Thread struct {
+	TID     uint64
+	TEB     uint64 // 0: none
+	Start   uint64 // where it began; 0: in the kernel
+	Running bool   // when the target stopped; of one thread in all
+	// Calls are the functions it is in, the outermost first. Those of a thread
+	// that came from user mode begin with the one that wrote the trap frame.
+	Calls []Call
+	User  *UserFrame // nil: a thread of the system
+}
+
+// A Call is a function that called the next one: of the kernel by name, which
+// must have code of the forms testdata/src/ntcode32.s and ntcode64.s have, or a place in another
+// module, which keeps nothing on the stack of x64.
+type Call struct {
+	Name   string // with the module and the offset, for a place: Fs_Rec!FsRecDispatch+0xc
+	Module string // BaseDllName; "": the kernel
+	RVA    uint32 // of the place
+}
+
+// A UserFrame is where a thread left user mode.
+type UserFrame struct {
+	IP, SP  uint64
+	Returns []uint64 // return addresses of the functions that called it
 }
 
 // A Loader is what a process's loader keeps: lists of the VADs with a PE, in
@@ -107,6 +136,7 @@ type VAD struct {
 	PE      []byte
 	Narrow  bool // the image is in the lists of the 32-bit loader
 	NameOut bool // the name of the file is in a pagefile
+	Mapped  bool // File is mapped as data
 }
 
 // A Spec describes a dump. Only Machine, Type and Modules are needed.
@@ -117,7 +147,10 @@ type Spec struct {
 	FiveLevels bool // X64: five levels of page tables (LA57)
 
 	Build uint32 // 0: 2600 for x86, 19041 for x64
-	Type  uint32 // Full, Bitmap or Triage
+	// KernelPDB is the PDB of the first module. Its types say where structures
+	// have what, its symbols where the kernel's variables are.
+	KernelPDB []byte
+	Type      uint32 // Full, Bitmap or Triage
 
 	// PTEMask is the kernel's InvalidPteMask, x64 from build 17134 on. An
 	// invalid PTE whose bits under the mask are all clear is stored with
@@ -157,9 +190,10 @@ type Facts struct {
 	Subsections        uint64 // MmSubsectionBase, the base of XP's subsection addresses
 	Modules            []ModuleFacts
 	Processes          []ProcessFacts
-	Frames             []uint64     // page frame numbers in the dump, ascending
-	Size               int64        // bytes the header says are needed (RequiredDumpSpace)
-	PageFiles          map[int]Swap // the paging files, by number
+	Frames             []uint64          // page frame numbers in the dump, ascending
+	Size               int64             // bytes the header says are needed (RequiredDumpSpace)
+	PageFiles          map[int]Swap      // the paging files, by number
+	Registers          map[string]uint64 // of the thread that was running, by the names of CONTEXT
 }
 
 // ModuleFacts are those of a module, in the order of the loaded-driver list.
@@ -198,12 +232,35 @@ type ProcessFacts struct {
 	PEBPage PageFacts
 	VADs    []VADFacts // in address order
 	Entries []uint64   // addresses of the entries of its loaders
+	VADRoot uint64
+	Session uint32
+	Parent  uint64
+	Threads []ThreadFacts
+}
+
+// ThreadFacts are those of a thread.
+type ThreadFacts struct {
+	Address  uint64 // of the ETHREAD
+	TID, TEB uint64
+	Running  bool
+	Frames   []FrameFacts // of the kernel, the innermost first
+}
+
+// FrameFacts are those of a function on a stack, as debuggers show them.
+type FrameFacts struct {
+	Stack  uint64 // its frame pointer on x86, its stack pointer on x64
+	Return uint64
+	Where  string // module!function+offset
 }
 
 // VADFacts are those of a VAD.
 type VADFacts struct {
 	Address    uint64 // of the node
 	Start, End uint64 // page numbers, inclusive
+	Level      int    // in the tree, the root's being 0
+	Commit     uint64
+	Protection uint32
+	Image      bool // File is mapped as an image
 	File       string
 	Memory     []byte // of an image: as the loader left it
 	Pages      []PageFacts

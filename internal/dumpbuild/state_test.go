@@ -122,8 +122,8 @@ func (b built) subsection(m dumpbuild.ModuleFacts, n int, p dumpbuild.PageFacts,
 	if !b.wide {
 		at = b.facts.Subsections + (pte&0x1e<<2 | pte&0x7ffff800>>4)
 	}
-	if tag := string(b.bytes(at-b.field(4, 12), 4)); tag != "MmSb" || pte&(1<<10) == 0 {
-		b.t.Fatalf("%s page %d: subsection PTE %x leads to %x with pool tag %q", m.Name, n, pte, at, tag)
+	if tag := string(b.bytes(b.ptrAt(at)-b.field(4, 12), 4)); tag != "MmCi" || pte&(1<<10) == 0 {
+		b.t.Fatalf("%s page %d: subsection PTE %x leads to %x, and to a block with pool tag %q", m.Name, n, pte, at, tag)
 	}
 	area, first := b.ptrAt(at), b.ptrAt(at+b.field(0x10, 0x08))
 	sector, count := b.u32At(at+b.field(0x08, 0x24)), b.u32At(at+b.field(0x18, 0x2c))
@@ -238,11 +238,16 @@ func TestEras(t *testing.T) {
 		s.Build = 16299
 		build(t, s).pages(t)
 	})
+	era := func(t *testing.T, machine uint16, build uint32) dumpbuild.Spec {
+		s, err := dumpbuild.SeedEra(fixture.Read, machine, build)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s
+	}
 	t.Run("x64 7601 loader entry without stamp", func(t *testing.T) {
-		s := seed(t, "x64 full")
-		s.Build = 7601
-		b := build(t, s)
-		m := b.facts.Modules[1]
+		b := build(t, era(t, dumpbuild.X64, 7601))
+		m := b.facts.Modules[0]
 		if m.EntryHasTime || b.ptrAt(m.Entry+0x30) != m.Base || b.u32At(m.Entry+0x9c) == uint64(m.Stamp) {
 			t.Errorf("entry has stamp %x", b.u32At(m.Entry+0x9c))
 		}
@@ -254,11 +259,9 @@ func TestEras(t *testing.T) {
 		build(t, s).pages(t)
 	})
 	t.Run("x86 10240 loader entry with stamp", func(t *testing.T) {
-		s := seed(t, "demo")
-		s.Build, s.Processes = 10240, nil
-		b := build(t, s)
-		m := b.facts.Modules[1]
-		if !m.EntryHasTime || b.u32At(m.Entry+0x58) != uint64(m.Stamp) || b.u32At(m.Entry+0x54) != 0x1900 {
+		b := build(t, era(t, dumpbuild.X86, 10240))
+		m := b.facts.Modules[0]
+		if !m.EntryHasTime || b.u32At(m.Entry+0x58) != uint64(m.Stamp) || b.u32At(m.Entry+0x54) != uint64(m.SizeOfImage) {
 			t.Errorf("entry has stamp %x, unrounded size %x", b.u32At(m.Entry+0x58), b.u32At(m.Entry+0x54))
 		}
 	})
