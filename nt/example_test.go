@@ -29,8 +29,8 @@ func ExampleKernel_Modules() {
 	}
 	// Output:
 	// 804d7000 7000 ntoskrnl.exe
-	// fe0c8000 2000 Fs_Rec.SYS
-	// fe0d0000 2000 Null.SYS
+	// fe0c8000 1900 Fs_Rec.SYS
+	// fe0d0000 1900 Null.SYS
 	// fe200000 33000 wide.sys
 }
 

@@ -50,15 +50,18 @@ type symbolFinder struct {
 	base uint64
 }
 
-// addr is the address of a symbol; 0 when the PDB has none of that name.
+// addr is the address of a symbol; 0 when the PDB has none of that name. Public
+// PDBs of x86 have it as C decorates it.
 func (s symbolFinder) addr(name string) uint64 {
-	list, err := s.f.ByName(name)
-	if err != nil {
-		return 0
-	}
-	for _, sym := range list {
-		if sym.HasRVA {
-			return s.base + uint64(sym.RVA)
+	for _, name := range []string{name, "_" + name} {
+		list, err := s.f.ByName(name)
+		if err != nil {
+			return 0
+		}
+		for _, sym := range list {
+			if sym.HasRVA {
+				return s.base + uint64(sym.RVA)
+			}
 		}
 	}
 	return 0

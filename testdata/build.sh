@@ -109,6 +109,7 @@ rm wide/arm/wide.pdb wide/arm64/wide.pdb # page comparison needs the images alon
 types() { go run kerneltypes.go "$2" "$1.def" >"$1.h"; }
 types nt-xp 4
 types nt-7 8
+types nt-10 8
 clang-19 -c --target=i686-pc-windows-msvc -o ntcode32.obj ntcode32.s
 clang-19 -c --target=x86_64-pc-windows-msvc -o ntcode64.obj ntcode64.s
 simple x86 nt ntoskrnl.exe ntkrnlmp.pdb KiSystemStartup@4 1091000000 nt32.c /version:5.1 \
@@ -116,7 +117,7 @@ simple x86 nt ntoskrnl.exe ntkrnlmp.pdb KiSystemStartup@4 1091000000 nt32.c /ver
 simple x64 . ntoskrnl.exe ntkrnlmp.pdb KiSystemStartup 1290000000 nt7.c /version:6.1 ntcode64.obj
 mkdir -p nt/x64-7601
 mv x64/ntoskrnl.exe x64/ntkrnlmp.pdb nt/x64-7601/
-simple x64 nt ntoskrnl.exe ntkrnlmp.pdb KiSystemStartup 1600000000 nt64.c /version:10.0
+simple x64 nt ntoskrnl.exe ntkrnlmp.pdb KiSystemStartup 1600000000 nt64.c /version:10.0 ntcode64.obj
 # Types of page-table entries of other kernels: their PDBs alone.
 pte() {
 	m=$1 dir=pte/$2

@@ -214,6 +214,9 @@ func (b *builder) debuggerBlock() {
 	b.put(at, at, 8)
 	b.put(at+8, at, 8)
 	b.put(at+0x18, b.spec.Modules[0].Base, 8)
+	if b.spec.PAE {
+		b.record("KDDEBUGGER_DATA64", at).may("PaeEnabled", 1)
+	}
 	if b.err != nil {
 		return
 	}

@@ -47,16 +47,53 @@ func (b *builder) loader(root, pointer uint64, l *Loader, list []userModule, f *
 			putN(at(link)[pointer:][:pointer], ring[(i+len(ring)-1)%len(ring)])
 		}
 	}
+	peb = make([]byte, pageSize)
+	if pointer == b.lay.pointer && len(list) > 0 {
+		b.parameters(l.Heap, pages[0], peb, list[0])
+	}
 	pl := placer{b: b, root: root, base: l.Heap, pages: len(pages)}
 	for i, page := range pages {
 		pl.place(i, l.Pages[i], page)
 	}
-	peb = make([]byte, pageSize)
 	if len(list) > 0 {
 		putN(peb[u.image:][:pointer], list[0].base)
 	}
 	putN(peb[u.ldr:][:pointer], l.Heap)
 	return peb
+}
+
+// Where the first page of a loader's heap has the parameters of the process,
+// and their texts.
+const parametersAt, textsAt = 0x100, 0x800
+
+// parameters completes the first page of the heap and the PEB with what only
+// debuggers show: texts of the process and numbers of the system.
+func (b *builder) parameters(heap uint64, page, peb []byte, image userModule) {
+	if !b.has("RTL_USER_PROCESS_PARAMETERS", "CommandLine") {
+		return
+	}
+	u, at := userLayoutOf(b.lay.pointer), uint64(textsAt)
+	store(page, b, "PEB_LDR_DATA", 0, map[string]uint64{"Length": b.sizeOf("PEB_LDR_DATA"), "Initialized": 1})
+	store(page, b, "RTL_USER_PROCESS_PARAMETERS", parametersAt, map[string]uint64{"MaximumLength": 0x1000, "Length": 0x1000, "Flags": 1}) // 1: texts have addresses
+	for _, t := range []struct{ path, text string }{
+		{"ImagePathName", image.path}, {"CommandLine", image.name + " readme.txt"}, {"WindowTitle", image.name}, {"DesktopInfo", `WinSta0\Default`},
+		{"DllPath", `C:\WINDOWS\system32`}, {"CurrentDirectory.DosPath", `C:\`},
+	} {
+		u.text(page[parametersAt+b.off("RTL_USER_PROCESS_PARAMETERS", t.path):], page[at:], t.text, heap+at)
+		at = roundUp(at+uint64(2*len(t.text)+2), 8)
+	}
+	version := b.version()
+	store(peb, b, "PEB", 0, map[string]uint64{"ProcessParameters": heap + parametersAt, "ProcessHeap": heap, "NumberOfProcessors": 1,
+		"OSMajorVersion": uint64(version[0]), "OSMinorVersion": uint64(version[1]), "OSBuildNumber": uint64(b.spec.Build), "OSPlatformId": 2})
+}
+
+// store sets those fields of a structure in page that the kernel's has.
+func store(page []byte, b *builder, typ string, at uint64, values map[string]uint64) {
+	for path, v := range values {
+		if f, ok := b.field(typ, path); ok {
+			putN(page[at+f.Offset:][:f.Size], v)
+		}
+	}
 }
 
 // text writes a string and the UNICODE_STRING that says where it is.

@@ -18,7 +18,7 @@ func (b *builder) module(m *Module) {
 	if path == "" {
 		path = `\SystemRoot\System32\DRIVERS\` + m.Name
 	}
-	f := ModuleFacts{Name: m.Name, Path: path, Base: m.Base, Size: uint64(len(img.flat)), SizeOfImage: img.size,
+	f := ModuleFacts{Name: m.Name, Path: path, Base: m.Base, Size: b.entrySize(img), SizeOfImage: img.size,
 		CheckSum: img.check, Stamp: img.stamp, EntryHasTime: b.has(kldr, "TimeDateStamp"), Memory: img.flat}
 	switch {
 	case len(m.Sessions) > 0:
@@ -34,6 +34,15 @@ func (b *builder) module(m *Module) {
 	})
 	b.entry(f, img)
 	b.facts.Modules = append(b.facts.Modules, f)
+}
+
+// entrySize is the size a loader entry has: Windows 10 rounds it up to pages
+// and keeps the linker's beside.
+func (b *builder) entrySize(img *image) uint64 {
+	if b.has(kldr, "SizeOfImageNotRounded") {
+		return uint64(len(img.flat))
+	}
+	return uint64(img.size)
 }
 
 // load lays a module out and checks what it says of itself.

@@ -200,7 +200,7 @@ type Facts struct {
 type ModuleFacts struct {
 	Name, Path   string
 	Entry        uint64 // address of the KLDR_DATA_TABLE_ENTRY
-	Base, Size   uint64 // as the loader entry has them: Size is rounded up to a page
+	Base, Size   uint64 // as the loader entry has them: Size is rounded up to a page since Windows 10
 	SizeOfImage  uint32 // as the image file has it
 	CheckSum     uint32
 	Stamp        uint32 // of the image file; whether the entry has it depends on the era

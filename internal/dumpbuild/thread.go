@@ -78,7 +78,7 @@ func (b *builder) start(t *Thread) uint64 {
 func (b *builder) wait(r record) {
 	event := b.object(&b.nonPaged, "Event", "KEVENT").set("Header.Type", notificationEvent)
 	block := b.record("KWAIT_BLOCK", r.addr("Tcb.WaitBlock"))
-	block.set("Thread", r.at).set("Object", event.at).set("NextWaitBlock", block.at).set("WaitType", 1)
+	block.set("Thread", r.at).set("Object", event.at).may("NextWaitBlock", block.at).set("WaitType", 1)
 	event.list("Header.WaitListHead", block.addr("WaitListEntry"))
 	r.set("Tcb.WaitBlockList", block.at)
 }

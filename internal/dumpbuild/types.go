@@ -54,10 +54,12 @@ func (b *builder) sizeOf(typ string) uint64 {
 // symbol is the address of a variable or function of the kernel; 0 when it has
 // none of that name.
 func (b *builder) symbol(name string) uint64 {
-	list, err := b.types.ByName(name)
-	for _, s := range list {
-		if err == nil && s.HasRVA {
-			return b.spec.Modules[0].Base + uint64(s.RVA)
+	for _, name := range []string{name, "_" + name} { // as C decorates it on x86
+		list, err := b.types.ByName(name)
+		for _, s := range list {
+			if err == nil && s.HasRVA {
+				return b.spec.Modules[0].Base + uint64(s.RVA)
+			}
 		}
 	}
 	return 0

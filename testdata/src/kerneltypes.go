@@ -8,7 +8,7 @@
 //
 // Numbers are hexadecimal. KIND is b, B (signed), h, d, q for 1, 1, 2, 4 and 8
 // bytes; p for a pointer to TYPE, s for a TYPE itself, aN and PN for arrays of
-// N of them; jN, iN and IN for N bits of 4, 8 and 8 signed bytes, whose NAME
+// N of them; cN, jN, iN and IN for N bits of 1, 4, 8 and 8 signed bytes, whose NAME
 // ends in @ and the first bit. What no field covers is padding; fields that
 // overlap stand in unions without a name. The compiler checks every offset.
 //
@@ -181,15 +181,18 @@ func (t *table) declare(f *field) error {
 
 // bitGroup makes one item of bit fields that share a word.
 func bitGroup(fields []field) (field, int) {
-	base := map[string]string{"j": "u32", "i": "u64", "I": "long long"}
+	base := map[string]string{"c": "u8", "j": "u32", "i": "u64", "I": "long long"}
 	first := fields[0]
 	n := 1
-	for n < len(fields) && fields[n].off == first.off && strings.Contains("jiI", fields[n].kind) {
+	for n < len(fields) && fields[n].off == first.off && strings.Contains("cjiI", fields[n].kind) {
 		n++
 	}
 	var words []string
 	at, word := 0, "u64"
-	if first.kind == "j" {
+	switch first.kind {
+	case "c":
+		word = "u8"
+	case "j":
 		word = "u32"
 	}
 	for _, f := range fields[:n] {
@@ -206,7 +209,7 @@ func bitGroup(fields []field) (field, int) {
 func (t *table) items(s *structure) ([]field, error) {
 	var list []field
 	for i := 0; i < len(s.fields); {
-		if strings.Contains("jiI", s.fields[i].kind) {
+		if strings.Contains("cjiI", s.fields[i].kind) {
 			g, n := bitGroup(s.fields[i:])
 			list = append(list, g)
 			i += n

@@ -15,6 +15,7 @@ _\name:
 	.globl _\name
 	.p2align 4, 0x90
 _\name:
+	pushl %ebp
 	movl %esp, %ebp
 	call _\callee
 	iretl
@@ -74,3 +75,4 @@ _KiSwapContext:
 	.long 4
 	.cv_fpo_data _KiSwapContext
 	.p2align 2
+	.cv_stringtable
