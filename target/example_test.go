@@ -47,8 +47,10 @@ func ExampleOpen_process() {
 	// Output:
 	// warning: PEB is paged out (Peb.Ldr = 7ffdf00c): 7ffdf00c: paged out: pagefile 0 offset 0x1237000; 2 modules of notepad.exe taken from the VADs
 	// notepad!NotepadSum+0x3 <nil>
+	// 70-7f private  <nil>
 	// 1000-1031 image \Windows\System32\notepad.exe <nil>
 	// 75f80-75f9d image \Windows\System32\ExplorerFrame.dll <nil>
+	// 7ffde-7ffdf private  <nil>
 }
 
 // Why a process crashed, and where.

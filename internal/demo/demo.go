@@ -32,9 +32,12 @@ const UNC = `\\demo\symbols`
 
 // Names of the files [WriteTo] writes, relative to its folder.
 const (
-	DumpName  = "demo.dmp"
-	ShareName = "symbols"
+	DumpName   = "demo.dmp"
+	ShareName  = "symbols"
+	KernelName = "kernel" // folder of the kernel's PDB, which is not on the share
 )
+
+const kernelPDB = "ntkrnlmp.pdb"
 
 // maxFile bounds what one embedded file may unpack to.
 const maxFile = 4 << 20
@@ -83,7 +86,8 @@ func unpack(name string) ([]byte, error) {
 }
 
 // WriteTo writes the demo's files below the folder dir, which must exist:
-// demo.dmp and, in symbols, the files of the share. It overwrites nothing:
+// demo.dmp, the files of the share in symbols, and the PDB of the kernel, which
+// debuggers ask for, in kernel. It overwrites nothing:
 // when one of them is there already the error wraps [fs.ErrExist]. After an
 // error none of the files it made is left.
 func WriteTo(dir string) error {
@@ -91,8 +95,10 @@ func WriteTo(dir string) error {
 	if err != nil {
 		return err
 	}
-	if err := os.Mkdir(filepath.Join(dir, ShareName), 0o777); err != nil && !errors.Is(err, fs.ErrExist) {
-		return fmt.Errorf("demo: %w", err)
+	for _, folder := range []string{ShareName, KernelName} {
+		if err := os.Mkdir(filepath.Join(dir, folder), 0o777); err != nil && !errors.Is(err, fs.ErrExist) {
+			return fmt.Errorf("demo: %w", err)
+		}
 	}
 	var made []string
 	for _, f := range contents {
@@ -123,7 +129,11 @@ func all() ([]named, error) {
 	if err != nil {
 		return nil, err
 	}
-	list := []named{{DumpName, dump}}
+	kernel, err := unpack(path.Join("files", KernelName, kernelPDB+".gz"))
+	if err != nil {
+		return nil, err
+	}
+	list := []named{{DumpName, dump}, {path.Join(KernelName, kernelPDB), kernel}}
 	share, err := Share()
 	if err != nil {
 		return nil, err

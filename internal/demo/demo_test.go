@@ -112,6 +112,9 @@ func TestWriteTo(t *testing.T) {
 	if got, err := os.ReadFile(filepath.Join(dir, demo.DumpName)); err != nil || !bytes.Equal(got, want) {
 		t.Errorf("demo.dmp: %d bytes, %v", len(got), err)
 	}
+	if got, err := os.ReadFile(filepath.Join(dir, demo.KernelName, "ntkrnlmp.pdb")); err != nil || !bytes.Equal(got, fixture.Bytes(t, "nt/x86/ntkrnlmp.pdb")) {
+		t.Errorf("the kernel's PDB: %d bytes, %v", len(got), err)
+	}
 	for _, name := range shared() {
 		got, err := os.ReadFile(filepath.Join(dir, demo.ShareName, path.Base(name)))
 		if err != nil || !bytes.Equal(got, fixture.Bytes(t, name)) {

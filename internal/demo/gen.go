@@ -57,6 +57,13 @@ func run() error {
 			return err
 		}
 	}
+	pdb, err := fixture.Read("nt/x86/ntkrnlmp.pdb")
+	if err != nil {
+		return err
+	}
+	if err := put(filepath.Join("kernel", "ntkrnlmp.pdb"), pdb); err != nil {
+		return err
+	}
 	for _, name := range []string{
 		"fs_rec/x86/good/fs_rec.sys", "fs_rec/x86/good/fs_rec.pdb", "user/x86/notepad.exe", "user/x86/notepad.pdb",
 		"user/x86/ExplorerFrame.dll", "user/x86/ExplorerFrame.pdb", "wide/x86/wide.sys", "wide/x86/wide.pdb",

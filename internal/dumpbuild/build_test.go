@@ -27,7 +27,7 @@ func ExampleBuild() {
 	fmt.Printf("%s at %x: header in pagefile %d at %x, PTE %x\n",
 		fs.Name, fs.Base, fs.Pages[0].PageFile, fs.Pages[0].Offset, fs.Pages[0].PTE)
 	// Output:
-	// PAGEDUMP 282624 bytes
+	// PAGEDUMP 368640 bytes
 	// Fs_Rec.SYS at fe0c8000: header in pagefile 0 at 1234000, PTE 1234080
 }
 

@@ -17,7 +17,9 @@ func Demo(read Reader) (Spec, error) {
 		{Name: "wide.sys", Path: `\SystemRoot\System32\Drivers\wide.sys`, Base: 0xfe200000, PE: f.get("wide/x86/wide.sys"),
 			Pages: thinned(), Patches: map[uint32][]byte{0xd120: {0xe9, 0x4b, 0x1d, 0xe0, 0x01}}},
 	}}
-	s.Processes = f.pagedOut(0x7ffdf000, 0x01000000, 0x75f80000)
+	u := userPlaces{peb: 0x7ffdf000, teb: 0x7ffde000, stack: 0x7f000, program: 0x01000000, dll: 0x75f80000}
+	s.Processes = f.pagedOut(u)
+	s.Unloaded = []Unloaded{{"imapi.sys", 0xf7000000, 0xf7006000, created}, {"Cdaudio.SYS", 0xf7100000, 0xf7103000, created}}
 	return s, f.err
 }
 

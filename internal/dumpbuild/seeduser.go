@@ -73,16 +73,17 @@ func (f *files) image(base uint64, file, pe string, header Page) VAD {
 
 // pagedOut are System and two processes whose PEB is in the pagefile, with a
 // DLL mapped of which only the code is in memory; one has its image header
-// in the pagefile too.
-func (f *files) pagedOut(peb, program, dll uint64) []Process {
+// in the pagefile too. A thread of the first one was running.
+func (f *files) pagedOut(u userPlaces) []Process {
 	away, inFile := Page{State: PageFile}, Page{State: PrototypeFile}
-	browser := f.image(dll, `\Windows\System32\ExplorerFrame.dll`, "ExplorerFrame.dll", inFile)
+	browser := f.image(u.dll, `\Windows\System32\ExplorerFrame.dll`, "ExplorerFrame.dll", inFile)
+	rest := []VAD{{Start: u.stack/pageSize - 0xf, End: u.stack / pageSize, Protection: 4, Commit: 2}, {Start: u.teb / pageSize, End: u.peb / pageSize, Protection: 4, Commit: 2}}
 	return []Process{
-		{Name: "System", PID: systemPID},
-		{Name: "explorer.exe", PID: 0xb50, Parent: 0xefc, PEB: peb, PEBPage: away,
-			VADs: []VAD{f.image(program, `\Windows\explorer.exe`, "notepad.exe", inFile), browser}},
-		{Name: "notepad.exe", PID: 0xc24, Parent: 0xb50, PEB: peb, PEBPage: away,
-			VADs: []VAD{f.image(program, `\Windows\System32\notepad.exe`, "notepad.exe", away), browser}},
+		{Name: "System", PID: systemPID, Threads: []Thread{{TID: 8, Calls: f.calls(f.startup(), "PspSystemThreadStartup")}}},
+		{Name: "explorer.exe", PID: 0xb50, Parent: 0xefc, PEB: u.peb, PEBPage: away, Threads: []Thread{f.running(u, 0xb54)},
+			VADs: append([]VAD{f.image(u.program, `\Windows\explorer.exe`, "notepad.exe", inFile), browser}, rest...)},
+		{Name: "notepad.exe", PID: 0xc24, Parent: 0xb50, PEB: u.peb, PEBPage: away, Threads: []Thread{f.waiting(u, 0xc28, f.fault())},
+			VADs: append([]VAD{f.image(u.program, `\Windows\System32\notepad.exe`, "notepad.exe", away), browser}, rest...)},
 	}
 }
 
