@@ -106,14 +106,23 @@ simple arm wide wide.sys wide.pdb DriverEntry 1000000000 wide.c
 simple arm64 wide wide.sys wide.pdb DriverEntry 1000000000 wide.c
 rm wide/arm/wide.pdb wide/arm64/wide.pdb # page comparison needs the images alone
 # Kernels that debuggers read: types by a table, functions for the stacks of threads.
-types() { go run kerneltypes.go "$2" "$1.def" >"$1.h"; }
-types nt-xp 4
-types nt-7 8
-types nt-10 8
+types() {
+	header=$1 pointer=$2
+	shift 2
+	go run kerneltypes.go "$pointer" "$@" >"$header"
+}
+types nt.h 4 nt-xp.def
+types nt-7.h 8 nt-7.def
+types nt-10.h 8 nt-10.def
 clang-19 -c --target=i686-pc-windows-msvc -o ntcode32.obj ntcode32.s
 clang-19 -c --target=x86_64-pc-windows-msvc -o ntcode64.obj ntcode64.s
 simple x86 nt ntoskrnl.exe ntkrnlmp.pdb KiSystemStartup@4 1091000000 nt32.c /version:5.1 \
 	/export:KeSetEvent /export:IoCreateDevice /export:ZwLoadDriver ntcode32.obj
+types nt.h 4 nt-xp.def nt-xp-pae.def
+simple x86 . ntoskrnl.exe ntkrnlmp.pdb KiSystemStartup@4 1091000001 nt32.c /version:5.1 \
+	/export:KeSetEvent /export:IoCreateDevice /export:ZwLoadDriver ntcode32.obj
+mkdir -p nt/x86-pae
+mv x86/ntoskrnl.exe x86/ntkrnlmp.pdb nt/x86-pae/
 simple x64 . ntoskrnl.exe ntkrnlmp.pdb KiSystemStartup 1290000000 nt7.c /version:6.1 ntcode64.obj
 mkdir -p nt/x64-7601
 mv x64/ntoskrnl.exe x64/ntkrnlmp.pdb nt/x64-7601/

@@ -7,7 +7,9 @@
 // packages neither import it nor are imported by it, so that the two sides can
 // disagree. Both have one author, though: agreement of the two is no proof.
 // TestCrossCheckHeader and TestCrossCheckPages, run by .ci/crosscheck, ask
-// file(1) what a dump is and QEMU what its page tables map.
+// file(1) what a dump is and QEMU what its page tables map; TestKdJudge, run by
+// .ci/kd, asks Microsoft's debugger, whose answers are kept in testdata/kd and
+// compared with the description by TestKdStored.
 //
 // # What is real and what is not
 //

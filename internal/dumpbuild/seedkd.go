@@ -1,8 +1,22 @@
 package dumpbuild
 
 // Kds lists the targets that [SeedKd] knows: Windows XP on x86 without and with
-// PAE, Windows 7 and 10 on x64.
-func Kds() []string { return []string{"xp", "xp-pae", "w7", "w10"} }
+// PAE, Windows 7 and 10 on x64, and the demo.
+func Kds() []string { return []string{"xp", "xp-pae", "w7", "w10", "demo"} }
+
+// KdSymbols are the folders of testdata with the PDBs and images of a target of
+// [Kds], the kernel's first.
+func KdSymbols(name string) []string {
+	switch name {
+	case "w7":
+		return []string{"nt/x64-7601", "fs_rec/x64/good", "user/x64"}
+	case "w10":
+		return []string{"nt/x64", "fs_rec/x64/good", "user/x64"}
+	case "xp-pae":
+		return []string{"nt/x86-pae", "fs_rec/x86/good", "user/x86", "wide/x86"}
+	}
+	return []string{"nt/x86", "fs_rec/x86/good", "user/x86", "wide/x86"}
+}
 
 // SeedKd is a full dump with everything Microsoft's kd asks for. Fs_Rec.SYS has
 // its header in the pagefile, Null.SYS in transition, fdc.sys in its file,
@@ -10,6 +24,9 @@ func Kds() []string { return []string{"xp", "xp-pae", "w7", "w10"} }
 // their PEBs in the pagefile; calc.exe has all its loader keeps. Threads wait
 // in a system call, in a page fault and in the kernel.
 func SeedKd(read Reader, name string) (Spec, error) {
+	if name == "demo" {
+		return Demo(read)
+	}
 	f := files{read: read, dir: "x86"}
 	s := Spec{Machine: X86, Build: buildXP, Type: Full, PAE: name == "xp-pae"}
 	base, fs, driver := uint64(0x804d7000), uint64(0xfe0c8000), uint64(0xf8400000)
@@ -19,10 +36,7 @@ func SeedKd(read Reader, name string) (Spec, error) {
 		f.dir, base, fs, driver = "x64", 0xfffff80002a00000, 0xfffff88001200000, 0xfffff88004000000
 		u = userPlaces{peb: 0x7fffffde000, teb: 0x7fffffdc000, stack: 0x17f000, program: 0x7f78e9e0000, dll: 0x6fb37a60000, heap: 0x250000}
 	}
-	dir := map[string]string{"w7": "nt/x64-7601/"}[name]
-	if dir == "" {
-		dir = "nt/" + f.dir + "/"
-	}
+	dir := KdSymbols(name)[0] + "/"
 	s.KernelPDB = f.get(dir + "ntkrnlmp.pdb")
 	drivers := `\SystemRoot\System32\Drivers\`
 	s.Modules = []Module{

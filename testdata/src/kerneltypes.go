@@ -12,7 +12,9 @@
 // ends in @ and the first bit. What no field covers is padding; fields that
 // overlap stand in unions without a name. The compiler checks every offset.
 //
-// Usage: kerneltypes POINTERSIZE TABLE
+// A structure of a later table stands in place of the one of that name.
+//
+// Usage: kerneltypes POINTERSIZE TABLE...
 package main
 
 import (
@@ -54,16 +56,18 @@ func main() {
 }
 
 func run() error {
-	if len(os.Args) != 3 {
-		return fmt.Errorf("want POINTERSIZE TABLE")
+	if len(os.Args) < 3 {
+		return fmt.Errorf("want POINTERSIZE TABLE...")
 	}
 	pointer, err := strconv.Atoi(os.Args[1])
 	if err != nil {
 		return err
 	}
 	t := &table{pointer: pointer, all: map[string]*structure{}, done: map[string]bool{}, out: bufio.NewWriter(os.Stdout)}
-	if err := t.read(os.Args[2]); err != nil {
-		return err
+	for _, table := range os.Args[2:] {
+		if err := t.read(table); err != nil {
+			return fmt.Errorf("%s: %w", table, err)
+		}
 	}
 	for _, name := range t.order {
 		t.print("%s;\n", t.cType(name))
@@ -86,18 +90,21 @@ func (t *table) read(name string) error {
 		return err
 	}
 	var s *structure
+	var here []string // structures of this table
 	for i, line := range strings.Split(string(b), "\n") {
 		w := strings.Fields(line)
 		switch {
 		case len(w) == 0 || line[0] == '#':
 		case line[0] >= 'A' && line[0] <= 'Z':
 			size, err := strconv.ParseInt(w[1], 16, 32)
-			if err != nil || t.all[w[0]] != nil {
+			if err != nil || slices.Contains(here, w[0]) {
 				return fmt.Errorf("line %d: %v, or %s is there twice", i+1, err, w[0])
 			}
 			s = &structure{name: w[0], size: int(size), union: len(w) > 2}
+			if here = append(here, s.name); t.all[s.name] == nil {
+				t.order = append(t.order, s.name)
+			}
 			t.all[s.name] = s
-			t.order = append(t.order, s.name)
 		default:
 			f, err := t.field(w)
 			if err != nil {

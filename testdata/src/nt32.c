@@ -1,12 +1,13 @@
 /* A kernel image of our own for x86, with type records: Windows XP SP3, page
-   tables without PAE. The structures are those of nt-xp.def. */
+   tables without PAE. The structures are those of nt-xp.def, and with PAE of
+   nt-xp-pae.def. */
 typedef unsigned char u8;
 typedef signed char s8;
 typedef unsigned short u16;
 typedef unsigned u32, uptr;
 typedef unsigned long long u64;
 typedef int s32;
-#include "nt-xp.h"
+#include "nt.h"
 
 #define CSDVERSION 0x300
 #define USERTOP 0x7ffeffff

@@ -1,0 +1,223 @@
+package dumpbuild_test
+
+import (
+	"encoding/hex"
+	"fmt"
+	"strings"
+
+	"github.com/symres/symres/internal/dumpbuild"
+	"github.com/symres/symres/internal/kdtext"
+	"github.com/symres/symres/vadmath"
+)
+
+// kdCase is a dump of the builder as Microsoft's kd is to see it: what it is
+// asked, and what it must answer.
+type kdCase struct {
+	spec     dumpbuild.Spec
+	facts    *dumpbuild.Facts
+	want     kdtext.Facts
+	commands []string
+	bits     int
+}
+
+func newKdCase(spec dumpbuild.Spec, facts *dumpbuild.Facts) *kdCase {
+	c := &kdCase{spec: spec, facts: facts, want: kdtext.Facts{}, bits: 64}
+	if spec.Machine == dumpbuild.X86 {
+		c.bits = 32
+	}
+	c.ask(".process", "vertarget", ".bugcheck", "r", "lm", "lm t n", "!process 0 7", "k")
+	c.system()
+	for _, m := range facts.Modules {
+		c.module(m)
+	}
+	for i := range facts.Processes {
+		c.process(&spec.Processes[i], &facts.Processes[i])
+	}
+	return c
+}
+
+func (c *kdCase) ask(commands ...string) { c.commands = append(c.commands, commands...) }
+
+func hexOf(n uint64) string { return fmt.Sprintf("%x", n) }
+
+func (c *kdCase) system() {
+	c.want.Set("build", c.spec.Build)
+	c.want.Set("kernel", hexOf(c.facts.Modules[0].Base), hexOf(c.facts.PsLoadedModuleList))
+	c.want.Set("bugcheck code", "e2")
+	c.want.Set("bugcheck parameters", "0 0 0 0")
+	names := map[string]string{"SegCs": "cs", "SegDs": "ds", "SegEs": "es", "SegFs": "fs", "SegGs": "gs", "SegSs": "ss", "EFlags": "efl"}
+	for name, v := range c.facts.Registers {
+		if name == "ContextFlags" || name == "MxCsr" { // not shown
+			continue
+		}
+		short := names[name]
+		if short == "" {
+			short = strings.ToLower(name)
+		}
+		c.want.Set("register "+short, hexOf(v))
+	}
+	for _, u := range c.spec.Unloaded {
+		c.want.Set("unloaded "+hexOf(u.Start), hexOf(u.End), u.Name)
+	}
+}
+
+func (c *kdCase) module(m dumpbuild.ModuleFacts) {
+	key, name := "module "+hexOf(m.Base), strings.Split(m.Name, ".")[0]
+	image, stamp := m.Name, "0"
+	state := m.Pages[0].State
+	if state == dumpbuild.Resident || state == dumpbuild.Transition || name == "Fs_Rec" { // kd found a copy of this one when it explained the bug check
+		stamp = hexOf(uint64(m.Stamp))
+	}
+	if name == "ntoskrnl" { // called after its PDB
+		name, image = "nt", "ntkrnlmp.exe"
+		c.want.Set(key+" symbols", "private pdb symbols")
+	}
+	c.want.Set(key, hexOf(m.Base+m.Size), name)
+	c.want.Set(key+" image", image)
+	c.want.Set(key+" stamp", stamp)
+}
+
+func (c *kdCase) process(p *dumpbuild.Process, f *dumpbuild.ProcessFacts) {
+	addr := hexOf(f.Address)
+	key := "process " + addr + " "
+	for name, v := range map[string]uint64{"pid": f.PID, "parent": f.Parent, "peb": f.PEB, "dirbase": f.Root} {
+		c.want.Set(key+name, hexOf(v))
+	}
+	session := "none"
+	if f.Session != 0 {
+		session = fmt.Sprint(f.Session)
+	}
+	c.want.Set(key+"session", session)
+	c.want.Set(key+"image", f.Name)
+	c.want.Set(key+"vads", hexOf(f.VADRoot), len(f.VADs))
+	for _, t := range f.Threads {
+		c.thread(f, t)
+	}
+	if f.PEB == 0 {
+		return
+	}
+	c.ask(".process /p /r "+addr, "lmu")
+	c.vads(addr, f)
+	c.pages(addr, f)
+	if p.Loader != nil {
+		c.ask("!peb")
+		c.peb(addr, p, f)
+	}
+}
+
+func (c *kdCase) thread(f *dumpbuild.ProcessFacts, t dumpbuild.ThreadFacts) {
+	c.ask("!thread " + hexOf(t.Address))
+	state := "WAIT"
+	if t.Running {
+		state = "RUNNING"
+	}
+	c.want.Set("thread "+hexOf(t.Address), hexOf(f.PID), hexOf(t.TID), hexOf(t.TEB), state)
+	for i, fr := range t.Frames {
+		c.want.Set(fmt.Sprintf("frame %x %02d", t.Address, i), hexOf(fr.Stack), hexOf(fr.Return), fr.Where)
+		if t.Running {
+			c.want.Set(fmt.Sprintf("frame %02d", i), hexOf(fr.Stack), hexOf(fr.Return), fr.Where)
+		}
+	}
+}
+
+func (c *kdCase) vads(process string, f *dumpbuild.ProcessFacts) {
+	c.ask("!vad " + hexOf(f.VADRoot))
+	levels, deepest := 0, 0
+	for _, v := range f.VADs {
+		levels, deepest = levels+v.Level, max(deepest, v.Level)
+		c.vad(v)
+	}
+	c.want.Set("vads "+hexOf(f.VADRoot), len(f.VADs), levels/len(f.VADs)+1, deepest)
+}
+
+func (c *kdCase) vad(v dumpbuild.VADFacts) {
+	base, key, protection := v.Start<<12, "vad "+hexOf(v.Address), vadmath.ProtectionName(v.Protection)
+	c.ask("!vad " + hexOf(base) + " 1")
+	kind, flags := "Private", "ViewUnmap PrivateMemory"
+	switch {
+	case v.Image:
+		kind, flags = "MappedExe", "ImageMap ViewShare"
+		name := v.File[strings.LastIndexByte(v.File, '\\')+1:]
+		c.want.Set(key+" reload", fmt.Sprintf(".reload %s=%s,%x", name, vadmath.FormatAddr(base, c.bits), (v.End-v.Start+1)<<12))
+	case v.File != "":
+		kind, flags = "Mapped", "ViewUnmap"
+	}
+	c.want.Set(key, v.Level, hexOf(v.Start), hexOf(v.End), v.Commit, kind, protection, v.File)
+	c.want.Set(key+" pages", hexOf(v.Start), hexOf(v.End))
+	c.want.Set(key+" flags", flags, protection)
+	if v.File != "" {
+		c.want.Set(key+" file", v.File)
+	}
+}
+
+// pages are the first one of every module and mapped image, and the PEB.
+func (c *kdCase) pages(process string, f *dumpbuild.ProcessFacts) {
+	list := []dumpbuild.PageFacts{f.PEBPage}
+	for _, m := range c.facts.Modules[1:] {
+		list = append(list, m.Pages[0])
+	}
+	for _, v := range f.VADs {
+		if v.Image {
+			list = append(list, v.Pages[0])
+		}
+	}
+	for _, p := range list {
+		c.page(process, p)
+	}
+}
+
+func (c *kdCase) page(process string, p dumpbuild.PageFacts) {
+	c.ask("!pte " + hexOf(p.Addr))
+	key := "pte " + process + " " + hexOf(p.Addr)
+	c.want.Set(key+" contents", hexOf(p.PTE))
+	switch p.State {
+	case dumpbuild.Resident:
+		c.want.Set(key, "valid", hexOf(p.Frame))
+	case dumpbuild.PageFile:
+		c.want.Set(key, "pagefile", p.PageFile, hexOf(p.Offset>>12))
+	case dumpbuild.Transition:
+		c.want.Set(key, "transition", hexOf(p.Frame))
+	case dumpbuild.PrototypeFile:
+		c.want.Set(key, "prototype", hexOf(p.Prototype))
+	}
+	for _, m := range c.facts.Modules {
+		if m.Base != p.Addr {
+			continue
+		}
+		c.ask("db " + hexOf(p.Addr) + " L10")
+		bytes := "-"
+		if p.State == dumpbuild.Resident || p.State == dumpbuild.Transition {
+			bytes = hex.EncodeToString(m.Memory[:16])
+		}
+		c.want.Set("bytes "+process+" "+hexOf(p.Addr), bytes)
+	}
+}
+
+func (c *kdCase) peb(process string, p *dumpbuild.Process, f *dumpbuild.ProcessFacts) {
+	key := "peb " + process + " "
+	first := ""
+	for _, v := range f.VADs {
+		for _, s := range p.VADs {
+			if s.PE == nil || s.Start != v.Start {
+				continue
+			}
+			name := v.File[strings.LastIndexByte(v.File, '\\')+1:]
+			c.want.Set(fmt.Sprintf("user %s %x", process, v.Start<<12), hexOf((v.End+1)<<12), strings.Split(name, ".")[0])
+			c.want.Set(key+"module "+hexOf(v.Start<<12), "4fdec700", "C:"+v.File)
+			if s.Start == p.VADs[0].Start {
+				first = v.File
+				c.want.Set(key+"image", hexOf(v.Start<<12))
+			}
+		}
+	}
+	name := first[strings.LastIndexByte(first, '\\')+1:]
+	for what, v := range map[string]string{"ldr": hexOf(p.Loader.Heap), "heap": hexOf(p.Loader.Heap), "parameters": hexOf(p.Loader.Heap + 0x100),
+		"command": name + " readme.txt", "title": name, "file": "C:" + first, "folder": `C:\`} {
+		c.want.Set(key+what, v)
+	}
+	from, to := f.Entries[0], f.Entries[len(f.Entries)-1]
+	for i, list := range []string{"load", "memory", "initialization"} {
+		off := uint64(i * c.bits / 4)
+		c.want.Set(key+list, hexOf(from+off), hexOf(to+off))
+	}
+}
