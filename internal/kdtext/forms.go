@@ -20,6 +20,7 @@ func newForms() []form {
 	vadForms(add)
 	memoryForms(add)
 	pebForms(add)
+	eventForms(add)
 	return list
 }
 
@@ -185,4 +186,20 @@ func pebForms(add adder) {
 	add("!peb", `\s+<A> ([0-9a-f]{8}) \w{3} \d\d \d\d:\d\d:\d\d \d{4} (.*)`, func(p *parser, m []string) {
 		p.facts.Set("peb "+p.process+" module "+number(m[0]), number(m[1]), m[2])
 	})
+}
+
+// eventForms are those of what stopped a process.
+func eventForms(add adder) {
+	add(".lastevent", `Last event: <A>\.<A>: .* - code ([0-9a-f]{8}) .*`, func(p *parser, m []string) {
+		p.facts.Set("exception", number(m[1]), number(m[2]))
+	})
+	add(".ecxr", `((?:\s*[a-z0-9]+=[0-9a-f]+)+)(?: iopl=.*|\s*)`, func(p *parser, m []string) { p.exceptionRegisters(m[0]) })
+}
+
+func (p *parser) exceptionRegisters(text string) {
+	for _, word := range strings.Fields(text) {
+		if name, value, _ := strings.Cut(word, "="); name == "eip" || name == "rip" {
+			p.facts.Set("exception address", number(value))
+		}
+	}
 }
