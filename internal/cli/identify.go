@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -79,6 +80,9 @@ type identityObject struct {
 	PDBKey      string `json:"pdb_key,omitempty"`
 	Type        string `json:"type,omitempty"` // of a dump
 	Build       uint32 `json:"build,omitempty"`
+	// BugCheck is why the dump of a system was made, with its parameters.
+	BugCheck   string   `json:"bugcheck,omitempty"`
+	Parameters []string `json:"bugcheck_parameters,omitempty"`
 
 	kind  filekind.Kind
 	notes []string
@@ -180,6 +184,14 @@ func (o *identityObject) crashDump(f *file) error {
 	}
 	h := d.Header()
 	o.Machine, o.Type, o.Build = machineName(h.Machine), h.Type.String(), h.Build
+	if h.BugCheckCode == 0 {
+		return nil // a live dump, or one made without a crash
+	}
+	o.BugCheck = hexString(uint64(h.BugCheckCode))
+	for _, p := range h.BugCheckParameters {
+		o.Parameters = append(o.Parameters, hexString(p))
+	}
+	o.notes = append(o.notes, fmt.Sprintf("bug check %X (%s)", h.BugCheckCode, strings.Join(o.Parameters, ", ")))
 	return nil
 }
 

@@ -61,14 +61,26 @@ func (s *kdTarget) open() {
 	s.useTypes()
 	h := s.header
 	s.facts.Set("build", h.Build)
-	s.facts.Set("bugcheck code", hexOf(uint64(h.BugCheckCode)))
-	p := h.BugCheckParameters
-	s.facts.Set("bugcheck parameters", hexOf(p[0]), hexOf(p[1]), hexOf(p[2]), hexOf(p[3]))
+	s.bugCheck()
 	base, err := s.kernel.Base()
 	if err != nil {
 		s.Error(err)
 	}
 	s.facts.Set("kernel", hexOf(base), hexOf(h.PsLoadedModuleList))
+}
+
+// bugCheck is what identify says of the dump.
+func (s *kdTarget) bugCheck() {
+	out, errs, status := run(s.T, "", "identify", "--json", s.dump)
+	var o struct {
+		Code       string   `json:"bugcheck"`
+		Parameters []string `json:"bugcheck_parameters"`
+	}
+	if err := json.Unmarshal([]byte(out), &o); err != nil || status != 0 {
+		s.Fatalf("identify: %v: %s", err, errs)
+	}
+	s.facts.Set("bugcheck code", plain(o.Code))
+	s.facts["bugcheck parameters"] = strings.ReplaceAll(strings.Join(o.Parameters, " "), "0x", "")
 }
 
 // useTypes reads the kernel by its PDB, where the path has it.
