@@ -43,6 +43,7 @@ type builder struct {
 	spec            Spec
 	lay             layout
 	types           *pdb.File // of the kernel
+	fields          map[string]*pdb.Field
 	mem             *memory
 	pte             format
 	root            uint64 // the kernel's
@@ -65,7 +66,7 @@ type builder struct {
 
 func newBuilder(s Spec) (*builder, error) {
 	b := &builder{spec: s, slot: 0x1234, sessions: map[uint32]uint64{}, members: map[uint32][]uint64{}, images: map[string]*mapped{},
-		sessionOf: map[uint64][]uint64{}, objects: map[string]uint64{}}
+		fields: map[string]*pdb.Field{}, sessionOf: map[uint64][]uint64{}, objects: map[string]uint64{}}
 	switch s.Machine {
 	case X86:
 		b.spec.Build = cmpOr(s.Build, buildXP)

@@ -11,16 +11,28 @@ import (
 
 // field finds the first of the paths that the structure has.
 func (b *builder) field(typ string, paths ...string) (pdb.Field, bool) {
-	def, err := b.types.TypeByName("_" + typ)
-	if err != nil {
-		return pdb.Field{}, false
-	}
 	for _, path := range paths {
-		if f, err := def.Field(path); err == nil {
-			return f, true
+		if f := b.lookUp(typ, path); f != nil {
+			return *f, true
 		}
 	}
 	return pdb.Field{}, false
+}
+
+// lookUp finds a field, and remembers what it found; nil is none.
+func (b *builder) lookUp(typ, path string) *pdb.Field {
+	name := typ + "." + path
+	f, known := b.fields[name]
+	if known {
+		return f
+	}
+	if def, err := b.types.TypeByName("_" + typ); err == nil {
+		if found, err := def.Field(path); err == nil {
+			f = &found
+		}
+	}
+	b.fields[name] = f
+	return f
 }
 
 // has reports whether the structure has the field.
