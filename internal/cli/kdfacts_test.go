@@ -222,6 +222,10 @@ func (s *kdTarget) vad(o map[string]any, level int) {
 func (s *kdTarget) answer(key, kd string) {
 	words := strings.Fields(key)
 	switch words[0] {
+	case "peb":
+		if words[2] == "out" {
+			s.pebOut(key, words[1])
+		}
 	case "pte", "physical", "bytes":
 		addr, err := strconv.ParseUint(words[2], 16, 64)
 		view := s.view(words[1])
@@ -234,6 +238,18 @@ func (s *kdTarget) answer(key, kd string) {
 		s.symbols(words[1])
 	case "near":
 		s.near(key, words[1], words[2])
+	}
+}
+
+// pebOut says where the PEB would name the loader's lists, if it were there.
+func (s *kdTarget) pebOut(key, process string) {
+	for addr, root := range s.roots {
+		if addr != process && (process != "0" || root != s.header.DirectoryTableBase) {
+			continue
+		}
+		if peb, ok := errors.AsType[*nt.PEBError](s.view(addr).Modules().PEB); ok && errors.Is(peb, memsource.ErrPagedOut) {
+			s.facts.Set(key, hexOf(peb.Ldr))
+		}
 	}
 }
 

@@ -101,12 +101,18 @@ func (b built) in(t *testing.T) built { b.t = t; return b }
 
 func (b built) header(t *testing.T) {
 	f := b.facts
+	root := f.Root
+	for _, p := range f.Processes {
+		if slices.ContainsFunc(p.Threads, func(t dumpbuild.ThreadFacts) bool { return t.Running }) {
+			root = p.Root
+		}
+	}
 	for _, c := range []struct {
 		what        string
 		narrow, off uint64
 		want        uint64
 	}{
-		{"DirectoryTableBase", 0x10, 0x10, f.Root},
+		{"DirectoryTableBase", 0x10, 0x10, root},
 		{"PsLoadedModuleList", 0x18, 0x20, f.PsLoadedModuleList},
 		{"PsActiveProcessHead", 0x1c, 0x28, f.PsActiveProcess},
 		{"KdDebuggerDataBlock", 0x60, 0x80, f.DebuggerBlock},

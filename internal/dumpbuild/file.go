@@ -77,7 +77,11 @@ func (b *builder) header() []byte {
 	le.PutUint32(h[8:], 15) // free build
 	le.PutUint32(h[12:], b.spec.Build)
 	ptr := func(off, v uint64) { putN(h[off:off+b.lay.pointer], v) }
-	ptr(at.root, b.root)
+	if b.running != nil {
+		ptr(at.root, b.running.root)
+	} else {
+		ptr(at.root, b.root)
+	}
 	ptr(at.pfn, b.lay.pfnDatabase)
 	ptr(at.modules, b.facts.PsLoadedModuleList)
 	ptr(at.processes, b.facts.PsActiveProcess)

@@ -3,6 +3,7 @@ package dumpbuild_test
 import (
 	"encoding/hex"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/symres/symres/internal/dumpbuild"
@@ -97,12 +98,24 @@ func (c *kdCase) process(p *dumpbuild.Process, f *dumpbuild.ProcessFacts) {
 		return
 	}
 	c.ask(".process /p /r "+addr, "lmu")
+	if p.PEBPage.State == dumpbuild.PageFile {
+		ldr := hexOf(f.PEB + uint64(c.bits/8*3)) // of Peb.Ldr
+		c.want.Set("peb "+addr+" out", ldr)
+		if c.running(f) {
+			c.want.Set("peb 0 out", ldr) // while the dump was opened
+		}
+	}
 	c.vads(addr, f)
 	c.pages(addr, f)
 	if p.Loader != nil {
 		c.ask("!peb")
 		c.peb(addr, p, f)
 	}
+}
+
+// running reports whether a thread of the process was running.
+func (c *kdCase) running(f *dumpbuild.ProcessFacts) bool {
+	return slices.ContainsFunc(f.Threads, func(t dumpbuild.ThreadFacts) bool { return t.Running })
 }
 
 func (c *kdCase) thread(f *dumpbuild.ProcessFacts, t dumpbuild.ThreadFacts) {
@@ -171,13 +184,13 @@ func (c *kdCase) page(process string, p dumpbuild.PageFacts) {
 	key := "pte " + process + " " + hexOf(p.Addr)
 	c.want.Set(key+" contents", hexOf(p.PTE))
 	switch p.State {
-	case dumpbuild.Resident:
+	case dumpbuild.Resident, dumpbuild.NotInDump:
 		c.want.Set(key, "valid", hexOf(p.Frame))
 	case dumpbuild.PageFile:
 		c.want.Set(key, "pagefile", p.PageFile, hexOf(p.Offset>>12))
 	case dumpbuild.Transition:
 		c.want.Set(key, "transition", hexOf(p.Frame))
-	case dumpbuild.PrototypeFile:
+	case dumpbuild.PrototypeFile, dumpbuild.PrototypeValid, dumpbuild.PrototypeTransition, dumpbuild.PrototypePageFile:
 		c.want.Set(key, "prototype", hexOf(p.Prototype))
 	}
 	for _, m := range c.facts.Modules {

@@ -173,6 +173,7 @@ func (p *parser) pte(what string, parts ...any) {
 }
 
 func pebForms(add adder) {
+	add("", `PEB is paged out \(Peb\.Ldr = <A>\)\..*`, func(p *parser, m []string) { p.facts.Set("peb "+p.process+" out", number(m[0])) })
 	add("!peb", `PEB at <A>`, func(p *parser, m []string) { p.object, p.rows = number(m[0]), 0 })
 	for line, name := range map[string]string{"ImageBaseAddress:": "image", "Ldr": "ldr", "ProcessParameters:": "parameters", "ProcessHeap:": "heap"} {
 		add("!peb", `    `+line+`\s+<A>`, func(p *parser, m []string) { p.facts.Set("peb "+p.process+" "+name, number(m[0])) })
