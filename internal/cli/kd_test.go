@@ -34,6 +34,9 @@ func kdDiffers(name string) []*kdtext.Reason {
 		return []*kdtext.Reason{{Key: "module 804d7000 image", Why: kernel}, {Key: "symbol * `string'", Why: literals}}
 	case "pages-x86.txt":
 		return []*kdtext.Reason{{Key: "symbol * `string'", Why: literals}, {Key: "user 81002520 75f80000*", Why: kept}}
+	case "seed32":
+		const unasked = "kd was asked for no symbols of it, and looked for no copy"
+		return []*kdtext.Reason{{Key: "module 804d7000 image", Why: kernel}, {Key: "module fa400000 stamp", Why: unasked}, {Key: "module fe0c8000 stamp", Why: unasked}}
 	case "w7":
 		return []*kdtext.Reason{{Key: "module fffff80002a00000 image", Why: kernel}, {Key: "module fffff88001200000 stamp", Why: noCopy}}
 	case "w10":

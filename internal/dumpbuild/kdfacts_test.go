@@ -65,8 +65,7 @@ func (c *kdCase) system() {
 func (c *kdCase) module(m dumpbuild.ModuleFacts) {
 	key, name := "module "+hexOf(m.Base), strings.Split(m.Name, ".")[0]
 	image, stamp := m.Name, "0"
-	state := m.Pages[0].State
-	if state == dumpbuild.Resident || state == dumpbuild.Transition || name == "Fs_Rec" { // kd found a copy of this one when it explained the bug check
+	if readable(m.Pages[0].State) || name == "Fs_Rec" && c.blamed() { // kd found a copy when it explained the bug check
 		stamp = hexOf(uint64(m.Stamp))
 	}
 	if name == "ntoskrnl" { // called after its PDB
@@ -76,6 +75,23 @@ func (c *kdCase) module(m dumpbuild.ModuleFacts) {
 	c.want.Set(key, hexOf(m.Base+m.Size), name)
 	c.want.Set(key+" image", image)
 	c.want.Set(key+" stamp", stamp)
+}
+
+// readable reports whether kd reads a page: it follows prototype PTEs, too.
+func readable(s dumpbuild.State) bool {
+	return slices.Contains([]dumpbuild.State{dumpbuild.Resident, dumpbuild.Transition, dumpbuild.PrototypeValid, dumpbuild.PrototypeTransition}, s)
+}
+
+// blamed reports whether Fs_Rec.SYS is on the stack of the thread that was running.
+func (c *kdCase) blamed() bool {
+	for _, p := range c.facts.Processes {
+		for _, t := range p.Threads {
+			if t.Running && slices.ContainsFunc(t.Frames, func(f dumpbuild.FrameFacts) bool { return strings.HasPrefix(f.Where, "Fs_Rec!") }) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 func (c *kdCase) process(p *dumpbuild.Process, f *dumpbuild.ProcessFacts) {
@@ -170,7 +186,7 @@ func (c *kdCase) pages(process string, f *dumpbuild.ProcessFacts) {
 		list = append(list, m.Pages[0])
 	}
 	for _, v := range f.VADs {
-		if v.Image {
+		if v.Image && len(v.Pages) > 0 {
 			list = append(list, v.Pages[0])
 		}
 	}
@@ -199,7 +215,7 @@ func (c *kdCase) page(process string, p dumpbuild.PageFacts) {
 		}
 		c.ask("db " + hexOf(p.Addr) + " L10")
 		bytes := "-"
-		if p.State == dumpbuild.Resident || p.State == dumpbuild.Transition {
+		if readable(p.State) {
 			bytes = hex.EncodeToString(m.Memory[:16])
 		}
 		c.want.Set("bytes "+process+" "+hexOf(p.Addr), bytes)

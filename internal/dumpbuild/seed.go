@@ -1,5 +1,7 @@
 package dumpbuild
 
+import "cmp"
+
 // A Reader returns a file of testdata by its slash-separated name.
 type Reader func(name string) ([]byte, error)
 
@@ -43,7 +45,7 @@ func thinned() map[int]Page {
 func Seed32(read Reader, typ uint32) (Spec, error) {
 	f := files{read: read, dir: "x86"}
 	s := Spec{Machine: X86, Build: buildXP, Type: typ, KernelPDB: f.kernelPDB(), Modules: f.modules(0x804d7000, 0xfe0c8000, 0xf8400000, 0x400000)}
-	s.Processes = processes(0x7ffdf000, 0x01000000, 0x75f80000, `\WINDOWS\system32\browseui.dll`)
+	s.Processes = f.processes(0x7ffdf000, 0x01000000, 0x75f80000, `\WINDOWS\system32\browseui.dll`)
 	return s, f.err
 }
 
@@ -67,7 +69,7 @@ func Seed64(read Reader, typ uint32) (Spec, error) {
 	f := files{read: read, dir: "x64"}
 	s := Spec{Machine: X64, Build: build2004, Type: typ, KernelPDB: f.kernelPDB(),
 		Modules: f.modules(0xfffff80002c00000, 0xfffff80003a00000, 0xfffff80004000000, 0x200000)}
-	s.Processes = processes(0x7f7ffffe000, 0x7f78e9e0000, 0x7fb37a60000, `\Windows\System32\ExplorerFrame.dll`)
+	s.Processes = f.processes(0x7f7ffffe000, 0x7f78e9e0000, 0x7fb37a60000, `\Windows\System32\ExplorerFrame.dll`)
 	return s, f.err
 }
 
@@ -92,8 +94,19 @@ func (f *files) fsRec(variant string) []byte {
 
 // kernel is ntoskrnl under large pages; its INIT page has been reused.
 func (f *files) kernel(base uint64) Module {
-	return Module{Name: "ntoskrnl.exe", Path: `\SystemRoot\system32\ntoskrnl.exe`, File: `\WINDOWS\system32\ntoskrnl.exe`,
-		Base: base, PE: f.get("nt/" + f.dir + "/ntoskrnl.exe"), Large: true, Pages: map[int]Page{4: {State: NotInDump}}}
+	m := Module{Name: "ntoskrnl.exe", Path: `\SystemRoot\system32\ntoskrnl.exe`, File: `\WINDOWS\system32\ntoskrnl.exe`,
+		Base: base, PE: f.get("nt/" + f.dir + "/ntoskrnl.exe"), Large: true, Pages: map[int]Page{}}
+	img, err := parseImage(m.PE)
+	if err != nil {
+		f.err = cmp.Or(f.err, err)
+		return m
+	}
+	for _, s := range img.sections {
+		if s.Name == "INIT" {
+			m.Pages[int(s.VirtualAddress/pageSize)] = Page{State: NotInDump}
+		}
+	}
+	return m
 }
 
 // kernelPDB is the PDB of that kernel.
@@ -142,7 +155,7 @@ func mixed() map[int]Page {
 
 // processes are System, an explorer and a notepad; both user processes have
 // their PEB in the pagefile and the pages of a dialog's DLL not read in yet.
-func processes(peb, notepad, dll uint64, dllFile string) []Process {
+func (f *files) processes(peb, notepad, dll uint64, dllFile string) []Process {
 	page := func(va uint64) uint64 { return va / pageSize }
 	frame := VAD{Start: page(dll), End: page(dll) + 0x1d, File: dllFile, Protection: 7}
 	image := func(base uint64, file string) VAD {
@@ -153,8 +166,12 @@ func processes(peb, notepad, dll uint64, dllFile string) []Process {
 	heap := VAD{Start: 0x150, End: 0x24f, Protection: 4}
 	stack := VAD{Start: 0x30, End: 0x6f, Protection: 4}
 	away := Page{State: PageFile, Slot: 0x77}
+	system := Process{Name: "System", PID: systemPID}
+	if f.dir == "x86" { // whose dumps debuggers read who do not know Windows 10
+		system = f.system()
+	}
 	return []Process{
-		{Name: "System", PID: systemPID},
+		system,
 		{Name: "explorer.exe", PID: 0xb50, PEB: peb, PEBPage: away,
 			VADs: []VAD{shared, heap, stack, image(notepad+0x1000000, `\Windows\explorer.exe`), frame}},
 		{Name: "notepad.exe", PID: 0xc24, PEB: peb, PEBPage: away,

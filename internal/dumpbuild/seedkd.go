@@ -1,8 +1,8 @@
 package dumpbuild
 
 // Kds lists the targets that [SeedKd] knows: Windows XP on x86 without and with
-// PAE, Windows 7 and 10 on x64, and the demo.
-func Kds() []string { return []string{"xp", "xp-pae", "w7", "w10", "demo"} }
+// PAE, Windows 7 and 10 on x64, the demo, and [Seed32].
+func Kds() []string { return []string{"xp", "xp-pae", "w7", "w10", "demo", "seed32"} }
 
 // KdSymbols are the folders of testdata with the PDBs and images of a target of
 // [Kds], the kernel's first.
@@ -24,8 +24,11 @@ func KdSymbols(name string) []string {
 // their PEBs in the pagefile; calc.exe has all its loader keeps. Threads wait
 // in a system call, in a page fault and in the kernel.
 func SeedKd(read Reader, name string) (Spec, error) {
-	if name == "demo" {
+	switch name {
+	case "demo":
 		return Demo(read)
+	case "seed32":
+		return Seed32(read, Full)
 	}
 	f := files{read: read, dir: "x86"}
 	s := Spec{Machine: X86, Build: buildXP, Type: Full, PAE: name == "xp-pae"}
@@ -129,4 +132,11 @@ func (f *files) running(u userPlaces, tid uint64) Thread {
 // startup is where threads of the system begin.
 func (f *files) startup() string {
 	return map[string]string{"x86": "KiThreadStartup", "x64": "KiStartSystemThread"}[f.dir]
+}
+
+// system is a System whose thread was running.
+func (f *files) system() Process {
+	t := Thread{TID: 8, Running: true, Calls: f.calls(f.startup(), "PspSystemThreadStartup")}
+	t.Calls = append(t.Calls[:2], Call{Name: "KeWaitForSingleObject"})
+	return Process{Name: "System", PID: systemPID, Threads: []Thread{t}}
 }
