@@ -1,7 +1,7 @@
-// Package dumpbuild builds Windows kernel crash dumps from PE files: 32-bit
-// ones (x86 without PAE) and 64-bit ones (x64), of the full, bitmap and triage
-// types, with page tables, a loaded-driver list, processes and VAD trees, and
-// with pages out of memory in every form Windows knows.
+// Package dumpbuild builds Windows kernel crash dumps from PE files and the PDB
+// of the kernel: of x86, with and without PAE, and of x64, of the full, bitmap
+// and triage types, with page tables, a loaded-driver list, processes, threads
+// and VAD trees, and with pages out of memory in every form Windows knows.
 //
 // It exists for tests and for generating the dump of the demo; the reader
 // packages neither import it nor are imported by it, so that the two sides can
