@@ -107,21 +107,8 @@ func TestKdBuilt(t *testing.T) {
 func kdPath(t *testing.T, name string) string {
 	t.Helper()
 	to := t.TempDir()
-	root, err := fixture.Dir()
-	if err != nil {
-		t.Fatal(err)
-	}
 	for _, dir := range dumpbuild.KdSymbols(name) {
-		entries, err := os.ReadDir(filepath.Join(root, filepath.FromSlash(dir)))
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, e := range entries {
-			file := strings.TrimSuffix(e.Name(), ".gz")
-			if err := os.WriteFile(filepath.Join(to, file), fixture.Bytes(t, dir+"/"+file), 0o600); err != nil {
-				t.Fatal(err)
-			}
-		}
+		fixture.Unpack(t, dir, to)
 	}
 	return to
 }

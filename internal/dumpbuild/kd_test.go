@@ -129,7 +129,7 @@ func askKd(t *testing.T, root string, dump []byte, symbols, commands []string) s
 		t.Fatal(err)
 	}
 	for _, dir := range symbols {
-		copyFixtures(t, dir, work)
+		fixture.Unpack(t, dir, work)
 	}
 	env := "WINEPREFIX=/kd/wp WINEDEBUG=-all WINEDLLOVERRIDES='dbghelp=n;dbgeng=n;symsrv=n;mscoree=;mshtml='"
 	script := fmt.Sprintf(`cd /kd && %s exec timeout 120 wine kd.exe dbgeng.dll '%s\target.dmp' '%s' '%s'`, env, folder, folder, folder)
@@ -140,23 +140,4 @@ func askKd(t *testing.T, root string, dump []byte, symbols, commands []string) s
 		t.Fatalf("kd: %v\n%s", err, out)
 	}
 	return string(out)
-}
-
-// copyFixtures copies a folder of testdata, unpacked.
-func copyFixtures(t *testing.T, dir, to string) {
-	t.Helper()
-	root, err := fixture.Dir()
-	if err != nil {
-		t.Fatal(err)
-	}
-	entries, err := os.ReadDir(filepath.Join(root, filepath.FromSlash(dir)))
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, e := range entries {
-		name := strings.TrimSuffix(e.Name(), ".gz")
-		if err := os.WriteFile(filepath.Join(to, name), fixture.Bytes(t, dir+"/"+name), 0o666); err != nil {
-			t.Fatal(err)
-		}
-	}
 }
