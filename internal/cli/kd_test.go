@@ -21,19 +21,18 @@ const publicEnv = "SYMRES_XP_PDB"
 // kdDiffers are the facts of a dump at which symres says something else than
 // Microsoft's kd 6.12, and why.
 func kdDiffers(name string) []*kdtext.Reason {
-	const literals = "x of this engine leaves out the literals that its ln names"
 	const kernel = "kd calls the kernel after the PDB its image names, symres by the loader entry"
 	const kept = "kd keeps the modules of the last process when .process comes without /r"
 	const noCopy = "kd looked for the image first; symres found the PDB's name in a resident page and took no copy"
 	switch name {
 	case "x64.txt":
-		return []*kdtext.Reason{{Key: "module fffff80002a00000 image", Why: kernel}, {Key: "symbol * `string'", Why: literals}, {Key: "module fffff88001200000 stamp", Why: noCopy}}
+		return []*kdtext.Reason{{Key: "module fffff80002a00000 image", Why: kernel}, {Key: "module fffff88001200000 stamp", Why: noCopy}}
 	case "pages-x64.txt":
-		return []*kdtext.Reason{{Key: "symbol * `string'", Why: literals}, {Key: "user fffffa8005003040 6fb37a60000*", Why: kept}}
+		return []*kdtext.Reason{{Key: "user fffffa8005003040 6fb37a60000*", Why: kept}}
 	case "x86.txt":
-		return []*kdtext.Reason{{Key: "module 804d7000 image", Why: kernel}, {Key: "symbol * `string'", Why: literals}}
+		return []*kdtext.Reason{{Key: "module 804d7000 image", Why: kernel}}
 	case "pages-x86.txt":
-		return []*kdtext.Reason{{Key: "symbol * `string'", Why: literals}, {Key: "user 81002520 75f80000*", Why: kept}}
+		return []*kdtext.Reason{{Key: "user 81002520 75f80000*", Why: kept}}
 	case "seed32":
 		const unasked = "kd was asked for no symbols of it, and looked for no copy"
 		return []*kdtext.Reason{{Key: "module 804d7000 image", Why: kernel}, {Key: "module fa400000 stamp", Why: unasked}, {Key: "module fe0c8000 stamp", Why: unasked}}
