@@ -6,7 +6,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -79,11 +78,22 @@ func TestMinidump(t *testing.T) {
 		}
 	}
 	for option, opts := range map[string]target.Options{
-		"Process": {Process: "app.exe"}, "PageFiles": {PageFiles: map[int]string{0: path}}, "SymbolPath": {SymbolPath: "svr*x"}, "ImagePath": {ImagePath: "svr*x"},
+		"Process": {Process: "app.exe"}, "PageFiles": {PageFiles: map[int]string{0: path}},
 	} {
 		e, ok := optionError(target.Open(t.Context(), path, opts))
-		if !ok || e.Option != option || strings.HasSuffix(option, "Path") == errors.Is(e, nt.ErrNoKernel) {
+		if !ok || e.Option != option || !errors.Is(e, nt.ErrNoKernel) {
 			t.Errorf("%s: %v", option, e)
+		}
+	}
+	// A bad element of a path is told of and left out.
+	for option, opts := range map[string]target.Options{
+		"SymbolPath": {SymbolPath: "svr*x;srv*" + t.TempDir()}, "ImagePath": {ImagePath: "svr*x"},
+		"_NT_SYMBOL_PATH": {Getenv: func(name string) string { return map[string]string{"_NT_SYMBOL_PATH": "svr*x"}[name] }},
+	} {
+		_, warnings := opened(t, path, opts)
+		bad, ok := errors.AsType[*target.OptionError](errors.Join(*warnings...))
+		if !ok || bad.Option != option || !errors.As(bad, new(*sympath.ParseError)) {
+			t.Errorf("%s: %v", option, *warnings)
 		}
 	}
 }

@@ -15,7 +15,8 @@ import (
 // Options look along the paths of the environment, as the symres command does.
 type Options struct {
 	// SymbolPath is the symbol path, such as "srv*" or "/mnt/symbols". Empty: that
-	// of _NT_ALT_SYMBOL_PATH and _NT_SYMBOL_PATH.
+	// of _NT_ALT_SYMBOL_PATH and _NT_SYMBOL_PATH. An element of a path that cannot
+	// be understood is left out, and Warn is told with an [*OptionError].
 	SymbolPath string
 	// ImagePath is the path along which copies of images are looked for, before
 	// the symbol path. Empty: that of _NT_EXECUTABLE_IMAGE_PATH.
@@ -94,23 +95,33 @@ func (o *Options) stores(cfg *symres.Config) (*stores.Stores, error) {
 	cfg.Symbols, cfg.Images = o.Symbols, o.Images
 	var err error
 	if cfg.Symbols == nil {
-		if cfg.Symbols, err = all.Open(first(o.SymbolPath, sympath.DefaultPath(o.Getenv))); err != nil {
-			return nil, &OptionError{"SymbolPath", err}
-		}
+		name, path := first("SymbolPath", o.SymbolPath, "_NT_SYMBOL_PATH", sympath.DefaultPath(o.Getenv))
+		cfg.Symbols, err = all.Open(path)
+		o.leftOut(name, err)
 	}
-	if images := first(o.ImagePath, o.Getenv("_NT_EXECUTABLE_IMAGE_PATH")); cfg.Images == nil && images != "" {
-		if cfg.Images, err = all.OpenImages(images); err != nil {
-			return nil, &OptionError{"ImagePath", err}
-		}
+	name, images := first("ImagePath", o.ImagePath, imageVariable, o.Getenv(imageVariable))
+	if cfg.Images == nil && images != "" {
+		cfg.Images, err = all.OpenImages(images)
+		o.leftOut(name, err)
 	}
 	return all, nil
 }
 
-func first(a, b string) string {
-	if a != "" {
-		return a
+const imageVariable = "_NT_EXECUTABLE_IMAGE_PATH"
+
+// leftOut tells of elements of a path that were left out.
+func (o *Options) leftOut(name string, err error) {
+	if err != nil {
+		o.warn(&OptionError{name, err})
 	}
-	return b
+}
+
+// first returns the first text that is not empty, and where it is from.
+func first(name, text, name2, text2 string) (from, path string) {
+	if text != "" {
+		return name, text
+	}
+	return name2, text2
 }
 
 // checkPageFiles refuses numbers that Windows does not have.

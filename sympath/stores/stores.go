@@ -76,8 +76,10 @@ func New(cfg Config) *Stores {
 }
 
 // Open returns the store of a symbol path, which is searched from left to right;
-// the empty path has nothing. Its error is that of [sympath.Parse]: what is
-// wrong with a place shows in the attempts of a search.
+// the empty path has nothing. Variables and ~ are expanded ([sympath.ExpandEnv]).
+// An element that cannot be understood ends nothing: the store has the others, and
+// the error joins a [*sympath.ParseError] for each that was left out. What is wrong
+// with a place shows in the attempts of a search.
 func (s *Stores) Open(path string) (sympath.Store, error) { return s.open(path, s.Options()) }
 
 // OpenImages is [Stores.Open] for an image path, along which plain directories
@@ -89,11 +91,12 @@ func (s *Stores) OpenImages(path string) (sympath.Store, error) {
 }
 
 func (s *Stores) open(path string, o sympath.Options) (sympath.Store, error) {
-	p, err := sympath.Parse(path)
-	if err != nil {
-		return nil, err
+	p, bad := sympath.ParseEach(sympath.ExpandEnv(path, s.cfg.Getenv))
+	var errs []error
+	for _, err := range bad {
+		errs = append(errs, err)
 	}
-	return p.Store(o), nil
+	return p.Store(o), errors.Join(errs...)
 }
 
 // Options returns what [Stores.Open] gives [sympath.Path.Store]: for other uses
