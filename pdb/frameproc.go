@@ -19,10 +19,11 @@ const (
 	FrameProcNaked  = 1 << 7 // the body makes its frame itself
 )
 
+const kindFrameProc Kind = 0x1012
+
 const (
-	kindFrameProc  Kind = 0x1012
-	frameProcLen        = 30
-	procHeadLength      = 28
+	frameProcLen   = 30
+	procHeadLength = 28
 )
 
 // FrameProcAt returns what the function whose code holds an RVA says about its

@@ -14,7 +14,7 @@ import (
 func TestCorpusFrameProcs(t *testing.T) {
 	t.Parallel()
 	total := 0
-	head := regexp.MustCompile("code size = (\\d+)")
+	head := regexp.MustCompile(`code size = (\d+)`)
 	ends := regexp.MustCompile(`debug start = (\d+), debug end = (\d+)`)
 	size := regexp.MustCompile(`^ *size = (\d+), padding size`)
 	regs := regexp.MustCompile(`bytes of callee saved registers = (\d+)`)

@@ -18,7 +18,6 @@ type contextLayout struct {
 	machine            uint32 // the bit of ContextFlags that tells the machine
 	pc                 int
 	ints               []int // by number; -1: none
-	intFlag, ctrlFlag  uint32
 	vec, vecSize, nvec int
 	vecFlag            uint32
 }

@@ -106,14 +106,13 @@ type activation struct {
 
 // stack is a kernel stack as the calls of a thread leave it.
 type stack struct {
-	b        *builder
-	root     uint64 // of the process, for what is on the stack of user mode
-	trap     uint64 // the trap frame; 0: none
-	sp, fp   uint64
-	user     *UserFrame
-	frames   []frame // outermost first
-	narrow   bool
-	register uint64 // a value for registers nobody reads
+	b      *builder
+	root   uint64 // of the process, for what is on the stack of user mode
+	trap   uint64 // the trap frame; 0: none
+	sp, fp uint64
+	user   *UserFrame
+	frames []frame // outermost first
+	narrow bool
 }
 
 // frame is a function that was called.
