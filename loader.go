@@ -42,6 +42,17 @@ func (s *Session) loadModule(ctx context.Context, m *module) (*symbols, error) {
 	return m.store(report, syms, err)
 }
 
+// Identify gathers what the target says of a module's image, and loads nothing:
+// its fields, the record that names its PDB, and what to ask stores for. The
+// error wraps [ErrNoModule]; what ctx ended is in the evidence. Safe for concurrent use.
+func (s *Session) Identify(ctx context.Context, name string) (*identify.Facts, error) {
+	m, err := s.find(name)
+	if err != nil {
+		return nil, err
+	}
+	return s.gather(ctx, m), nil
+}
+
 // Verify compares the copies of a module's image that are found along the
 // paths with what of the module is in memory: fields, and every resident page.
 // Unlike [Session.Load] it refuses none and needs no PDB; the report is about
@@ -58,7 +69,7 @@ func (s *Session) Verify(ctx context.Context, name string) (*Report, error) {
 	copies := identify.Find(ctx, o.Facts, o.Search, identify.Screen{Differing: true, NoPDB: true})
 	defer copies.Close()
 	batch, _, failed := copies.Next()
-	defer closeCopies(batch)
+	defer identify.CloseAll(batch)
 	var matches []*identify.Match
 	if matches, o.Notes = identify.Weigh(o.Facts, batch); len(matches) > 0 {
 		o.Match = matches[0]
@@ -71,12 +82,6 @@ func (s *Session) Verify(ctx context.Context, name string) (*Report, error) {
 		return report, fmt.Errorf("%s: no copy of its image: %w", m.Name, cmp.Or(copies.Err(), failed))
 	}
 	return report, nil
-}
-
-func closeCopies(copies []*identify.Copy) {
-	for _, c := range copies {
-		c.Close()
-	}
 }
 
 // loader is one attempt at loading one module: by the PDB the target itself
@@ -112,7 +117,7 @@ func (l *loader) viaImage(ctx context.Context) (*symbols, error) {
 	for {
 		batch, more, failed := copies.Next()
 		syms, err := l.useBest(ctx, batch, tried)
-		closeCopies(batch)
+		identify.CloseAll(batch)
 		if syms != nil {
 			return syms, nil
 		}
@@ -156,12 +161,16 @@ func (l *loader) useBest(ctx context.Context, copies []*identify.Copy, tried map
 // findPDB looks for the PDB a CodeView record names. A PDB of another identity
 // is used only under CheckOff, and only when no exact one is on the path.
 func (l *loader) findPDB(ctx context.Context, cv *CodeView, b identify.Basis) (*symbols, error) {
-	q := l.outcome.Facts.PDBQuery(cv)
+	queries := l.outcome.Facts.PDBQueries(cv)
+	q := queries[0]
 	l.outcome.PDBID = q.ID
+	if l.check == CheckOff {
+		queries = append(queries, l.outcome.Facts.PDBsByName(cv)...)
+	}
 	var mismatch *identify.Found
 	searched := fmt.Errorf("%s %v was not found: %w", q.File, q.ID, fs.ErrNotExist)
 	var refused error
-	for found, err := range l.outcome.Search.PDB(ctx, q) {
+	for found, err := range l.outcome.Search.PDB(ctx, queries...) {
 		if err != nil {
 			searched = err
 			continue
@@ -191,7 +200,7 @@ func (l *loader) findPDB(ctx context.Context, cv *CodeView, b identify.Basis) (*
 // byName is the manual cure of the debugger's documentation: a PDB of the
 // module's name, with nothing to say that it belongs to the image.
 func (l *loader) byName(ctx context.Context) *symbols {
-	for found, err := range l.outcome.Search.PDB(ctx, l.outcome.Facts.PDBQuery(nil)) {
+	for found, err := range l.outcome.Search.PDB(ctx, l.outcome.Facts.PDBsByName(nil)...) {
 		if err != nil {
 			continue
 		}

@@ -290,10 +290,25 @@ func TestLoad_recorded_path(t *testing.T) {
 			t.Errorf("%s: %+v, %v", recorded, rep, err)
 		}
 	}
-	copy(file[at:], "..\x00") // no name at all
-	cfg := symres.Config{Memory: mapped(t, file, base64), Symbols: store(t, "x64/good")}
-	if _, err := session(t, cfg, loaderEntry(t, "x64/good", base64)).Load(context.Background(), "fs_rec"); !errors.Is(err, sympath.ErrBadName) {
-		t.Errorf("%v, want ErrBadName", err)
+}
+
+// TestLoad_unusable_pdb_name: a recorded name that no file can have says no less
+// than none; the PDB is looked for under what is left of it, or the image's name.
+func TestLoad_unusable_pdb_name(t *testing.T) {
+	good := fsRec(t, "x64/good")
+	at := bytes.Index(good, []byte("fs_rec.pdb\x00"))
+	for name, in := range map[string]string{
+		"..": "Fs_Rec.pdb", `"x.pdb"`: "x.pdb", "x.pdb ": "x.pdb", "x.pdb:y": "x.pdb", "x": "Fs_Rec.pdb", "x\x00": "x",
+		"con.pdb": "Fs_Rec.pdb", "file.ptr": "Fs_Rec.pdb", "\x01.pdb": "Fs_Rec.pdb", " ": "Fs_Rec.pdb", `C:\`: "Fs_Rec.pdb",
+	} {
+		file := bytes.Clone(good)
+		copy(file[at:], name+"\x00\x00")
+		dir := sympath.Dir("d", fstest.MapFS{in: {Data: fixture.Bytes(t, "fs_rec/x64/good/fs_rec.pdb")}})
+		cfg := symres.Config{Memory: mapped(t, file, base64), Symbols: dir}
+		rep, err := session(t, cfg, loaderEntry(t, "x64/good", base64)).Load(context.Background(), "fs_rec")
+		if err != nil || rep.PDB != "d/"+in || rep.Proof != symres.ProofExact {
+			t.Errorf("%q: %+v, %v", name, rep, err)
+		}
 	}
 }
 

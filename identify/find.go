@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"iter"
+	"slices"
 	"strings"
 
 	"github.com/symres/symres/internal/peimage"
@@ -22,11 +23,15 @@ const maxCopies = 8
 type Screen struct {
 	Differing bool // also those that a field contradicts
 	NoPDB     bool // also those that name no PDB
+	AnyKey    bool // also those that only their name speaks for, though a key is known
 	Singly    bool // each copy is a batch of its own: it is taken as it comes
 }
 
 // Screen returns what the version check passes on.
-func (v VersionCheck) Screen() Screen { return Screen{Differing: v == CheckOff, Singly: v == CheckOff} }
+func (v VersionCheck) Screen() Screen {
+	off := v == CheckOff
+	return Screen{Differing: off, Singly: off, AnyKey: off}
+}
 
 // Copies finds files that may be the module's image. It belongs to one
 // goroutine.
@@ -39,14 +44,18 @@ type Copies struct {
 	failure error
 }
 
-// Find looks for copies of the image along the paths, the image path first: by
-// key in symbol stores, where stamp and size are known, and by name in
-// directories. The caller ends the search with [Copies.Close]. Copies that the
+// Find looks for copies of the image along the paths, the image path first, as
+// [Facts.ImageQueries] say: by key in symbol stores, where stamp and size are
+// known, and by name in directories. Each place is passed on once. The caller ends the search with [Copies.Close]. Copies that the
 // screen holds back are refused in the list of attempts, with the reason.
 func Find(ctx context.Context, f *Facts, s *Search, screen Screen) *Copies {
 	c := &Copies{ctx: ctx, facts: f, screen: screen}
 	c.failure = fmt.Errorf("no copy of the image was found: %w", fs.ErrNotExist)
-	c.next, c.stop = iter.Pull2(s.Image(ctx, f.ImageQuery()))
+	queries := f.ImageQueries()
+	if screen.AnyKey {
+		queries = append(queries, byName(queries)...)
+	}
+	c.next, c.stop = iter.Pull2(s.Image(ctx, queries...))
 	return c
 }
 
@@ -98,6 +107,13 @@ type Copy struct {
 // Close closes the file.
 func (c *Copy) Close() error { return c.file.Close() }
 
+// CloseAll closes copies.
+func CloseAll(copies []*Copy) {
+	for _, c := range copies {
+		c.Close()
+	}
+}
+
 // PDBID is the identity of the PDB the copy names, zero where it names none.
 func (c *Copy) PDBID() sympath.ID {
 	if c.Image.CodeView == nil {
@@ -122,13 +138,22 @@ func (f *Facts) open(ctx context.Context, found *Found, s Screen) (*Copy, error)
 	if c.fields.differs && !s.Differing {
 		err = mismatch(c.fields.evidence)
 	} else if image.CodeView == nil && !s.NoPDB {
-		err = fmt.Errorf("it names no PDB: %w", image.Missing(pe.PartCodeView))
+		err = &noPDBError{image.Missing(pe.PartCodeView), c.fields.agree || c.fields.bound}
 	}
 	if err != nil {
 		return nil, errors.Join(err, file.Close())
 	}
 	return c, nil
 }
+
+// noPDBError refuses a copy that names no PDB.
+type noPDBError struct {
+	why   error // wraps pe.ErrNoPart where it has no debug directory or record
+	right bool  // its fields say that it is the image
+}
+
+func (e *noPDBError) Error() string { return "it names no PDB: " + e.why.Error() }
+func (e *noPDBError) Unwrap() error { return e.why }
 
 // comparison is what comparing the fields of a copy came to.
 type comparison struct {
@@ -147,7 +172,7 @@ type comparison struct {
 
 // compareFields holds the fields of a copy against the target.
 func (f *Facts) compareFields(c *Copy) comparison {
-	m := compareImage(f.Fields, f.roundUp(uint64(c.Image.SizeOfImage)), c.Image)
+	m := f.compareImage(c.Image)
 	m.evidence = append([]Evidence{foundBy(c.Candidate)}, m.evidence...)
 	m.evidence = append(m.evidence, otherRecords(RungCopy, c.Image)...)
 	if f.CodeView != nil && c.Image.CodeView != nil {
@@ -160,13 +185,18 @@ func (f *Facts) compareFields(c *Copy) comparison {
 }
 
 // compareImage compares the fields of a header. A loader's size is rounded up to
-// a page, so there the copy's is compared rounded as well.
-func compareImage(target Fields, rounded uint64, m *pe.Image) comparison {
+// a page, so there the copy's is compared rounded as well; next to
+// SizeOfImageNotRounded it stands for itself.
+func (f *Facts) compareImage(m *pe.Image) comparison {
+	target := f.Fields
 	stamp := compare(FieldTimeDateStamp, Stamp(target.TimeDateStamp), Stamp(m.TimeDateStamp))
 	sum := compare(FieldCheckSum, CheckSum(target.CheckSum), CheckSum(m.CheckSum))
-	size := compare(FieldSizeOfImage, Size(target.Mapped), Size(rounded))
-	if target.SizeOfImage != 0 {
-		size = compare(FieldSizeOfImage, Size(target.SizeOfImage), Size(m.SizeOfImage))
+	size := compare(FieldSizeOfImage, Size(target.Mapped), Size(f.roundUp(uint64(m.SizeOfImage))))
+	if want := target.SizeOfImage; want != 0 {
+		if slices.Contains(f.sizes(), m.SizeOfImage) {
+			want = m.SizeOfImage
+		}
+		size = compare(FieldSizeOfImage, Size(want), Size(m.SizeOfImage))
 	}
 	stamp.Strength, size.Strength, sum.Strength = StrengthMedium, StrengthWeak, StrengthMedium
 	if m.Repro {

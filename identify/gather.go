@@ -11,7 +11,6 @@ import (
 	"github.com/symres/symres/internal/wtext"
 	"github.com/symres/symres/memsource"
 	"github.com/symres/symres/pe"
-	"github.com/symres/symres/sympath"
 	"github.com/symres/symres/vadmath"
 )
 
@@ -58,6 +57,7 @@ type Facts struct {
 	Notes     []string     // what else a reader should know, one sentence each
 
 	resident *resident
+	sizeRead bool // Fields.SizeOfImage is the header's, not a loader's
 }
 
 // Known returns what a later Gather may need, when the pages are out.
@@ -80,9 +80,10 @@ func Gather(ctx context.Context, t Target) *Facts {
 	info, infoCV := g.debugInfo()
 	listed := g.list()
 	g.contradictions(header, listed)
-	for _, fields := range []Fields{header, info, listed} {
-		g.Fields.fillIn(fields)
-	}
+	g.Fields.fillIn(header)
+	g.Fields.fillIn(info)
+	g.sizeRead = g.Fields.SizeOfImage != 0 || t.Memory == nil
+	g.Fields.fillIn(listed)
 	g.Fields.fillIn(g.unloaded())
 	g.take(headerCV, RungHeader)
 	g.take(t.Module.CodeView, RungListed)
@@ -295,31 +296,6 @@ func (g *gatherer) recall() {
 		g.take(k.cv, k.from)
 		g.noteRecord(k.from, k.cv, "read before, the page is out by now")
 	}
-}
-
-// ImageQuery asks a store for copies of the image: by key where stamp and size
-// are known, by name otherwise.
-func (f *Facts) ImageQuery() sympath.Query {
-	q := sympath.Query{File: baseName(f.Module.Image)}
-	if f.Fields.TimeDateStamp != 0 && f.Fields.SizeOfImage != 0 {
-		q.ID = sympath.Image(f.Fields.TimeDateStamp, f.Fields.SizeOfImage)
-	}
-	return q
-}
-
-// PDBQuery asks a store for the PDB a CodeView record names: under the file name
-// it gives, or the image's stem where the record's page ends before the name
-// does. A nil record asks by the image's name alone.
-func (f *Facts) PDBQuery(cv *pe.CodeView) sympath.Query {
-	q := sympath.Query{File: f.Module.stem() + ".pdb", ImageExt: extension(f.Module.Image)}
-	if cv == nil {
-		return q
-	}
-	q.ID = cv.ID()
-	if name := baseName(cv.Path); name != "" && !cv.Partial {
-		q.File = name
-	}
-	return q
 }
 
 // scanned is a record that was found by its looks.

@@ -79,6 +79,17 @@ func (m *Module) stem() string {
 	return strings.TrimSuffix(image, "."+extension(image))
 }
 
+// named reports whether a PDB's name is that of the image, under any of its
+// names.
+func (m *Module) named(pdb string) bool {
+	for _, name := range append(ImageNames(m.Image), ImageNames(m.Path)...) {
+		if stem := strings.TrimSuffix(name, "."+extension(name)); stem != "" && sameStem(pdb, stem) {
+			return true
+		}
+	}
+	return false
+}
+
 // sameStem reports whether a PDB's name is that of the image. The kernel's and
 // the HAL's go by many.
 func sameStem(file, stem string) bool {

@@ -95,7 +95,7 @@ func (o *Outcome) pdbFile(r *Report) string {
 	if cv == nil && r.Copy != nil {
 		cv = r.Copy.CodeView
 	}
-	return o.Facts.PDBQuery(cv).File
+	return o.Facts.PDBQueries(cv)[0].File
 }
 
 // PathStep decides what to do about the symbol path when nothing better is

@@ -67,14 +67,14 @@ func (f *Facts) bestHit(hits []peimage.Hit) (best *peimage.Hit, why string) {
 // score is 0 for a record that is not the module's.
 func (f *Facts) score(h *peimage.Hit, pointed map[uint64]bool) int {
 	score := 0
-	switch stem := f.Module.stem(); {
+	switch {
 	case pointed[h.RVA]:
 		score = 8
 	case f.Header != nil && f.Header.PointsAtCodeView():
 		return 0 // the debug directory is there, and means another
 	case h.CodeView.Partial:
 		score = 1
-	case stem != "" && sameStem(baseName(h.CodeView.Path), stem):
+	case f.Module.named(baseName(h.CodeView.Path)):
 		score = 4
 	default:
 		return 0

@@ -2,6 +2,7 @@ package identify
 
 import (
 	"context"
+	"errors"
 	"iter"
 	"slices"
 	"sync"
@@ -16,8 +17,9 @@ type Search struct {
 	Images  sympath.Store // looked at first for images, last for PDBs; nil for none
 	Symbols sympath.Store // nil for none
 
-	mu       sync.Mutex
+	mu       sync.Mutex // guards the fields below
 	attempts []sympath.Attempt
+	told     map[string]bool // locations that a query of several needs not tell again
 }
 
 // Found is a file that may be the wanted one, with the attempt that found it.
@@ -34,37 +36,92 @@ func (s *Search) Attempts() []sympath.Attempt {
 	return slices.Clone(s.attempts)
 }
 
-// Image yields what may be a copy of an image. Errors do not end the sequence;
-// see [sympath.Store].
-func (s *Search) Image(ctx context.Context, q sympath.Query) iter.Seq2[*Found, error] {
-	return s.find(ctx, q, s.Images, s.Symbols)
+// Image yields what may be a copy of an image, query by query; a place that
+// several of them lead to comes once, in the sequence and in the attempts.
+// Errors do not end the sequence; see [sympath.Store].
+func (s *Search) Image(ctx context.Context, queries ...sympath.Query) iter.Seq2[*Found, error] {
+	return s.find(ctx, queries, s.Images, s.Symbols)
 }
 
-// PDB yields what may be a PDB. Errors do not end the sequence; see
-// [sympath.Store].
-func (s *Search) PDB(ctx context.Context, q sympath.Query) iter.Seq2[*Found, error] {
-	return s.find(ctx, q, s.Symbols, s.Images)
+// PDB yields what may be a PDB, as Image does.
+func (s *Search) PDB(ctx context.Context, queries ...sympath.Query) iter.Seq2[*Found, error] {
+	return s.find(ctx, queries, s.Symbols, s.Images)
 }
 
 // find asks the stores in turn. Names are cleaned by the stores.
-func (s *Search) find(ctx context.Context, q sympath.Query, stores ...sympath.Store) iter.Seq2[*Found, error] {
+func (s *Search) find(ctx context.Context, queries []sympath.Query, stores ...sympath.Store) iter.Seq2[*Found, error] {
 	some := slices.DeleteFunc(stores, func(st sympath.Store) bool { return st == nil })
 	return func(yield func(*Found, error) bool) {
-		for c, err := range sympath.Chain(some...).Find(s.traced(ctx), q) {
-			var f *Found
-			if err == nil {
-				f = s.found(c)
+		begun := len(s.Attempts())
+		defer s.tellAll()
+		for i, q := range queries {
+			last := i+1 == len(queries)
+			for c, err := range sympath.Chain(some...).Find(s.traced(ctx), q) {
+				if !last && isNotFound(err) || err == nil && s.knows(c.Location) {
+					continue
+				}
+				if last && i > 0 && isNotFound(err) { // the last word is about all of them
+					err = &sympath.NotFoundError{Query: queries[0], Attempts: s.Attempts()[begun:]}
+				}
+				var f *Found
+				if err == nil {
+					f = s.found(c)
+				}
+				if !yield(f, err) {
+					return
+				}
 			}
-			if !yield(f, err) {
+			if ctx.Err() != nil {
 				return
 			}
+			s.tellOnce(begun)
 		}
 	}
 }
 
+func isNotFound(err error) bool {
+	_, ok := errors.AsType[*sympath.NotFoundError](err)
+	return ok
+}
+
+// tellOnce has attempts left out from now on that would repeat those since
+// begun: another query looks in the same places.
+func (s *Search) tellOnce(begun int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.told = map[string]bool{}
+	for _, a := range s.attempts[begun:] {
+		s.told[a.Location] = true
+	}
+}
+
+func (s *Search) tellAll() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.told = nil
+}
+
+// again reports whether a query before the one under way had its turn.
+func (s *Search) again() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.told != nil
+}
+
+// knows reports whether an earlier query led to the place.
+func (s *Search) knows(location string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.told[location]
+}
+
 // traced records every place that is tried.
 func (s *Search) traced(ctx context.Context) context.Context {
-	return sympath.WithTrace(ctx, &sympath.Trace{Attempt: func(_ sympath.Query, a sympath.Attempt) { s.record(a) }})
+	return sympath.WithTrace(ctx, &sympath.Trace{Attempt: func(_ sympath.Query, a sympath.Attempt) {
+		if noKey := a.Status == sympath.StatusNoKey; !s.knows(a.Location) && (!noKey || !s.again()) {
+			s.record(a)
+		}
+	}})
 }
 
 func (s *Search) record(a sympath.Attempt) int {
