@@ -122,10 +122,11 @@ type fetch struct {
 
 // The states of a file that was asked for, in the words of the JSON contract.
 const (
-	fetchCached     = "cached"
-	fetchDownloaded = "downloaded"
-	fetchMissing    = "missing"
-	fetchRefused    = "refused"
+	fetchCached      = "cached"
+	fetchDownloaded  = "downloaded"
+	fetchMissing     = "missing"
+	fetchRefused     = "refused"
+	fetchUnreachable = "unreachable"
 )
 
 // fetched is a line of fetch.
@@ -188,6 +189,29 @@ func (f *fetch) run(ctx context.Context, jobs []job, workers int) error {
 	}
 	return ctx.Err()
 }
+
+// first gets a file by the first of several queries that leads to it. What is
+// told of one that none leads to is about the first.
+func (f *fetch) first(ctx context.Context, queries []sympath.Query, look func(sympath.File)) fetched {
+	var out fetched
+	for i, q := range queries {
+		got := f.file(ctx, q, look)
+		if got.ok() {
+			return got
+		}
+		if i == 0 {
+			out = got
+			continue
+		}
+		out.attempts = append(out.attempts, got.attempts...)
+		if out.Status == fetchMissing && got.Status != fetchMissing {
+			out.Status, out.Reason, out.unkept = got.Status, got.Reason, got.unkept
+		}
+	}
+	return out
+}
+
+func (r *fetched) ok() bool { return r.Status == fetchCached || r.Status == fetchDownloaded }
 
 // file gets one file of a known identity. look, if not nil, is shown it.
 func (f *fetch) file(ctx context.Context, q sympath.Query, look func(sympath.File)) fetched {
@@ -305,7 +329,7 @@ func verified(ctx context.Context, c sympath.Candidate, q sympath.Query, look fu
 // tell prints a result in the look of symchk.
 func (f *fetch) tell(r fetched) {
 	f.warnings()
-	ok := r.Status == fetchCached || r.Status == fetchDownloaded
+	ok := r.ok()
 	if ok {
 		f.good++
 	} else {

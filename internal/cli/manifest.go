@@ -49,7 +49,7 @@ func (p *plan) addManifest(ctx context.Context, f *file) error {
 		return unusable(fmt.Errorf("%s: %w", f.path, err))
 	}
 	for _, q := range wanted {
-		p.want(q, q.ID.Kind() == sympath.IDImage)
+		p.want([]sympath.Query{q}, q.ID.Kind() == sympath.IDImage)
 	}
 	return nil
 }

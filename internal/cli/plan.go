@@ -1,18 +1,22 @@
 package cli
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/symres/symres"
+	"github.com/symres/symres/identify"
 	"github.com/symres/symres/internal/filekind"
 	"github.com/symres/symres/pdb"
 	"github.com/symres/symres/pe"
@@ -36,53 +40,60 @@ func (p *plan) close() {
 	}
 }
 
-// want plans to get a file, once. Of an image that is looked for only because
-// it names its PDB, the PDB comes next.
-func (p *plan) want(q sympath.Query, thenPDB bool) {
-	id := strings.ToLower(q.File) + "/" + strings.ToUpper(q.ID.Key())
-	if q.ID.Key() == "" || p.known[id] {
+// want plans to get a file, once, under the first of several names and keys that
+// leads to it. Of an image that is looked for only because it names its PDB, the PDB comes next.
+func (p *plan) want(queries []sympath.Query, thenPDB bool) {
+	queries = slices.DeleteFunc(queries, func(q sympath.Query) bool { return q.ID.Key() == "" })
+	if len(queries) == 0 || p.plans(queries[0]) {
 		return
 	}
-	p.known[id] = true
-	if _, err := sympath.CleanName(q.File); err != nil {
-		refused := fetched{Query: lastPart(q.File) + "/" + q.ID.Key(), Status: fetchRefused, Reason: err.Error()}
+	if _, err := sympath.CleanName(queries[0].File); err != nil {
+		refused := fetched{Query: lastPart(queries[0].File) + "/" + queries[0].ID.Key(), Status: fetchRefused, Reason: err.Error()}
 		p.jobs = append(p.jobs, func(context.Context, *fetch) []fetched { return []fetched{refused} })
 		return
 	}
-	p.wanted = append(p.wanted, q)
+	p.wanted = append(p.wanted, queries[0])
+	for _, q := range listed(queries[1:]) {
+		if !p.plans(q) {
+			p.wanted = append(p.wanted, q)
+		}
+	}
 	p.jobs = append(p.jobs, func(ctx context.Context, f *fetch) []fetched {
 		if !thenPDB {
-			return []fetched{f.file(ctx, q, nil)}
+			return []fetched{f.first(ctx, queries, nil)}
 		}
-		return f.imageAndPDB(ctx, q)
+		return f.imageAndPDB(ctx, queries)
+	})
+}
+
+// plans reports whether a query is in the plan already, and puts it there.
+func (p *plan) plans(q sympath.Query) bool {
+	id := strings.ToLower(q.File) + "/" + strings.ToUpper(q.ID.Key())
+	was := p.known[id]
+	p.known[id] = true
+	return was
+}
+
+// listed are the queries that go into a manifest: those of which only the store
+// can say which is right. The kernel calls the second copy of a driver by a name that no store has.
+func listed(queries []sympath.Query) []sympath.Query {
+	return slices.DeleteFunc(slices.Clone(queries), func(q sympath.Query) bool {
+		return !strings.EqualFold(identify.ImageNames(q.File)[0], q.File)
 	})
 }
 
 // imageAndPDB gets an image and the PDB it names.
-func (f *fetch) imageAndPDB(ctx context.Context, q sympath.Query) []fetched {
-	var next sympath.Query
-	image := f.file(ctx, q, func(file sympath.File) {
-		if m, err := symres.NewImage(file, file.Size()); err == nil {
-			next = pdbQuery(m.CodeView, q.File)
+func (f *fetch) imageAndPDB(ctx context.Context, queries []sympath.Query) []fetched {
+	var next []sympath.Query
+	image := f.first(ctx, queries, func(file sympath.File) {
+		if m, err := symres.NewImage(file, file.Size()); err == nil && m.CodeView != nil {
+			next = identify.PDBQueries(queries[0].File, m.CodeView)
 		}
 	})
-	if next.File == "" {
+	if next == nil {
 		return []fetched{image}
 	}
-	return []fetched{image, f.file(ctx, next, nil)}
-}
-
-// pdbQuery asks for the PDB of an image. It is zero when the image names none.
-func pdbQuery(cv *symres.CodeView, image string) sympath.Query {
-	if cv == nil {
-		return sympath.Query{}
-	}
-	ext := filepath.Ext(image)
-	name := lastPart(cv.Path)
-	if name == "" || cv.Partial {
-		name = strings.TrimSuffix(image, ext) + ".pdb"
-	}
-	return sympath.Query{File: name, ID: cv.ID(), ImageExt: strings.TrimPrefix(ext, ".")}
+	return []fetched{image, f.first(ctx, next, nil)}
 }
 
 // add plans what a file of the command line needs.
@@ -103,12 +114,23 @@ func (p *plan) add(ctx context.Context, path string) error {
 		return err
 	}
 	switch f.kind {
-	case filekind.Unknown, filekind.Path:
-		return p.addManifest(ctx, f)
-	case filekind.CrashDump, filekind.Minidump, filekind.ELF:
+	case filekind.CrashDump, filekind.Minidump, filekind.Core, filekind.LiME:
 		return p.addDump(ctx, path)
+	case filekind.Unknown, filekind.Path:
+		if f.kind == filekind.Unknown && !isText(f) { // raw memory looks like nothing at all
+			return p.addDump(ctx, path)
+		}
+		return p.addManifest(ctx, f)
 	}
 	return unusable(fmt.Errorf("%s: %s: not a file that needs symbols", path, f.kind.Title()))
+}
+
+// isText reports whether a file can be a manifest: it begins without a NUL, and
+// is not too large.
+func isText(f *file) bool {
+	first := make([]byte, min(f.Size(), 4<<10))
+	_, err := f.ReadAt(first, 0)
+	return f.Size() <= maxManifest && (err != nil && err != io.EOF || !bytes.Contains(first, []byte{0}))
 }
 
 // addDir plans for every image and PDB below a folder.
@@ -167,13 +189,13 @@ func (p *plan) addImage(f *file) error {
 	}
 	name := filepath.Base(f.path)
 	if p.opts.withImage {
-		p.want(sympath.Query{File: name, ID: image.ID()}, false)
+		p.want([]sympath.Query{{File: name, ID: image.ID()}}, false)
 	}
-	q := pdbQuery(image.CodeView, name)
-	if q.File == "" {
+	if image.CodeView == nil {
 		p.console.warn("%s: it names no PDB (%v)", f.path, image.Missing(pe.PartCodeView))
+		return nil
 	}
-	p.want(q, false)
+	p.want(identify.PDBQueries(name, image.CodeView), false)
 	return nil
 }
 
@@ -184,7 +206,7 @@ func (p *plan) addPDB(f *file) error {
 	}
 	defer d.Close()
 	guid, age := d.ID()
-	p.want(sympath.Query{File: filepath.Base(f.path), ID: sympath.PDB70(guid, age)}, false)
+	p.want([]sympath.Query{{File: filepath.Base(f.path), ID: sympath.PDB70(guid, age)}}, false)
 	return nil
 }
 
@@ -194,7 +216,7 @@ func (p *plan) addPortable(f *file) error {
 		return unusable(fmt.Errorf("%s: %w", f.path, err))
 	}
 	name := filepath.Base(f.path)
-	p.want(pdbQuery(&symres.CodeView{Kind: pe.CodeViewRSDS, GUID: guid, Path: name, Portable: true}, name), false)
+	p.want(identify.PDBQueries(name, &symres.CodeView{Kind: pe.CodeViewRSDS, GUID: guid, Path: name, Portable: true}), false)
 	return nil
 }
 
@@ -207,38 +229,36 @@ func (p *plan) addDump(ctx context.Context, path string) error {
 	}
 	p.targets = append(p.targets, t)
 	for _, r := range t.session.Modules() {
-		p.addModule(ctx, t, r.Module)
+		facts, err := t.session.Identify(ctx, r.Module.Name)
+		if err := cmp.Or(ctx.Err(), err); err != nil {
+			return err
+		}
+		p.addModule(t, facts)
 	}
 	return nil
 }
 
-// addModule plans for a module by the best identity its target gives: the PDB
-// that the image in memory names, or else the image.
-func (p *plan) addModule(ctx context.Context, t *target, m symres.Module) {
-	cv, stamp, size := m.CodeView, m.TimeDateStamp, m.SizeOfImage
-	if t.memory != nil {
-		image, err := symres.ReadImage(ctx, t.memory, m.Base)
-		if image.CodeView != nil {
-			cv = image.CodeView
-		}
-		if err == nil || image.SizeOfImage != 0 {
-			stamp, size = cmp.Or(image.TimeDateStamp, stamp), cmp.Or(image.SizeOfImage, size)
-		}
-	}
+// addModule plans for a module by what its target says of it: by the PDB that its image
+// names, or else by the image, which names its PDB.
+func (p *plan) addModule(t *target, facts *identify.Facts) {
+	m := facts.Module
+	images := slices.DeleteFunc(facts.ImageQueries(), func(q sympath.Query) bool { return q.ID.IsZero() })
 	name := lastPart(cmp.Or(m.Image, m.Name))
-	image := sympath.Query{File: name, ID: sympath.Image(stamp, size)}
-	switch pdb := pdbQuery(cv, name); {
-	case pdb.File != "":
+	if p.opts.withImage && len(images) == 0 {
+		p.console.warn("%s: its time stamp or size is not in the dump, so that no server can be asked for the image", name)
+	}
+	switch {
+	case facts.CodeView != nil:
 		if p.opts.withImage {
-			p.want(image, false)
+			p.want(images, false)
 		}
-		p.want(pdb, false)
-	case image.ID.Key() != "":
-		p.want(image, true)
-	case p.opts.manifest != "":
-		p.console.warn("%s: its image header is not in the dump and nothing else identifies it; it needs a copy of the image", name)
-	default:
+		p.want(facts.PDBQueries(facts.CodeView), false)
+	case len(images) > 0:
+		p.want(images, true)
+	case p.opts.manifest == "":
 		p.jobs = append(p.jobs, func(ctx context.Context, _ *fetch) []fetched { return loadByName(ctx, t, m) })
+	case !p.opts.withImage:
+		p.console.warn("%s: its image header is not in the dump and nothing else identifies it; it needs a copy of the image", name)
 	}
 }
 
