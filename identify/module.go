@@ -79,6 +79,14 @@ func (m *Module) stem() string {
 	return strings.TrimSuffix(image, "."+extension(image))
 }
 
+// ofWindows reports whether the image lies where Windows keeps its own: that
+// others are there too makes no difference to a hint.
+func (m *Module) ofWindows() bool {
+	path := strings.ToLower(strings.ReplaceAll(m.Path, "/", `\`))
+	return alias(m.stem()) != "" || strings.HasPrefix(path, `\systemroot\`) || strings.HasPrefix(path, `\windows\`) ||
+		strings.Contains(path, `:\windows\`) || strings.Contains(path, `:\winnt\`)
+}
+
 // named reports whether a PDB's name is that of the image, under any of its
 // names.
 func (m *Module) named(pdb string) bool {

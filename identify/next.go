@@ -1,7 +1,10 @@
 package identify
 
 import (
+	"errors"
 	"fmt"
+	"math"
+	"net"
 	"slices"
 	"strings"
 
@@ -31,6 +34,9 @@ const (
 	StepAppendPath            // append a folder to the path
 	StepDemoPath              // use the demo's own path
 	StepNameRightPDB          // the PDB that was named is another
+	StepReach                 // a server or share was not reached and may have the files
+	StepNoDebug               // the copy is the right one, and names no PDB
+	StepAskMicrosoft          // no server is on the path, and Microsoft's may have the files
 )
 
 // Step is what to try next, as data: which of the fields count depends on the
@@ -47,13 +53,14 @@ type Step struct {
 	Place  string       // the store, or the path, concerned
 }
 
-// wants is a step about the image the facts speak of.
+// wants is a step about the image the facts speak of, by the name and in the
+// numbers that stores are asked for first.
 func (f *Facts) wants(kind StepKind) Step {
-	name := baseName(f.Module.Image)
-	if name == "" {
-		name = f.Module.Name
+	s := Step{Kind: kind, Image: f.names()[0], Fields: f.Fields}
+	if s.Image == "" {
+		s.Image = f.Module.Name
 	}
-	return Step{Kind: kind, Image: name, Fields: f.Fields}
+	return s
 }
 
 // next decides what to try after a load that failed, or that came to less than
@@ -69,15 +76,55 @@ func (o *Outcome) next(r *Report) Step {
 	case other != nil:
 		return Step{Kind: StepOtherPDB, PDB: other.Want, Got: other.Got}
 	case !r.PDBID.IsZero():
-		return Step{Kind: StepAppendPDB, File: o.pdbFile(r), PDB: r.PDBID}
+		return orReach(r, Step{Kind: StepAppendPDB, File: o.pdbFile(r), PDB: r.PDBID})
 	case slices.ContainsFunc(o.Refused, (*Match).onlyPages):
 		return Step{Kind: StepTakePatched, Check: CheckOff, Proof: ProofNameOnly}
 	case unproven >= 0:
 		return looser(o.Refused[unproven].Proof())
+	case slices.ContainsFunc(r.Attempts, namesNoPDB):
+		return Step{Kind: StepNoDebug, File: o.Facts.PDBQueries(nil)[0].File, Check: CheckOff, Proof: ProofNameOnly}
 	case slices.ContainsFunc(r.Attempts, func(a sympath.Attempt) bool { return a.Status == sympath.StatusRefused }):
-		return o.Facts.wants(StepOtherBuilds)
+		s := o.Facts.wants(StepOtherBuilds)
+		s.Check, s.Proof = CheckOff, ProofNameOnly
+		return orReach(r, s)
 	}
-	return o.Facts.wants(StepAppendImage)
+	return orReach(r, o.Facts.wants(StepAppendImage))
+}
+
+// namesNoPDB reports whether a file was refused that is the image, and names no
+// PDB.
+func namesNoPDB(a sympath.Attempt) bool {
+	e, ok := errors.AsType[*noPDBError](a.Err)
+	return ok && e.right
+}
+
+// orReach is what to do about a server or share that failed, which may have what
+// is missing, or else the step.
+func orReach(r *Report, s Step) Step {
+	if failed, ok := mending(r.Attempts); ok {
+		return failed
+	}
+	return s
+}
+
+// mending is the step about the first server or share that failed.
+func mending(attempts []sympath.Attempt) (Step, bool) {
+	for _, a := range attempts {
+		if a.Status == sympath.StatusError && remote(a) {
+			if Unreachable(a) {
+				return Step{Kind: StepReach, Place: a.Store}, true
+			}
+			return Step{Kind: StepMendStore, Place: a.Store}, true
+		}
+	}
+	return Step{}, false
+}
+
+// Unreachable reports whether an attempt failed because a server or share was
+// not reached, or did not answer: whether it has the file is not known.
+func Unreachable(a sympath.Attempt) bool {
+	_, ok := errors.AsType[net.Error](a.Err)
+	return ok && a.Status == sympath.StatusError && remote(a)
 }
 
 // looser says which version check takes a copy that nothing contradicts.
@@ -120,8 +167,8 @@ func NextFor(reports []*Report, path Step) (next, how Step) {
 		return path, Step{}
 	case s.offline:
 		return Step{Kind: StepGoOnline}, Step{}
-	case s.down != "":
-		return Step{Kind: StepMendStore, Place: s.down}, Step{}
+	case s.down.Kind != StepNone:
+		return s.down, Step{}
 	case len(s.wanted) == 1 && s.unsupported == "":
 		return NextAfter(s.wanted[0], path)
 	case s.refused:
@@ -129,22 +176,68 @@ func NextFor(reports []*Report, path Step) (next, how Step) {
 	case s.unsupported != "":
 		return Step{Kind: StepCopyByHand, Place: s.unsupported}, Step{}
 	}
+	for _, r := range s.wanted {
+		if ask := r.Next.ask(&r.Module, path); ask != path {
+			return ask, Step{}
+		}
+	}
 	return path, Step{}
 }
 
 // NextAfter is [NextFor] for one module.
 func NextAfter(r *Report, path Step) (next, how Step) {
-	if r.Next.Kind == StepNone {
+	switch r.Next.Kind {
+	case StepNone:
 		return path, Step{}
+	case StepReach, StepMendStore, StepNoDebug:
+		return r.Next, Step{}
 	}
-	return r.Next, path
+	return r.Next, r.Next.ask(&r.Module, path)
+}
+
+// ask has Microsoft's public server asked for what the step wants, where the
+// module is one of Windows and no server or share is on the path.
+func (s Step) ask(m *Module, path Step) Step {
+	wanted := s.Kind == StepAppendPDB && !s.PDB.IsZero() || s.image().Key() != ""
+	if !wanted || !m.ofWindows() || path.Kind != StepNamePath && path.Kind != StepAppendPath || asksOthers(path.Place) {
+		return path
+	}
+	return Step{Kind: StepAskMicrosoft, Place: path.Place}
+}
+
+// asksOthers reports whether a symbol path leads to a server or a share.
+func asksOthers(path string) bool {
+	p, err := sympath.Parse(path)
+	if err != nil {
+		return false
+	}
+	there := func(e sympath.Element) bool { return e.Kind == sympath.ElementHTTP || e.Kind == sympath.ElementUNC }
+	return slices.ContainsFunc(p.Expand().Elements(), func(e sympath.Element) bool {
+		return there(e) || slices.ContainsFunc(e.Stores, there)
+	})
+}
+
+// FetchStep decides what to do about files that were looked for along a symbol
+// path and are missing. The zero Step: nothing is known to help.
+func FetchStep(attempts []sympath.Attempt, path string) Step {
+	failed, ok := mending(attempts)
+	switch {
+	case ok:
+		return failed
+	case slices.ContainsFunc(attempts, func(a sympath.Attempt) bool { return a.Status == sympath.StatusOffline }):
+		return Step{Kind: StepGoOnline}
+	case !asksOthers(path):
+		return Step{Kind: StepAskMicrosoft, Place: path}
+	}
+	return Step{}
 }
 
 // surveyed is what the attempts for all modules show.
 type surveyed struct {
-	wanted            []*Report // without symbols, with something to try
-	refused, offline  bool
-	unsupported, down string // stores
+	wanted           []*Report // without symbols, with something to try
+	refused, offline bool
+	unsupported      string // a store
+	down             Step   // about the first server or share that failed
 }
 
 func survey(reports []*Report) (s surveyed) {
@@ -152,6 +245,9 @@ func survey(reports []*Report) (s surveyed) {
 		missing := !r.Loaded()
 		if missing && r.Next.Kind != StepNone {
 			s.wanted = append(s.wanted, r)
+		}
+		if down, ok := mending(r.Attempts); ok && missing && s.down.Kind == StepNone {
+			s.down = down
 		}
 		for _, a := range r.Attempts {
 			switch a.Status {
@@ -161,10 +257,6 @@ func survey(reports []*Report) (s surveyed) {
 				s.unsupported = a.Store
 			case sympath.StatusRefused:
 				s.refused = s.refused || missing
-			case sympath.StatusError:
-				if s.down == "" && missing && remote(a) {
-					s.down = a.Store
-				}
 			}
 		}
 	}
@@ -183,15 +275,22 @@ const patchedPages = "all else agrees, so these pages may have been patched in m
 func (s Step) String() string {
 	switch s.Kind {
 	case StepAppendImage:
-		return "append a share that holds " + s.image()
+		return "append a share that holds " + s.wanted()
 	case StepAppendPDB:
 		return fmt.Sprintf("append a share that holds %s, key %s", wtext.Printable(s.File), s.PDB.Key())
 	case StepOtherPDB:
 		return (&PDBMismatch{s.PDB, s.Got}).what() + "; append a share that holds the one it wants"
 	case StepOtherBuild:
-		return "the copy is of another build; append a share that holds " + s.image()
+		return "the copy is of another build; append a share that holds " + s.wanted()
 	case StepOtherBuilds:
-		return "the copies found are of other builds; append a share that holds " + s.image()
+		text := "the copies found are of other builds; append a share that holds " + s.wanted()
+		if s.Proof != ProofUnknown {
+			text += fmt.Sprintf(", or take one with --version-check %v, labelled %v", s.Check, s.Proof)
+		}
+		return text
+	case StepNoDebug:
+		return fmt.Sprintf("the copy is the right one, but has no debug directory that names its PDB; put %s beside it and take that "+
+			"by its name with --version-check %v, labelled %v", wtext.Printable(s.File), s.Check, s.Proof)
 	case StepTakePatched:
 		return fmt.Sprintf("%s; the version check %v takes it, labelled %v", patchedPages, s.Check, s.Proof)
 	case StepLookAtPages:
@@ -210,6 +309,10 @@ func (s Step) path() string {
 		return "leave --offline out, or list what is needed with 'symres fetch --manifest' and fetch it on another machine"
 	case StepMendStore:
 		return "see to " + s.Place + ", which may have the files but gave an error; 'symres path --check' asks every element"
+	case StepReach:
+		return s.Place + " is unreachable and may have the files; 'symres path --check' asks every element"
+	case StepAskMicrosoft:
+		return "ask Microsoft's public server: --sympath '" + strings.TrimPrefix(s.Place+";srv*"+sympath.MicrosoftServer, ";") + "'"
 	case StepCopyByHand:
 		return "copy the files from " + s.Place + " into a folder by other means, and put it on the path: --sympath DIR"
 	case StepFindOrTake:
@@ -226,13 +329,30 @@ func (s Step) path() string {
 	return ""
 }
 
-// image describes the image in the numbers that are known of it.
-func (s Step) image() string {
+// image is the identity of the image wanted, as far as it is known.
+func (s Step) image() sympath.ID {
+	f := s.Fields
+	if f.SizeOfImage != 0 {
+		f.Mapped = uint64(f.SizeOfImage)
+	}
+	if f.Mapped > math.MaxUint32 {
+		return sympath.ID{}
+	}
+	return sympath.Image(f.TimeDateStamp, uint32(f.Mapped))
+}
+
+// wanted describes the image by the key stores have it under, or else in the
+// numbers that are known of it.
+func (s Step) wanted() string {
 	f := s.Fields
 	if f.SizeOfImage != 0 {
 		f.Mapped = uint64(f.SizeOfImage)
 	}
 	text := wtext.Printable(s.Image)
+	if key := s.image().Key(); key != "" {
+		text += ", key " + key
+		f = Fields{CheckSum: f.CheckSum}
+	}
 	if words := fieldWords(Stamp(f.TimeDateStamp), Size(f.Mapped), CheckSum(f.CheckSum)); len(words) > 0 {
 		text += ", " + joined(words, " ")
 	}

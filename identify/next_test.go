@@ -64,7 +64,7 @@ func TestPathStep(t *testing.T) {
 // TestStep: every step has words, and none is none.
 func TestStep(t *testing.T) {
 	words := map[string]bool{}
-	for k := identify.StepAppendImage; k <= identify.StepNameRightPDB; k++ {
+	for k := identify.StepAppendImage; k <= identify.StepAskMicrosoft; k++ {
 		s := identify.Step{Kind: k}
 		if text := s.String(); text == "" || words[text] {
 			t.Errorf("step %d: %q", k, text)
@@ -74,7 +74,7 @@ func TestStep(t *testing.T) {
 	if s := (identify.Step{}); s.String() != "" {
 		t.Errorf("no step: %q", s)
 	}
-	want := "append a share that holds a.sys, stamp 1 size 2000 checksum 3"
+	want := "append a share that holds a.sys, key 000000012000, checksum 3"
 	s := identify.Step{Kind: identify.StepAppendImage, Image: "a.sys", Fields: identify.Fields{TimeDateStamp: 1, CheckSum: 3, Mapped: 0x2000}}
 	if text, err := s.MarshalText(); err != nil || string(text) != want {
 		t.Errorf("%s, %v; want %s", text, err, want)

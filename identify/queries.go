@@ -161,18 +161,20 @@ func PDBQueries(image string, cv *pe.CodeView) []sympath.Query {
 }
 
 // recordedNames are those of the names in a CodeView record that files can have.
-func recordedNames(cv *pe.CodeView) (names []string) {
+func recordedNames(cv *pe.CodeView) []string {
 	if cv.Partial {
 		return nil
 	}
 	name := baseName(cv.Path)
 	mended, _, _ := strings.Cut(strings.Trim(name, " \t\"'"), ":")
-	for _, name := range []string{name, strings.TrimRight(mended, " .\"'")} {
-		if usableName(name) && (len(names) == 0 || names[0] != name) {
-			names = append(names, name)
-		}
+	mended = strings.TrimRight(mended, " .\"'")
+	switch {
+	case usableName(name):
+		return []string{name}
+	case usableName(mended) && extension(mended) != "":
+		return []string{mended}
 	}
-	return names
+	return nil
 }
 
 func usableName(name string) bool {

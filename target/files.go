@@ -60,11 +60,16 @@ func (o *opener) fileModule(image, pdbFile string) (m symres.Module, err error) 
 	if pdbFile != "" {
 		return m, o.usePDB(pdbFile)
 	}
+	o.beside(image)
+	return m, nil
+}
+
+// beside has the folder of a file searched after the symbol path, as dbghelp does.
+func (o *opener) beside(file string) {
 	if o.opts.Symbols == nil {
-		dir := filepath.Dir(image)
+		dir := filepath.Dir(file)
 		o.config.Symbols = sympath.Chain(o.config.Symbols, sympath.Dir(dir, fsx.Dir(dir)))
 	}
-	return m, nil
 }
 
 const filePage = 0x1000 // sections are mapped by pages of this size at least

@@ -16,7 +16,8 @@ import (
 
 // Open opens a target in a file: a kernel crash dump, a user minidump, or an
 // image of physical memory (raw, LiME, ELF core). What it is is told by its
-// content. ctx is for the opening alone.
+// content. Unless Options.Symbols is given, its folder is searched after the
+// symbol path. ctx is for the opening alone.
 //
 // Errors wrap [ErrFormat] for a file of another kind, [nt.ErrNoKernel] when a
 // memory image has none, are a [*ProcessError] when Options.Process is not one
@@ -29,6 +30,7 @@ func Open(ctx context.Context, path string, opts Options) (*Target, error) {
 			return err
 		}
 		o.closes(f)
+		o.beside(path)
 		if err := o.readDump(ctx, f, f.Size()); err != nil {
 			return fmt.Errorf("%s: %w", path, err)
 		}

@@ -84,7 +84,7 @@ func (a *app) fetch(cmd *cobra.Command, o *fetchOptions, files []string) error {
 // what it gets.
 func (a *app) newFetch(o *fetchOptions) (*fetch, error) {
 	p := a.parsePath(o.symbols(a.program.Getenv))
-	nowhere := len(p.Elements()) == 0
+	given := p.String()
 	all, err := a.openStores(o.pathOptions)
 	if err != nil {
 		return nil, err
@@ -98,7 +98,7 @@ func (a *app) newFetch(o *fetchOptions) (*fetch, error) {
 		p = defaultCache().Append(p)
 		caches = p.Caches(options)
 	}
-	f := &fetch{app: a, store: p.Store(options), nowhere: nowhere}
+	f := &fetch{app: a, store: p.Store(options), path: given}
 	if images := a.parsePath(o.images(a.program.Getenv)); len(images.Elements()) > 0 {
 		options.Recursive = true
 		f.store = sympath.Chain(f.store, images.Store(options))
@@ -117,7 +117,7 @@ type fetch struct {
 	good  int
 	bad   []fetched
 
-	nowhere bool // the symbol path is empty
+	path string // the symbol path, as text
 }
 
 // The states of a file that was asked for, in the words of the JSON contract.
@@ -239,12 +239,14 @@ func (f *fetch) file(ctx context.Context, q sympath.Query, look func(sympath.Fil
 		return kept.settle(out)
 	}
 	var failed error
+	unreachable := false
 	for _, a := range out.attempts {
 		switch a.Status {
 		case sympath.StatusRefused:
 			refused = cmp.Or(refused, a.Err)
 		case sympath.StatusError:
 			failed = cmp.Or(failed, a.Err)
+			unreachable = unreachable || identify.Unreachable(a)
 		}
 	}
 	switch {
@@ -252,6 +254,9 @@ func (f *fetch) file(ctx context.Context, q sympath.Query, look func(sympath.Fil
 		out.Status, out.Reason = fetchRefused, refused.Error()
 	case failed != nil:
 		out.Reason += ": " + failed.Error()
+	}
+	if unreachable && refused == nil {
+		out.Status = fetchUnreachable
 	}
 	return out
 }
@@ -345,6 +350,8 @@ func (f *fetch) tell(r fetched) {
 		f.console.line("SYMCHK: %-20s PASSED  - %s", r.Query, passed(r))
 	case r.Status == fetchRefused:
 		f.console.line("SYMCHK: %-20s FAILED  - refused: %s", r.Query, r.Reason)
+	case r.Status == fetchUnreachable:
+		f.console.line("SYMCHK: %-20s FAILED  - not found, and a server was unreachable", r.Query)
 	case r.unkept:
 		f.console.line("SYMCHK: %-20s FAILED  - not kept", r.Query)
 	default:
@@ -387,13 +394,22 @@ func (f *fetch) finish(gathered error) error {
 	switch {
 	case gathered != nil:
 		return gathered
-	case len(f.bad) > 0 && f.nowhere && !f.console.json:
-		f.console.note("Try next: give a symbol path with a server, such as --sympath 'srv*%s', or set _NT_SYMBOL_PATH", sympath.MicrosoftServer)
-		return reported(exitNotFound)
 	case len(f.bad) > 0:
+		f.hint()
 		return reported(exitNotFound)
 	}
 	return nil
+}
+
+// hint says what to try for what is missing.
+func (f *fetch) hint() {
+	var attempts []sympath.Attempt
+	for _, r := range f.bad {
+		attempts = append(attempts, r.attempts...)
+	}
+	if step := identify.FetchStep(attempts, f.path); step.Kind != identify.StepNone && !f.console.json {
+		f.console.note("%s", tryNext(step, identify.Step{}))
+	}
 }
 
 // explain says why a file is missing, and what was tried.

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -187,13 +188,14 @@ func (o *opener) stores(out *targets.Options) error {
 	return nil
 }
 
-// beside looks for the symbols of --image beside it too, as dbghelp does, but
-// not where the user wants no symbol path at all.
+// beside looks in the folder of --image or --dump too, as dbghelp does, but not
+// where the user wants no symbol path at all.
 func (o *opener) beside(symbols sympath.Store) sympath.Store {
-	if o.opts.image == "" || o.opts.none() {
+	file := cmp.Or(o.opts.image, o.opts.dump)
+	if file == "" || o.opts.none() {
 		return symbols
 	}
-	dir := filepath.Dir(o.opts.image)
+	dir := filepath.Dir(file)
 	return sympath.Chain(symbols, sympath.Dir(dir, fsx.Dir(dir)))
 }
 

@@ -42,7 +42,7 @@ func (h *host) allow() error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if left := time.Until(h.until); left > 0 {
-		return permanent{fmt.Errorf("%w: %v more", ErrHostPaused, left.Round(time.Second))}
+		return permanent{unreached{fmt.Errorf("%w: %v more", ErrHostPaused, left.Round(time.Second))}}
 	}
 	return nil
 }

@@ -39,7 +39,7 @@ const maxDrain = 4 << 10
 // answer.
 func (s *server) get(ctx context.Context, u *url.URL, header http.Header) (*answer, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
-	timer := time.AfterFunc(s.client.cfg.HeaderTimeout, func() { cancel(ErrNoAnswer) })
+	timer := time.AfterFunc(s.client.cfg.HeaderTimeout, func() { cancel(unreached{ErrNoAnswer}) })
 	resp, err := s.follow(ctx, u, header, timer)
 	timer.Stop()
 	if err == nil {

@@ -87,3 +87,13 @@ func ofStatus(err *smb2.StatusError) error {
 	}
 	return err
 }
+
+// unreached is an error that leaves open what the other side has: for
+// [errors.As] it is a [net.Error].
+type unreached struct{ error }
+
+func (e unreached) Unwrap() error { return e.error }
+
+// Timeout and Temporary make it a net.Error: another time there may be an answer.
+func (e unreached) Timeout() bool   { return true }
+func (e unreached) Temporary() bool { return true }

@@ -64,7 +64,7 @@ func (s *server) once(ctx context.Context, share string, f func(*link, *smb2.Sha
 		return err
 	}
 	defer s.release()
-	ctx, cancel := context.WithTimeoutCause(ctx, s.client.cfg.Timeout, ErrNoAnswer)
+	ctx, cancel := context.WithTimeoutCause(ctx, s.client.cfg.Timeout, unreached{ErrNoAnswer})
 	defer cancel()
 	stop := context.AfterFunc(ctx, l.close)
 	defer stop()
