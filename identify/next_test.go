@@ -1,6 +1,9 @@
 package identify_test
 
 import (
+	"errors"
+	"net"
+	"strings"
 	"testing"
 
 	"github.com/symres/symres/identify"
@@ -78,5 +81,61 @@ func TestStep(t *testing.T) {
 	s := identify.Step{Kind: identify.StepAppendImage, Image: "a.sys", Fields: identify.Fields{TimeDateStamp: 1, CheckSum: 3, Mapped: 0x2000}}
 	if text, err := s.MarshalText(); err != nil || string(text) != want {
 		t.Errorf("%s, %v; want %s", text, err, want)
+	}
+}
+
+// TestNextAfter_microsoft: Microsoft's server is named for a module of Windows
+// that it can be asked for, where the path leads to no server.
+func TestNextAfter_microsoft(t *testing.T) {
+	windows := identify.Module{Image: "a.sys", Path: `\SystemRoot\System32\a.sys`}
+	keyed := identify.Step{Kind: identify.StepAppendImage, Image: "a.sys", Fields: identify.Fields{TimeDateStamp: 1, Mapped: 0x2000}}
+	for name, c := range map[string]struct {
+		m    identify.Module
+		next identify.Step
+		path string
+		want string
+	}{
+		"no path":       {windows, keyed, "", "srv*https://msdl.microsoft.com/download/symbols"},
+		"a folder":      {windows, keyed, "d", "d;srv*https://msdl.microsoft.com/download/symbols"},
+		"a cache":       {windows, keyed, "srv*d", "srv*d;srv*https://msdl.microsoft.com/download/symbols"},
+		"kernel":        {identify.Module{Image: "ntkrnlmp.exe"}, keyed, "d", "d;srv*https://msdl.microsoft.com/download/symbols"},
+		"C: drive":      {identify.Module{Image: "a.dll", Path: `C:\Windows\System32\a.dll`}, keyed, "d", "d;srv*https://msdl.microsoft.com/download/symbols"},
+		"a server":      {windows, keyed, "srv*d*https://h", ""},
+		"bare srv*":     {windows, keyed, "srv*", ""},
+		"a share":       {windows, keyed, `\\s\h`, ""},
+		"not Windows":   {identify.Module{Image: "a.exe", Path: `C:\app\a.exe`}, keyed, "d", ""},
+		"without a key": {windows, identify.Step{Kind: identify.StepAppendImage, Image: "a.sys", Fields: identify.Fields{Mapped: 0x2000}}, "d", ""},
+	} {
+		r := &identify.Report{Status: identify.StatusNoSymbols, Module: c.m, Next: c.next}
+		_, how := identify.NextAfter(r, identify.PathStep(c.path, false))
+		if asks := how.Kind == identify.StepAskMicrosoft; asks != (c.want != "") || asks && !strings.Contains(how.String(), "--sympath '"+c.want+"'") {
+			t.Errorf("%s: %v", name, how)
+		}
+		both, _ := identify.NextFor([]*identify.Report{r, r}, identify.PathStep(c.path, false))
+		if both != how {
+			t.Errorf("%s: of two %v, of one %v", name, both, how)
+		}
+	}
+}
+
+// TestFetchStep: what was not reached is told from what is not there.
+func TestFetchStep(t *testing.T) {
+	refused := &net.OpError{Op: "dial", Err: errors.New("refused")}
+	for name, c := range map[string]struct {
+		a    sympath.Attempt
+		path string
+		want identify.StepKind
+	}{
+		"unreachable":     {sympath.Attempt{Status: sympath.StatusError, Origin: sympath.OriginHTTP, Err: refused}, "srv*https://h", identify.StepReach},
+		"an answer":       {sympath.Attempt{Status: sympath.StatusError, Origin: sympath.OriginHTTP, Err: errors.New("403")}, "srv*https://h", identify.StepMendStore},
+		"a share is down": {sympath.Attempt{Status: sympath.StatusError, Origin: sympath.OriginUNC, Err: refused}, `\\s\h`, identify.StepReach},
+		"a file":          {sympath.Attempt{Status: sympath.StatusError, Origin: sympath.OriginDir, Err: errors.New("x")}, "srv*https://h", identify.StepNone},
+		"not there":       {sympath.Attempt{Status: sympath.StatusNotFound, Origin: sympath.OriginHTTP}, "srv*https://h", identify.StepNone},
+		"offline":         {sympath.Attempt{Status: sympath.StatusOffline, Origin: sympath.OriginHTTP}, "srv*https://h", identify.StepGoOnline},
+		"no server":       {sympath.Attempt{Status: sympath.StatusNotFound, Origin: sympath.OriginDir}, "d", identify.StepAskMicrosoft},
+	} {
+		if got := identify.FetchStep([]sympath.Attempt{c.a}, c.path); got.Kind != c.want {
+			t.Errorf("%s: %v", name, got)
+		}
 	}
 }

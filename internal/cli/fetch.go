@@ -62,7 +62,10 @@ func (a *app) fetch(cmd *cobra.Command, o *fetchOptions, files []string) error {
 	if cmd.Context().Err() != nil {
 		return cmd.Context().Err()
 	}
-	if o.manifest != "" {
+	switch {
+	case o.manifest != "" && len(p.wanted) == 0 && gathered != nil:
+		return gathered
+	case o.manifest != "":
 		return errors.Join(p.writeManifest(o.manifest), gathered)
 	}
 	f, err := a.newFetch(o)

@@ -140,7 +140,20 @@ func (f *fetch) importDir(ctx context.Context, dir string) error {
 	case err != nil:
 		return unusable(err)
 	}
-	return nil
+	return f.markStore()
+}
+
+// markStore has the cache read as a symbol store when a path names it without
+// srv*: symsrv knows one by its pingme.txt.
+func (f *fetch) markStore() error {
+	if f.good == 0 {
+		return nil
+	}
+	mark, err := os.OpenFile(filepath.Join(f.cache.Dir(), "pingme.txt"), os.O_CREATE|os.O_WRONLY, 0o666)
+	if err != nil {
+		return unusable(err)
+	}
+	return mark.Close()
 }
 
 // compressedExts are the extensions of files that symbol stores hold, with
