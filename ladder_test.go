@@ -442,6 +442,47 @@ func TestNext_unproven(t *testing.T) {
 	}
 }
 
+// TestNext_no_debug_directory: the right copy that names no PDB is not said to be
+// of another build, and the way it names works.
+func TestNext_no_debug_directory(t *testing.T) {
+	dir := fstest.MapFS{"fs_rec.sys": {Data: fsRec(t, "x64/nodebug")}, "Fs_Rec.pdb": {Data: fixture.Bytes(t, "fs_rec/x64/good/fs_rec.pdb")}}
+	h := headersOf(t, dir["fs_rec.sys"].Data)
+	m := symres.Module{Image: "Fs_Rec.SYS", Base: base64, Size: 0x6000, TimeDateStamp: h.TimeDateStamp, CheckSum: h.CheckSum}
+	cfg := symres.Config{Memory: new(memsource.Sparse), Symbols: sympath.Dir("d", dir)}
+	rep, err := session(t, cfg, m).Load(t.Context(), "fs_rec")
+	if err == nil || rep.Next.Kind != identify.StepNoDebug || rep.Next.File != "Fs_Rec.pdb" {
+		t.Errorf("next %q, %v", rep.Next, err)
+	}
+	cfg.Check = rep.Next.Check
+	if rep, err = session(t, cfg, m).Load(t.Context(), "fs_rec"); err != nil || rep.Proof != symres.ProofNameOnly {
+		t.Errorf("insisting: %v, %v", rep.Proof, err)
+	}
+	cfg.Check = symres.CheckKnown
+	m.TimeDateStamp++
+	if rep, err = session(t, cfg, m).Load(t.Context(), "fs_rec"); err == nil || rep.Next.Kind != identify.StepOtherBuilds {
+		t.Errorf("another stamp: next %q, %v", rep.Next, err)
+	}
+}
+
+// TestSession_Verify_kernel_names: the kernel lies under the name it was linked
+// by, which only its record tells.
+func TestSession_Verify_kernel_names(t *testing.T) {
+	good := fsRec(t, "x64/good")
+	image, err := symres.NewImage(bytes.NewReader(good), int64(len(good)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	named := *image.CodeView
+	named.Path = "ntkrnlpa.pdb"
+	m := loaderEntry(t, "x64/good", base64)
+	m.Image, m.Name, m.CodeView = "ntoskrnl.exe", "nt", &named
+	cfg := symres.Config{Memory: mapped(t, fsRec(t, "x64/good"), base64, 0, 2), Symbols: sympath.Dir("d", fstest.MapFS{"ntkrnlpa.exe": {Data: fsRec(t, "x64/good")}})}
+	rep, err := session(t, cfg, m).Verify(t.Context(), "nt")
+	if err != nil || rep.Image != "d/ntkrnlpa.exe" || rep.Pages.Verdict < identify.VerdictLikely {
+		t.Errorf("%+v, %v", rep, err)
+	}
+}
+
 // ending is memory whose reader gives up at an address.
 type ending struct {
 	symres.MemorySource

@@ -146,7 +146,7 @@ func Tell(o Outcome) *Report {
 func TellVerified(o Outcome) *Report {
 	r := o.report()
 	if o.Match == nil {
-		r.Next = o.Facts.wants(StepAppendImage)
+		r.Next = orReach(r, o.Facts.wants(StepAppendImage))
 		return r
 	}
 	r.show(o.Match, true)
