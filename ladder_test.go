@@ -250,7 +250,7 @@ type fading struct {
 
 func (f *fading) ReadMemory(b []byte, addr uint64) (int, error) {
 	if f.gone.Load() {
-		return 0, memsource.NewFault(memsource.PagedOut, addr, 1)
+		return 0, memsource.NewFault(memsource.ReasonPagedOut, addr, 1)
 	}
 	return f.MemorySource.ReadMemory(b, addr)
 }

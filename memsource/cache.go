@@ -152,7 +152,7 @@ func (c *Cached) fetch(ctx context.Context, base uint64) (*cachedPage, error) {
 		return &cachedPage{base: base, data: data}, nil
 	}
 	f := faultOf(err, base+uint64(n))
-	if f.Reason == Canceled || f.Reason == IO {
+	if f.Reason == ReasonCanceled || f.Reason == ReasonIO {
 		return nil, err
 	}
 	return &cachedPage{base: base, data: append([]byte(nil), data[:n]...), fault: f}, nil

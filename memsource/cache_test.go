@@ -50,14 +50,14 @@ func patchy(t *testing.T) (*memsource.Sparse, []memtest.Want) {
 			t.Fatal(err)
 		}
 	}
-	s.AddFault(0x4000, 0x200000, memsource.Fault{Reason: memsource.PagedOut, PageFileOffset: 0x7000})
+	s.AddFault(0x4000, 0x200000, memsource.Fault{Reason: memsource.ReasonPagedOut, PageFileOffset: 0x7000})
 	return s, []memtest.Want{
-		memtest.Hole(0, 0x1000, memsource.NotMapped),
+		memtest.Hole(0, 0x1000, memsource.ReasonNotMapped),
 		memtest.Data(0x1000, text),
-		memtest.Hole(0x3800, 0x100, memsource.NotMapped),
+		memtest.Hole(0x3800, 0x100, memsource.ReasonNotMapped),
 		memtest.Data(0x3900, text[:0x100]),
-		memtest.Hole(0x3a00, 0x600, memsource.NotMapped),
-		memtest.Hole(0x4000, 0x200000, memsource.PagedOut),
+		memtest.Hole(0x3a00, 0x600, memsource.ReasonNotMapped),
+		memtest.Hole(0x4000, 0x200000, memsource.ReasonPagedOut),
 		memtest.Data(math.MaxUint64-0x7ff, text[:0x800]),
 	}
 }
@@ -94,7 +94,7 @@ func TestCacheRemembersHoles(t *testing.T) {
 }
 
 func TestCacheForgetsTrouble(t *testing.T) {
-	for _, r := range []memsource.Reason{memsource.IO, memsource.Canceled} {
+	for _, r := range []memsource.Reason{memsource.ReasonIO, memsource.ReasonCanceled} {
 		fail := true
 		below := readerFunc(func(buf []byte, addr uint64) (int, error) {
 			if fail {
@@ -116,7 +116,7 @@ func TestCacheForgetsTrouble(t *testing.T) {
 func TestCacheIsBounded(t *testing.T) {
 	everything := readerFunc(func(buf []byte, addr uint64) (int, error) {
 		if addr>>12&1 != 0 {
-			return 0, memsource.NewFault(memsource.NotMapped, addr, 0x1000-addr&0xfff)
+			return 0, memsource.NewFault(memsource.ReasonNotMapped, addr, 0x1000-addr&0xfff)
 		}
 		return len(buf), nil
 	})

@@ -12,7 +12,7 @@ func Example() {
 	var mem memsource.Sparse
 	mem.Add(0xfe0c9000, []byte("resident"))
 	mem.AddFault(0xfe0c8000, 0x1000, memsource.Fault{
-		Reason: memsource.PagedOut, PageFile: 0, PageFileOffset: 0x1234000,
+		Reason: memsource.ReasonPagedOut, PageFile: 0, PageFileOffset: 0x1234000,
 	})
 
 	header := make([]byte, 64)
@@ -25,7 +25,7 @@ func Example() {
 }
 
 func ExampleReadExtents() {
-	mem := memsource.Sparse{Missing: memsource.NotInDump}
+	mem := memsource.Sparse{Missing: memsource.ReasonNotInDump}
 	mem.Add(0x1000, []byte("first"))
 	mem.Add(0x3000, []byte("second"))
 

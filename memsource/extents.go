@@ -23,7 +23,7 @@ const extentChunk = 64 << 10
 // After a hole the walk goes on behind Fault.Len, or at the next 4 KB boundary
 // where the source does not know how far the hole reaches. It ends at the end
 // of the range, at the top of the address space, and after a Fault with reason
-// [Canceled].
+// [ReasonCanceled].
 func ReadExtents(s Source, addr, size uint64) iter.Seq2[Extent, error] {
 	return func(yield func(Extent, error) bool) {
 		buf := make([]byte, min(size, extentChunk))
@@ -40,7 +40,7 @@ func ReadExtents(s Source, addr, size uint64) iter.Seq2[Extent, error] {
 				continue
 			}
 			f := faultOf(err, addr)
-			if !yield(Extent{}, err) || f.Reason == Canceled || !more {
+			if !yield(Extent{}, err) || f.Reason == ReasonCanceled || !more {
 				return
 			}
 			addr, size, more = step(addr, size, f.after())

@@ -98,7 +98,7 @@ func TestReadExtentsStops(t *testing.T) {
 func ExampleReaderAt() {
 	var mem memsource.Sparse
 	mem.Add(0x10000, []byte("MZ, and more"))
-	mem.AddFault(0x1000c, 0x1000, memsource.Fault{Reason: memsource.PagedOut, PageFileOffset: 0x5000})
+	mem.AddFault(0x1000c, 0x1000, memsource.Fault{Reason: memsource.ReasonPagedOut, PageFileOffset: 0x5000})
 
 	module := io.NewSectionReader(memsource.ReaderAt(&mem, 0x10000, 0x1000), 0, 0x1000)
 	magic := make([]byte, 2)
@@ -159,7 +159,7 @@ func TestReaderAtTop(t *testing.T) {
 // still lets the reason through.
 func TestReaderAtKeepsFaultThroughParser(t *testing.T) {
 	s := new(memsource.Sparse)
-	s.AddFault(0x1000, 0x1000, memsource.Fault{Reason: memsource.PagedOut})
+	s.AddFault(0x1000, 0x1000, memsource.Fault{Reason: memsource.ReasonPagedOut})
 	_, err := pe.NewFile(memsource.ReaderAt(s, 0x1000, 0x1000))
 	if !errors.Is(err, memsource.ErrPagedOut) {
 		t.Errorf("debug/pe gives %v", err)

@@ -58,18 +58,18 @@ func (f *Fault) Error() string {
 // detail is the reason with what is known about it.
 func (f *Fault) detail() string {
 	switch f.Reason {
-	case PagedOut, Compressed:
+	case ReasonPagedOut, ReasonCompressed:
 		return fmt.Sprintf("%v: pagefile %d offset %#x", f.Reason, f.PageFile, f.PageFileOffset)
-	case FileBacked:
+	case ReasonFileBacked:
 		if f.File == "" {
 			return "not resident: in a file whose name is not known"
 		}
 		return fmt.Sprintf("not resident: %s at offset %#x", wtext.Printable(f.File), f.FileOffset)
-	case NotInDump:
+	case ReasonNotInDump:
 		if f.Physical != 0 {
 			return fmt.Sprintf("page %x is not in the dump", f.Physical>>pageShift)
 		}
-	case TableNotInDump:
+	case ReasonTableNotInDump:
 		if f.Physical != 0 {
 			return fmt.Sprintf("page table page %x is not in the dump", f.Physical>>pageShift)
 		}
@@ -100,11 +100,11 @@ func (f *Fault) At(addr uint64) *Fault {
 	c.Len -= past
 	pages := (addr>>pageShift - f.Addr>>pageShift) << pageShift
 	switch f.Reason {
-	case PagedOut, Compressed:
+	case ReasonPagedOut, ReasonCompressed:
 		c.PageFileOffset += pages
-	case FileBacked:
+	case ReasonFileBacked:
 		c.FileOffset += pages
-	case NotInDump:
+	case ReasonNotInDump:
 		if f.Physical != 0 {
 			c.Physical += past
 		}
@@ -144,10 +144,10 @@ func typed(err error, addr uint64) error {
 // untyped makes a Fault of a foreign error. io.EOF becomes
 // io.ErrUnexpectedEOF: a hole must never look like the end of a file.
 func untyped(err error, addr uint64) *Fault {
-	f := NewFault(Unknown, addr, 0)
+	f := NewFault(ReasonUnknown, addr, 0)
 	f.Err = err
 	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
-		f.Reason = Canceled
+		f.Reason = ReasonCanceled
 	}
 	if errors.Is(err, io.EOF) {
 		f.Err = io.ErrUnexpectedEOF

@@ -16,32 +16,32 @@ func TestFaultText(t *testing.T) {
 		want string
 	}{
 		{memsource.Fault{Addr: 0xfe0c8000}, "fe0c8000: unreadable"},
-		{memsource.Fault{Addr: 0xfe0c8000, Reason: memsource.PagedOut, PageFile: 1, PageFileOffset: 0x1234000},
+		{memsource.Fault{Addr: 0xfe0c8000, Reason: memsource.ReasonPagedOut, PageFile: 1, PageFileOffset: 0x1234000},
 			"fe0c8000: paged out: pagefile 1 offset 0x1234000"},
-		{memsource.Fault{Addr: 0x1000, Reason: memsource.Compressed, PageFile: 2, PageFileOffset: 0x5000},
+		{memsource.Fault{Addr: 0x1000, Reason: memsource.ReasonCompressed, PageFile: 2, PageFileOffset: 0x5000},
 			"00001000: compressed: pagefile 2 offset 0x5000"},
-		{memsource.Fault{Addr: 0xfffff80003b00000, Reason: memsource.FileBacked, File: `\Windows\System32\drivers\null.sys`},
+		{memsource.Fault{Addr: 0xfffff80003b00000, Reason: memsource.ReasonFileBacked, File: `\Windows\System32\drivers\null.sys`},
 			"fffff800`03b00000: not resident: \\Windows\\System32\\drivers\\null.sys at offset 0x0"},
-		{memsource.Fault{Addr: 0x1000, Reason: memsource.FileBacked, File: "a\x1b[2J\n.sys", FileOffset: 0x400},
+		{memsource.Fault{Addr: 0x1000, Reason: memsource.ReasonFileBacked, File: "a\x1b[2J\n.sys", FileOffset: 0x400},
 			`00001000: not resident: a\x1b[2J\n.sys at offset 0x400`},
-		{memsource.Fault{Addr: 0x1000, Reason: memsource.FileBacked, File: "gnp.\u202eexe"},
+		{memsource.Fault{Addr: 0x1000, Reason: memsource.ReasonFileBacked, File: "gnp.\u202eexe"},
 			`00001000: not resident: gnp.\u202eexe at offset 0x0`},
-		{memsource.Fault{Addr: 0x1000, Reason: memsource.FileBacked, File: "\xff.sys"},
+		{memsource.Fault{Addr: 0x1000, Reason: memsource.ReasonFileBacked, File: "\xff.sys"},
 			`00001000: not resident: \xff.sys at offset 0x0`},
-		{memsource.Fault{Addr: 0x1000, Reason: memsource.FileBacked, Err: errors.New("name is paged out")},
+		{memsource.Fault{Addr: 0x1000, Reason: memsource.ReasonFileBacked, Err: errors.New("name is paged out")},
 			"00001000: not resident: in a file whose name is not known: name is paged out"},
-		{memsource.Fault{Addr: 0x1000, Reason: memsource.NotInDump, Physical: 0x2c07123}, "00001000: page 2c07 is not in the dump"},
-		{memsource.Fault{Addr: 0x1000, Reason: memsource.NotInDump}, "00001000: not in the dump"},
-		{memsource.Fault{Addr: 0x1000, Reason: memsource.TableNotInDump, Physical: 0x2c07123}, "00001000: page table page 2c07 is not in the dump"},
-		{memsource.Fault{Addr: 0x1000, Reason: memsource.TableNotInDump}, "00001000: page table not available"},
-		{memsource.Fault{Addr: 0x1000, Reason: memsource.DemandZero}, "00001000: demand zero"},
-		{memsource.Fault{Addr: 0x1000, Reason: memsource.NotMapped}, "00001000: not mapped"},
-		{memsource.Fault{Addr: 0x1000, Reason: memsource.WrongContext}, "00001000: belongs to another session or process"},
-		{memsource.Fault{Addr: 1 << 47, Reason: memsource.NonCanonical}, "00008000`00000000: not a valid address"},
-		{memsource.Fault{Addr: 0x1000, Reason: memsource.NoAccess}, "00001000: no access"},
-		{memsource.Fault{Addr: 0x1000, Reason: memsource.Truncated}, "00001000: the dump file ends before this page"},
-		{memsource.Fault{Addr: 0x1000, Reason: memsource.IO, Err: errors.New("disk\r\ngone")}, `00001000: read error: disk\r\ngone`},
-		{memsource.Fault{Addr: 0x1000, Reason: memsource.Canceled, Err: context.Canceled}, "00001000: canceled: context canceled"},
+		{memsource.Fault{Addr: 0x1000, Reason: memsource.ReasonNotInDump, Physical: 0x2c07123}, "00001000: page 2c07 is not in the dump"},
+		{memsource.Fault{Addr: 0x1000, Reason: memsource.ReasonNotInDump}, "00001000: not in the dump"},
+		{memsource.Fault{Addr: 0x1000, Reason: memsource.ReasonTableNotInDump, Physical: 0x2c07123}, "00001000: page table page 2c07 is not in the dump"},
+		{memsource.Fault{Addr: 0x1000, Reason: memsource.ReasonTableNotInDump}, "00001000: page table not available"},
+		{memsource.Fault{Addr: 0x1000, Reason: memsource.ReasonDemandZero}, "00001000: demand zero"},
+		{memsource.Fault{Addr: 0x1000, Reason: memsource.ReasonNotMapped}, "00001000: not mapped"},
+		{memsource.Fault{Addr: 0x1000, Reason: memsource.ReasonWrongContext}, "00001000: belongs to another session or process"},
+		{memsource.Fault{Addr: 1 << 47, Reason: memsource.ReasonNonCanonical}, "00008000`00000000: not a valid address"},
+		{memsource.Fault{Addr: 0x1000, Reason: memsource.ReasonNoAccess}, "00001000: no access"},
+		{memsource.Fault{Addr: 0x1000, Reason: memsource.ReasonTruncated}, "00001000: the dump file ends before this page"},
+		{memsource.Fault{Addr: 0x1000, Reason: memsource.ReasonIO, Err: errors.New("disk\r\ngone")}, `00001000: read error: disk\r\ngone`},
+		{memsource.Fault{Addr: 0x1000, Reason: memsource.ReasonCanceled, Err: context.Canceled}, "00001000: canceled: context canceled"},
 	} {
 		if got := c.f.Error(); got != c.want {
 			t.Errorf("got  %s\nwant %s", got, c.want)
@@ -60,20 +60,20 @@ func TestReasons(t *testing.T) {
 		status string
 		is     []error
 	}{
-		{memsource.Unknown, "0xC0000001", nil},
-		{memsource.PagedOut, "0xC0000006", []error{notPresent, pagedOut}},
-		{memsource.FileBacked, "0xC0000006", []error{notPresent, pagedOut}},
-		{memsource.Compressed, "0xC0000006", []error{notPresent, pagedOut}},
-		{memsource.DemandZero, "0xC0000005", []error{notPresent, memsource.ErrDemandZero}},
-		{memsource.NotMapped, "0xC0000005", []error{notPresent, memsource.ErrNotMapped}},
-		{memsource.NotInDump, "0xC0000001", []error{notPresent, notInDump}},
-		{memsource.TableNotInDump, "0xC0000001", []error{notPresent, notInDump}},
-		{memsource.WrongContext, "0xC0000141", []error{notPresent, memsource.ErrWrongContext}},
-		{memsource.NonCanonical, "0xC0000141", []error{memsource.ErrNonCanonical}},
-		{memsource.NoAccess, "0xC0000022", []error{memsource.ErrNoAccess}},
-		{memsource.Truncated, "0xC0000185", []error{notPresent, notInDump, memsource.ErrTruncated}},
-		{memsource.Canceled, "0xC0000120", []error{memsource.ErrCanceled}},
-		{memsource.IO, "0xC0000185", []error{memsource.ErrIO}},
+		{memsource.ReasonUnknown, "0xC0000001", nil},
+		{memsource.ReasonPagedOut, "0xC0000006", []error{notPresent, pagedOut}},
+		{memsource.ReasonFileBacked, "0xC0000006", []error{notPresent, pagedOut}},
+		{memsource.ReasonCompressed, "0xC0000006", []error{notPresent, pagedOut}},
+		{memsource.ReasonDemandZero, "0xC0000005", []error{notPresent, memsource.ErrDemandZero}},
+		{memsource.ReasonNotMapped, "0xC0000005", []error{notPresent, memsource.ErrNotMapped}},
+		{memsource.ReasonNotInDump, "0xC0000001", []error{notPresent, notInDump}},
+		{memsource.ReasonTableNotInDump, "0xC0000001", []error{notPresent, notInDump}},
+		{memsource.ReasonWrongContext, "0xC0000141", []error{notPresent, memsource.ErrWrongContext}},
+		{memsource.ReasonNonCanonical, "0xC0000141", []error{memsource.ErrNonCanonical}},
+		{memsource.ReasonNoAccess, "0xC0000022", []error{memsource.ErrNoAccess}},
+		{memsource.ReasonTruncated, "0xC0000185", []error{notPresent, notInDump, memsource.ErrTruncated}},
+		{memsource.ReasonCanceled, "0xC0000120", []error{memsource.ErrCanceled}},
+		{memsource.ReasonIO, "0xC0000185", []error{memsource.ErrIO}},
 		{memsource.Reason(200), "0xC0000001", nil},
 	} {
 		f := memsource.NewFault(c.r, 0x1000, 1)
@@ -93,7 +93,7 @@ func TestReasons(t *testing.T) {
 }
 
 func TestFaultUnwraps(t *testing.T) {
-	f := memsource.NewFault(memsource.IO, 0, 0)
+	f := memsource.NewFault(memsource.ReasonIO, 0, 0)
 	f.Err = io.ErrClosedPipe
 	if !errors.Is(f, io.ErrClosedPipe) {
 		t.Error("the cause is lost")
@@ -101,10 +101,10 @@ func TestFaultUnwraps(t *testing.T) {
 }
 
 func TestFaultAt(t *testing.T) {
-	paged := memsource.Fault{Addr: 0x1800, Len: 0x2800, Reason: memsource.PagedOut, PageFileOffset: 0x7000}
-	file := memsource.Fault{Addr: 0x1000, Len: 0x3000, Reason: memsource.FileBacked, FileOffset: 0x400}
-	phys := memsource.Fault{Addr: 0x1000, Len: 0x3000, Reason: memsource.NotInDump, Physical: 0x9000}
-	top := memsource.Fault{Addr: 0, Len: math.MaxUint64, Reason: memsource.NotMapped}
+	paged := memsource.Fault{Addr: 0x1800, Len: 0x2800, Reason: memsource.ReasonPagedOut, PageFileOffset: 0x7000}
+	file := memsource.Fault{Addr: 0x1000, Len: 0x3000, Reason: memsource.ReasonFileBacked, FileOffset: 0x400}
+	phys := memsource.Fault{Addr: 0x1000, Len: 0x3000, Reason: memsource.ReasonNotInDump, Physical: 0x9000}
+	top := memsource.Fault{Addr: 0, Len: math.MaxUint64, Reason: memsource.ReasonNotMapped}
 	for _, c := range []struct {
 		name                         string
 		f                            memsource.Fault

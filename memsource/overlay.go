@@ -12,7 +12,7 @@ import (
 //
 // Where no layer has a byte the most telling fault is returned (in a file or
 // paging file before not in the dump before not mapped), cut to the part that
-// no layer has. Without layers every read fails with [NotMapped]. The result is
+// no layer has. Without layers every read fails with [ReasonNotMapped]. The result is
 // safe for concurrent use if the layers are.
 func Overlay(layers ...Source) Source {
 	return overlay(append([]Source(nil), layers...))
@@ -40,7 +40,7 @@ func (o overlay) read(ctx context.Context, buf []byte, addr uint64) (n int, err 
 		return 0, nil
 	}
 	if len(o) == 0 {
-		return 0, NewFault(NotMapped, addr, 0)
+		return 0, NewFault(ReasonNotMapped, addr, 0)
 	}
 	for {
 		k, err := readContext(ctx, o[0], buf[n:], addr+uint64(n))
@@ -68,7 +68,7 @@ func (o overlay) read(ctx context.Context, buf []byte, addr uint64) (n int, err 
 // have begun before.
 func telling(upper *Fault, lowerErr error, addr uint64) error {
 	lower := faultOf(lowerErr, addr)
-	if lower.Reason == Canceled {
+	if lower.Reason == ReasonCanceled {
 		return lowerErr
 	}
 	u, l := upper.At(addr), lower.At(addr)
@@ -83,23 +83,23 @@ func telling(upper *Fault, lowerErr error, addr uint64) error {
 // rank orders reasons by how much they tell about where the bytes are.
 func rank(r Reason) int {
 	switch r {
-	case FileBacked:
+	case ReasonFileBacked:
 		return 9
-	case PagedOut, Compressed:
+	case ReasonPagedOut, ReasonCompressed:
 		return 8
-	case DemandZero:
+	case ReasonDemandZero:
 		return 7
-	case WrongContext, NoAccess:
+	case ReasonWrongContext, ReasonNoAccess:
 		return 6
-	case Truncated:
+	case ReasonTruncated:
 		return 5
-	case IO:
+	case ReasonIO:
 		return 4
-	case TableNotInDump, NotInDump:
+	case ReasonTableNotInDump, ReasonNotInDump:
 		return 3
-	case NotMapped:
+	case ReasonNotMapped:
 		return 2
-	case NonCanonical:
+	case ReasonNonCanonical:
 		return 1
 	}
 	return 0

@@ -14,7 +14,7 @@ import (
 // ExampleOverlay fills the holes of a target's memory from a copy on disk.
 func ExampleOverlay() {
 	var target, onDisk memsource.Sparse
-	target.AddFault(0x1000, 0x1000, memsource.Fault{Reason: memsource.PagedOut})
+	target.AddFault(0x1000, 0x1000, memsource.Fault{Reason: memsource.ReasonPagedOut})
 	target.Add(0x2000, []byte("changed since"))
 	onDisk.Add(0x1000, []byte("header"))
 	onDisk.Add(0x2000, []byte("as linked    "))
@@ -63,7 +63,7 @@ func TestOverlayPictures(t *testing.T) {
 }
 
 func TestOverlaySuite(t *testing.T) {
-	upper, lower, bottom := new(memsource.Sparse), &memsource.Sparse{Missing: memsource.NotInDump}, new(memsource.Sparse)
+	upper, lower, bottom := new(memsource.Sparse), &memsource.Sparse{Missing: memsource.ReasonNotInDump}, new(memsource.Sparse)
 	text := bytes.Repeat([]byte("sixteen bytes..."), 0x300)
 	for _, err := range []error{
 		upper.Add(0x1000, text[:0x800]),
@@ -76,13 +76,13 @@ func TestOverlaySuite(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	upper.AddFault(0x800, 0x800, memsource.Fault{Reason: memsource.PagedOut})
-	lower.AddFault(0x4000, 0x1000, memsource.Fault{Reason: memsource.FileBacked})
+	upper.AddFault(0x800, 0x800, memsource.Fault{Reason: memsource.ReasonPagedOut})
+	lower.AddFault(0x4000, 0x1000, memsource.Fault{Reason: memsource.ReasonFileBacked})
 	err := memtest.TestSource(memsource.Overlay(upper, lower, memsource.Strict(bottom)),
-		memtest.Hole(0x800, 0x800, memsource.PagedOut),
+		memtest.Hole(0x800, 0x800, memsource.ReasonPagedOut),
 		memtest.Data(0x1000, text),
-		memtest.Hole(0x4000, 0x1000, memsource.FileBacked),
-		memtest.Hole(0x5000, 0x1000, memsource.NotInDump),
+		memtest.Hole(0x4000, 0x1000, memsource.ReasonFileBacked),
+		memtest.Hole(0x5000, 0x1000, memsource.ReasonNotInDump),
 		memtest.Data(math.MaxUint64-0xfff, text[:0x1000]))
 	if err != nil {
 		t.Error(err)
@@ -99,7 +99,7 @@ func TestOverlayUnknownHole(t *testing.T) {
 			clear(buf)
 			return len(buf), nil
 		}
-		return 0, memsource.NewFault(memsource.Unknown, addr, 0)
+		return 0, memsource.NewFault(memsource.ReasonUnknown, addr, 0)
 	})
 	lower := holding(t, 0x1000, bytes.Repeat([]byte{1}, 0x2000))
 	buf := make([]byte, 0x1000)
@@ -114,8 +114,8 @@ func TestOverlayUnknownHole(t *testing.T) {
 // TestOverlayMostTelling puts every pair of reasons over each other.
 func TestOverlayMostTelling(t *testing.T) {
 	order := []memsource.Reason{
-		memsource.FileBacked, memsource.PagedOut, memsource.DemandZero, memsource.NoAccess, memsource.Truncated,
-		memsource.IO, memsource.NotInDump, memsource.NotMapped, memsource.NonCanonical, memsource.Unknown,
+		memsource.ReasonFileBacked, memsource.ReasonPagedOut, memsource.ReasonDemandZero, memsource.ReasonNoAccess, memsource.ReasonTruncated,
+		memsource.ReasonIO, memsource.ReasonNotInDump, memsource.ReasonNotMapped, memsource.ReasonNonCanonical, memsource.ReasonUnknown,
 	}
 	failing := func(r memsource.Reason, size uint64) memsource.Source {
 		return readerFunc(func(_ []byte, addr uint64) (int, error) { return 0, memsource.NewFault(r, addr, size) })
@@ -136,7 +136,7 @@ func TestOverlayMostTelling(t *testing.T) {
 
 func TestOverlayStopsWhenCanceled(t *testing.T) {
 	canceled := readerFunc(func(_ []byte, addr uint64) (int, error) {
-		return 0, memsource.NewFault(memsource.Canceled, addr, 0)
+		return 0, memsource.NewFault(memsource.ReasonCanceled, addr, 0)
 	})
 	lower := holding(t, 0x1000, make([]byte, 16))
 	for _, s := range []memsource.Source{memsource.Overlay(canceled, lower), memsource.Overlay(new(memsource.Sparse), canceled)} {

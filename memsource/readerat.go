@@ -32,7 +32,7 @@ func (w window) ReadAt(p []byte, off int64) (int, error) {
 		p = p[:w.size-past]
 	}
 	if past > math.MaxUint64-w.base {
-		return 0, NewFault(NonCanonical, w.base+past, 0)
+		return 0, NewFault(ReasonNonCanonical, w.base+past, 0)
 	}
 	n, err := readChecked(w.src, p, w.base+past)
 	if err == nil && end {

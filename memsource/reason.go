@@ -6,57 +6,57 @@ import (
 	"slices"
 )
 
-// Reason says why a byte could not be read. The zero value is [Unknown].
+// Reason says why a byte could not be read. The zero value is [ReasonUnknown].
 type Reason uint8
 
 // The reasons. They are kept apart because each has its own cure: a paged-out
 // header can be read from a copy on disk, one of another session from another
 // page-table root, one that is not mapped from nowhere.
 const (
-	Unknown        Reason = iota // the source gave no reason
-	PagedOut                     // in a paging file: see Fault.PageFile and PageFileOffset
-	FileBacked                   // in the file it is mapped from: see Fault.File and FileOffset
-	Compressed                   // in the memory-compression store
-	DemandZero                   // never touched: would read as zeros, but nothing was ever there
-	NotMapped                    // no page exists at that address
-	NotInDump                    // the page was resident but was not saved: see Fault.Physical
-	TableNotInDump               // a page table on the way is missing, so nothing is known
-	WrongContext                 // belongs to another session or process
-	NonCanonical                 // no such address on this machine, or past the top
-	NoAccess                     // the target's protection or rights forbid it
-	Truncated                    // the dump file ends before the page it promises
-	Canceled                     // the caller's context ended
-	IO                           // the medium failed
+	ReasonUnknown        Reason = iota // the source gave no reason
+	ReasonPagedOut                     // in a paging file: see Fault.PageFile and PageFileOffset
+	ReasonFileBacked                   // in the file it is mapped from: see Fault.File and FileOffset
+	ReasonCompressed                   // in the memory-compression store
+	ReasonDemandZero                   // never touched: would read as zeros, but nothing was ever there
+	ReasonNotMapped                    // no page exists at that address
+	ReasonNotInDump                    // the page was resident but was not saved: see Fault.Physical
+	ReasonTableNotInDump               // a page table on the way is missing, so nothing is known
+	ReasonWrongContext                 // belongs to another session or process
+	ReasonNonCanonical                 // no such address on this machine, or past the top
+	ReasonNoAccess                     // the target's protection or rights forbid it
+	ReasonTruncated                    // the dump file ends before the page it promises
+	ReasonCanceled                     // the caller's context ended
+	ReasonIO                           // the medium failed
 )
 
 // String returns the reason in plain words.
 func (r Reason) String() string {
 	switch r {
-	case PagedOut:
+	case ReasonPagedOut:
 		return "paged out"
-	case FileBacked:
+	case ReasonFileBacked:
 		return "not resident"
-	case Compressed:
+	case ReasonCompressed:
 		return "compressed"
-	case DemandZero:
+	case ReasonDemandZero:
 		return "demand zero"
-	case NotMapped:
+	case ReasonNotMapped:
 		return "not mapped"
-	case NotInDump:
+	case ReasonNotInDump:
 		return "not in the dump"
-	case TableNotInDump:
+	case ReasonTableNotInDump:
 		return "page table not available"
-	case WrongContext:
+	case ReasonWrongContext:
 		return "belongs to another session or process"
-	case NonCanonical:
+	case ReasonNonCanonical:
 		return "not a valid address"
-	case NoAccess:
+	case ReasonNoAccess:
 		return "no access"
-	case Truncated:
+	case ReasonTruncated:
 		return "the dump file ends before this page"
-	case Canceled:
+	case ReasonCanceled:
 		return "canceled"
-	case IO:
+	case ReasonIO:
 		return "read error"
 	}
 	return "unreadable"
@@ -83,17 +83,17 @@ func (s NTStatus) String() string { return fmt.Sprintf("0x%08X", uint32(s)) }
 // Status returns the status code that tells r best.
 func (r Reason) Status() NTStatus {
 	switch r {
-	case NotMapped, DemandZero:
+	case ReasonNotMapped, ReasonDemandZero:
 		return StatusAccessViolation
-	case PagedOut, FileBacked, Compressed:
+	case ReasonPagedOut, ReasonFileBacked, ReasonCompressed:
 		return StatusInPageError
-	case WrongContext, NonCanonical:
+	case ReasonWrongContext, ReasonNonCanonical:
 		return StatusInvalidAddress
-	case NoAccess:
+	case ReasonNoAccess:
 		return StatusAccessDenied
-	case Truncated, IO:
+	case ReasonTruncated, ReasonIO:
 		return StatusIoDeviceError
-	case Canceled:
+	case ReasonCanceled:
 		return StatusCancelled
 	}
 	return StatusUnsuccessful // Unknown, NotInDump, TableNotInDump
@@ -134,28 +134,28 @@ var (
 func (r Reason) covers(sentinel error) bool {
 	switch sentinel {
 	case ErrNotPresent:
-		return r.in(PagedOut, FileBacked, Compressed, DemandZero, NotMapped,
-			NotInDump, TableNotInDump, WrongContext, Truncated)
+		return r.in(ReasonPagedOut, ReasonFileBacked, ReasonCompressed, ReasonDemandZero, ReasonNotMapped,
+			ReasonNotInDump, ReasonTableNotInDump, ReasonWrongContext, ReasonTruncated)
 	case ErrPagedOut:
-		return r.in(PagedOut, FileBacked, Compressed)
+		return r.in(ReasonPagedOut, ReasonFileBacked, ReasonCompressed)
 	case ErrNotInDump:
-		return r.in(NotInDump, TableNotInDump, Truncated)
+		return r.in(ReasonNotInDump, ReasonTableNotInDump, ReasonTruncated)
 	case ErrNotMapped:
-		return r == NotMapped
+		return r == ReasonNotMapped
 	case ErrDemandZero:
-		return r == DemandZero
+		return r == ReasonDemandZero
 	case ErrWrongContext:
-		return r == WrongContext
+		return r == ReasonWrongContext
 	case ErrNonCanonical:
-		return r == NonCanonical
+		return r == ReasonNonCanonical
 	case ErrNoAccess:
-		return r == NoAccess
+		return r == ReasonNoAccess
 	case ErrTruncated:
-		return r == Truncated
+		return r == ReasonTruncated
 	case ErrCanceled:
-		return r == Canceled
+		return r == ReasonCanceled
 	case ErrIO:
-		return r == IO
+		return r == ReasonIO
 	}
 	return false
 }

@@ -4,9 +4,9 @@ package memsource
 // fails.
 func (r Reason) MarshalText() ([]byte, error) {
 	words := map[Reason]string{
-		PagedOut: "paged-out", FileBacked: "file-backed", Compressed: "compressed", DemandZero: "demand-zero",
-		NotMapped: "not-mapped", NotInDump: "not-in-dump", TableNotInDump: "table-not-in-dump", WrongContext: "wrong-context",
-		NonCanonical: "non-canonical", NoAccess: "no-access", Truncated: "truncated", Canceled: "canceled", IO: "io",
+		ReasonPagedOut: "paged-out", ReasonFileBacked: "file-backed", ReasonCompressed: "compressed", ReasonDemandZero: "demand-zero",
+		ReasonNotMapped: "not-mapped", ReasonNotInDump: "not-in-dump", ReasonTableNotInDump: "table-not-in-dump", ReasonWrongContext: "wrong-context",
+		ReasonNonCanonical: "non-canonical", ReasonNoAccess: "no-access", ReasonTruncated: "truncated", ReasonCanceled: "canceled", ReasonIO: "io",
 	}
 	if word, ok := words[r]; ok {
 		return []byte(word), nil

@@ -37,7 +37,7 @@ import (
 // Addr is addr+n, the first byte that could not be read; buf[:n] is valid and
 // buf[n:] is unspecified. Reading no bytes succeeds at every address. A read
 // that would run past the top of the address space gives what lies below the
-// top and then a Fault with [NonCanonical] at address 0, where addr+n lands.
+// top and then a Fault with [ReasonNonCanonical] at address 0, where addr+n lands.
 //
 // Implementations must be safe for concurrent use. The method set equals that
 // of delve's proc.MemoryReader; the contract is stronger, see [Strict].
@@ -47,7 +47,7 @@ type Source interface {
 
 // ContextSource is implemented by sources that can give up in the middle of a
 // read, such as remote ones, and by the ones of this package that wrap others.
-// A read given up fails with a Fault of reason [Canceled] that unwraps to the
+// A read given up fails with a Fault of reason [ReasonCanceled] that unwraps to the
 // error of the context. Callers use [Bind] and do not assert this type.
 type ContextSource interface {
 	Source
@@ -83,7 +83,7 @@ func readContext(ctx context.Context, s Source, buf []byte, addr uint64) (int, e
 		return s.ReadMemory(buf, addr)
 	}
 	if err := ctx.Err(); err != nil {
-		f := NewFault(Canceled, addr, 0)
+		f := NewFault(ReasonCanceled, addr, 0)
 		f.Err = err
 		return 0, f
 	}
@@ -95,12 +95,12 @@ func readContext(ctx context.Context, s Source, buf []byte, addr uint64) (int, e
 
 // Clip is for implementers: it cuts a read at the top of the address space.
 // It returns the part of buf below the top, and for a read that went further
-// the [NonCanonical] Fault to return once that part has been read in full.
+// the [ReasonNonCanonical] Fault to return once that part has been read in full.
 func Clip(buf []byte, addr uint64) ([]byte, error) {
 	if len(buf) == 0 || uint64(len(buf)-1) <= math.MaxUint64-addr {
 		return buf, nil
 	}
-	return buf[:-addr], NewFault(NonCanonical, 0, 0)
+	return buf[:-addr], NewFault(ReasonNonCanonical, 0, 0)
 }
 
 // ReadFull reads exactly len(buf) bytes at addr. A failure wraps a [*Fault],

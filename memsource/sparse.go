@@ -55,8 +55,8 @@ func (s *Sparse) Add(addr uint64, data []byte) error {
 }
 
 // AddReader makes size bytes at offset off of r readable at addr, read on
-// demand. Where r turns out to end early reads fail with [Truncated], where it
-// fails otherwise with [IO]. r must be safe for concurrent use. Returns an
+// demand. Where r turns out to end early reads fail with [ReasonTruncated], where it
+// fails otherwise with [ReasonIO]. r must be safe for concurrent use. Returns an
 // error when the range would wrap in memory, matching [ErrNonCanonical], or in
 // the file.
 func (s *Sparse) AddReader(addr, size uint64, r io.ReaderAt, off int64) error {
@@ -87,7 +87,7 @@ func (s *Sparse) add(r *filled, size uint64) error {
 		return nil
 	}
 	if size-1 > math.MaxUint64-r.first {
-		return NewFault(NonCanonical, r.first, 0)
+		return NewFault(ReasonNonCanonical, r.first, 0)
 	}
 	r.last = r.first + (size - 1)
 	s.append(r)
@@ -124,8 +124,8 @@ func (s *Sparse) ReadMemory(buf []byte, addr uint64) (n int, err error) {
 // gap is the fault at an address outside every range; rest begins after it.
 func (s *Sparse) gap(rest []piece, addr uint64) *Fault {
 	reason := s.Missing
-	if reason == Unknown {
-		reason = NotMapped
+	if reason == ReasonUnknown {
+		reason = ReasonNotMapped
 	}
 	last := uint64(math.MaxUint64)
 	if len(rest) > 0 {
@@ -161,9 +161,9 @@ func readFile(r io.ReaderAt, buf []byte, off int64, addr, left uint64) (int, err
 		return n, nil
 	}
 	if err == nil || errors.Is(err, io.EOF) {
-		return n, NewFault(Truncated, addr+uint64(n), left-uint64(n))
+		return n, NewFault(ReasonTruncated, addr+uint64(n), left-uint64(n))
 	}
-	f := NewFault(IO, addr+uint64(n), 0)
+	f := NewFault(ReasonIO, addr+uint64(n), 0)
 	f.Err = err
 	return n, f
 }

@@ -61,7 +61,7 @@ func addPicture(t *testing.T, s *memsource.Sparse, addr uint64, line string) {
 	body := bytes.TrimLeft([]byte(line), " ")
 	addr += 16 * uint64(len(line)-len(body))
 	if len(body) > 0 && body[0] == '!' {
-		s.AddFault(addr, 16*uint64(len(body)), memsource.Fault{Reason: memsource.PagedOut})
+		s.AddFault(addr, 16*uint64(len(body)), memsource.Fault{Reason: memsource.ReasonPagedOut})
 		return
 	}
 	if err := s.Add(addr, bytes.Repeat(body, 16)); err != nil {
@@ -89,7 +89,7 @@ func picture(s memsource.Source, addr uint64) string {
 
 func TestSparseSuite(t *testing.T) {
 	text := bytes.Repeat([]byte("sixteen bytes..."), 0x200)
-	s := &memsource.Sparse{Missing: memsource.NotInDump}
+	s := &memsource.Sparse{Missing: memsource.ReasonNotInDump}
 	for _, r := range []struct {
 		addr uint64
 		data []byte
@@ -98,17 +98,17 @@ func TestSparseSuite(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	s.AddFault(0x5000, 0x3000, memsource.Fault{Reason: memsource.PagedOut, PageFileOffset: 0x1000})
+	s.AddFault(0x5000, 0x3000, memsource.Fault{Reason: memsource.ReasonPagedOut, PageFileOffset: 0x1000})
 	if err := s.AddReader(0x9000, 0x800, bytes.NewReader(text), 0x10); err != nil {
 		t.Fatal(err)
 	}
 	err := memtest.TestSource(s,
-		memtest.Hole(0, 0x1000, memsource.NotInDump),
+		memtest.Hole(0, 0x1000, memsource.ReasonNotInDump),
 		memtest.Data(0x1000, text[:0x1800]),
 		memtest.Data(0x2800, text[0x800:0x2000]),
-		memtest.Hole(0x4001, 0xfff, memsource.NotInDump),
-		memtest.Hole(0x5000, 0x3000, memsource.PagedOut),
-		memtest.Hole(0x8000, 0x1000, memsource.NotInDump),
+		memtest.Hole(0x4001, 0xfff, memsource.ReasonNotInDump),
+		memtest.Hole(0x5000, 0x3000, memsource.ReasonPagedOut),
+		memtest.Hole(0x8000, 0x1000, memsource.ReasonNotInDump),
 		memtest.Data(0x9000, text[0x10:0x810]),
 		memtest.Data(-uint64(len(text)), text))
 	if err != nil {
@@ -119,7 +119,7 @@ func TestSparseSuite(t *testing.T) {
 func TestSparseZeroValue(t *testing.T) {
 	var s memsource.Sparse
 	err := memsource.ReadFull(&s, make([]byte, 1), 0)
-	if f := asFault(t, err); f.Reason != memsource.NotMapped || f.Len != math.MaxUint64 {
+	if f := asFault(t, err); f.Reason != memsource.ReasonNotMapped || f.Len != math.MaxUint64 {
 		t.Errorf("fault %+v", *f)
 	}
 }
@@ -141,8 +141,8 @@ func TestSparseRefuses(t *testing.T) {
 			t.Errorf("file range of %#x bytes at %#x: no error", c.size, c.off)
 		}
 	}
-	s.AddFault(math.MaxUint64, 2, memsource.Fault{Reason: memsource.PagedOut})
-	if f := asFault(t, memsource.ReadFull(&s, make([]byte, 2), math.MaxUint64)); f.Reason != memsource.PagedOut || f.Len != 1 {
+	s.AddFault(math.MaxUint64, 2, memsource.Fault{Reason: memsource.ReasonPagedOut})
+	if f := asFault(t, memsource.ReadFull(&s, make([]byte, 2), math.MaxUint64)); f.Reason != memsource.ReasonPagedOut || f.Len != 1 {
 		t.Errorf("fault range cut at the top: %+v", *f)
 	}
 }
@@ -163,11 +163,11 @@ func TestSparseFileFaults(t *testing.T) {
 		}
 	}
 	n, err := s.ReadMemory(make([]byte, 0x800), 0x1000)
-	if f := asFault(t, err); n != 0x400 || f.Reason != memsource.Truncated || f.Len != 0xc00 {
+	if f := asFault(t, err); n != 0x400 || f.Reason != memsource.ReasonTruncated || f.Len != 0xc00 {
 		t.Errorf("past the end of the file: n = %#x, %+v", n, *f)
 	}
 	n, err = s.ReadMemory(make([]byte, 0x10), 0x3000)
-	if f := asFault(t, err); n != 8 || f.Reason != memsource.IO || !errors.Is(err, io.ErrClosedPipe) {
+	if f := asFault(t, err); n != 8 || f.Reason != memsource.ReasonIO || !errors.Is(err, io.ErrClosedPipe) {
 		t.Errorf("file that fails: n = %#x, %+v", n, *f)
 	}
 	if _, err = s.ReadMemory(make([]byte, 0x10), 0x5ff0); !errors.Is(err, memsource.ErrTruncated) {
@@ -177,7 +177,7 @@ func TestSparseFileFaults(t *testing.T) {
 
 func TestSparseFaultMovesOn(t *testing.T) {
 	var s memsource.Sparse
-	s.AddFault(0x1800, 0x3000, memsource.Fault{Reason: memsource.FileBacked, File: "a.sys", FileOffset: 0x400})
+	s.AddFault(0x1800, 0x3000, memsource.Fault{Reason: memsource.ReasonFileBacked, File: "a.sys", FileOffset: 0x400})
 	if err := s.Add(0x3000, []byte("x")); err != nil {
 		t.Fatal(err)
 	}
@@ -228,7 +228,7 @@ func FuzzSparse(f *testing.F) {
 			value := n & 0xff
 			if ops[0]%3 == 1 {
 				value = fault
-				s.AddFault(base+uint64(at), uint64(size), memsource.Fault{Reason: memsource.PagedOut})
+				s.AddFault(base+uint64(at), uint64(size), memsource.Fault{Reason: memsource.ReasonPagedOut})
 			} else if err := s.Add(base+uint64(at), bytes.Repeat([]byte{byte(n)}, size)); err != nil {
 				t.Fatal(err)
 			}
@@ -267,7 +267,7 @@ func checkHole(t *testing.T, f *memsource.Fault, base uint64, at int, model []in
 			t.Fatalf("fault at %d claims %#x bytes, but at %d it is different", at, f.Len, i)
 		}
 	}
-	if (f.Reason == memsource.PagedOut) != (model[at] == -2) {
+	if (f.Reason == memsource.ReasonPagedOut) != (model[at] == -2) {
 		t.Fatalf("at %d: %v", at, f)
 	}
 }

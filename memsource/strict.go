@@ -13,7 +13,7 @@ import (
 //   - a short count with a nil error, or io.EOF with a full one;
 //   - a count below 0 or above what was asked, which voids the whole read;
 //   - errors without type or address, which become a [*Fault] of reason
-//     [Unknown] at the exact byte, with the error behind it;
+//     [ReasonUnknown] at the exact byte, with the error behind it;
 //   - failing the whole request because of one page: the request is split at
 //     page boundaries and then halved until the first unreadable byte is
 //     found, in at most a dozen more reads;

@@ -92,9 +92,9 @@ func TestStrict(t *testing.T) {
 	for name, answer := range manners {
 		t.Run(strings.ReplaceAll(name, " ", "_"), func(t *testing.T) {
 			err := memtest.TestSource(memsource.Strict(foreign(t, mem, answer)),
-				memtest.Hole(0x11000, 0x1345, memsource.Unknown),
+				memtest.Hole(0x11000, 0x1345, memsource.ReasonUnknown),
 				memtest.Data(0x12345, text),
-				memtest.Hole(0x12345+uint64(len(text)), 0x2000, memsource.Unknown),
+				memtest.Hole(0x12345+uint64(len(text)), 0x2000, memsource.ReasonUnknown),
 				memtest.Data(top, text))
 			if err != nil {
 				t.Error(err)
@@ -105,7 +105,7 @@ func TestStrict(t *testing.T) {
 
 func TestStrictKeepsFaults(t *testing.T) {
 	mem := holding(t, 0x1000, make([]byte, 16))
-	mem.AddFault(0x1010, 0x10, memsource.Fault{Reason: memsource.PagedOut, PageFile: 3})
+	mem.AddFault(0x1010, 0x10, memsource.Fault{Reason: memsource.ReasonPagedOut, PageFile: 3})
 	wrapping := readerFunc(func(buf []byte, addr uint64) (int, error) {
 		n, err := mem.ReadMemory(buf, addr)
 		if err != nil {
@@ -126,12 +126,12 @@ func TestStrictMovesFaults(t *testing.T) {
 	atStart := readerFunc(func(buf []byte, addr uint64) (int, error) {
 		n, err := mem.ReadMemory(buf, addr)
 		if err != nil {
-			return 0, &memsource.Fault{Addr: addr, Len: 0x100, Reason: memsource.PagedOut}
+			return 0, &memsource.Fault{Addr: addr, Len: 0x100, Reason: memsource.ReasonPagedOut}
 		}
 		return n, err
 	})
 	n, err := memsource.Strict(atStart).ReadMemory(make([]byte, 0x20), 0x1000)
-	if f := asFault(t, err); n != 0x10 || f.Addr != 0x1010 || f.Reason != memsource.PagedOut || f.Status == 0 {
+	if f := asFault(t, err); n != 0x10 || f.Addr != 0x1010 || f.Reason != memsource.ReasonPagedOut || f.Status == 0 {
 		t.Errorf("n = %#x, %+v", n, *f)
 	}
 }

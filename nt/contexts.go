@@ -35,7 +35,7 @@ func (c *contextual) ReadMemoryContext(ctx context.Context, buf []byte, addr uin
 // explain makes a WrongContext fault of a hole that another process does not have.
 func (c *contextual) explain(err error) error {
 	f, ok := errors.AsType[*memsource.Fault](err)
-	if !ok || f.Reason != memsource.NotMapped || c.described(f.Addr) {
+	if !ok || f.Reason != memsource.ReasonNotMapped || c.described(f.Addr) {
 		return err
 	}
 	other := c.k.contexts.find(c.k, f.Addr, c.root)
@@ -44,7 +44,7 @@ func (c *contextual) explain(err error) error {
 	}
 	w := *f
 	w.Len = min(w.Len, pageSize-w.Addr%pageSize) // the next page may be another's, or nobody's
-	w.Reason, w.Status = memsource.WrongContext, memsource.WrongContext.Status()
+	w.Reason, w.Status = memsource.ReasonWrongContext, memsource.ReasonWrongContext.Status()
 	w.Err = &ContextError{Process: other.process}
 	return &w
 }
@@ -138,7 +138,7 @@ func (s *space) maps(addr uint64) bool {
 		return err == nil
 	}
 	switch f.Reason {
-	case memsource.NotMapped, memsource.TableNotInDump, memsource.NonCanonical, memsource.Canceled, memsource.IO, memsource.Unknown:
+	case memsource.ReasonNotMapped, memsource.ReasonTableNotInDump, memsource.ReasonNonCanonical, memsource.ReasonCanceled, memsource.ReasonIO, memsource.ReasonUnknown:
 		return false
 	}
 	return true

@@ -182,7 +182,7 @@ func TestBuiltSource(t *testing.T) {
 		}
 		k, f := build(t, s)
 		m := f.Modules[1] // Fs_Rec.SYS: its header is paged out, the rest is there
-		if err := memtest.TestSource(k.Memory(), memtest.Hole(m.Base, 4096, memsource.PagedOut),
+		if err := memtest.TestSource(k.Memory(), memtest.Hole(m.Base, 4096, memsource.ReasonPagedOut),
 			memtest.Data(m.Base+4096, m.Memory[4096:])); err != nil {
 			t.Error(err)
 		}
@@ -194,9 +194,9 @@ func checkPage(src memsource.Source, p dumpbuild.PageFacts, want []byte) error {
 	n, err := src.ReadMemory(got, p.Addr)
 	fault, _ := errors.AsType[*memsource.Fault](err)
 	reason := map[dumpbuild.State]memsource.Reason{
-		dumpbuild.PageFile: memsource.PagedOut, dumpbuild.PrototypePageFile: memsource.PagedOut,
-		dumpbuild.PrototypeFile: memsource.FileBacked, dumpbuild.DemandZero: memsource.DemandZero,
-		dumpbuild.NotMapped: memsource.NotMapped, dumpbuild.NotInDump: memsource.NotInDump,
+		dumpbuild.PageFile: memsource.ReasonPagedOut, dumpbuild.PrototypePageFile: memsource.ReasonPagedOut,
+		dumpbuild.PrototypeFile: memsource.ReasonFileBacked, dumpbuild.DemandZero: memsource.ReasonDemandZero,
+		dumpbuild.NotMapped: memsource.ReasonNotMapped, dumpbuild.NotInDump: memsource.ReasonNotInDump,
 	}[p.State]
 	switch {
 	case reason == 0: // resident, in transition, or shared through a prototype PTE
@@ -206,11 +206,11 @@ func checkPage(src memsource.Source, p dumpbuild.PageFacts, want []byte) error {
 		return nil
 	case fault == nil || n != 0 || fault.Addr != p.Addr || fault.Reason != reason:
 		return fmt.Errorf("state %d: %d bytes, %v; want %v", p.State, n, err, reason)
-	case reason == memsource.PagedOut && (fault.PageFile != p.PageFile || fault.PageFileOffset != p.Offset):
+	case reason == memsource.ReasonPagedOut && (fault.PageFile != p.PageFile || fault.PageFileOffset != p.Offset):
 		return fmt.Errorf("pagefile %d offset %#x, want %d %#x", fault.PageFile, fault.PageFileOffset, p.PageFile, p.Offset)
-	case reason == memsource.FileBacked && (fault.File != p.File || fault.FileOffset != p.FileOffset || fault.Err != nil):
+	case reason == memsource.ReasonFileBacked && (fault.File != p.File || fault.FileOffset != p.FileOffset || fault.Err != nil):
 		return fmt.Errorf("%s at %#x, %v; want %s at %#x", fault.File, fault.FileOffset, fault.Err, p.File, p.FileOffset)
-	case reason == memsource.NotInDump && fault.Physical != p.Frame<<12:
+	case reason == memsource.ReasonNotInDump && fault.Physical != p.Frame<<12:
 		return fmt.Errorf("physical %#x, want %#x", fault.Physical, p.Frame<<12)
 	}
 	return nil

@@ -54,11 +54,11 @@ func (m *memory) ptr(addr, v uint64) {
 
 // pageOut takes the page of addr out, to a paging file.
 func (m *memory) pageOut(addr uint64) {
-	m.out[addr>>12] = memsource.Fault{Reason: memsource.PagedOut, PageFileOffset: 0x1234000}
+	m.out[addr>>12] = memsource.Fault{Reason: memsource.ReasonPagedOut, PageFileOffset: 0x1234000}
 }
 
 func (m *memory) source() *memsource.Sparse {
-	s := &memsource.Sparse{Missing: memsource.NotMapped}
+	s := &memsource.Sparse{Missing: memsource.ReasonNotMapped}
 	for n, b := range m.pages {
 		if err := s.Add(n<<12, b); err != nil {
 			panic(err)

@@ -107,7 +107,7 @@ func ExampleInvalidPTEMask() {
 
 	got, err := nt.InvalidPTEMask(kernel, mem, base)
 	fmt.Printf("%x %v %v\n", got, got == mask, err)
-	_, err = nt.InvalidPTEMask(kernel, &memsource.Sparse{Missing: memsource.PagedOut}, base)
+	_, err = nt.InvalidPTEMask(kernel, &memsource.Sparse{Missing: memsource.ReasonPagedOut}, base)
 	fmt.Println(errors.Is(err, memsource.ErrPagedOut))
 	// Output:
 	// 200000000000 true <nil>

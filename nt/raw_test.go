@@ -65,7 +65,7 @@ func (r *rawImage) lowStub() {
 }
 
 func (r *rawImage) source() *memsource.Sparse {
-	s := &memsource.Sparse{Missing: memsource.NotInDump}
+	s := &memsource.Sparse{Missing: memsource.ReasonNotInDump}
 	for pa, page := range r.pages {
 		if err := s.Add(pa, page); err != nil {
 			panic(err)

@@ -164,7 +164,7 @@ func TestModes(t *testing.T) {
 // TestScanEnds: a scan of all addresses ends at the top of memory, and at once
 // when nobody waits for it.
 func TestScanEnds(t *testing.T) {
-	top := &memsource.Sparse{Missing: memsource.NotInDump}
+	top := &memsource.Sparse{Missing: memsource.ReasonNotInDump}
 	for _, at := range []uint64{0x1000, ^uint64(0xfff)} {
 		if err := top.Add(at, make([]byte, 0x1000)); err != nil {
 			t.Fatal(err)

@@ -74,7 +74,7 @@ func (v *View) VADAt(addr uint64) (vadmath.Entry, error) {
 	if d, ok := find(list, addr); ok {
 		return d.Entry, nil
 	}
-	fault := memsource.NewFault(memsource.NotMapped, addr, 0)
+	fault := memsource.NewFault(memsource.ReasonNotMapped, addr, 0)
 	return vadmath.Entry{}, errors.Join(append([]error{fmt.Errorf("no VAD of %s: %w", v.process.label(), fault)}, errs...)...)
 }
 

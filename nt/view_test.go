@@ -197,7 +197,7 @@ func checkInFile(t *testing.T, v *nt.View, p dumpbuild.PageFacts, file string) {
 	t.Helper()
 	_, err := memsource.U16(v.Memory(), p.Addr)
 	f, ok := errors.AsType[*memsource.Fault](err)
-	if !ok || f.Reason != memsource.FileBacked || f.File != file {
+	if !ok || f.Reason != memsource.ReasonFileBacked || f.File != file {
 		t.Errorf("%x: %v, want %s", p.Addr, err, file)
 	}
 }
@@ -235,7 +235,7 @@ func TestContexts(t *testing.T) {
 	}
 	for addr, who := range map[uint64]string{win32k.Base: "explorer.exe", ati.Base: "calc.exe", notepadBase: "notepad.exe"} {
 		f, name := read(k.Memory(), addr)
-		if f == nil || f.Reason != memsource.WrongContext || name != who || errors.Is(f, memsource.ErrPagedOut) {
+		if f == nil || f.Reason != memsource.ReasonWrongContext || name != who || errors.Is(f, memsource.ErrPagedOut) {
 			t.Errorf("%x from System: %v (%s), want %s", addr, f, name, who)
 		}
 		v, ok := k.Context(addr)
@@ -243,7 +243,7 @@ func TestContexts(t *testing.T) {
 			t.Errorf("%x: context %v", addr, ok)
 		}
 	}
-	if f, name := read(view(t, k, process(t, k, "notepad.exe")).Memory(), ati.Base); f == nil || f.Reason != memsource.WrongContext || name != "calc.exe" {
+	if f, name := read(view(t, k, process(t, k, "notepad.exe")).Memory(), ati.Base); f == nil || f.Reason != memsource.ReasonWrongContext || name != "calc.exe" {
 		t.Errorf("of session 2 from session 1: %v (%s)", f, name)
 	}
 	v, _ := k.Context(win32k.Base)
@@ -254,14 +254,14 @@ func TestContexts(t *testing.T) {
 		}
 	}
 	for _, addr := range []uint64{0xfffff97000000000, facts.Modules[1].Base + 0x100000, 0x10000} {
-		if f, name := read(k.Memory(), addr); f == nil || f.Reason != memsource.NotMapped || name != "" {
+		if f, name := read(k.Memory(), addr); f == nil || f.Reason != memsource.ReasonNotMapped || name != "" {
 			t.Errorf("%x, mapped nowhere: %v", addr, f)
 		}
 		if _, ok := k.Context(addr); ok {
 			t.Errorf("%x has a context", addr)
 		}
 	}
-	if f, _ := read(k.Memory(), facts.Modules[1].Base); f == nil || f.Reason != memsource.PagedOut {
+	if f, _ := read(k.Memory(), facts.Modules[1].Base); f == nil || f.Reason != memsource.ReasonPagedOut {
 		t.Errorf("a header that is paged out: %v", f)
 	}
 }

@@ -163,7 +163,7 @@ func TestSession_space_image(t *testing.T) {
 		contexts symres.Contexts
 		reason   memsource.Reason
 		notes    int
-	}{{k, memsource.Unknown, 1}, {nil, memsource.WrongContext, 0}} {
+	}{{k, memsource.ReasonUnknown, 1}, {nil, memsource.ReasonWrongContext, 0}} {
 		s, err := symres.NewSession(symres.Config{Memory: k.Memory(), Machine: k.Machine(), Contexts: c.contexts, Symbols: share})
 		if err != nil {
 			t.Fatal(err)

@@ -101,7 +101,7 @@ func (p *program) ReadImage(_ context.Context, buf []byte, rva uint32) (unwind.O
 	p.reads++
 	for page := rva / 4096; page <= (rva+uint32(len(buf))-1)/4096; page++ {
 		if p.out[page] {
-			return unwind.Origin{}, memsource.NewFault(memsource.PagedOut, testBase+uint64(page)*4096, 4096)
+			return unwind.Origin{}, memsource.NewFault(memsource.ReasonPagedOut, testBase+uint64(page)*4096, 4096)
 		}
 	}
 	copy(buf, p.image[rva:])

@@ -32,7 +32,7 @@ func takeOut(tb testing.TB, file, copied string, part float64) holey {
 	memory := &memsource.Sparse{}
 	for at := 0; at < len(image); at += 4096 {
 		if slices.Contains(gone, at/4096) {
-			memory.AddFault(base+uint64(at), 4096, memsource.Fault{Reason: memsource.PagedOut, PageFileOffset: uint64(at)})
+			memory.AddFault(base+uint64(at), 4096, memsource.Fault{Reason: memsource.ReasonPagedOut, PageFileOffset: uint64(at)})
 		} else if err := memory.Add(base+uint64(at), image[at:min(at+4096, len(image))]); err != nil {
 			tb.Fatal(err)
 		}

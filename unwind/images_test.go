@@ -36,7 +36,7 @@ type mapped struct {
 // ReadImage implements unwind.Image.
 func (m mapped) ReadImage(_ context.Context, buf []byte, rva uint32) (unwind.Origin, error) {
 	if uint64(rva) > uint64(len(m.bytes)) || copy(buf, m.bytes[rva:]) < len(buf) {
-		return unwind.Origin{}, fmt.Errorf("rva %x: %w", rva, memsource.NewFault(memsource.NotMapped, uint64(rva), 0))
+		return unwind.Origin{}, fmt.Errorf("rva %x: %w", rva, memsource.NewFault(memsource.ReasonNotMapped, uint64(rva), 0))
 	}
 	return m.origin, nil
 }

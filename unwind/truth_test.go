@@ -318,7 +318,7 @@ func (m *torn) ReadMemory(buf []byte, addr uint64) (int, error) {
 	for i := range buf {
 		off := addr + uint64(i) - m.low
 		if off >= uint64(len(m.bytes)) || !m.known[off] {
-			return i, memsource.NewFault(memsource.NotInDump, addr+uint64(i), 0)
+			return i, memsource.NewFault(memsource.ReasonNotInDump, addr+uint64(i), 0)
 		}
 		buf[i] = m.bytes[off]
 	}

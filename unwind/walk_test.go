@@ -133,7 +133,7 @@ func TestTornRegister(t *testing.T) {
 	if err := memory.Add(testStack, p.stack); err != nil {
 		t.Fatal(err)
 	}
-	memory.AddFault(sp+8+0x28+16, 8, memsource.Fault{Reason: memsource.PagedOut}) // rbx of main's caller
+	memory.AddFault(sp+8+0x28+16, 8, memsource.Fault{Reason: memsource.ReasonPagedOut}) // rbx of main's caller
 	p.poke(sp+8+0x28+24, p.call(0x10f0))
 	cfg := p.cfg
 	cfg.Memory = memory

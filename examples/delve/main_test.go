@@ -97,8 +97,8 @@ func TestSource(t *testing.T) {
 		t.Fatal(err)
 	}
 	if err := memtest.TestSource(source(memory(m)),
-		memtest.Hole(base-0x1000, 0x1000, memsource.Unknown), memtest.Data(base, image[:0x3000]),
-		memtest.Hole(base+0x3000, 0x1000, memsource.Unknown), memtest.Data(base+0x4000, image[0x4000:]),
+		memtest.Hole(base-0x1000, 0x1000, memsource.ReasonUnknown), memtest.Data(base, image[:0x3000]),
+		memtest.Hole(base+0x3000, 0x1000, memsource.ReasonUnknown), memtest.Data(base+0x4000, image[0x4000:]),
 	); err != nil {
 		t.Error(err)
 	}

@@ -179,7 +179,7 @@ func (c *crossing) look(va uint64) seen {
 	switch {
 	case s.hw != nil && s.ours != nil && !bytes.Equal(s.hw, s.ours):
 		c.t.Errorf("%x: the processor reads % x..., symres % x...", va, s.hw[:16], s.ours[:16])
-	case s.hw != nil && s.ours == nil && s.fault.Reason != memsource.NotInDump:
+	case s.hw != nil && s.ours == nil && s.fault.Reason != memsource.ReasonNotInDump:
 		c.t.Errorf("%x: mapped for the processor (% x...), for symres %v", va, s.hw[:16], s.fault)
 	case s.hw != nil && s.ours == nil && !bytes.Equal(s.hw, absentPage(s.fault.Physical>>12)):
 		c.t.Errorf("%x: the processor reads % x..., symres misses physical page %x", va, s.hw[:16], s.fault.Physical)

@@ -58,5 +58,5 @@ func (m memory) ReadMemory(buf []byte, addr uint64) (int, error) {
 			return n, nil
 		}
 	}
-	return 0, &memsource.Fault{Addr: addr, Len: uint64(len(buf)), Reason: memsource.PagedOut}
+	return 0, &memsource.Fault{Addr: addr, Len: uint64(len(buf)), Reason: memsource.ReasonPagedOut}
 }

@@ -72,10 +72,10 @@ func (f *File) newBitmap(m *bitmapMap) (pageMap, error) {
 // find implements pageMap.
 func (m *bitmapMap) find(page uint64) (stretch, error) {
 	if page >= m.bits {
-		return stretch{reason: memsource.NotInDump}, nil
+		return stretch{reason: memsource.ReasonNotInDump}, nil
 	}
 	if page >= m.readable {
-		return stretch{pages: m.bits - page, reason: memsource.Truncated}, nil
+		return stretch{pages: m.bits - page, reason: memsource.ReasonTruncated}, nil
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -89,7 +89,7 @@ func (m *bitmapMap) find(page uint64) (stretch, error) {
 		return stretch{pages: ones, off: m.data + before<<m.file.header.pageShift(), held: true}, err
 	}
 	n, err := m.absent(page)
-	return stretch{pages: n, reason: memsource.NotInDump}, err
+	return stretch{pages: n, reason: memsource.ReasonNotInDump}, err
 }
 
 // load makes chunk i the one held. Bits beyond the last are cleared.

@@ -27,8 +27,8 @@ type block struct {
 // and the data page. Pieces begin and end anywhere; they may touch, so a read
 // can cross from one to the next. In a 32-bit dump addresses are cut to 32 bits,
 // some being stored sign-extended. What no piece holds faults with
-// [memsource.NotInDump] and Len reaching to the next piece; a piece beyond the
-// end of the file with [memsource.Truncated]. Where pieces overlap, the one with
+// [memsource.ReasonNotInDump] and Len reaching to the next piece; a piece beyond the
+// end of the file with [memsource.ReasonTruncated]. Where pieces overlap, the one with
 // the lower address wins. The source is safe for concurrent use.
 //
 // Errors wrap [ErrNoBlocks] for a page dump and [ErrUnsupported] for the types
@@ -120,15 +120,15 @@ func (s *blocks) ReadMemory(buf []byte, addr uint64) (int, error) {
 // read reads from at to the end of its piece at most. With an error it read nothing.
 func (s *blocks) read(buf []byte, at uint64) (int, error) {
 	if at > s.top {
-		return 0, memsource.NewFault(memsource.NonCanonical, at, span(at, math.MaxUint64))
+		return 0, memsource.NewFault(memsource.ReasonNonCanonical, at, span(at, math.MaxUint64))
 	}
 	i := sort.Search(len(s.list), func(i int) bool { return s.list[i].last >= at })
 	if i == len(s.list) {
-		return 0, memsource.NewFault(memsource.NotInDump, at, span(at, s.top))
+		return 0, memsource.NewFault(memsource.ReasonNotInDump, at, span(at, s.top))
 	}
 	b := s.list[i]
 	if at < b.first {
-		return 0, memsource.NewFault(memsource.NotInDump, at, b.first-at)
+		return 0, memsource.NewFault(memsource.ReasonNotInDump, at, b.first-at)
 	}
 	left := span(at, b.last)
 	if uint64(len(buf)) > left {
@@ -139,11 +139,11 @@ func (s *blocks) read(buf []byte, at uint64) (int, error) {
 	case n > 0:
 		return n, nil // what is missing, if anything, faults on the next turn
 	case err != nil:
-		f := memsource.NewFault(memsource.IO, at, 0)
+		f := memsource.NewFault(memsource.ReasonIO, at, 0)
 		f.Err = err
 		return 0, f
 	}
-	return 0, memsource.NewFault(memsource.Truncated, at, left)
+	return 0, memsource.NewFault(memsource.ReasonTruncated, at, left)
 }
 
 // span is the number of bytes from first to last, both included; the whole of

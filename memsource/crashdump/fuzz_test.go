@@ -81,7 +81,7 @@ func readAll(t *testing.T, src memsource.Source, addr uint64) (out string) {
 			at += uint64(n)
 			continue
 		}
-		if fault.Reason != memsource.NonCanonical && fault.Reason != memsource.IO && fault.Len == 0 {
+		if fault.Reason != memsource.ReasonNonCanonical && fault.Reason != memsource.ReasonIO && fault.Len == 0 {
 			t.Fatalf("a fault that does not advance: %v", fault)
 		}
 		if at = fault.Addr + fault.Len; at <= fault.Addr {

@@ -28,9 +28,9 @@ type pageMap interface {
 // Physical returns a source over the physical memory in a full, bitmap or
 // summary dump.
 // Addresses are physical. A page the dump does not hold faults with
-// [memsource.NotInDump], Physical set, and Len reaching to the next page held
+// [memsource.ReasonNotInDump], Physical set, and Len reaching to the next page held
 // as far as that is known; a page beyond the end of a truncated file faults
-// with [memsource.Truncated]. The source is safe for concurrent use.
+// with [memsource.ReasonTruncated]. The source is safe for concurrent use.
 //
 // Errors wrap [ErrNoPages] for a triage dump, [ErrUnsupported] for the types
 // not read, and [ErrFormat] when the page tables of the file make no sense.
@@ -85,7 +85,7 @@ func (p *physical) ReadMemory(buf []byte, addr uint64) (int, error) {
 func (p *physical) read(buf []byte, at uint64) (int, error) {
 	s, err := p.pages.find(at >> p.shift)
 	if err != nil {
-		return 0, physicalFault(memsource.IO, at, 0, err)
+		return 0, physicalFault(memsource.ReasonIO, at, 0, err)
 	}
 	left := s.bytes(p.shift, at)
 	if !s.held {
@@ -99,9 +99,9 @@ func (p *physical) read(buf []byte, at uint64) (int, error) {
 	case n > 0:
 		return n, nil // what is missing, if anything, faults on the next turn
 	case err != nil:
-		return 0, physicalFault(memsource.IO, at, 0, err)
+		return 0, physicalFault(memsource.ReasonIO, at, 0, err)
 	}
-	return 0, physicalFault(memsource.Truncated, at, left, nil)
+	return 0, physicalFault(memsource.ReasonTruncated, at, left, nil)
 }
 
 func physicalFault(r memsource.Reason, at, size uint64, err error) error {

@@ -73,12 +73,12 @@ func TestPhysical(t *testing.T) {
 					t.Fatalf("page %#x: %v, starts % x", n, err, got[:16])
 				}
 			}
-			checkFault(t, src, 0, memsource.NotInDump, page)
-			checkFault(t, src, 3*page+8, memsource.NotInDump, 2*page-8)
-			checkFault(t, src, 6*page, memsource.NotInDump, (4090-6)*page)
-			checkFault(t, src, 4100*page, memsource.NotInDump, 4900*page)
-			checkFault(t, src, 9001*page, memsource.NotInDump, math.MaxUint64-9001*page+1)
-			checkFault(t, src, math.MaxUint64, memsource.NotInDump, 1)
+			checkFault(t, src, 0, memsource.ReasonNotInDump, page)
+			checkFault(t, src, 3*page+8, memsource.ReasonNotInDump, 2*page-8)
+			checkFault(t, src, 6*page, memsource.ReasonNotInDump, (4090-6)*page)
+			checkFault(t, src, 4100*page, memsource.ReasonNotInDump, 4900*page)
+			checkFault(t, src, 9001*page, memsource.ReasonNotInDump, math.MaxUint64-9001*page+1)
+			checkFault(t, src, math.MaxUint64, memsource.ReasonNotInDump, 1)
 		})
 	}
 }
@@ -95,11 +95,11 @@ func TestSources(t *testing.T) {
 		want []memtest.Want
 	}{
 		"full": {physical(t, fullDump(64, span{4, 1}, span{5, 1}, span{9, 1})), []memtest.Want{
-			memtest.Hole(0, 4*page, memsource.NotInDump), memtest.Data(4*page, two), memtest.Hole(6*page, 3*page, memsource.NotInDump)}},
+			memtest.Hole(0, 4*page, memsource.ReasonNotInDump), memtest.Data(4*page, two), memtest.Hole(6*page, 3*page, memsource.ReasonNotInDump)}},
 		"bitmap": {physical(t, bitmapDump(64, 6, "SDMPDUMP", 10, span{4, 2}, span{9, 1})), []memtest.Want{
-			memtest.Hole(0, 4*page, memsource.NotInDump), memtest.Data(4*page, two), memtest.Hole(6*page, 3*page, memsource.NotInDump)}},
+			memtest.Hole(0, 4*page, memsource.ReasonNotInDump), memtest.Data(4*page, two), memtest.Hole(6*page, 3*page, memsource.ReasonNotInDump)}},
 		"blocks": {blocks, []memtest.Want{
-			memtest.Hole(0, 0x5003, memsource.NotInDump), memtest.Data(0x5003, []byte("0123456789abcdefghi")), memtest.Hole(0x5016, page, memsource.NotInDump)}},
+			memtest.Hole(0, 0x5003, memsource.ReasonNotInDump), memtest.Data(0x5003, []byte("0123456789abcdefghi")), memtest.Hole(0x5016, page, memsource.ReasonNotInDump)}},
 	} {
 		if err := memtest.TestSource(c.src, c.want...); err != nil {
 			t.Errorf("%s: %v", name, err)
@@ -146,7 +146,7 @@ func TestPhysicalTruncated(t *testing.T) {
 				t.Fatal(err)
 			}
 			n, err := src.ReadMemory(make([]byte, 4*page), 8*page)
-			if fault, ok := errors.AsType[*memsource.Fault](err); !ok || n != 3*page-0x10 || fault.Reason != memsource.Truncated || fault.Len != page+0x10 {
+			if fault, ok := errors.AsType[*memsource.Fault](err); !ok || n != 3*page-0x10 || fault.Reason != memsource.ReasonTruncated || fault.Len != page+0x10 {
 				t.Errorf("read %#x, %v; want a truncated Fault after %#x", n, err, 3*page-0x10)
 			}
 			p := f.Problems()
@@ -164,10 +164,10 @@ func TestBitmapTruncated(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	checkFault(t, src, page, memsource.Truncated, 2*page)
-	checkFault(t, src, 3*page, memsource.NotInDump, 797*page)
-	checkFault(t, src, 800*page, memsource.Truncated, 63200*page)
-	checkFault(t, src, 64000*page, memsource.NotInDump, 0)
+	checkFault(t, src, page, memsource.ReasonTruncated, 2*page)
+	checkFault(t, src, 3*page, memsource.ReasonNotInDump, 797*page)
+	checkFault(t, src, 800*page, memsource.ReasonTruncated, 63200*page)
+	checkFault(t, src, 64000*page, memsource.ReasonNotInDump, 0)
 	if p := f.Problems(); len(p) != 2 || !strings.Contains(p[0].Error(), "inside the bitmap") {
 		t.Errorf("problems = %v", p)
 	}
@@ -180,8 +180,8 @@ func TestBitmapLastByteCut(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	checkFault(t, src, 2*page, memsource.NotInDump, 798*page)
-	checkFault(t, src, 800*page, memsource.Truncated, page)
+	checkFault(t, src, 2*page, memsource.ReasonNotInDump, 798*page)
+	checkFault(t, src, 800*page, memsource.ReasonTruncated, page)
 }
 
 // TestRunsHostile: what the header claims is believed as far as it can be true.
@@ -326,7 +326,7 @@ func TestBitmapLazy(t *testing.T) {
 		t.Fatalf("open read %#x bytes, %v", h.read, err)
 	}
 	h.read = 0
-	checkFault(t, src, 0x1000, memsource.NotInDump, 0)
+	checkFault(t, src, 0x1000, memsource.ReasonNotInDump, 0)
 	if h.read > 64<<10 {
 		t.Errorf("a page that is absent cost %#x bytes", h.read)
 	}
@@ -401,7 +401,7 @@ func TestPhysicalReadError(t *testing.T) {
 		t.Fatal(err)
 	}
 	n, err := src.ReadMemory(make([]byte, page), page)
-	if fault, ok := errors.AsType[*memsource.Fault](err); !ok || n != 0x100 || fault.Reason != memsource.IO || !errors.Is(err, errBroken) {
+	if fault, ok := errors.AsType[*memsource.Fault](err); !ok || n != 0x100 || fault.Reason != memsource.ReasonIO || !errors.Is(err, errBroken) {
 		t.Errorf("read %#x, %v; want 0x100 and the reader's error", n, err)
 	}
 }

@@ -100,11 +100,11 @@ func (m *runMap) sortDisjoint() {
 func (m *runMap) find(page uint64) (stretch, error) {
 	i := sort.Search(len(m.runs), func(i int) bool { return m.runs[i].page+m.runs[i].count > page })
 	if i == len(m.runs) {
-		return stretch{reason: memsource.NotInDump}, nil
+		return stretch{reason: memsource.ReasonNotInDump}, nil
 	}
 	r := m.runs[i]
 	if page < r.page {
-		return stretch{pages: r.page - page, reason: memsource.NotInDump}, nil
+		return stretch{pages: r.page - page, reason: memsource.ReasonNotInDump}, nil
 	}
 	in := page - r.page
 	return stretch{pages: r.count - in, off: r.off + in<<m.shift, held: true}, nil

@@ -138,7 +138,7 @@ func TestDriversBroken(t *testing.T) {
 		if src, err := f.Blocks(); err != nil {
 			t.Error(err)
 		} else {
-			checkFault(t, src, 0x80000000, memsource.NotInDump, 0x80000000)
+			checkFault(t, src, 0x80000000, memsource.ReasonNotInDump, 0x80000000)
 		}
 	})
 	t.Run("page_dump", func(t *testing.T) {
@@ -174,10 +174,10 @@ func TestBlocks(t *testing.T) {
 			t.Errorf("%#x: %q, %v; want %q", c.addr, got, err, c.data)
 		}
 	}
-	checkFault(t, src, 0, memsource.NotInDump, top+0x1003)
-	checkFault(t, src, top+0x1007, memsource.NotInDump, 0xff9)
+	checkFault(t, src, 0, memsource.ReasonNotInDump, top+0x1003)
+	checkFault(t, src, top+0x1007, memsource.ReasonNotInDump, 0xff9)
 	n, err := src.ReadMemory(make([]byte, 16), ^uint64(7)+4)
-	if fault, ok := errors.AsType[*memsource.Fault](err); !ok || n != 4 || fault.Addr != 0 || fault.Reason != memsource.NonCanonical {
+	if fault, ok := errors.AsType[*memsource.Fault](err); !ok || n != 4 || fault.Addr != 0 || fault.Reason != memsource.ReasonNonCanonical {
 		t.Errorf("over the top: %d, %v", n, err)
 	}
 }
@@ -229,8 +229,8 @@ func TestBlocks32(t *testing.T) {
 			t.Errorf("%#x: %q, %v; want %q", c.addr, got, err, c.data)
 		}
 	}
-	checkFault(t, src, 0x80c06006, memsource.NotInDump, 0x90000000-0x80c06006)
-	checkFault(t, src, 0x100000000, memsource.NonCanonical, 0)
+	checkFault(t, src, 0x80c06006, memsource.ReasonNotInDump, 0x90000000-0x80c06006)
+	checkFault(t, src, 0x100000000, memsource.ReasonNonCanonical, 0)
 }
 
 func TestBlocksTruncated(t *testing.T) {
@@ -244,7 +244,7 @@ func TestBlocksTruncated(t *testing.T) {
 	}
 	n, err := src.ReadMemory(make([]byte, 0x1000), 0x5000)
 	fault, ok := errors.AsType[*memsource.Fault](err)
-	if held := len(b) - int(table-10); !ok || n != held || fault.Reason != memsource.Truncated || fault.Len != 0x7fffffff-uint64(held) {
+	if held := len(b) - int(table-10); !ok || n != held || fault.Reason != memsource.ReasonTruncated || fault.Len != 0x7fffffff-uint64(held) {
 		t.Errorf("read %#x, %v", n, err)
 	}
 	le.PutUint32(b[0x207c:], 0xffffffff)
@@ -369,5 +369,5 @@ func checkRealBlocks(t *testing.T, f *crashdump.File, b []byte, count uint32) {
 	if tag, err := memsource.U32(src, f.Header().KdDebuggerDataBlock+0x10); err != nil || tag != 0x4742444b {
 		t.Errorf("debugger data block tag %#x, %v; want KDBG", tag, err)
 	}
-	checkFault(t, src, f.Header().PsLoadedModuleList, memsource.NotInDump, 0)
+	checkFault(t, src, f.Header().PsLoadedModuleList, memsource.ReasonNotInDump, 0)
 }

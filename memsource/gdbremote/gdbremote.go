@@ -226,7 +226,7 @@ func (c *Client) ReadMemory(buf []byte, addr uint64) (int, error) {
 // gives faults of reason IO, one that refuses and cannot be asked why [Unknown]
 // ones.
 //
-// [Unknown]: memsource.Unknown
+// [Unknown]: memsource.ReasonUnknown
 func (c *Client) ReadMemoryContext(ctx context.Context, buf []byte, addr uint64) (int, error) {
 	return memsource.Bind(ctx, memsource.Strict(raw{c})).ReadMemory(buf, addr)
 }
@@ -271,9 +271,9 @@ func (c *Client) part(ctx context.Context, buf []byte, addr uint64) (n int, err 
 
 // fault is the fault of a connection that failed.
 func fault(ctx context.Context, err error, addr uint64) *memsource.Fault {
-	reason := memsource.IO
+	reason := memsource.ReasonIO
 	if ctx.Err() != nil {
-		reason = memsource.Canceled
+		reason = memsource.ReasonCanceled
 	}
 	f := memsource.NewFault(reason, addr, 0)
 	f.Err = err

@@ -49,8 +49,8 @@ func TestReadMemory_conforms(t *testing.T) {
 		s.virtual = ram(t, map[uint64][]byte{0x401000: data, 0xffffffffffffffc0: top})
 		c := s.connect(t, gdbremote.Config{})
 		if err := memtest.TestSource(c,
-			memtest.Hole(0x400000, 0x1000, memsource.Unknown), memtest.Data(0x401000, data),
-			memtest.Hole(0x402800, 0x800, memsource.Unknown), memtest.Data(0xffffffffffffffc0, top),
+			memtest.Hole(0x400000, 0x1000, memsource.ReasonUnknown), memtest.Data(0x401000, data),
+			memtest.Hole(0x402800, 0x800, memsource.ReasonUnknown), memtest.Data(0xffffffffffffffc0, top),
 		); err != nil {
 			t.Errorf("%s:\n%v", name, err)
 		}
@@ -93,9 +93,9 @@ func TestReadMemory_reasons(t *testing.T) {
 		t.Errorf("machine %#x", c.Machine())
 	}
 	if err := memtest.TestSource(c,
-		memtest.Hole(0x10000, 0x1000, memsource.NotMapped),
+		memtest.Hole(0x10000, 0x1000, memsource.ReasonNotMapped),
 		memtest.Data(va, append(bytes.Repeat([]byte("A"), 0x1000), bytes.Repeat([]byte("B"), 0x1000)...)),
-		memtest.Hole(va+0x2000, 0x1000, memsource.PagedOut), memtest.Hole(va+0x4000, 0x2000, memsource.NotInDump),
+		memtest.Hole(va+0x2000, 0x1000, memsource.ReasonPagedOut), memtest.Hole(va+0x4000, 0x2000, memsource.ReasonNotInDump),
 	); err != nil {
 		t.Error(err)
 	}
@@ -198,7 +198,7 @@ func TestBroken(t *testing.T) {
 		}}
 		_, err := memsource.U64(s.connect(t, gdbremote.Config{}), 0x1000)
 		f, ok := errors.AsType[*memsource.Fault](err)
-		if !ok || f.Reason != memsource.IO || !errors.Is(err, gdbremote.ErrProtocol) || strings.Contains(err.Error(), "\n") {
+		if !ok || f.Reason != memsource.ReasonIO || !errors.Is(err, gdbremote.ErrProtocol) || strings.Contains(err.Error(), "\n") {
 			t.Errorf("%s: %v, want one line with reason IO that wraps ErrProtocol", name, err)
 		}
 	}
@@ -237,7 +237,7 @@ func TestSilence(t *testing.T) {
 		silent = true
 		start := time.Now()
 		_, err := memsource.U64(c, 0x1000)
-		if f, ok := errors.AsType[*memsource.Fault](err); !ok || f.Reason != memsource.IO || time.Since(start) != 6*time.Second {
+		if f, ok := errors.AsType[*memsource.Fault](err); !ok || f.Reason != memsource.ReasonIO || time.Since(start) != 6*time.Second {
 			t.Errorf("after %v: %v; want reason IO after twice the time limit", time.Since(start), err)
 		}
 		start = time.Now() // no connection is tried for a while: fails at once

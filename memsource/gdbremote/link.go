@@ -42,7 +42,7 @@ func isRefusal(err error) bool {
 		return true
 	}
 	f, ok := errors.AsType[*memsource.Fault](err)
-	return ok && f.Reason != memsource.IO && f.Reason != memsource.Canceled
+	return ok && f.Reason != memsource.ReasonIO && f.Reason != memsource.ReasonCanceled
 }
 
 // introduce agrees on features and reads the target description.

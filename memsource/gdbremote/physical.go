@@ -84,7 +84,7 @@ func (m physicalMemory) ReadMemoryContext(ctx context.Context, buf []byte, addr 
 		case err == nil:
 			n += k
 			continue
-		case refused && f.Reason != memsource.IO:
+		case refused && f.Reason != memsource.ReasonIO:
 			return n + k, err
 		case refused && f.Err != nil:
 			err = f.Err // of the connection

@@ -109,8 +109,8 @@ func TestQEMU(t *testing.T) {
 	word := binary.LittleEndian.AppendUint64(nil, 0x1122334455667788)
 	if err := memtest.TestSource(c,
 		memtest.Data(0x9000, word), memtest.Data(0x200000, []byte("MZ")),
-		memtest.Hole(0x400000, 0x1000, memsource.NotMapped),
-		memtest.Data(high+0x9000, word), memtest.Hole(high+0x100000, 0x1000, memsource.PagedOut),
+		memtest.Hole(0x400000, 0x1000, memsource.ReasonNotMapped),
+		memtest.Data(high+0x9000, word), memtest.Hole(high+0x100000, 0x1000, memsource.ReasonPagedOut),
 	); err != nil {
 		t.Error(err)
 	}
@@ -195,7 +195,7 @@ func TestQEMU_dies(t *testing.T) {
 			}
 			select {
 			case err := <-failed:
-				if f, ok := errors.AsType[*memsource.Fault](err); !ok || f.Reason != memsource.IO {
+				if f, ok := errors.AsType[*memsource.Fault](err); !ok || f.Reason != memsource.ReasonIO {
 					t.Errorf("%v, want a Fault of reason IO", err)
 				}
 			case <-time.After(time.Minute): // far more than is allowed

@@ -47,12 +47,12 @@ func (l *link) walk(space *paging.Space, buf []byte, addr uint64) (int, error) {
 	n, err := space.ReadMemory(page[:], addr-uint64(off))
 	f, failed := errors.AsType[*memsource.Fault](err)
 	switch {
-	case failed && f.Reason == memsource.IO && f.Err != nil:
+	case failed && f.Reason == memsource.ReasonIO && f.Err != nil:
 		return 0, f.Err // of the connection, not of the memory
 	case failed && n <= off:
 		return 0, f.At(addr)
 	case !failed && page == [pageSize]byte{}:
-		f := memsource.NewFault(memsource.NotInDump, addr, uint64(pageSize-off))
+		f := memsource.NewFault(memsource.ReasonNotInDump, addr, uint64(pageSize-off))
 		f.Err = errZeros
 		return 0, f
 	}
@@ -153,7 +153,7 @@ func (p physical) ReadMemory(buf []byte, addr uint64) (n int, err error) {
 		k, err := p.memory(head[n:min(len(head), n+pageSize-int(at%pageSize))], at)
 		n += k
 		if _, ok := errors.AsType[refusal](err); ok {
-			return n, memsource.NewFault(memsource.NotInDump, at, pageSize-at%pageSize)
+			return n, memsource.NewFault(memsource.ReasonNotInDump, at, pageSize-at%pageSize)
 		}
 		if err != nil {
 			return n, broken(err, at)
@@ -164,7 +164,7 @@ func (p physical) ReadMemory(buf []byte, addr uint64) (n int, err error) {
 
 // broken is the fault of a connection that failed during a walk.
 func broken(err error, addr uint64) *memsource.Fault {
-	f := memsource.NewFault(memsource.IO, addr, 0)
+	f := memsource.NewFault(memsource.ReasonIO, addr, 0)
 	f.Err = err
 	return f
 }

@@ -95,11 +95,11 @@ func (b *ImageBuilder) Bytes() []byte { return b.image }
 func (b *ImageBuilder) Source() *memsource.Sparse {
 	s := new(memsource.Sparse)
 	if err := s.Add(b.base, b.image); err != nil {
-		s.AddFault(b.base, uint64(len(b.image)), memsource.Fault{Reason: memsource.NonCanonical, Err: err})
+		s.AddFault(b.base, uint64(len(b.image)), memsource.Fault{Reason: memsource.ReasonNonCanonical, Err: err})
 	}
 	for _, page := range b.out {
 		s.AddFault(b.base+uint64(page)*pageSize, pageSize, memsource.Fault{
-			Reason: memsource.PagedOut, PageFileOffset: uint64(page+1) * pageSize,
+			Reason: memsource.ReasonPagedOut, PageFileOffset: uint64(page+1) * pageSize,
 		})
 	}
 	return s

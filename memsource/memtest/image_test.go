@@ -160,8 +160,8 @@ func TestImagePassesSuite(t *testing.T) {
 			t.Fatal(err)
 		}
 		err = memtest.TestSource(at.Source(),
-			memtest.Hole(base-0x1000, 0x1000, memsource.NotMapped),
-			memtest.Hole(base, 0x1000, memsource.PagedOut),
+			memtest.Hole(base-0x1000, 0x1000, memsource.ReasonNotMapped),
+			memtest.Hole(base, 0x1000, memsource.ReasonPagedOut),
 			memtest.Data(base+0x1000, at.Bytes()[0x1000:]))
 		if err != nil {
 			t.Errorf("at %#x: %v", base, err)

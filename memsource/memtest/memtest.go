@@ -5,7 +5,7 @@
 //
 //	err := memtest.TestSource(src,
 //		memtest.Data(0xfe0c8000, header),
-//		memtest.Hole(0xfe0c9000, 0x1000, memsource.PagedOut))
+//		memtest.Hole(0xfe0c9000, 0x1000, memsource.ReasonPagedOut))
 //
 // [Image] maps a PE file as a loader would, and pages of it can be taken out.
 package memtest
@@ -36,7 +36,7 @@ type Want struct {
 func Data(addr uint64, b []byte) Want { return Want{addr: addr, data: b} }
 
 // Hole wants none of the size bytes at addr to be readable, for the reason
-// given; [memsource.Unknown] stands for any.
+// given; [memsource.ReasonUnknown] stands for any.
 func Hole(addr, size uint64, r memsource.Reason) Want {
 	return Want{addr: addr, hole: size, reason: r}
 }
@@ -180,12 +180,12 @@ func (j *judge) fault(at string, err error, addr, n uint64) {
 	if strings.ContainsAny(err.Error(), "\r\n") {
 		j.fail("%s: error text of more than one line: %q", at, err)
 	}
-	if f.Reason == memsource.Canceled {
+	if f.Reason == memsource.ReasonCanceled {
 		return // says nothing about the memory
 	}
 	if n > 0 && addr+n == 0 {
-		if f.Reason != memsource.NonCanonical {
-			j.fail("%s: ran past the top with reason %q, want %q", at, f.Reason, memsource.NonCanonical)
+		if f.Reason != memsource.ReasonNonCanonical {
+			j.fail("%s: ran past the top with reason %q, want %q", at, f.Reason, memsource.ReasonNonCanonical)
 		}
 		return
 	}
@@ -205,7 +205,7 @@ func (j *judge) claim(at string, f *memsource.Fault) {
 		case w.hole == 0 && f.Addr < w.addr && last >= w.addr:
 			j.fail("%s: Fault.Len %#x at %s covers %s, which should be there",
 				at, f.Len, hexaddr.Addr(f.Addr), hexaddr.Addr(w.addr))
-		case w.hole > 0 && w.has(f.Addr) && w.reason != memsource.Unknown && f.Reason != w.reason:
+		case w.hole > 0 && w.has(f.Addr) && w.reason != memsource.ReasonUnknown && f.Reason != w.reason:
 			j.fail("%s: reason %q, want %q", at, f.Reason, w.reason)
 		}
 	}
@@ -254,7 +254,7 @@ func reason(err error) memsource.Reason {
 	if f, ok := errors.AsType[*memsource.Fault](err); ok {
 		return f.Reason
 	}
-	return memsource.Unknown
+	return memsource.ReasonUnknown
 }
 
 // most bounds what one read asks of a large range.
@@ -295,7 +295,7 @@ func (j *judge) canceled() {
 	read := func(buf []byte, addr uint64) (int, error) { return cs.ReadMemoryContext(ctx, buf, addr) }
 	for _, w := range j.want {
 		_, err := j.readWith(read, w.addr, min(w.size(), most))
-		if reason(err) == memsource.Canceled && !errors.Is(err, context.Canceled) {
+		if reason(err) == memsource.ReasonCanceled && !errors.Is(err, context.Canceled) {
 			j.fail("canceled read at %s does not unwrap to the context's error: %v", hexaddr.Addr(w.addr), err)
 		}
 	}

@@ -19,10 +19,10 @@ func ExampleTestSource() {
 	src.Add(0x2000, []byte("readable"))
 
 	fmt.Println(memtest.TestSource(&src,
-		memtest.Hole(0x1000, 0x1000, memsource.NotMapped),
+		memtest.Hole(0x1000, 0x1000, memsource.ReasonNotMapped),
 		memtest.Data(0x2000, []byte("readable")),
-		memtest.Hole(0x2008, 0x1000, memsource.NotMapped)))
-	fmt.Println(memtest.TestSource(&src, memtest.Hole(0x2000, 1, memsource.PagedOut)) != nil)
+		memtest.Hole(0x2008, 0x1000, memsource.ReasonNotMapped)))
+	fmt.Println(memtest.TestSource(&src, memtest.Hole(0x2000, 1, memsource.ReasonPagedOut)) != nil)
 	// Output:
 	// <nil>
 	// true
@@ -82,9 +82,9 @@ func (s *spliced) ReadMemory(buf []byte, addr uint64) (n int, err error) {
 }
 
 func (s *spliced) miss(n int, at uint64, wrapped bool) (int, error) {
-	reason := memsource.NotMapped
+	reason := memsource.ReasonNotMapped
 	if wrapped {
-		reason = memsource.NonCanonical
+		reason = memsource.ReasonNonCanonical
 	}
 	switch {
 	case s.silent && n > 0:
@@ -115,10 +115,10 @@ func TestSourceCatchesSplicedMemory(t *testing.T) {
 	below := bytes.Repeat([]byte{'A'}, 0x1000)
 	above := bytes.Repeat([]byte{'B'}, 0x1400)
 	want := []memtest.Want{
-		memtest.Hole(0x800, 0x800, memsource.NotMapped),
+		memtest.Hole(0x800, 0x800, memsource.ReasonNotMapped),
 		memtest.Data(0x1000, above),
 		memtest.Data(0x2400, below[:0x200]),
-		memtest.Hole(0x2600, 0x1000, memsource.NotMapped),
+		memtest.Hole(0x2600, 0x1000, memsource.ReasonNotMapped),
 	}
 	for _, c := range []struct {
 		name   string
@@ -194,7 +194,7 @@ func TestSourceCatches(t *testing.T) {
 		{"negative count", "n = -1", twist(func(_ []byte, _ uint64, n int, err error) (int, error) { return n - 1, err })},
 		{"error with a full count", "but err = ", twist(func(buf []byte, addr uint64, n int, err error) (int, error) {
 			if n == len(buf) {
-				err = memsource.NewFault(memsource.IO, addr+uint64(n), 0)
+				err = memsource.NewFault(memsource.ReasonIO, addr+uint64(n), 0)
 			}
 			return n, err
 		})},
@@ -212,19 +212,19 @@ func TestSourceCatches(t *testing.T) {
 		})},
 		{"all or nothing", "should be there", twist(func(buf []byte, addr uint64, n int, err error) (int, error) {
 			if err != nil {
-				return 0, memsource.NewFault(memsource.NotMapped, addr, 0)
+				return 0, memsource.NewFault(memsource.ReasonNotMapped, addr, 0)
 			}
 			return n, err
 		})},
 		{"fault at the start of the read", "but Fault.Addr", twist(func(_ []byte, addr uint64, n int, err error) (int, error) {
 			if err != nil {
-				err = memsource.NewFault(memsource.NotMapped, addr, 0)
+				err = memsource.NewFault(memsource.ReasonNotMapped, addr, 0)
 			}
 			return n, err
 		})},
 		{"length covers readable bytes", "covers", twistFault(func(f *memsource.Fault) { f.Len = math.MaxUint64 })},
 		{"no status", "without Status", twistFault(func(f *memsource.Fault) { f.Status = 0 })},
-		{"wrong reason", "want \"not mapped\"", twistFault(func(f *memsource.Fault) { f.Reason = memsource.PagedOut })},
+		{"wrong reason", "want \"not mapped\"", twistFault(func(f *memsource.Fault) { f.Reason = memsource.ReasonPagedOut })},
 		{"wrap is a hole", "past the top", wrapIsHole()},
 		{"wraps around", "past the top of the address space", wrapsAround()},
 		{"two lines", "more than one line", twoLines()},
@@ -233,9 +233,9 @@ func TestSourceCatches(t *testing.T) {
 	} {
 		t.Run(strings.ReplaceAll(c.name, " ", "_"), func(t *testing.T) {
 			expect(t, memtest.TestSource(c.src,
-				memtest.Hole(0xf00, 0x100, memsource.NotMapped),
+				memtest.Hole(0xf00, 0x100, memsource.ReasonNotMapped),
 				memtest.Data(0x1000, []byte(text)),
-				memtest.Hole(0x1800, 0x1000, memsource.NotMapped)), c.report)
+				memtest.Hole(0x1800, 0x1000, memsource.ReasonNotMapped)), c.report)
 		})
 	}
 }
@@ -257,8 +257,8 @@ func wrapIsHole() memsource.Source {
 	}
 	return readerFunc(func(buf []byte, addr uint64) (int, error) {
 		n, err := s.ReadMemory(buf, addr)
-		if f, ok := errors.AsType[*memsource.Fault](err); ok && f.Reason == memsource.NonCanonical {
-			err = memsource.NewFault(memsource.NotMapped, f.Addr, 0)
+		if f, ok := errors.AsType[*memsource.Fault](err); ok && f.Reason == memsource.ReasonNonCanonical {
+			err = memsource.NewFault(memsource.ReasonNotMapped, f.Addr, 0)
 		}
 		return n, err
 	})
@@ -285,7 +285,7 @@ func changing() memsource.Source {
 		if reads.Add(1)%2 == 0 {
 			n--
 		}
-		return n, memsource.NewFault(memsource.NotMapped, addr+uint64(n), 0)
+		return n, memsource.NewFault(memsource.ReasonNotMapped, addr+uint64(n), 0)
 	})
 }
 
@@ -294,7 +294,7 @@ type cancelHides struct{ *memsource.Sparse }
 
 func (c cancelHides) ReadMemoryContext(ctx context.Context, buf []byte, addr uint64) (int, error) {
 	if ctx.Err() != nil {
-		return 0, memsource.NewFault(memsource.Canceled, addr, 0)
+		return 0, memsource.NewFault(memsource.ReasonCanceled, addr, 0)
 	}
 	return c.ReadMemory(buf, addr)
 }

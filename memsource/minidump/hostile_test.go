@@ -118,7 +118,7 @@ func TestHostile_ranges(t *testing.T) {
 	f := openBytes(t, b)
 	var err error
 	allocated := allocates(func() { _, err = memsource.U64(f.Memory(), (n-1)<<52) })
-	if fault, ok := errors.AsType[*memsource.Fault](err); !ok || fault.Reason != memsource.Truncated {
+	if fault, ok := errors.AsType[*memsource.Fault](err); !ok || fault.Reason != memsource.ReasonTruncated {
 		t.Errorf("%v, want a Fault of reason Truncated", err)
 	}
 	if len(f.Problems()) != 2 || allocated > 1<<20 {
@@ -231,7 +231,7 @@ func readAll(t *testing.T, src memsource.Source, file []byte, addr uint64) (out 
 		if at += uint64(n); err == nil {
 			continue
 		}
-		if fault.Len == 0 && fault.Reason != memsource.NonCanonical {
+		if fault.Len == 0 && fault.Reason != memsource.ReasonNonCanonical {
 			t.Fatalf("a fault that does not advance: %v", fault)
 		}
 		if at += fault.Len; at <= fault.Addr {

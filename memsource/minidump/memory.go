@@ -31,9 +31,9 @@ const (
 
 // Memory returns a source over the memory saved: the memory lists of both
 // kinds and the stacks of the threads. What was not saved faults with
-// [memsource.NotInDump], and with [memsource.NotMapped] where the list of
+// [memsource.ReasonNotInDump], and with [memsource.ReasonNotMapped] where the list of
 // regions says that nothing was committed; what the file is too short for with
-// [memsource.Truncated]. In a 32-bit dump there are no addresses above 4 GB.
+// [memsource.ReasonTruncated]. In a 32-bit dump there are no addresses above 4 GB.
 // Where ranges overlap the later in the list wins, and the lists of memory
 // before the stacks. The lists are read once, at the first call; problems with
 // them are among [File.Problems]. The source is safe for concurrent use.
@@ -51,13 +51,13 @@ type loader struct {
 }
 
 func (f *File) loadMemory() (*memsource.Sparse, []error) {
-	l := &loader{File: f, to: &memsource.Sparse{Missing: memsource.NotInDump}}
+	l := &loader{File: f, to: &memsource.Sparse{Missing: memsource.ReasonNotInDump}}
 	l.regions()
 	l.stacks()
 	l.list()
 	l.list64()
 	if f.Bits() == 32 {
-		l.to.AddFault(1<<32, math.MaxUint64, memsource.Fault{Reason: memsource.NonCanonical})
+		l.to.AddFault(1<<32, math.MaxUint64, memsource.Fault{Reason: memsource.ReasonNonCanonical})
 	}
 	if l.beyond > 0 {
 		l.note(fmt.Errorf("minidump: the file ends before the data of %d memory ranges: %w: %w", l.beyond, ErrFormat, io.ErrUnexpectedEOF))
@@ -137,7 +137,7 @@ func (l *loader) add(addr, size, off uint64) {
 	}
 	if there < size {
 		l.beyond++
-		l.to.AddFault(addr+there, size-there, memsource.Fault{Reason: memsource.Truncated})
+		l.to.AddFault(addr+there, size-there, memsource.Fault{Reason: memsource.ReasonTruncated})
 	}
 }
 
@@ -169,7 +169,7 @@ func (l *loader) regions() {
 	for b := range l.entries(t, nil) {
 		addr := l.address(le64(b))
 		if state := le32(b[32:]); state == memReserve || state == memFree {
-			l.to.AddFault(addr, l.cut(addr, le64(b[24:])), memsource.Fault{Reason: memsource.NotMapped})
+			l.to.AddFault(addr, l.cut(addr, le64(b[24:])), memsource.Fault{Reason: memsource.ReasonNotMapped})
 		}
 	}
 }

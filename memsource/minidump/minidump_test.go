@@ -144,15 +144,15 @@ func TestMemory(t *testing.T) {
 		m.Odd = odd
 		code := append(bytes.Repeat([]byte("code"), 8), "next to it"...)
 		if err := memtest.TestSource(open(t, m).Memory(),
-			memtest.Hole(0, 0x9fe00, memsource.NotInDump),
+			memtest.Hole(0, 0x9fe00, memsource.ReasonNotInDump),
 			memtest.Data(0x9fe00, m.Threads[0].Stack.Data),
-			memtest.Hole(base, 0x1000, memsource.NotInDump),
+			memtest.Hole(base, 0x1000, memsource.ReasonNotInDump),
 			memtest.Data(base+0x1000, []byte("four")),
-			memtest.Hole(base+0x1004, 0xfec, memsource.NotInDump),
+			memtest.Hole(base+0x1004, 0xfec, memsource.ReasonNotInDump),
 			memtest.Data(base+0x1ff0, code),
-			memtest.Hole(base+0x201a, 0x6fe6, memsource.NotInDump),
-			memtest.Hole(base+0x9000, 0x8000, memsource.NotMapped),
-			memtest.Hole(base+0x11000, 0x1000, memsource.NotInDump),
+			memtest.Hole(base+0x201a, 0x6fe6, memsource.ReasonNotInDump),
+			memtest.Hole(base+0x9000, 0x8000, memsource.ReasonNotMapped),
+			memtest.Hole(base+0x11000, 0x1000, memsource.ReasonNotInDump),
 		); err != nil {
 			t.Errorf("odd %v:\n%v", odd, err)
 		}
@@ -167,9 +167,9 @@ func TestMemory_full(t *testing.T) {
 		{Addr: 0xfffffffffffffffe, Data: []byte("top")},
 	}}
 	if err := memtest.TestSource(open(t, m).Memory(),
-		memtest.Hole(0x4000, 0xffe, memsource.NotInDump),
+		memtest.Hole(0x4000, 0xffe, memsource.ReasonNotInDump),
 		memtest.Data(0x4ffe, []byte("earlieR!")),
-		memtest.Hole(0x5006, 0x1000, memsource.NotInDump),
+		memtest.Hole(0x5006, 0x1000, memsource.ReasonNotInDump),
 		memtest.Data(0xfffffffffffffffe, []byte("to")),
 	); err != nil {
 		t.Error(err)
@@ -187,8 +187,8 @@ func TestMemory_32(t *testing.T) {
 	}
 	f := open(t, m)
 	if err := memtest.TestSource(f.Memory(),
-		memtest.Hole(0x7ffff000, 0x1000, memsource.NotInDump), memtest.Data(0x80000000, []byte("MZ")),
-		memtest.Data(0xfffffffe, []byte("to")), memtest.Hole(1<<32, 0x1000, memsource.NonCanonical),
+		memtest.Hole(0x7ffff000, 0x1000, memsource.ReasonNotInDump), memtest.Data(0x80000000, []byte("MZ")),
+		memtest.Data(0xfffffffe, []byte("to")), memtest.Hole(1<<32, 0x1000, memsource.ReasonNonCanonical),
 	); err != nil {
 		t.Error(err)
 	}
@@ -210,11 +210,11 @@ func TestMemory_truncated(t *testing.T) {
 	}})
 	f := openBytes(t, b[:len(b)-0x1800])
 	if err := memtest.TestSource(f.Memory(),
-		memtest.Hole(0, 0x1000, memsource.NotInDump),
+		memtest.Hole(0, 0x1000, memsource.ReasonNotInDump),
 		memtest.Data(0x1000, append(bytes.Repeat([]byte("a"), 0x1000), bytes.Repeat([]byte("b"), 0x800)...)),
-		memtest.Hole(0x2800, 0x800, memsource.Truncated),
-		memtest.Hole(0x3000, 0x5000, memsource.NotInDump),
-		memtest.Hole(0x8000, 0x1000, memsource.Truncated),
+		memtest.Hole(0x2800, 0x800, memsource.ReasonTruncated),
+		memtest.Hole(0x3000, 0x5000, memsource.ReasonNotInDump),
+		memtest.Hole(0x8000, 0x1000, memsource.ReasonTruncated),
 	); err != nil {
 		t.Error(err)
 	}

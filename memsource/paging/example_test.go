@@ -17,7 +17,7 @@ func Example() {
 	binary.LittleEndian.PutUint32(table[base>>12&1023*4:], 0x1234080)
 	binary.LittleEndian.PutUint32(table[base>>12&1023*4+4:], 0x3000|0x860)
 
-	phys := &memsource.Sparse{Missing: memsource.NotInDump}
+	phys := &memsource.Sparse{Missing: memsource.ReasonNotInDump}
 	phys.Add(0x1000, directory)
 	phys.Add(0x2000, table)
 	phys.Add(0x3000, []byte("still here"))

@@ -111,18 +111,18 @@ func TestHoles(t *testing.T) {
 		vad        bool
 		reason     memsource.Reason
 	}{
-		{"PTE", long, kernel + 0x1800, 0x800, 0, false, memsource.NotMapped},
-		{"PDE", long, kernel + 0x200000, 0x200000 - 0x145000, 1, false, memsource.NotMapped},
-		{"PDPTE", long, kernel + 1<<30, 1<<30 - 0x12345000, 2, false, memsource.NotMapped},
-		{"PML4E", long, 0xffff800000000000, 1 << 39, 3, false, memsource.NotMapped},
-		{"PML4E of a process", long, 0x7ff600000000, 1<<39 - 0x7600000000, 3, true, memsource.NotMapped},
-		{"not canonical", long, 0x800000001000, 0xffff800000000000 - 0x800000001000, 0, false, memsource.NonCanonical},
-		{"last not canonical", long, 0xffff7fffffffffff, 1, 0, false, memsource.NonCanonical},
-		{"x86 PTE", short, driver + 0x1000, 0x1000, 0, false, memsource.NotMapped},
-		{"x86 PDE", short, 0x80001000, 0x3ff000, 1, false, memsource.NotMapped},
-		{"x86 PDE of a process", short, 0x401000, 0x3ff000, 1, true, memsource.NotMapped},
-		{"above 4 GB", short, 1 << 32, math.MaxUint64 - 1<<32 + 1, 0, false, memsource.NonCanonical},
-		{"sign-extended", short, 0xfffffffffe0c8000, 0x1f38000, 0, false, memsource.NonCanonical},
+		{"PTE", long, kernel + 0x1800, 0x800, 0, false, memsource.ReasonNotMapped},
+		{"PDE", long, kernel + 0x200000, 0x200000 - 0x145000, 1, false, memsource.ReasonNotMapped},
+		{"PDPTE", long, kernel + 1<<30, 1<<30 - 0x12345000, 2, false, memsource.ReasonNotMapped},
+		{"PML4E", long, 0xffff800000000000, 1 << 39, 3, false, memsource.ReasonNotMapped},
+		{"PML4E of a process", long, 0x7ff600000000, 1<<39 - 0x7600000000, 3, true, memsource.ReasonNotMapped},
+		{"not canonical", long, 0x800000001000, 0xffff800000000000 - 0x800000001000, 0, false, memsource.ReasonNonCanonical},
+		{"last not canonical", long, 0xffff7fffffffffff, 1, 0, false, memsource.ReasonNonCanonical},
+		{"x86 PTE", short, driver + 0x1000, 0x1000, 0, false, memsource.ReasonNotMapped},
+		{"x86 PDE", short, 0x80001000, 0x3ff000, 1, false, memsource.ReasonNotMapped},
+		{"x86 PDE of a process", short, 0x401000, 0x3ff000, 1, true, memsource.ReasonNotMapped},
+		{"above 4 GB", short, 1 << 32, math.MaxUint64 - 1<<32 + 1, 0, false, memsource.ReasonNonCanonical},
+		{"sign-extended", short, 0xfffffffffe0c8000, 0x1f38000, 0, false, memsource.ReasonNonCanonical},
 	} {
 		t.Run(strings.ReplaceAll(c.name, " ", "_"), func(t *testing.T) {
 			err := memsource.ReadFull(c.s, make([]byte, 1), c.addr)
@@ -201,7 +201,7 @@ func TestPartialTable(t *testing.T) {
 		t.Errorf("got %s, want AC", got)
 	}
 	err = memsource.ReadFull(s, make([]byte, 1), kernel+0x1000)
-	if f, ok := errors.AsType[*memsource.Fault](err); !ok || f.Reason != memsource.TableNotInDump || f.Len != 0x1000 {
+	if f, ok := errors.AsType[*memsource.Fault](err); !ok || f.Reason != memsource.ReasonTableNotInDump || f.Len != 0x1000 {
 		t.Errorf("got %+v, want one page without its entry", f)
 	}
 }

@@ -210,10 +210,10 @@ func TestARM64Roots(t *testing.T) {
 			if a, b := outcome(s, kernel), outcome(s, user); a != "byte A" || b != "byte B" {
 				t.Errorf("kernel %s, user %s", a, b)
 			}
-			if f := faultAt(t, s, c.hole); f.Reason != memsource.NonCanonical || f.Len != c.gap {
+			if f := faultAt(t, s, c.hole); f.Reason != memsource.ReasonNonCanonical || f.Len != c.gap {
 				t.Errorf("%#x: %+v", c.hole, f)
 			}
-			if f := faultAt(t, s, c.hole-1); f.Reason != memsource.NotMapped || f.Len != 1 {
+			if f := faultAt(t, s, c.hole-1); f.Reason != memsource.ReasonNotMapped || f.Len != 1 {
 				t.Errorf("%#x: %+v", c.hole-1, f)
 			}
 		})

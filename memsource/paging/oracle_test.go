@@ -140,7 +140,7 @@ func (o oracle) run(t *testing.T, r *rand.Rand) {
 	}
 	m.Set("cr3", root|o.rootAlign)
 	m.Set("cr0", qemutest.CR0Paging)
-	phys := &memsource.Sparse{Missing: memsource.NotInDump}
+	phys := &memsource.Sparse{Missing: memsource.ReasonNotInDump}
 	if err := phys.Add(0, ram); err != nil {
 		t.Fatal(err)
 	}

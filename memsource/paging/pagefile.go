@@ -45,7 +45,7 @@ func (m mapping) swapFault(err error, va uint64, n int) error {
 	f := *m.swapped
 	f.Addr, f.Len, f.Err = va+uint64(n), m.left-uint64(n), err
 	if !errors.Is(err, io.ErrUnexpectedEOF) {
-		f.Reason, f.Status, f.Len = memsource.IO, memsource.IO.Status(), 0
+		f.Reason, f.Status, f.Len = memsource.ReasonIO, memsource.ReasonIO.Status(), 0
 	}
 	return &f
 }

@@ -47,10 +47,10 @@ func TestPageFiles(t *testing.T) {
 	fill := func(b string, n int) []byte { return bytes.Repeat([]byte(b), n) }
 	err := memtest.TestSource(s,
 		memtest.Data(kernel, append(append(fill("A", 0x1000), fill("x", 0x1000)...), fill("p", 0x1000)...)),
-		memtest.Hole(kernel+0x3000, 0x2000, memsource.PagedOut),
+		memtest.Hole(kernel+0x3000, 0x2000, memsource.ReasonPagedOut),
 		memtest.Data(kernel+0x5000, fill("y", 0x800)),
-		memtest.Hole(kernel+0x5800, 0x800, memsource.PagedOut),
-		memtest.Hole(kernel+0x6000, 0x1000, memsource.Compressed),
+		memtest.Hole(kernel+0x5800, 0x800, memsource.ReasonPagedOut),
+		memtest.Hole(kernel+0x6000, 0x1000, memsource.ReasonCompressed),
 		memtest.Data(kernel+0x7000, fill("B", 0x1000)))
 	if err != nil {
 		t.Error(err)
@@ -116,7 +116,7 @@ func TestPageFileTrouble(t *testing.T) {
 			}
 			continue
 		}
-		if got != 0 || !ok || f.Reason != memsource.IO || !errors.Is(err, os.ErrPermission) {
+		if got != 0 || !ok || f.Reason != memsource.ReasonIO || !errors.Is(err, os.ErrPermission) {
 			t.Errorf("%d claimed: %d bytes, %v", n, got, err)
 		}
 	}

@@ -44,7 +44,7 @@ func (w *walker) software(va, pte uint64) (mapping, *memsource.Fault) {
 	case pte&prototype == 0:
 		return w.soft(va, pte)
 	case w.s.cfg.Layout.VADMarker.allOnes(pte):
-		f := pageFault(memsource.NotMapped, va, pte)
+		f := pageFault(memsource.ReasonNotMapped, va, pte)
 		f.Err = ErrConsultVAD
 		return w.consultVAD(f)
 	}
@@ -61,11 +61,11 @@ func (w *walker) soft(va, v uint64) (mapping, *memsource.Fault) {
 	case l.PageFile.of(v) == 0 && (l.PageFileOffset.of(v) == 0 || l.pageFileOffset(v) == 0):
 		return mapping{}, pageFault(unwritten(l.Protection.of(v)), va, v)
 	}
-	f := pageFault(memsource.PagedOut, va, v)
+	f := pageFault(memsource.ReasonPagedOut, va, v)
 	f.PageFile = int(l.PageFile.of(v))
 	f.PageFileOffset = l.pageFileOffset(v) << pageShift
 	if w.s.cfg.CompressionStores>>f.PageFile&1 != 0 {
-		f.Reason = memsource.Compressed
+		f.Reason = memsource.ReasonCompressed
 		return mapping{}, f
 	}
 	return w.swappedIn(f)
@@ -75,11 +75,11 @@ func (w *walker) soft(va, v uint64) (mapping, *memsource.Fault) {
 func unwritten(protection uint64) memsource.Reason {
 	switch protection {
 	case 0, protDecommitted:
-		return memsource.NotMapped
+		return memsource.ReasonNotMapped
 	case protNoAccess:
-		return memsource.NoAccess
+		return memsource.ReasonNoAccess
 	}
-	return memsource.DemandZero
+	return memsource.ReasonDemandZero
 }
 
 // prototype follows a PTE to the prototype PTE it names in the form of a.
@@ -97,11 +97,11 @@ func (w *walker) throughPrototype(va, v, at uint64) (mapping, *memsource.Fault) 
 	l := &w.s.cfg.Layout
 	switch {
 	case v == 0:
-		return mapping{}, pageFault(memsource.DemandZero, va, v)
+		return mapping{}, pageFault(memsource.ReasonDemandZero, va, v)
 	case v&valid != 0:
 		return w.s.geo.page(va, v&w.s.geo.frame, v), nil
 	case l.FileMask != 0 && v&l.FileMask == l.FileValue: // other bits mean nothing then
-		f := pageFault(memsource.FileBacked, va, v)
+		f := pageFault(memsource.ReasonFileBacked, va, v)
 		f.Err = errUnnamed
 		return mapping{}, f
 	case v&prototype != 0:
@@ -147,7 +147,7 @@ func (w *walker) prototypeAt(at uint64) (uint64, error) {
 // prototypeFault is the fault of a page whose prototype PTE cannot be read:
 // nothing is known of the page, and Err says why.
 func prototypeFault(err error, va, pte uint64) *memsource.Fault {
-	f := pageFault(memsource.TableNotInDump, va, pte)
+	f := pageFault(memsource.ReasonTableNotInDump, va, pte)
 	f.Err = because("prototype PTE", err)
 	if below, ok := errors.AsType[*memsource.Fault](err); ok {
 		keepTrouble(f, below)
@@ -168,7 +168,7 @@ func because(what string, err error) error {
 // fileBacked is the fault of a page that is in a file; v is the subsection form
 // found in the prototype PTE at address at.
 func (w *walker) fileBacked(va, v, at uint64) *memsource.Fault {
-	f := pageFault(memsource.FileBacked, va, v)
+	f := pageFault(memsource.ReasonFileBacked, va, v)
 	if w.depth > 0 {
 		return f // read on behalf of a translation or a resolver: no one asks for the name
 	}
@@ -221,15 +221,15 @@ func (w *walker) has(pa uint64) bool {
 // outTable finds the table behind an entry above level 0 that is not valid:
 // tables are pageable as well.
 func (w *walker) outTable(va, e uint64, lv int) (place, *memsource.Fault) {
-	f := pageFault(memsource.NotMapped, va, e)
+	f := pageFault(memsource.ReasonNotMapped, va, e)
 	if e&prototype == 0 {
 		m, sf := w.soft(va&^(1<<pageShift-1), e)
 		if sf == nil {
 			return m.at, nil
 		}
 		f.Reason, f.Status = sf.Reason, sf.Status
-		if sf.Reason == memsource.PagedOut || sf.Reason == memsource.Compressed {
-			f = pageFault(memsource.TableNotInDump, va, e)
+		if sf.Reason == memsource.ReasonPagedOut || sf.Reason == memsource.ReasonCompressed {
+			f = pageFault(memsource.ReasonTableNotInDump, va, e)
 			sf.Addr = va
 			f.Err = because("page table", sf)
 		}
@@ -242,7 +242,7 @@ func (w *walker) outTable(va, e uint64, lv int) (place, *memsource.Fault) {
 // processes live, tables are made as they are needed, so that only the VAD
 // tree knows what is there.
 func (w *walker) empty(va uint64, lv int) (mapping, *memsource.Fault) {
-	f := memsource.NewFault(memsource.NotMapped, va, rest(va, w.s.geo.levels[lv].shift))
+	f := memsource.NewFault(memsource.ReasonNotMapped, va, rest(va, w.s.geo.levels[lv].shift))
 	f.Level = int8(lv)
 	if w.s.geo.upper(va) {
 		return mapping{}, f

@@ -25,9 +25,9 @@ func outcome(s memsource.Source, addr uint64) string {
 	}
 	line := f.Reason.String()
 	switch f.Reason {
-	case memsource.PagedOut, memsource.Compressed:
+	case memsource.ReasonPagedOut, memsource.ReasonCompressed:
 		line += fmt.Sprintf(" %d:%x", f.PageFile, f.PageFileOffset)
-	case memsource.FileBacked:
+	case memsource.ReasonFileBacked:
 		line += fmt.Sprintf(" %s:%x", f.File, f.FileOffset)
 	}
 	if f.Len != 0x1000 {
@@ -294,7 +294,7 @@ func TestPrototypeNotReadable(t *testing.T) {
 			s := space(t, r, paging.Config{Mode: paging.X64})
 			err := memsource.ReadFull(s, make([]byte, 1), kernel)
 			f, ok := errors.AsType[*memsource.Fault](err)
-			if !ok || f.Addr != kernel || f.Reason != memsource.TableNotInDump || f.PTE != proto {
+			if !ok || f.Addr != kernel || f.Reason != memsource.ReasonTableNotInDump || f.PTE != proto {
 				t.Fatalf("got %+v", f)
 			}
 			if !strings.HasSuffix(err.Error(), c.cause) || !strings.Contains(err.Error(), "prototype PTE: ") {
@@ -356,7 +356,7 @@ func TestTrouble(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
 	for _, frame := range []uint64{root64, pt64, 0x600000, protoPA, 0x602000} {
-		for _, reason := range []memsource.Reason{memsource.IO, memsource.Truncated, memsource.Canceled} {
+		for _, reason := range []memsource.Reason{memsource.ReasonIO, memsource.ReasonTruncated, memsource.ReasonCanceled} {
 			phys := x64([]uint64{0x600003, protoVA&0xffffffffffff<<16 | 0x420}, 0x602001).source()
 			phys.AddFault(frame, 0x1000, memsource.Fault{Reason: reason, Err: io.ErrClosedPipe})
 			s, err := paging.New(phys, paging.Config{Mode: paging.X64, Root: root64})
@@ -365,7 +365,7 @@ func TestTrouble(t *testing.T) {
 			}
 			_, err = s.ReadMemory(make([]byte, 0x2000), kernel)
 			f, ok := errors.AsType[*memsource.Fault](err)
-			table := reason == memsource.Truncated && f.Reason == memsource.TableNotInDump
+			table := reason == memsource.ReasonTruncated && f.Reason == memsource.ReasonTableNotInDump
 			if !ok || (f.Reason != reason && !table) || (!errors.Is(err, io.ErrClosedPipe) && !table) {
 				t.Errorf("frame %#x, %v: got %v", frame, reason, err)
 			}
@@ -391,7 +391,7 @@ func TestResolverReadsMemory(t *testing.T) {
 			}
 			_, err = memsource.U8(virt, kernel) // the very page that is asked about
 			f, ok := errors.AsType[*memsource.Fault](err)
-			if !ok || f.Reason != memsource.FileBacked || f.File != "" {
+			if !ok || f.Reason != memsource.ReasonFileBacked || f.File != "" {
 				return "", 0, fmt.Errorf("inner fault %v", err)
 			}
 			return string(rune(b)), 0, nil

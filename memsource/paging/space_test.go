@@ -29,18 +29,18 @@ func TestSuite(t *testing.T) {
 	s := space(t, x64(pages, 0x602001, 0x460), paging.Config{Mode: paging.X64})
 	fill := func(b string) []byte { return bytes.Repeat([]byte(b), 0x1000) }
 	err := memtest.TestSource(s,
-		memtest.Hole(0x7fffffff0000, 0x10000, memsource.NotMapped),
-		memtest.Hole(0x800000000000, 0x10000, memsource.NonCanonical),
-		memtest.Hole(kernel-0x1000, 0x1000, memsource.NotMapped),
+		memtest.Hole(0x7fffffff0000, 0x10000, memsource.ReasonNotMapped),
+		memtest.Hole(0x800000000000, 0x10000, memsource.ReasonNonCanonical),
+		memtest.Hole(kernel-0x1000, 0x1000, memsource.ReasonNotMapped),
 		memtest.Data(kernel, append(append(fill("A"), fill("B")...), fill("C")...)),
-		memtest.Hole(kernel+0x3000, 0x1000, memsource.PagedOut),
+		memtest.Hole(kernel+0x3000, 0x1000, memsource.ReasonPagedOut),
 		memtest.Data(kernel+0x4000, fill("C")),
-		memtest.Hole(kernel+0x5000, 0x1000, memsource.FileBacked),
-		memtest.Hole(kernel+0x6000, 0x1000, memsource.DemandZero),
-		memtest.Hole(kernel+0x7000, 0x1000, memsource.NotMapped),
+		memtest.Hole(kernel+0x5000, 0x1000, memsource.ReasonFileBacked),
+		memtest.Hole(kernel+0x6000, 0x1000, memsource.ReasonDemandZero),
+		memtest.Hole(kernel+0x7000, 0x1000, memsource.ReasonNotMapped),
 		memtest.Data(kernel+0x8000, fill("A")),
-		memtest.Hole(kernel+0x9000, 0x1000, memsource.NotInDump),
-		memtest.Hole(kernel+0xa000, 0x80000000, memsource.NotMapped))
+		memtest.Hole(kernel+0x9000, 0x1000, memsource.ReasonNotInDump),
+		memtest.Hole(kernel+0xa000, 0x80000000, memsource.ReasonNotMapped))
 	if err != nil {
 		t.Error(err)
 	}
@@ -49,14 +49,14 @@ func TestSuite(t *testing.T) {
 func TestSuiteX86(t *testing.T) {
 	s := space(t, x86([]uint32{0x600003, 0x1234080, 0x601860, 0x400}, 0x400), paging.Config{Mode: paging.X86})
 	err := memtest.TestSource(s,
-		memtest.Hole(driver-0x1000, 0x1000, memsource.NotMapped),
+		memtest.Hole(driver-0x1000, 0x1000, memsource.ReasonNotMapped),
 		memtest.Data(driver, bytes.Repeat([]byte("A"), 0x1000)),
-		memtest.Hole(driver+0x1000, 0x1000, memsource.PagedOut),
+		memtest.Hole(driver+0x1000, 0x1000, memsource.ReasonPagedOut),
 		memtest.Data(driver+0x2000, bytes.Repeat([]byte("B"), 0x1000)),
-		memtest.Hole(driver+0x3000, 0x1000, memsource.FileBacked),
-		memtest.Hole(driver+0x4000, 0x1000, memsource.NotMapped),
-		memtest.Hole(0xffff0000, 0x10000, memsource.NotMapped),
-		memtest.Hole(1<<32, 0x10000, memsource.NonCanonical))
+		memtest.Hole(driver+0x3000, 0x1000, memsource.ReasonFileBacked),
+		memtest.Hole(driver+0x4000, 0x1000, memsource.ReasonNotMapped),
+		memtest.Hole(0xffff0000, 0x10000, memsource.ReasonNotMapped),
+		memtest.Hole(1<<32, 0x10000, memsource.ReasonNonCanonical))
 	if err != nil {
 		t.Error(err)
 	}
@@ -270,7 +270,7 @@ func text(err error) string {
 func checkFault(t *testing.T, s *paging.Space, err error, addr, pick uint64) {
 	t.Helper()
 	f, ok := errors.AsType[*memsource.Fault](err)
-	if !ok || f.Addr != addr || f.Status == 0 || f.Reason == memsource.Unknown || f.Len == 0 {
+	if !ok || f.Addr != addr || f.Status == 0 || f.Reason == memsource.ReasonUnknown || f.Len == 0 {
 		t.Fatalf("at %#x: fault %+v", addr, f)
 	}
 	for _, past := range []uint64{f.Len - 1, f.Len / 2, pick * 0x1001 % f.Len} {

@@ -34,7 +34,7 @@ func (r ram) put32(pa uint64, v uint32) { binary.LittleEndian.PutUint32(r.frame(
 
 // source returns the frames as physical memory of a dump.
 func (r ram) source() *memsource.Sparse {
-	s := &memsource.Sparse{Missing: memsource.NotInDump}
+	s := &memsource.Sparse{Missing: memsource.ReasonNotInDump}
 	for pa, b := range r {
 		if err := s.Add(pa, b); err != nil {
 			panic(err)

@@ -71,7 +71,7 @@ func (w *walker) read(p []byte, va uint64) (int, error) {
 func (w *walker) translate(va uint64) (mapping, *memsource.Fault) {
 	g := &w.s.geo
 	if size := g.hole(va); size != 0 {
-		return mapping{}, memsource.NewFault(memsource.NonCanonical, va, size)
+		return mapping{}, memsource.NewFault(memsource.ReasonNonCanonical, va, size)
 	}
 	table, parent, soft := place{off: w.s.root(va)}, uint64(0), false
 	for lv := len(g.levels) - 1; ; lv-- {
@@ -122,7 +122,7 @@ func (g *geometry) mapped(va, e uint64, lv int) mapping {
 
 // reserved is the fault of an entry no processor accepts.
 func (w *walker) reserved(va, e uint64, lv int) *memsource.Fault {
-	f := memsource.NewFault(memsource.NotMapped, va, rest(va, w.s.geo.levels[lv].shift))
+	f := memsource.NewFault(memsource.ReasonNotMapped, va, rest(va, w.s.geo.levels[lv].shift))
 	f.PTE, f.Level, f.Err = e, int8(lv), errReserved
 	return f
 }
@@ -168,7 +168,7 @@ func (g *geometry) decode(p []byte) uint64 {
 // its table is missing too, so is the translation of all the table covers.
 func (w *walker) tableFault(err error, lv int, at place, va uint64) *memsource.Fault {
 	g := &w.s.geo
-	f := memsource.NewFault(memsource.TableNotInDump, va, rest(va, g.levels[lv].shift))
+	f := memsource.NewFault(memsource.ReasonTableNotInDump, va, rest(va, g.levels[lv].shift))
 	f.Level = int8(lv)
 	if at.file != 0 {
 		f.Err = fmt.Errorf("page table at offset %#x of the paging file: %w", at.off, err)
@@ -190,7 +190,7 @@ func (w *walker) tableFault(err error, lv int, at place, va uint64) *memsource.F
 
 // keepTrouble lets a failure that is no property of the memory stay one.
 func keepTrouble(f, below *memsource.Fault) {
-	if below.Reason == memsource.Canceled || below.Reason == memsource.IO {
+	if below.Reason == memsource.ReasonCanceled || below.Reason == memsource.ReasonIO {
 		f.Reason, f.Status, f.Err, f.Len = below.Reason, below.Status, below.Err, 0
 	}
 }
@@ -199,7 +199,7 @@ func keepTrouble(f, below *memsource.Fault) {
 // if it only says that the page is missing, which is being said already.
 func cause(pf *memsource.Fault) error {
 	switch pf.Reason {
-	case memsource.NotInDump, memsource.NotMapped, memsource.NonCanonical:
+	case memsource.ReasonNotInDump, memsource.ReasonNotMapped, memsource.ReasonNonCanonical:
 		return pf.Err
 	}
 	return pf
@@ -207,7 +207,7 @@ func cause(pf *memsource.Fault) error {
 
 // fault is what a failed read of the mapped memory means for va+n.
 func (m mapping) fault(err error, va uint64, n int) *memsource.Fault {
-	f := memsource.NewFault(memsource.NotInDump, va+uint64(n), 0)
+	f := memsource.NewFault(memsource.ReasonNotInDump, va+uint64(n), 0)
 	f.PTE, f.Level, f.Physical = m.pte, int8(m.level), m.at.off+uint64(n)
 	pf, ok := errors.AsType[*memsource.Fault](err)
 	if !ok {
@@ -215,7 +215,7 @@ func (m mapping) fault(err error, va uint64, n int) *memsource.Fault {
 		return f
 	}
 	f.Len, f.Err = min(pf.Len, m.left-uint64(n)), pf.Err
-	if pf.Reason != memsource.NotMapped && pf.Reason != memsource.NonCanonical {
+	if pf.Reason != memsource.ReasonNotMapped && pf.Reason != memsource.ReasonNonCanonical {
 		f.Reason, f.Status = pf.Reason, pf.Status
 	}
 	return f

@@ -126,7 +126,7 @@ func New(r io.ReaderAt, size int64) (*File, error) {
 	if size <= 0 {
 		return nil, fmt.Errorf("memory image of %d bytes: %w", size, ErrFormat)
 	}
-	f := &File{r: r, size: uint64(size), memory: memsource.Sparse{Missing: memsource.NotInDump}}
+	f := &File{r: r, size: uint64(size), memory: memsource.Sparse{Missing: memsource.ReasonNotInDump}}
 	first := make([]byte, min(size, SniffLen))
 	if err := f.read("first bytes", first, 0); err != nil {
 		return nil, err
@@ -201,7 +201,7 @@ func (f *File) read(what string, buf []byte, off uint64) error {
 // that comes later in the file wins.
 func (f *File) ReadMemory(buf []byte, addr uint64) (int, error) {
 	n, err := f.memory.ReadMemory(buf, addr)
-	if fault, ok := errors.AsType[*memsource.Fault](err); ok && fault.Reason == memsource.NotInDump {
+	if fault, ok := errors.AsType[*memsource.Fault](err); ok && fault.Reason == memsource.ReasonNotInDump {
 		missing := *fault
 		missing.Physical = fault.Addr
 		return n, &missing

@@ -135,7 +135,7 @@ func TestFormats(t *testing.T) {
 				want = append(want, memtest.Data(r.addr, r.data))
 			}
 			if name != "raw" {
-				want = append(want, memtest.Hole(0x9000, 0xf7000, memsource.NotInDump), memtest.Hole(0x2_0000_0000, 1<<40, memsource.NotInDump))
+				want = append(want, memtest.Hole(0x9000, 0xf7000, memsource.ReasonNotInDump), memtest.Hole(0x2_0000_0000, 1<<40, memsource.ReasonNotInDump))
 				if got := len(f.Ranges()); got != len(c.want) || f.Ranges()[0].Address != 0 {
 					t.Errorf("ranges %+v", f.Ranges())
 				}
@@ -160,7 +160,7 @@ func TestTruncated(t *testing.T) {
 			t.Errorf("%s: problems %v", name, p)
 		}
 		err := memtest.TestSource(f, memtest.Data(0x1000, fill('a', 0x1000)), memtest.Data(0x8000, fill('b', 0x1800)),
-			memtest.Hole(0x9800, 0x1800, memsource.Truncated), memtest.Hole(0xb000, 0x1000, memsource.NotInDump))
+			memtest.Hole(0x9800, 0x1800, memsource.ReasonTruncated), memtest.Hole(0xb000, 0x1000, memsource.ReasonNotInDump))
 		if err != nil {
 			t.Errorf("%s: %v", name, err)
 		}

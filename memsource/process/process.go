@@ -104,9 +104,9 @@ func (p *Process) fault(addr uint64, cause error) *memsource.Fault {
 		case err != nil:
 			return failed(addr, err)
 		case addr < r.Addr:
-			return memsource.NewFault(memsource.NotMapped, addr, r.Addr-addr)
+			return memsource.NewFault(memsource.ReasonNotMapped, addr, r.Addr-addr)
 		case !r.Read:
-			return memsource.NewFault(memsource.NoAccess, addr, r.last()-addr+1)
+			return memsource.NewFault(memsource.ReasonNoAccess, addr, r.last()-addr+1)
 		}
 		return failed(addr, cause)
 	}
@@ -114,7 +114,7 @@ func (p *Process) fault(addr uint64, cause error) *memsource.Fault {
 		return failed(addr, os.ErrProcessDone)
 	}
 	last := uint64(math.MaxUint64)
-	return memsource.NewFault(memsource.NotMapped, addr, max(last-addr, 1)) // the last byte shares the fate
+	return memsource.NewFault(memsource.ReasonNotMapped, addr, max(last-addr, 1)) // the last byte shares the fate
 }
 
 // ended reports whether the process has no memory any more.
@@ -127,7 +127,7 @@ func (p *Process) ended() bool {
 
 // failed is the fault of memory that should be readable.
 func failed(addr uint64, cause error) *memsource.Fault {
-	f := memsource.NewFault(memsource.IO, addr, 0)
+	f := memsource.NewFault(memsource.ReasonIO, addr, 0)
 	f.Err = cause
 	return f
 }

@@ -36,9 +36,9 @@ func TestReadMemory_conforms(t *testing.T) {
 	protect(4, 5, syscall.PROT_NONE)
 	protect(5, 8, syscall.PROT_READ)
 	if err := memtest.TestSource(p,
-		memtest.Hole(0, 0x1000, memsource.NotMapped),
-		memtest.Hole(base, page, memsource.NoAccess), memtest.Data(base+page, want[page:4*page]),
-		memtest.Hole(base+4*page, page, memsource.NoAccess), memtest.Data(base+5*page, want[5*page:]),
+		memtest.Hole(0, 0x1000, memsource.ReasonNotMapped),
+		memtest.Hole(base, page, memsource.ReasonNoAccess), memtest.Data(base+page, want[page:4*page]),
+		memtest.Hole(base+4*page, page, memsource.ReasonNoAccess), memtest.Data(base+5*page, want[5*page:]),
 	); err != nil {
 		t.Error(err)
 	}
@@ -86,7 +86,7 @@ func TestOther(t *testing.T) {
 	}
 	_ = cmd.Wait() // it was killed, and says so
 	_, err = memsource.U64(p, first.Addr)
-	if f, ok := errors.AsType[*memsource.Fault](err); !ok || f.Reason != memsource.IO || !errors.Is(err, os.ErrProcessDone) {
+	if f, ok := errors.AsType[*memsource.Fault](err); !ok || f.Reason != memsource.ReasonIO || !errors.Is(err, os.ErrProcessDone) {
 		t.Errorf("after its end: %v", err)
 	}
 }
