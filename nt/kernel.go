@@ -40,7 +40,7 @@ type Kernel struct {
 func FromDump(f *crashdump.File) (*Kernel, error) {
 	h := f.Header()
 	k := &Kernel{file: f, header: h, layouts: layoutsFor(h.Machine, h.Build)}
-	if h.Type == crashdump.Triage {
+	if h.Type == crashdump.TypeTriage {
 		blocks, err := f.Blocks()
 		if err != nil {
 			return nil, err
@@ -161,7 +161,7 @@ func (k *Kernel) debuggerData() (debuggerData, error) {
 // dump from the driver list the dump has, in a page dump by walking the list in
 // memory. Errors need not end the sequence; see [Modules].
 func (k *Kernel) Modules() iter.Seq2[Module, error] {
-	if k.header.Type == crashdump.Triage {
+	if k.header.Type == crashdump.TypeTriage {
 		return k.drivers()
 	}
 	return func(yield func(Module, error) bool) {

@@ -25,7 +25,7 @@ type Unloaded struct {
 // one first. In a triage dump they are in the dump itself. Errors need not end
 // the sequence; they wrap a [*memsource.Fault] or [ErrMalformed].
 func (k *Kernel) Unloaded() iter.Seq2[Unloaded, error] {
-	if k.header.Type == crashdump.Triage {
+	if k.header.Type == crashdump.TypeTriage {
 		return k.unloadedInDump()
 	}
 	return func(yield func(Unloaded, error) bool) {

@@ -57,7 +57,7 @@ func (o *opener) readCrashDump(ctx context.Context, r io.ReaderAt, size int64) e
 		return err
 	}
 	o.target.kind, o.target.dump = KindCrashDump, f
-	if f.Header().Type == crashdump.Triage {
+	if f.Header().Type == crashdump.TypeTriage {
 		o.target.kind = KindTriage
 	}
 	return o.useKernel(ctx, kernel, f.Problems())

@@ -95,7 +95,7 @@ func (b built) said(line string) {
 	if start := fmt.Sprintf("MS Windows %dbit crash dump,", h.Bits); !strings.HasPrefix(line, start) {
 		b.t.Errorf("not %q...", start)
 	}
-	full := h.Type == crashdump.Full
+	full := h.Type == crashdump.TypeFull
 	for part, want := range map[string]bool{
 		", no PAE":                              h.Bits == 32 && !h.PAE,
 		", PAE":                                 h.PAE,

@@ -87,7 +87,7 @@ func New(r io.ReaderAt, size int64) (*File, error) {
 	if err := f.readHeader(); err != nil {
 		return nil, err
 	}
-	if f.header.Type == Triage {
+	if f.header.Type == TypeTriage {
 		f.readTriageHeader()
 	}
 	f.pagesOnce = sync.OnceValues(f.loadPages)
@@ -140,7 +140,7 @@ func (f *File) Header() Header { return f.header }
 // That a triage dump is shorter than RequiredDumpSpace is normal and no problem.
 func (f *File) Problems() []error {
 	out := append([]error(nil), f.problems...)
-	if f.header.Type == Triage {
+	if f.header.Type == TypeTriage {
 		_, err := f.blockOnce()
 		return appendError(out, err)
 	}

@@ -21,7 +21,7 @@ func TestHeader64(t *testing.T) {
 	got, want := open(t, b).Header(), crashdump.Header{
 		Bits: 64, Machine: 0x8664, Major: 15, Build: 19041, DirectoryTableBase: 0x1aa000,
 		PsLoadedModuleList: 0xfffff80002c01000, KdDebuggerDataBlock: 0xfffff80002c02000,
-		Processors: 4, BugCheckCode: 0xe2, BugCheckParameters: [4]uint64{1, 2, 3, 4}, Type: crashdump.Full,
+		Processors: 4, BugCheckCode: 0xe2, BugCheckParameters: [4]uint64{1, 2, 3, 4}, Type: crashdump.TypeFull,
 		SystemTime:   time.Unix(0x01d6000000000000/10_000_000-11644473600, 0x01d6000000000000%10_000_000*100).UTC(),
 		SystemUpTime: 15 * time.Second,
 		Comment:      "a comment\uFFFD[2J",
@@ -37,7 +37,7 @@ func TestHeader32(t *testing.T) {
 	got, want := open(t, b).Header(), crashdump.Header{
 		Bits: 32, Machine: 0x14c, Major: 15, Build: 2600, DirectoryTableBase: 0x39000,
 		PsLoadedModuleList: 0x8055a420, KdDebuggerDataBlock: 0x80544ce0, Processors: 1,
-		BugCheckCode: 0xd1, Type: crashdump.Full, Version: "2600.xpsp",
+		BugCheckCode: 0xd1, Type: crashdump.TypeFull, Version: "2600.xpsp",
 	}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("header\n%+v, want\n%+v", got, want)

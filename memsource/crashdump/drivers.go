@@ -78,9 +78,9 @@ func (f *File) Drivers() iter.Seq2[Driver, error] {
 
 func (f *File) needTriage() error {
 	switch f.header.Type {
-	case Triage:
+	case TypeTriage:
 		return nil
-	case Full, BitmapFull, BitmapKernel:
+	case TypeFull, TypeBitmapFull, TypeBitmapKernel:
 		return fmt.Errorf("crash dump of type %s: %w", f.header.Type, ErrNoBlocks)
 	default:
 		return f.unsupported()

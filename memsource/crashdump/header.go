@@ -25,23 +25,23 @@ type DumpType uint32
 
 // The dump types known. Full, Summary, BitmapFull, BitmapKernel and Triage are read.
 const (
-	Full         DumpType = 1 // every page of physical memory, in runs
-	Summary      DumpType = 2 // kernel pages, the form of Windows 2000 to 7
-	HeaderOnly   DumpType = 3
-	Triage       DumpType = 4 // "small memory dump": pieces of virtual memory and the driver list
-	BitmapFull   DumpType = 5
-	BitmapKernel DumpType = 6 // kernel, active-memory and live dumps
-	Automatic    DumpType = 7
-	KernelK      DumpType = 8  // .dump /k
-	KernelKA     DumpType = 9  // .dump /ka
-	KernelF      DumpType = 10 // .dump /f
+	TypeFull         DumpType = 1 // every page of physical memory, in runs
+	TypeSummary      DumpType = 2 // kernel pages, the form of Windows 2000 to 7
+	TypeHeaderOnly   DumpType = 3
+	TypeTriage       DumpType = 4 // "small memory dump": pieces of virtual memory and the driver list
+	TypeBitmapFull   DumpType = 5
+	TypeBitmapKernel DumpType = 6 // kernel, active-memory and live dumps
+	TypeAutomatic    DumpType = 7
+	TypeKernelK      DumpType = 8  // .dump /k
+	TypeKernelKA     DumpType = 9  // .dump /ka
+	TypeKernelF      DumpType = 10 // .dump /f
 )
 
 // String names the type in words; an unknown one is given as a number.
 func (t DumpType) String() string {
-	names := [...]string{Full: "full", Summary: "kernel summary", HeaderOnly: "header only", Triage: "triage",
-		BitmapFull: "bitmap full", BitmapKernel: "bitmap kernel", Automatic: "automatic",
-		KernelK: ".dump /k", KernelKA: ".dump /ka", KernelF: ".dump /f"}
+	names := [...]string{TypeFull: "full", TypeSummary: "kernel summary", TypeHeaderOnly: "header only", TypeTriage: "triage",
+		TypeBitmapFull: "bitmap full", TypeBitmapKernel: "bitmap kernel", TypeAutomatic: "automatic",
+		TypeKernelK: ".dump /k", TypeKernelKA: ".dump /ka", TypeKernelF: ".dump /f"}
 	if int64(t) < int64(len(names)) && names[t] != "" {
 		return names[t]
 	}

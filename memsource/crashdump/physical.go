@@ -44,13 +44,13 @@ func (f *File) Physical() (memsource.Source, error) {
 
 func (f *File) loadPages() (pageMap, error) {
 	switch f.header.Type {
-	case Full:
+	case TypeFull:
 		return f.loadRuns()
-	case BitmapFull, BitmapKernel:
+	case TypeBitmapFull, TypeBitmapKernel:
 		return f.loadBitmap()
-	case Summary:
+	case TypeSummary:
 		return f.loadSummary()
-	case Triage:
+	case TypeTriage:
 		return nil, fmt.Errorf("crash dump: %w", ErrNoPages)
 	default:
 		return nil, f.unsupported()

@@ -311,7 +311,7 @@ func TestRealDumps(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if h := f.Header(); h.Machine != c.machine || h.Build != 17134 || h.Type != crashdump.Triage || h.MiniDumpFields != 0xcff {
+			if h := f.Header(); h.Machine != c.machine || h.Build != 17134 || h.Type != crashdump.TypeTriage || h.MiniDumpFields != 0xcff {
 				t.Errorf("header %+v", h)
 			}
 			if p := f.Problems(); len(p) != 0 {
