@@ -70,9 +70,9 @@ func Of(r io.ReaderAt, size int64) (Kind, error) {
 		return Kind(format.String()), nil
 	case crashdump.Sniff(head):
 		return CrashDump, nil
-	case physmem.Sniff(head) == physmem.LiME:
+	case physmem.Sniff(head) == physmem.FormatLiME:
 		return LiME, nil
-	case physmem.Sniff(head) == physmem.ELF:
+	case physmem.Sniff(head) == physmem.FormatELF:
 		return Core, nil
 	case bytes.HasPrefix(head, []byte("\x7fELF")):
 		return ELF, nil

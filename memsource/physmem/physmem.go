@@ -45,19 +45,19 @@ type Format uint8
 
 // The formats. The zero Format is none of them.
 const (
-	Raw  Format = iota + 1 // the byte at offset n is that at physical address n
-	LiME                   // ranges, each behind a header of its own
-	ELF                    // an ELF core whose segments are physical memory
+	FormatRaw  Format = iota + 1 // the byte at offset n is that at physical address n
+	FormatLiME                   // ranges, each behind a header of its own
+	FormatELF                    // an ELF core whose segments are physical memory
 )
 
 // String returns "raw", "LiME" or "ELF core".
 func (f Format) String() string {
 	switch f {
-	case Raw:
+	case FormatRaw:
 		return "raw"
-	case LiME:
+	case FormatLiME:
 		return "LiME"
-	case ELF:
+	case FormatELF:
 		return "ELF core"
 	}
 	return "unknown"
@@ -71,9 +71,9 @@ const SniffLen = 18
 func Sniff(first []byte) Format {
 	switch {
 	case len(first) >= 8 && binary.LittleEndian.Uint32(first) == limeMagic && binary.LittleEndian.Uint32(first[4:]) == 1:
-		return LiME
+		return FormatLiME
 	case len(first) >= SniffLen && bytes.HasPrefix(first, []byte("\x7fELF")) && elfType(first) == elfCore:
-		return ELF
+		return FormatELF
 	}
 	return 0
 }
@@ -133,12 +133,12 @@ func New(r io.ReaderAt, size int64) (*File, error) {
 	}
 	var err error
 	switch f.format = Sniff(first); f.format {
-	case LiME:
+	case FormatLiME:
 		err = f.readLiME()
-	case ELF:
+	case FormatELF:
 		err = f.readELF()
 	default:
-		f.format = Raw
+		f.format = FormatRaw
 		f.add(Range{Size: f.size})
 	}
 	if err == nil && len(f.ranges) == 0 {

@@ -118,12 +118,12 @@ func TestFormats(t *testing.T) {
 		machine uint16
 		want    []run
 	}{
-		"raw":         {append(fill('a', 0x2000), fill('b', 0x800)...), physmem.Raw, 0, []run{{0, fill('a', 0x2000)}, {0x2000, fill('b', 0x800)}}},
-		"LiME":        {lime(runs...), physmem.LiME, 0, runs},
-		"LiME_padded": {append(lime(runs...), make([]byte, 64)...), physmem.LiME, 0, runs},
-		"ELF_64":      {core(2, 62, other(), runs...), physmem.ELF, 0x8664, runs},
-		"ELF_32":      {core(1, 3, nil, low...), physmem.ELF, 0x14c, low},
-		"ELF_ARM64":   {core(2, 183, nil, runs...), physmem.ELF, 0xaa64, runs},
+		"raw":         {append(fill('a', 0x2000), fill('b', 0x800)...), physmem.FormatRaw, 0, []run{{0, fill('a', 0x2000)}, {0x2000, fill('b', 0x800)}}},
+		"LiME":        {lime(runs...), physmem.FormatLiME, 0, runs},
+		"LiME_padded": {append(lime(runs...), make([]byte, 64)...), physmem.FormatLiME, 0, runs},
+		"ELF_64":      {core(2, 62, other(), runs...), physmem.FormatELF, 0x8664, runs},
+		"ELF_32":      {core(1, 3, nil, low...), physmem.FormatELF, 0x14c, low},
+		"ELF_ARM64":   {core(2, 183, nil, runs...), physmem.FormatELF, 0xaa64, runs},
 	} {
 		t.Run(name, func(t *testing.T) {
 			f := open(t, c.image)

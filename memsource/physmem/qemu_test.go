@@ -46,7 +46,7 @@ func TestQEMUCore(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer f.Close()
-	if f.Format() != physmem.ELF || f.Machine() != 0x8664 || len(f.Problems()) != 0 {
+	if f.Format() != physmem.FormatELF || f.Machine() != 0x8664 || len(f.Problems()) != 0 {
 		t.Errorf("%v, machine %#x, problems %v", f.Format(), f.Machine(), f.Problems())
 	}
 	got := make([]byte, size-tables) // below is what a PC has there
