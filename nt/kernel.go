@@ -67,7 +67,7 @@ func (k *Kernel) translate(phys memsource.Source, mode paging.Mode) error {
 	h := k.header
 	k.phys = memsource.Cache(phys, memsource.CacheOptions{})
 	k.paging = paging.Config{Mode: mode, Root: h.DirectoryTableBase, Layout: paging.LayoutFor(mode, h.Build)}
-	if mode == paging.PAE {
+	if mode == paging.ModePAE {
 		k.layouts.Section.PTE = 8
 	}
 	k.fiveLevels()

@@ -171,7 +171,7 @@ func TestPoolBounds(t *testing.T) {
 		m.write(block+off, le.AppendUint64(nil, 0xffffffff80550000+uint64(i)*0x100))
 		m.u32(0x80550000+uint64(i)*0x100, 0xe0000000+uint32(i))
 	}
-	std := paging.LayoutFor(paging.X86, 2600)
+	std := paging.LayoutFor(paging.ModeX86, 2600)
 	l, err := nt.PoolBounds(m.source(), block, std)
 	if err != nil || l.Subsection.Base != 0xe0000000 || l.Subsection.Top != 0xe0000001 || l.Proto.Base != 0xe0000002 {
 		t.Errorf("%+v, %+v, %v", l.Subsection, l.Proto, err)

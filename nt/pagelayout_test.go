@@ -33,11 +33,11 @@ func TestPageLayout(t *testing.T) {
 		build     uint32 // of the row that the types are of
 		other     uint32 // of a row they are not of
 	}{
-		{"x86 XP", "nt/x86/ntkrnlmp.pdb", paging.X86, 2600, 2600},
-		{"x86 7", "pte/x86-7/pte.pdb", paging.X86, 7601, 2600},
-		{"PAE XP", "pte/pae-xp/pte.pdb", paging.PAE, 2600, 2600},
-		{"x64 7", "pte/x64-7/pte.pdb", paging.X64, 7601, 19041},
-		{"x64 2004", "nt/x64/ntkrnlmp.pdb", paging.X64, 19041, 7601},
+		{"x86 XP", "nt/x86/ntkrnlmp.pdb", paging.ModeX86, 2600, 2600},
+		{"x86 7", "pte/x86-7/pte.pdb", paging.ModeX86, 7601, 2600},
+		{"PAE XP", "pte/pae-xp/pte.pdb", paging.ModePAE, 2600, 2600},
+		{"x64 7", "pte/x64-7/pte.pdb", paging.ModeX64, 7601, 19041},
+		{"x64 2004", "nt/x64/ntkrnlmp.pdb", paging.ModeX64, 19041, 7601},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			want := paging.LayoutFor(c.mode, c.build)
@@ -57,13 +57,13 @@ func TestPageLayout(t *testing.T) {
 
 // TestPageLayoutKeeps: what types do not tell stays.
 func TestPageLayoutKeeps(t *testing.T) {
-	base := paging.LayoutFor(paging.X86, 2600)
+	base := paging.LayoutFor(paging.ModeX86, 2600)
 	base.Proto.Base, base.Subsection.Base, base.Subsection.Top = 0xe1234000, 0x81234000, 0xffb00000
 	got, err := nt.PageLayout(fixturePDB(t, "nt/x86/ntkrnlmp.pdb"), base)
 	if err != nil || got.Proto != base.Proto || got.Subsection != base.Subsection {
 		t.Errorf("got %+v, %v", got, err)
 	}
-	base = paging.LayoutFor(paging.X64, 22621)
+	base = paging.LayoutFor(paging.ModeX64, 22621)
 	base.InvalidMask, base.MaskKnown = 1<<45, true
 	got, err = nt.PageLayout(fixturePDB(t, "nt/x64/ntkrnlmp.pdb"), base)
 	if err != nil || got.FileMask != base.FileMask || got.InvalidMask != 1<<45 || !got.MaskKnown {
@@ -73,7 +73,7 @@ func TestPageLayoutKeeps(t *testing.T) {
 
 // TestPageLayoutMissing: a PDB without the types changes nothing.
 func TestPageLayoutMissing(t *testing.T) {
-	base := paging.LayoutFor(paging.X64, 19041)
+	base := paging.LayoutFor(paging.ModeX64, 19041)
 	got, err := nt.PageLayout(fixturePDB(t, "wide/x64/wide.pdb"), base)
 	if !errors.Is(err, pdb.ErrNotFound) || got != base {
 		t.Errorf("got %+v, %v", got, err)
@@ -133,7 +133,7 @@ func FuzzPageLayout(f *testing.F) {
 			return
 		}
 		defer p.Close()
-		base := paging.LayoutFor(paging.X86, 2600)
+		base := paging.LayoutFor(paging.ModeX86, 2600)
 		l, err := nt.PageLayout(p, base)
 		if err != nil {
 			if l != base {

@@ -77,15 +77,15 @@ func FromPhysical(p Physical) (*Kernel, error) {
 func modesLike(mode paging.Mode) []paging.Mode {
 	switch mode {
 	case 0:
-		return []paging.Mode{paging.X64, paging.LA57, paging.PAE, paging.X86}
-	case paging.X86, paging.PAE, paging.X64, paging.LA57:
+		return []paging.Mode{paging.ModeX64, paging.ModeLA57, paging.ModePAE, paging.ModeX86}
+	case paging.ModeX86, paging.ModePAE, paging.ModeX64, paging.ModeLA57:
 		return []paging.Mode{mode}
 	}
 	return nil
 }
 
 // wide reports whether addresses have 64 bits in a mode.
-func wide(mode paging.Mode) bool { return mode == paging.X64 || mode == paging.LA57 }
+func wide(mode paging.Mode) bool { return mode == paging.ModeX64 || mode == paging.ModeLA57 }
 
 // hint is a page-table root and an address inside the kernel.
 type hint struct {
@@ -201,7 +201,7 @@ func (m *image) exportName() string {
 // open makes the Kernel of an image.
 func (f *finder) open(h hint, img *image) (*Kernel, error) {
 	k := &Kernel{base: img.base, header: crashdump.Header{Bits: 8 * int(img.pointer()), Machine: img.Machine,
-		DirectoryTableBase: h.root, PAE: h.mode == paging.PAE}}
+		DirectoryTableBase: h.root, PAE: h.mode == paging.ModePAE}}
 	block, err := img.debuggerBlock()
 	if err == nil {
 		k.header.KdDebuggerDataBlock = block

@@ -77,7 +77,7 @@ func (r *rawImage) source() *memsource.Sparse {
 // at is the memory behind an address of the kernel.
 func (r *rawImage) at(t testing.TB, addr uint64) []byte {
 	t.Helper()
-	space, err := paging.New(r.source(), paging.Config{Mode: paging.X64, Root: r.facts.Root})
+	space, err := paging.New(r.source(), paging.Config{Mode: paging.ModeX64, Root: r.facts.Root})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -103,8 +103,8 @@ func TestFromPhysical(t *testing.T) {
 		"pcr_of_nobody": {func(r *rawImage, p *nt.Physical) {
 			p.Root, p.PCRs = r.facts.Root, []uint64{r.control(t) + 8, 1<<64 - 1}
 		}, "no control region of a processor where the registers point"},
-		"arm64":      {func(_ *rawImage, p *nt.Physical) { p.Mode, p.Scan = paging.ARM64, 64<<20 }, "page tables (arm64)"},
-		"other_mode": {func(_ *rawImage, p *nt.Physical) { p.Mode, p.Scan = paging.PAE, 64<<20 }, " 0 page tables"},
+		"arm64":      {func(_ *rawImage, p *nt.Physical) { p.Mode, p.Scan = paging.ModeARM64, 64<<20 }, "page tables (arm64)"},
+		"other_mode": {func(_ *rawImage, p *nt.Physical) { p.Mode, p.Scan = paging.ModePAE, 64<<20 }, " 0 page tables"},
 		"record":     {func(_ *rawImage, p *nt.Physical) { p.Scan = 64 << 20 }, ""},
 		"nothing":    {func(*rawImage, *nt.Physical) {}, "low stub: none in the first megabyte"},
 		"short_scan": {func(_ *rawImage, p *nt.Physical) { p.Scan = 0x1000 }, "0 records and 0 page tables"},
@@ -163,9 +163,9 @@ func TestFromPhysical_x86(t *testing.T) {
 	base, root := r.facts.Modules[0].Base, r.facts.Root
 	for name, p := range map[string]nt.Physical{
 		"record": {Scan: 64 << 20},
-		"mode":   {Mode: paging.X86, Scan: 64 << 20},
+		"mode":   {Mode: paging.ModeX86, Scan: 64 << 20},
 		"idt":    {Root: root, IDT: base + 0xf00},
-		"pcr":    {Root: root, Mode: paging.X86, PCRs: []uint64{base + 0xe00}},
+		"pcr":    {Root: root, Mode: paging.ModeX86, PCRs: []uint64{base + 0xe00}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			header := r.pages[r.facts.Modules[0].Pages[0].Frame<<12]

@@ -80,11 +80,11 @@ func (f *finder) addRoots(roots []top, page []byte, pa uint64) []top {
 		}
 		at, ok := pa, false
 		switch mode {
-		case paging.X64, paging.LA57:
+		case paging.ModeX64, paging.ModeLA57:
 			ok = mapsItself(page, pa)
-		case paging.X86:
+		case paging.ModeX86:
 			ok = directoryOfItself(page, pa)
-		case paging.PAE:
+		case paging.ModePAE:
 			at, ok = f.pointers(page, pa)
 		}
 		if ok {
@@ -193,11 +193,11 @@ func tiers(mode paging.Mode) []tier {
 	const kernelImages = 0x1f0 // of a table of 512 GB entries: fffff800`00000000
 	four := []tier{{48, 511, 511}, {39, kernelImages, kernelImages}, {30, 0, 511}, {21, 0, 511}, {12, 0, 511}}
 	switch mode {
-	case paging.X86:
+	case paging.ModeX86:
 		return []tier{{22, 512, 1023}, {12, 0, 1023}}
-	case paging.PAE:
+	case paging.ModePAE:
 		return []tier{{30, 2, 3}, {21, 0, 511}, {12, 0, 511}}
-	case paging.X64:
+	case paging.ModeX64:
 		return four[1:]
 	}
 	return four
@@ -208,16 +208,16 @@ func tiers(mode paging.Mode) []tier {
 func (f *finder) mapped(root top, pa uint64) uint64 {
 	base := uint64(0)
 	switch root.mode {
-	case paging.X64:
+	case paging.ModeX64:
 		base = 0xffff000000000000
-	case paging.LA57:
+	case paging.ModeLA57:
 		base = 0xfe00000000000000
 	}
 	return f.below(root.at, tiers(root.mode), base, pa, entrySize(root.mode))
 }
 
 func entrySize(mode paging.Mode) uint64 {
-	if mode == paging.X86 {
+	if mode == paging.ModeX86 {
 		return 4
 	}
 	return 8

@@ -15,13 +15,13 @@ import (
 func modeOf(h crashdump.Header) (paging.Mode, error) {
 	switch {
 	case h.Machine == machineAMD64:
-		return paging.X64, nil
+		return paging.ModeX64, nil
 	case h.Machine == machineARM64:
-		return paging.ARM64, nil
+		return paging.ModeARM64, nil
 	case h.Machine == machineI386 && !h.PAE:
-		return paging.X86, nil
+		return paging.ModeX86, nil
 	case h.Machine == machineI386:
-		return paging.PAE, nil
+		return paging.ModePAE, nil
 	}
 	return 0, fmt.Errorf("page tables of machine %#04x: %w", h.Machine, crashdump.ErrUnsupported)
 }
@@ -29,11 +29,11 @@ func modeOf(h crashdump.Header) (paging.Mode, error) {
 // fiveLevels turns to tables of five levels where only they lead to what the
 // header names: no dump says how many its processor walked.
 func (k *Kernel) fiveLevels() {
-	if k.paging.Mode != paging.X64 {
+	if k.paging.Mode != paging.ModeX64 {
 		return
 	}
 	five := k.paging
-	five.Mode = paging.LA57
+	five.Mode = paging.ModeLA57
 	for _, addr := range []uint64{k.header.PsLoadedModuleList, k.header.KdDebuggerDataBlock} {
 		if addr != 0 && !leads(k.phys, k.paging, addr) && leads(k.phys, five, addr) {
 			k.paging = five

@@ -67,7 +67,7 @@ func findKernel(memory memsource.Source, f *physmem.File) (*nt.Kernel, error) {
 func modeOf(machine uint16) paging.Mode {
 	const arm64 = 0xaa64
 	if machine == arm64 {
-		return paging.ARM64
+		return paging.ModeARM64
 	}
 	return 0
 }

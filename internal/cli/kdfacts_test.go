@@ -293,9 +293,9 @@ func (s *kdTarget) memory(key string, words []string, addr uint64, kd string, vi
 
 // space is the address space of a process, as nt makes it.
 func (s *kdTarget) space(view *nt.View) *paging.Space {
-	mode := map[int]paging.Mode{32: paging.X86, 64: paging.X64}[s.header.Bits]
+	mode := map[int]paging.Mode{32: paging.ModeX86, 64: paging.ModeX64}[s.header.Bits]
 	if s.header.PAE && s.header.Bits == 32 {
-		mode = paging.PAE
+		mode = paging.ModePAE
 	}
 	space, err := paging.New(s.physical, paging.Config{Mode: mode, Root: view.Process().Root, Layout: paging.LayoutFor(mode, s.header.Build)})
 	if err != nil {

@@ -289,13 +289,13 @@ func (c *crossing) meet(va uint64, s seen, mapped map[uint64]uint64) {
 func (b built) mode() paging.Mode {
 	switch {
 	case b.spec.PAE:
-		return paging.PAE
+		return paging.ModePAE
 	case b.spec.FiveLevels:
-		return paging.LA57
+		return paging.ModeLA57
 	case b.wide:
-		return paging.X64
+		return paging.ModeX64
 	}
-	return paging.X86
+	return paging.ModeX86
 }
 
 // process compares the user half of a process's address space.

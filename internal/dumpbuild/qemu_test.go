@@ -83,9 +83,9 @@ func (g *guest) holds(d *dump) {
 // translate turns paging on.
 func (g *guest) translate(mode paging.Mode, root uint64) {
 	g.t.Helper()
-	g.Set("cr4", map[paging.Mode]uint64{paging.X86: qemutest.CR4PSE, paging.PAE: qemutest.CR4PAE, paging.X64: qemutest.CR4PAE,
-		paging.LA57: qemutest.CR4PAE | qemutest.CR4LA57}[mode])
-	if mode == paging.X64 || mode == paging.LA57 {
+	g.Set("cr4", map[paging.Mode]uint64{paging.ModeX86: qemutest.CR4PSE, paging.ModePAE: qemutest.CR4PAE, paging.ModeX64: qemutest.CR4PAE,
+		paging.ModeLA57: qemutest.CR4PAE | qemutest.CR4LA57}[mode])
+	if mode == paging.ModeX64 || mode == paging.ModeLA57 {
 		g.Set("efer", qemutest.EFERLong)
 	}
 	g.Set("cr3", root)
@@ -102,7 +102,7 @@ func (g *guest) mapped(mode paging.Mode) map[uint64]uint64 {
 	text, err := g.Monitor("info tlb")
 	g.Must(err)
 	large := uint64(4 << 20)
-	if mode != paging.X86 {
+	if mode != paging.ModeX86 {
 		large = 2 << 20
 	}
 	all := map[uint64]uint64{}

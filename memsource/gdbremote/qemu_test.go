@@ -133,7 +133,7 @@ func physical(t *testing.T, c *gdbremote.Client, word []byte) {
 	t.Helper()
 	memory, ok := c.Physical()
 	p, err := c.Processor(t.Context())
-	if !ok || err != nil || p.Mode != paging.X64 || p.Root == 0 {
+	if !ok || err != nil || p.Mode != paging.ModeX64 || p.Root == 0 {
 		t.Fatalf("physical memory %v; %+v, %v", ok, p, err)
 	}
 	big := make([]byte, 0x40000) // several turns

@@ -108,13 +108,13 @@ func (l *link) tables() (paging.Mode, uint64, error) {
 	case cr0&cr0PG == 0:
 		return 0, 0, nil
 	case efer&eferLMA != 0 && cr4&cr4LA57 != 0:
-		return paging.LA57, cr3, nil
+		return paging.ModeLA57, cr3, nil
 	case efer&eferLMA != 0:
-		return paging.X64, cr3, nil
+		return paging.ModeX64, cr3, nil
 	case cr4&cr4PAE != 0:
-		return paging.PAE, cr3, nil
+		return paging.ModePAE, cr3, nil
 	}
-	return paging.X86, cr3, nil
+	return paging.ModeX86, cr3, nil
 }
 
 // detect returns the IMAGE_FILE_MACHINE_* of the target (winnt.h). QEMU does not
@@ -125,7 +125,7 @@ func (l *link) detect() uint16 {
 	switch {
 	case strings.HasPrefix(l.arch, "i386"), rip, eip:
 		mode, _, err := l.tables()
-		narrow := mode == paging.X86 || mode == paging.PAE
+		narrow := mode == paging.ModeX86 || mode == paging.ModePAE
 		if err == nil && narrow || !rip && !strings.Contains(l.arch, "64") {
 			return 0x14c
 		}

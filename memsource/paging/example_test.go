@@ -23,7 +23,7 @@ func Example() {
 	phys.Add(0x3000, []byte("still here"))
 
 	virt, err := paging.New(phys, paging.Config{
-		Mode: paging.X86, Root: 0x1000, Layout: paging.LayoutFor(paging.X86, 2600),
+		Mode: paging.ModeX86, Root: 0x1000, Layout: paging.LayoutFor(paging.ModeX86, 2600),
 	})
 	if err != nil {
 		fmt.Println(err)

@@ -24,11 +24,11 @@ func answer(s memsource.Source, addr uint64) string {
 // same tables, the same addresses. The one intended difference is the page in
 // transition, which the processor calls absent.
 func TestAgainstProcessor(t *testing.T) {
-	long := space(t, x64([]uint64{0x600003, 0x601800, 0x602003, 0x1234567800000080}), paging.Config{Mode: paging.X64})
+	long := space(t, x64([]uint64{0x600003, 0x601800, 0x602003, 0x1234567800000080}), paging.Config{Mode: paging.ModeX64})
 	r := x86([]uint32{0x600003, 0x601800, 0x602003, 0x1234080})
 	r.put32(root32+4*(0xfa000000>>22), 0x800083)
 	r.fill(0x8c8000, 'L')
-	short := space(t, r, paging.Config{Mode: paging.X86})
+	short := space(t, r, paging.Config{Mode: paging.ModeX86})
 	for _, c := range []struct {
 		s    memsource.Source
 		addr uint64
@@ -70,7 +70,7 @@ func TestLargePages(t *testing.T) {
 	r.fill(0xf_c123_4000, '1')
 	r.fill(0xf_ffff_f000, 'y')
 	r.fill(0xf_f123_4567_8000, 'u')
-	s := space(t, r, paging.Config{Mode: paging.X64, Root: root64 | 0x8000000000000abc}) // no-flush bit and PCID
+	s := space(t, r, paging.Config{Mode: paging.ModeX64, Root: root64 | 0x8000000000000abc}) // no-flush bit and PCID
 	for addr, want := range map[uint64]string{
 		va2M: "2", va2M + 0xfff: "2", va2M + 0x1ff000: "z",
 		va2M + 0x1000:     "fffff800`40001000: page 1234401 is not in the dump",
@@ -91,7 +91,7 @@ func TestLargePagesX86(t *testing.T) {
 	r.put32(root32+4*(0xf0000000>>22), 0x00c00083|0xa5<<13) // PSE-36: physical bits 32 to 39
 	r.fill(0x00ffe000, 'L')
 	r.fill(0xa500c01000, 'H')
-	s := space(t, r, paging.Config{Mode: paging.X86, Root: root32 | 0x18})
+	s := space(t, r, paging.Config{Mode: paging.ModeX86, Root: root32 | 0x18})
 	for addr, want := range map[uint64]string{0x803fe000: "L", 0xf0001fff: "H"} {
 		if got := answer(s, addr); got != want {
 			t.Errorf("%#x: %s, want %s", addr, got, want)
@@ -101,8 +101,8 @@ func TestLargePagesX86(t *testing.T) {
 
 // TestHoles: where nothing is mapped, the fault says how far that goes.
 func TestHoles(t *testing.T) {
-	long := space(t, x64([]uint64{0x600003}), paging.Config{Mode: paging.X64})
-	short := space(t, x86([]uint32{0x600003}), paging.Config{Mode: paging.X86})
+	long := space(t, x64([]uint64{0x600003}), paging.Config{Mode: paging.ModeX64})
+	short := space(t, x86([]uint32{0x600003}), paging.Config{Mode: paging.ModeX86})
 	for _, c := range []struct {
 		name       string
 		s          memsource.Source
@@ -155,7 +155,7 @@ func TestMissing(t *testing.T) {
 		t.Run(strings.ReplaceAll(c.name, " ", "_"), func(t *testing.T) {
 			r := x64([]uint64{0x600003})
 			delete(r, c.frame)
-			s := space(t, r, paging.Config{Mode: paging.X64})
+			s := space(t, r, paging.Config{Mode: paging.ModeX64})
 			err := memsource.ReadFull(s, make([]byte, 1), kernel+0x10)
 			f, ok := errors.AsType[*memsource.Fault](err)
 			if !ok || err.Error() != c.text || f.Len != c.size || f.Physical != c.phys || f.Level != c.level {
@@ -171,7 +171,7 @@ func TestMissing(t *testing.T) {
 // TestMissingRoot: a missing root hides the half of the address space it was
 // asked about, and no address between the halves.
 func TestMissingRoot(t *testing.T) {
-	s := space(t, ram{}, paging.Config{Mode: paging.X64})
+	s := space(t, ram{}, paging.Config{Mode: paging.ModeX64})
 	for addr, want := range map[uint64]uint64{0x1000: 1<<47 - 0x1000, 0xffff800000001000: 1<<47 - 0x1000} {
 		err := memsource.ReadFull(s, make([]byte, 1), addr)
 		if f, ok := errors.AsType[*memsource.Fault](err); !ok || f.Len != want {
@@ -193,7 +193,7 @@ func TestPartialTable(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	s, err := paging.New(phys, paging.Config{Mode: paging.X64, Root: root64})
+	s, err := paging.New(phys, paging.Config{Mode: paging.ModeX64, Root: root64})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -210,10 +210,10 @@ func TestNewRefuses(t *testing.T) {
 	if _, err := paging.New(ram{}.source(), paging.Config{}); !errors.Is(err, paging.ErrMode) {
 		t.Errorf("no mode: %v", err)
 	}
-	if _, err := paging.New(nil, paging.Config{Mode: paging.X64}); err == nil {
+	if _, err := paging.New(nil, paging.Config{Mode: paging.ModeX64}); err == nil {
 		t.Error("no physical memory: no error")
 	}
-	if got := paging.X86.String() + paging.X64.String() + paging.Mode(9).String(); got != "x86x64mode 9" {
+	if got := paging.ModeX86.String() + paging.ModeX64.String() + paging.Mode(9).String(); got != "x86x64mode 9" {
 		t.Errorf("modes are %s", got)
 	}
 }

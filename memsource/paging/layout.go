@@ -84,11 +84,11 @@ const (
 // row. Build 0 gives the oldest row of the mode. ARM64 has the rows of x64.
 func LayoutFor(m Mode, build uint32) Layout {
 	switch {
-	case m == X86 && build < buildVista:
+	case m == ModeX86 && build < buildVista:
 		return layoutXP()
-	case m == X86:
+	case m == ModeX86:
 		return layout7()
-	case m == PAE:
+	case m == ModePAE:
 		return layoutPAE()
 	}
 	l := layout64()
@@ -101,7 +101,7 @@ func LayoutFor(m Mode, build uint32) Layout {
 		l.Origin = "embedded: x64, Windows 11 22H2 and later"
 		l.FileMask, l.FileValue = 0xffff80000000000f, 0xffff800000000000
 	}
-	if m == ARM64 {
+	if m == ModeARM64 {
 		l.Origin = strings.Replace(l.Origin, "x64", "ARM64, taken from x64", 1)
 	}
 	return l

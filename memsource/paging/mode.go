@@ -7,16 +7,16 @@ type Mode uint8
 
 // The formats. The zero Mode is none of them.
 const (
-	X86   Mode = iota + 1 // 32-bit without PAE: 4 KB and 4 MB pages (PSE, PSE-36)
-	X64                   // 64-bit, four levels: 4 KB, 2 MB and 1 GB pages
-	PAE                   // 32-bit with PAE: 4 KB and 2 MB pages
-	LA57                  // 64-bit, five levels: as X64, for addresses of 57 bits
-	ARM64                 // 64-bit ARM with the 4 KB granule, four levels: pages as X64
+	ModeX86   Mode = iota + 1 // 32-bit without PAE: 4 KB and 4 MB pages (PSE, PSE-36)
+	ModeX64                   // 64-bit, four levels: 4 KB, 2 MB and 1 GB pages
+	ModePAE                   // 32-bit with PAE: 4 KB and 2 MB pages
+	ModeLA57                  // 64-bit, five levels: as X64, for addresses of 57 bits
+	ModeARM64                 // 64-bit ARM with the 4 KB granule, four levels: pages as X64
 )
 
 // String returns "x86", "x64", "pae", "la57" or "arm64".
 func (m Mode) String() string {
-	names := [...]string{X86: "x86", X64: "x64", PAE: "pae", LA57: "la57", ARM64: "arm64"}
+	names := [...]string{ModeX86: "x86", ModeX64: "x64", ModePAE: "pae", ModeLA57: "la57", ModeARM64: "arm64"}
 	if int(m) < len(names) && names[m] != "" {
 		return names[m]
 	}
@@ -45,25 +45,25 @@ const frame64 = 0xffffffffff000 // physical address bits 12 to 51
 // geometry returns the numbers of a configuration, and false when there are none.
 func (c *Config) geometry() (geometry, bool) {
 	switch c.Mode {
-	case X86:
+	case ModeX86:
 		return geometry{entry: 4, frame: 0xfffff000, root: 0xfffff000, addrBits: 32, levels: []level{
 			{12, 10, nil}, {22, 10, frame4M},
 		}}, true
-	case PAE: // the topmost table has four entries and is aligned to its size only
+	case ModePAE: // the topmost table has four entries and is aligned to its size only
 		return geometry{entry: 8, frame: frame64, root: 0xffffffe0, addrBits: 32, levels: []level{
 			{12, 9, nil}, {21, 9, frame2M}, {30, 2, nil},
 		}}, true
-	case X64, LA57:
+	case ModeX64, ModeLA57:
 		g := geometry{entry: 8, frame: frame64, root: frame64, addrBits: 48, levels: []level{
 			{12, 9, nil}, {21, 9, frame2M}, {30, 9, frame1G}, {39, 9, nil}, {48, 9, nil},
 		}}
-		if c.Mode == LA57 {
+		if c.Mode == ModeLA57 {
 			g.addrBits = 57
 		} else {
 			g.levels = g.levels[:4]
 		}
 		return g, true
-	case ARM64:
+	case ModeARM64:
 		return c.geometryARM()
 	}
 	return geometry{}, false

@@ -58,7 +58,7 @@ func TestSoftwarePTEPAE(t *testing.T) {
 		{"prototype, file", proto32<<32 | 0x400, sub<<32 | 0x460, `not resident \driver.sys:0`},
 	} {
 		t.Run(strings.ReplaceAll(c.name, " ", "_"), func(t *testing.T) {
-			s := space(t, pae([]uint64{c.pte}, c.proto), paging.Config{Mode: paging.PAE, Root: rootPAE | 0x18, ResolveFile: files(sub)})
+			s := space(t, pae([]uint64{c.pte}, c.proto), paging.Config{Mode: paging.ModePAE, Root: rootPAE | 0x18, ResolveFile: files(sub)})
 			if got := outcome(s, driver); got != c.want {
 				t.Errorf("PTE %#x: %s, want %s", c.pte, got, c.want)
 			}
@@ -67,7 +67,7 @@ func TestSoftwarePTEPAE(t *testing.T) {
 }
 
 func TestHolesPAE(t *testing.T) {
-	s := space(t, pae([]uint64{0x600003}), paging.Config{Mode: paging.PAE, Root: rootPAE})
+	s := space(t, pae([]uint64{0x600003}), paging.Config{Mode: paging.ModePAE, Root: rootPAE})
 	for addr, want := range map[uint64]string{
 		driver + 0x1000: "not mapped",
 		0xfe200000:      "not mapped len 200000",
@@ -95,7 +95,7 @@ func TestFiveLevels(t *testing.T) {
 		table = next
 	}
 	r.put64(table+8*index(va, 0), 0x601003)
-	s := space(t, r, paging.Config{Mode: paging.LA57, Root: root5})
+	s := space(t, r, paging.Config{Mode: paging.ModeLA57, Root: root5})
 	for addr, want := range map[uint64]string{
 		va:                 "byte B",
 		kernel:             "byte A",
@@ -150,7 +150,7 @@ func TestARM64(t *testing.T) {
 	r.put64(root64+8*(index(kernel, 3)+1), 0x40000001) // no block up here
 	r.fill(0x40123000, 'g')
 	r.fill(0x7fe23000, 'm')
-	s := space(t, r, paging.Config{Mode: paging.ARM64, Root: root64 | 7<<48 | 1, Layout: paging.LayoutFor(paging.ARM64, 22000)})
+	s := space(t, r, paging.Config{Mode: paging.ModeARM64, Root: root64 | 7<<48 | 1, Layout: paging.LayoutFor(paging.ModeARM64, 22000)})
 	for addr, want := range map[uint64]string{
 		kernel:             "byte A",
 		kernel + 0x1000:    "not mapped", // a page needs bit 1
@@ -197,7 +197,7 @@ func TestARM64Roots(t *testing.T) {
 			r := arm64(c.table, c.slot, 0x600003)
 			next := uint64(0x700000)
 			r.put64(r.map64(user, &next), 0x601003)
-			s, err := paging.New(r.source(), paging.Config{Mode: paging.ARM64, Root: root64, Root2: c.root2, VABits: c.bits})
+			s, err := paging.New(r.source(), paging.Config{Mode: paging.ModeARM64, Root: root64, Root2: c.root2, VABits: c.bits})
 			if c.refuse {
 				if !errors.Is(err, paging.ErrMode) {
 					t.Fatalf("error %v", err)
@@ -224,7 +224,7 @@ func TestARM64Roots(t *testing.T) {
 func TestTranslate(t *testing.T) {
 	const proto = protoVA&0xffffffffffff<<16 | 0x420
 	r := x64([]uint64{0x600003, 0x601860, proto, 0x80 | 5<<32}, 0x602001)
-	s := space(t, r, paging.Config{Mode: paging.X64})
+	s := space(t, r, paging.Config{Mode: paging.ModeX64})
 	for off, want := range map[uint64]paging.Page{
 		0x10:   {Physical: 0x600010, Size: 0xff0, PTE: 0x600003, Valid: true},
 		0x1000: {Physical: 0x601000, Size: 0x1000, PTE: 0x601860},
@@ -238,7 +238,7 @@ func TestTranslate(t *testing.T) {
 		t.Errorf("paged out: %v", err)
 	}
 	r.put64(pd64+8*0x91, pt64|0x860) // the table in transition: only software goes on
-	if p, err := space(t, r, paging.Config{Mode: paging.X64}).Translate(kernel); err != nil || p.Valid || p.Physical != 0x600000 {
+	if p, err := space(t, r, paging.Config{Mode: paging.ModeX64}).Translate(kernel); err != nil || p.Valid || p.Physical != 0x600000 {
 		t.Errorf("through a table in transition: %+v, %v", p, err)
 	}
 }

@@ -38,11 +38,11 @@ const (
 func TestAgainstQEMU(t *testing.T) {
 	qemutest.Need(t)
 	for _, o := range []oracle{
-		{mode: paging.X86, cpu: "max", cr4: qemutest.CR4PSE, shifts: []uint{12, 22}, bits: []uint{10, 10}, entry: 4, rootAlign: 0x18},
-		{mode: paging.PAE, cpu: "max", cr4: qemutest.CR4PAE, shifts: []uint{12, 21, 30}, bits: []uint{9, 9, 2}, entry: 8, rootAlign: 0x18},
-		{mode: paging.X64, cpu: "max", cr4: qemutest.CR4PAE, efer: qemutest.EFERLong,
+		{mode: paging.ModeX86, cpu: "max", cr4: qemutest.CR4PSE, shifts: []uint{12, 22}, bits: []uint{10, 10}, entry: 4, rootAlign: 0x18},
+		{mode: paging.ModePAE, cpu: "max", cr4: qemutest.CR4PAE, shifts: []uint{12, 21, 30}, bits: []uint{9, 9, 2}, entry: 8, rootAlign: 0x18},
+		{mode: paging.ModeX64, cpu: "max", cr4: qemutest.CR4PAE, efer: qemutest.EFERLong,
 			shifts: []uint{12, 21, 30, 39}, bits: []uint{9, 9, 9, 9}, entry: 8, rootAlign: 0x18},
-		{mode: paging.LA57, cpu: "max,+la57", cr4: qemutest.CR4PAE | qemutest.CR4LA57, efer: qemutest.EFERLong,
+		{mode: paging.ModeLA57, cpu: "max,+la57", cr4: qemutest.CR4PAE | qemutest.CR4LA57, efer: qemutest.EFERLong,
 			shifts: []uint{12, 21, 30, 39, 48}, bits: []uint{9, 9, 9, 9, 9}, entry: 8, rootAlign: 0x18},
 	} {
 		t.Run(o.mode.String(), func(t *testing.T) { o.run(t, rand.New(rand.NewPCG(5, uint64(o.mode)))) })
@@ -53,7 +53,7 @@ func TestAgainstQEMU(t *testing.T) {
 // PAE need not begin a page.
 func (o oracle) table(level, n int) uint64 {
 	at := oracleTables + uint64(level*oracleFrames+n)<<12
-	if o.mode == paging.PAE && level == len(o.shifts)-1 {
+	if o.mode == paging.ModePAE && level == len(o.shifts)-1 {
 		at += 0xfe0
 	}
 	return at

@@ -42,7 +42,7 @@ func TestPageFiles(t *testing.T) {
 	}
 	file0 := pageFile(map[int]byte{3: 'x', 4: 'y'})
 	half := io.NewSectionReader(file0, 0, 4<<12+0x800)
-	s := space(t, x64(pages, 2<<32|0x82), paging.Config{Mode: paging.X64, CompressionStores: 1 << 3,
+	s := space(t, x64(pages, 2<<32|0x82), paging.Config{Mode: paging.ModeX64, CompressionStores: 1 << 3,
 		PageFiles: map[int]io.ReaderAt{0: half, 1: pageFile(map[int]byte{2: 'p'}), 3: pageFile(map[int]byte{6: 'c'})}})
 	fill := func(b string, n int) []byte { return bytes.Repeat([]byte(b), n) }
 	err := memtest.TestSource(s,
@@ -90,7 +90,7 @@ func TestPageFileTable(t *testing.T) {
 			case "not at hand":
 				files = nil
 			}
-			s := space(t, r, paging.Config{Mode: paging.X64, PageFiles: files})
+			s := space(t, r, paging.Config{Mode: paging.ModeX64, PageFiles: files})
 			if got := outcome(s, kernel); !strings.HasPrefix(got, c.want) {
 				t.Errorf("got %s, want %s", got, c.want)
 			}
@@ -107,7 +107,7 @@ func (b broken) ReadAt([]byte, int64) (int, error) { return b.n, os.ErrPermissio
 // and counts that make no sense are not believed.
 func TestPageFileTrouble(t *testing.T) {
 	for _, n := range []int{0, -5, 1 << 20} {
-		s := space(t, x64([]uint64{3<<32 | 0x80}), paging.Config{Mode: paging.X64, PageFiles: map[int]io.ReaderAt{0: broken{n}}})
+		s := space(t, x64([]uint64{3<<32 | 0x80}), paging.Config{Mode: paging.ModeX64, PageFiles: map[int]io.ReaderAt{0: broken{n}}})
 		got, err := s.ReadMemory(make([]byte, 64), kernel)
 		f, ok := errors.AsType[*memsource.Fault](err)
 		if n > 64 {
@@ -139,7 +139,7 @@ func TestPrototypeOf(t *testing.T) {
 	next := uint64(0x700000)
 	at := r.map64(user, &next)
 	r.put64(at+8, 0xffffffff<<32|0x420) // the second says so itself
-	s := space(t, r, paging.Config{Mode: paging.X64, ResolveFile: files(sub), PrototypeOf: func(va uint64) (uint64, bool) {
+	s := space(t, r, paging.Config{Mode: paging.ModeX64, ResolveFile: files(sub), PrototypeOf: func(va uint64) (uint64, bool) {
 		proto, ok := tree[va&^0xfff]
 		return proto, ok
 	}})
@@ -163,7 +163,7 @@ func ExampleConfig_pageFiles() {
 	r := x86([]uint32{0x1080 | 1<<1}) // page 1 of paging file 1
 	swap := bytes.NewReader(append(make([]byte, 0x1000), "MZ"...))
 	for _, files := range []map[int]io.ReaderAt{nil, {1: swap}} {
-		virt, err := paging.New(r.source(), paging.Config{Mode: paging.X86, Root: root32, PageFiles: files})
+		virt, err := paging.New(r.source(), paging.Config{Mode: paging.ModeX86, Root: root32, PageFiles: files})
 		if err != nil {
 			fmt.Println(err)
 			return

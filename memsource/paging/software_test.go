@@ -86,7 +86,7 @@ func TestSoftwarePTE64(t *testing.T) {
 	} {
 		t.Run(strings.ReplaceAll(c.name, " ", "_"), func(t *testing.T) {
 			s := space(t, x64([]uint64{c.pte}, 0x602001), paging.Config{
-				Mode: paging.X64, Layout: paging.LayoutFor(paging.X64, c.build), CompressionStores: 1 << 5,
+				Mode: paging.ModeX64, Layout: paging.LayoutFor(paging.ModeX64, c.build), CompressionStores: 1 << 5,
 			})
 			if got := outcome(s, kernel); got != c.want {
 				t.Errorf("PTE %#x: %s, want %s", c.pte, got, c.want)
@@ -123,7 +123,7 @@ func TestSoftwarePTE32(t *testing.T) {
 			r := x86([]uint32{c.pte})
 			r.put32(proto32PA+0x10c, 0x602001)
 			r.put32(proto32PA+0x30c, 0x600001)
-			s := space(t, r, paging.Config{Mode: paging.X86, Layout: paging.LayoutFor(paging.X86, c.build)})
+			s := space(t, r, paging.Config{Mode: paging.ModeX86, Layout: paging.LayoutFor(paging.ModeX86, c.build)})
 			if got := outcome(s, driver); got != c.want {
 				t.Errorf("PTE %#x: %s, want %s", c.pte, got, c.want)
 			}
@@ -175,7 +175,7 @@ func TestPrototypePTE(t *testing.T) {
 				pte |= 1 << 4
 			}
 			s := space(t, x64([]uint64{pte}, 0, 0, c.value), paging.Config{
-				Mode: paging.X64, Layout: paging.LayoutFor(paging.X64, c.build), ResolveFile: files(sub),
+				Mode: paging.ModeX64, Layout: paging.LayoutFor(paging.ModeX64, c.build), ResolveFile: files(sub),
 			})
 			if got := outcome(s, kernel); got != c.want {
 				t.Errorf("prototype PTE %#x: %s, want %s", c.value, got, c.want)
@@ -186,7 +186,7 @@ func TestPrototypePTE(t *testing.T) {
 
 // TestSubsection32 covers both 32-bit spellings of a subsection's address.
 func TestSubsection32(t *testing.T) {
-	based := paging.LayoutFor(paging.X86, 2600)
+	based := paging.LayoutFor(paging.ModeX86, 2600)
 	based.Subsection.Base = 0x81000000
 	for _, c := range []struct {
 		name   string
@@ -196,7 +196,7 @@ func TestSubsection32(t *testing.T) {
 	}{
 		{"XP, from the start of the pool", based, 1<<31 | 0x345678>>7<<11 | 0x345678>>3&15<<1 | 0x400, 0x81345678},
 		{"XP, from its end", based, 0x12348>>7<<11 | 0x12348>>3&15<<1 | 0x400, 0xffbe0000 - 0x12348},
-		{"7", paging.LayoutFor(paging.X86, 7601), 0x81345678&0x7ffffc00<<1 | 0x81345678&0x3fe | 0x400, 0x81345678},
+		{"7", paging.LayoutFor(paging.ModeX86, 7601), 0x81345678&0x7ffffc00<<1 | 0x81345678&0x3fe | 0x400, 0x81345678},
 	} {
 		t.Run(strings.ReplaceAll(c.name, " ", "_"), func(t *testing.T) {
 			pte := uint32(0x400) // XP: offset 0 of the pool
@@ -204,7 +204,7 @@ func TestSubsection32(t *testing.T) {
 				pte |= proto32 & 0x7ffffc00 << 1
 			}
 			var asked uint64
-			s := space(t, x86([]uint32{pte}, c.value), paging.Config{Mode: paging.X86, Layout: c.layout,
+			s := space(t, x86([]uint32{pte}, c.value), paging.Config{Mode: paging.ModeX86, Layout: c.layout,
 				ResolveFile: func(_ memsource.Source, subsection, protoPTE uint64) (string, uint64, error) {
 					asked = subsection
 					return "a.sys", 0x600, nil
@@ -219,7 +219,7 @@ func TestSubsection32(t *testing.T) {
 // TestFileNameTrouble: the page is known to be in a file also when its name
 // cannot be had, and the reason for that is kept.
 func TestFileNameTrouble(t *testing.T) {
-	xp := paging.LayoutFor(paging.X86, 2600)
+	xp := paging.LayoutFor(paging.ModeX86, 2600)
 	failing := func(memsource.Source, uint64, uint64) (string, uint64, error) { return "", 0, io.ErrNoProgress }
 	for _, c := range []struct {
 		name    string
@@ -232,7 +232,7 @@ func TestFileNameTrouble(t *testing.T) {
 		{"base not known", failing, 1<<31 | 0x400, "subsection: the base its address is relative to is not known"},
 	} {
 		t.Run(strings.ReplaceAll(c.name, " ", "_"), func(t *testing.T) {
-			s := space(t, x86([]uint32{0x400}, c.value), paging.Config{Mode: paging.X86, Layout: xp, ResolveFile: c.resolve})
+			s := space(t, x86([]uint32{0x400}, c.value), paging.Config{Mode: paging.ModeX86, Layout: xp, ResolveFile: c.resolve})
 			want := "fe0c8000: not resident: in a file whose name is not known: " + c.text
 			if got := answer(s, driver); got != want {
 				t.Errorf("got  %s\nwant %s", got, want)
@@ -243,7 +243,7 @@ func TestFileNameTrouble(t *testing.T) {
 
 // TestKnownMask: with the kernel's own mask nothing is guessed.
 func TestKnownMask(t *testing.T) {
-	l := paging.LayoutFor(paging.X64, w2004)
+	l := paging.LayoutFor(paging.ModeX64, w2004)
 	l.InvalidMask, l.MaskKnown = 1<<45|1<<40, true
 	const both = 1<<45 | 1<<40
 	const proto = protoVA & 0xffffffffffff << 16
@@ -264,7 +264,7 @@ func TestKnownMask(t *testing.T) {
 				next := uint64(0x700000)
 				r.put64(r.map64(protoVA&^(both>>16), &next), protoPA|3)
 			}
-			s := space(t, r, paging.Config{Mode: paging.X64, Layout: l})
+			s := space(t, r, paging.Config{Mode: paging.ModeX64, Layout: l})
 			if got := outcome(s, kernel); got != c.want {
 				t.Errorf("PTE %#x: %s, want %s", c.pte, got, c.want)
 			}
@@ -291,7 +291,7 @@ func TestPrototypeNotReadable(t *testing.T) {
 			r := x64([]uint64{proto})
 			next := uint64(0x700000)
 			r.put64(r.map64(protoVA, &next), c.protoPTE)
-			s := space(t, r, paging.Config{Mode: paging.X64})
+			s := space(t, r, paging.Config{Mode: paging.ModeX64})
 			err := memsource.ReadFull(s, make([]byte, 1), kernel)
 			f, ok := errors.AsType[*memsource.Fault](err)
 			if !ok || f.Addr != kernel || f.Reason != memsource.ReasonTableNotInDump || f.PTE != proto {
@@ -316,7 +316,7 @@ func TestPrototypeOfPrototype(t *testing.T) {
 	r.put64(r.map64(protoVA, &next), second&0xffffffffffff<<16|0x420)
 	r.put64(r.map64(second, &next), 0x613001)
 	r.put64(0x613000, protoPA|0x8a0) // in transition
-	if got := outcome(space(t, r, paging.Config{Mode: paging.X64}), kernel); got != "byte C" {
+	if got := outcome(space(t, r, paging.Config{Mode: paging.ModeX64}), kernel); got != "byte C" {
 		t.Errorf("got %s, want byte C", got)
 	}
 }
@@ -339,7 +339,7 @@ func TestTablesOut(t *testing.T) {
 		t.Run(strings.ReplaceAll(c.name, " ", "_"), func(t *testing.T) {
 			r := x64([]uint64{0x600003}, pt64|3)
 			r.put64(pde, c.pde)
-			s := space(t, r, paging.Config{Mode: paging.X64})
+			s := space(t, r, paging.Config{Mode: paging.ModeX64})
 			if got := outcome(s, kernel); got != c.want {
 				t.Errorf("got %s, want %s", got, c.want)
 			}
@@ -359,7 +359,7 @@ func TestTrouble(t *testing.T) {
 		for _, reason := range []memsource.Reason{memsource.ReasonIO, memsource.ReasonTruncated, memsource.ReasonCanceled} {
 			phys := x64([]uint64{0x600003, protoVA&0xffffffffffff<<16 | 0x420}, 0x602001).source()
 			phys.AddFault(frame, 0x1000, memsource.Fault{Reason: reason, Err: io.ErrClosedPipe})
-			s, err := paging.New(phys, paging.Config{Mode: paging.X64, Root: root64})
+			s, err := paging.New(phys, paging.Config{Mode: paging.ModeX64, Root: root64})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -371,7 +371,7 @@ func TestTrouble(t *testing.T) {
 			}
 		}
 	}
-	s := space(t, x64([]uint64{0x600003}), paging.Config{Mode: paging.X64})
+	s := space(t, x64([]uint64{0x600003}), paging.Config{Mode: paging.ModeX64})
 	if err := memsource.ReadFull(memsource.Bind(ctx, s), make([]byte, 1), kernel); !errors.Is(err, context.Canceled) {
 		t.Errorf("canceled: %v", err)
 	}
@@ -382,7 +382,7 @@ func TestTrouble(t *testing.T) {
 func TestResolverReadsMemory(t *testing.T) {
 	const proto = protoVA&0xffffffffffff<<16 | 0x420
 	calls := 0
-	s := space(t, x64([]uint64{proto, 0x601003}, 0x460), paging.Config{Mode: paging.X64,
+	s := space(t, x64([]uint64{proto, 0x601003}, 0x460), paging.Config{Mode: paging.ModeX64,
 		ResolveFile: func(virt memsource.Source, _, _ uint64) (string, uint64, error) {
 			calls++
 			b, err := memsource.U8(virt, kernel+0x1000)

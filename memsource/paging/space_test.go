@@ -26,7 +26,7 @@ func TestSuite(t *testing.T) {
 		0x600003,
 		0x999003, // resident, but not in the dump
 	}
-	s := space(t, x64(pages, 0x602001, 0x460), paging.Config{Mode: paging.X64})
+	s := space(t, x64(pages, 0x602001, 0x460), paging.Config{Mode: paging.ModeX64})
 	fill := func(b string) []byte { return bytes.Repeat([]byte(b), 0x1000) }
 	err := memtest.TestSource(s,
 		memtest.Hole(0x7fffffff0000, 0x10000, memsource.ReasonNotMapped),
@@ -47,7 +47,7 @@ func TestSuite(t *testing.T) {
 }
 
 func TestSuiteX86(t *testing.T) {
-	s := space(t, x86([]uint32{0x600003, 0x1234080, 0x601860, 0x400}, 0x400), paging.Config{Mode: paging.X86})
+	s := space(t, x86([]uint32{0x600003, 0x1234080, 0x601860, 0x400}, 0x400), paging.Config{Mode: paging.ModeX86})
 	err := memtest.TestSource(s,
 		memtest.Hole(driver-0x1000, 0x1000, memsource.ReasonNotMapped),
 		memtest.Data(driver, bytes.Repeat([]byte("A"), 0x1000)),
@@ -80,14 +80,14 @@ func consecutive(t testing.TB, n int, mode paging.Mode) (*paging.Space, *counted
 	t.Helper()
 	r, va, next := ram{}, uint64(0xfffff80012200000), uint64(0x10000)
 	cfg := paging.Config{Mode: mode, Root: root64}
-	if mode == paging.X86 {
+	if mode == paging.ModeX86 {
 		va = 0xf8000000
 		r.put32(root32+4*(va>>22), pt32|1)
 	}
 	for i := range uint64(n) {
 		frame := 0x10000000 + i*0x3000
 		r.frame(frame)[0] = byte(i)
-		if mode == paging.X86 {
+		if mode == paging.ModeX86 {
 			r.put32(pt32+4*i, uint32(frame|1))
 		} else {
 			r.put64(r.map64(va+i<<12, &next), frame|1)
@@ -105,8 +105,8 @@ func consecutive(t testing.TB, n int, mode paging.Mode) (*paging.Space, *counted
 // are read once, not an entry per page and level.
 func TestConsecutivePagesAreCheap(t *testing.T) {
 	for mode, most := range map[paging.Mode]int64{
-		paging.X64: 256 + 3 + 256/64, // the pages, the three upper tables, pieces of 64 PTEs
-		paging.X86: 256 + 1 + 256/128,
+		paging.ModeX64: 256 + 3 + 256/64, // the pages, the three upper tables, pieces of 64 PTEs
+		paging.ModeX86: 256 + 1 + 256/128,
 	} {
 		s, phys, va := consecutive(t, 256, mode)
 		buf := make([]byte, 256<<12)
@@ -125,7 +125,7 @@ func TestConsecutivePagesAreCheap(t *testing.T) {
 }
 
 func BenchmarkReadPointer(b *testing.B) {
-	s, phys, va := consecutive(b, 16, paging.X64)
+	s, phys, va := consecutive(b, 16, paging.ModeX64)
 	var buf [8]byte
 	b.ReportAllocs()
 	for b.Loop() {
@@ -138,7 +138,7 @@ func BenchmarkReadPointer(b *testing.B) {
 
 // TestReadAllocatesNothing: a walk over a list makes thousands of small reads.
 func TestReadAllocatesNothing(t *testing.T) {
-	s, _, va := consecutive(t, 16, paging.X64)
+	s, _, va := consecutive(t, 16, paging.ModeX64)
 	buf := make([]byte, 8)
 	allocs := testing.AllocsPerRun(200, func() {
 		if _, err := s.ReadMemory(buf, va+5<<12); err != nil || buf[0] != 5 {
@@ -165,7 +165,7 @@ func fuzzMachine(program []byte, mode paging.Mode) ram {
 	for ; len(program) >= 4; program = program[4:] {
 		frame, slot := uint64(program[0]%(fuzzFrames-1))<<12, uint64(program[0]>>3&3)
 		v := fuzzEntry(program[1], program[2], program[3])
-		if mode == paging.X86 {
+		if mode == paging.ModeX86 {
 			r.put32(frame+4*slot, uint32(v))
 		} else {
 			r.put64(frame+8*slot, v)
@@ -217,7 +217,7 @@ func FuzzSpace(f *testing.F) {
 	f.Add(append(chain, 4, 0, 5, 0), uint8(0), uint8(3), uint16(0x1800), uint8(3), uint32(w22H2))              // five levels
 	f.Add([]byte{0, 0, 1, 0, 1, 9, 2, 0, 0, 6, 3, 0}, uint8(0), uint8(0), uint16(0x1fff), uint8(4), uint32(0)) // a block of ARM
 	f.Fuzz(func(t *testing.T, program []byte, a, b uint8, size uint16, mode uint8, build uint32) {
-		modes := []paging.Mode{paging.X64, paging.X86, paging.PAE, paging.LA57, paging.ARM64}
+		modes := []paging.Mode{paging.ModeX64, paging.ModeX86, paging.ModePAE, paging.ModeLA57, paging.ModeARM64}
 		cfg := paging.Config{Mode: modes[int(mode)%len(modes)], ResolveFile: files(0x1000),
 			PageFiles: map[int]io.ReaderAt{0: pageFile(map[int]byte{1: 'x', 2: 'y'}), 1: bytes.NewReader(program)}}
 		if build%2 == 1 {
@@ -230,9 +230,9 @@ func FuzzSpace(f *testing.F) {
 		}
 		addr := fuzzAddr(a, b)
 		switch cfg.Mode {
-		case paging.X86:
+		case paging.ModeX86:
 			addr = uint64(a&3)<<22 | uint64(a>>2&3)<<12 | uint64(b)*8
-		case paging.PAE:
+		case paging.ModePAE:
 			addr &= 1<<32 - 1
 		}
 		whole := make([]byte, size)

@@ -186,11 +186,11 @@ func (f *File) mode(c CPU) paging.Mode {
 	case c.CR0&pg == 0:
 		return 0
 	case f.machine == machineAMD64 && c.CR4&la57 != 0:
-		return paging.LA57
+		return paging.ModeLA57
 	case f.machine == machineAMD64:
-		return paging.X64
+		return paging.ModeX64
 	case c.CR4&pae != 0:
-		return paging.PAE
+		return paging.ModePAE
 	}
-	return paging.X86
+	return paging.ModeX86
 }

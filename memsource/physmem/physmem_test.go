@@ -251,9 +251,9 @@ func TestCPUs(t *testing.T) {
 		want  []physmem.CPU
 	}{
 		"64 bits": {core(2, 62, append(append(note(pg, cr3, 0x20, kernel), other()...), append(note(pg, cr3, 0x1020, 5), note(0, 1, 0, 0)...)...), memory),
-			[]physmem.CPU{with(paging.X64, pg, cr3, 0x20, kernel), with(paging.LA57, pg, cr3, 0x1020, 5), with(0, 0, 1, 0, 0)}},
+			[]physmem.CPU{with(paging.ModeX64, pg, cr3, 0x20, kernel), with(paging.ModeLA57, pg, cr3, 0x1020, 5), with(0, 0, 1, 0, 0)}},
 		"32 bits": {core(1, 3, append(note(pg, cr3, 0, 7), note(pg, cr3|0x20, 0x20, 8)...), memory),
-			[]physmem.CPU{with(paging.X86, pg, cr3, 0, 7), with(paging.PAE, pg, cr3|0x20, 0x20, 8)}},
+			[]physmem.CPU{with(paging.ModeX86, pg, cr3, 0, 7), with(paging.ModePAE, pg, cr3|0x20, 0x20, 8)}},
 		"none": {core(2, 62, other(), memory), nil},
 	} {
 		t.Run(strings.ReplaceAll(name, " ", "_"), func(t *testing.T) {

@@ -53,10 +53,10 @@ func TestQEMUCore(t *testing.T) {
 	if err := memsource.ReadFull(f, got, tables); err != nil || !bytes.Equal(got, ram[tables:]) {
 		t.Errorf("physical memory differs, %v", err)
 	}
-	if len(f.CPUs()) != 1 || f.CPUs()[0].Mode != paging.X64 || f.CPUs()[0].CR3 != tables|0x18 {
+	if len(f.CPUs()) != 1 || f.CPUs()[0].Mode != paging.ModeX64 || f.CPUs()[0].CR3 != tables|0x18 {
 		t.Fatalf("processors %+v", f.CPUs())
 	}
-	virt, err := paging.New(f, paging.Config{Mode: paging.X64, Root: f.CPUs()[0].CR3})
+	virt, err := paging.New(f, paging.Config{Mode: paging.ModeX64, Root: f.CPUs()[0].CR3})
 	if err != nil {
 		t.Fatal(err)
 	}
