@@ -74,7 +74,7 @@ func (o *undnameOptions) parse(a *app) (*undecorator, error) {
 	switch strings.ToLower(o.style) {
 	case "ms":
 	case "llvm":
-		u.style, u.full = undname.LLVM, true
+		u.style, u.full = undname.StyleLLVM, true
 	default:
 		return nil, usage(fmt.Errorf("style %q: want ms or llvm", o.style))
 	}

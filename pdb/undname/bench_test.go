@@ -44,11 +44,11 @@ func benchmarkAll(b *testing.B, names []string) {
 		each(b, names, func(raw string) int { s, _ := undname.Full(raw, 0); return len(s) })
 	})
 	b.Run("LLVM", func(b *testing.B) {
-		each(b, names, func(raw string) int { s, _ := undname.Undecorate(raw, undname.LLVM, 0); return len(s) })
+		each(b, names, func(raw string) int { s, _ := undname.Undecorate(raw, undname.StyleLLVM, 0); return len(s) })
 	})
 	b.Run("Append", func(b *testing.B) {
 		each(b, names, func(raw string) int {
-			buf, _ = undname.Append(buf[:0], raw, undname.Microsoft, undname.NameOnlyFlag|undname.NoClassKeywords)
+			buf, _ = undname.Append(buf[:0], raw, undname.StyleMicrosoft, undname.NameOnlyFlag|undname.NoClassKeywords)
 			return len(buf)
 		})
 	})

@@ -165,7 +165,7 @@ func TestCorpus_llvm(t *testing.T) {
 	llvm := llvmUndname(t, names)
 	rejected := 0
 	for _, raw := range names {
-		got, err := undname.Undecorate(raw, undname.LLVM, 0)
+		got, err := undname.Undecorate(raw, undname.StyleLLVM, 0)
 		want, known := llvm[raw]
 		if !known && strings.Contains(raw, "$initializer$@") && err == nil {
 			rejected++ // see DIFFERENCES.md
@@ -202,7 +202,7 @@ func TestCorpus_allocations(t *testing.T) {
 	for _, raw := range names {
 		n := testing.AllocsPerRun(1, func() { undname.NameOnly(raw) })
 		total, worst = total+n, max(worst, n)
-		if a := testing.AllocsPerRun(1, func() { buf, _ = undname.Append(buf[:0], raw, undname.LLVM, 0) }); a > 2 {
+		if a := testing.AllocsPerRun(1, func() { buf, _ = undname.Append(buf[:0], raw, undname.StyleLLVM, 0) }); a > 2 {
 			t.Errorf("%s: %v allocations in a buffer that is large enough", raw, a)
 		}
 	}

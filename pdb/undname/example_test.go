@@ -47,7 +47,7 @@ func ExampleFull_malformed() {
 }
 
 func ExampleUndecorate() {
-	s, err := undname.Undecorate("?f@@YAXP6AXPEBD@Z@Z", undname.LLVM, 0)
+	s, err := undname.Undecorate("?f@@YAXP6AXPEBD@Z@Z", undname.StyleLLVM, 0)
 	fmt.Println(s, err)
 	// Output:
 	// void __cdecl f(void (__cdecl *)(char const *)) <nil>
@@ -55,7 +55,7 @@ func ExampleUndecorate() {
 
 func ExampleAppend() {
 	line := []byte("fffff800`03b00000 ")
-	line, err := undname.Append(line, "?DriverEntry@@YAJPEAU_DRIVER_OBJECT@@@Z", undname.Microsoft, undname.NameOnlyFlag)
+	line, err := undname.Append(line, "?DriverEntry@@YAJPEAU_DRIVER_OBJECT@@@Z", undname.StyleMicrosoft, undname.NameOnlyFlag)
 	fmt.Printf("%s %v\n", line, err)
 	// Output:
 	// fffff800`03b00000 DriverEntry <nil>

@@ -73,7 +73,7 @@ func TestFlags_llvm(t *testing.T) {
 	} {
 		want := llvmUndname(t, names, option)
 		for _, raw := range names {
-			if got, err := undname.Undecorate(raw, undname.LLVM, flag); got != want[raw] || err != nil {
+			if got, err := undname.Undecorate(raw, undname.StyleLLVM, flag); got != want[raw] || err != nil {
 				t.Errorf("%s %s: got %q, %v; want %q", option, raw, got, err, want[raw])
 			}
 		}
@@ -82,16 +82,16 @@ func TestFlags_llvm(t *testing.T) {
 
 func TestAppend(t *testing.T) {
 	buf := []byte("at ")
-	buf, err := undname.Append(buf, "?f@ns@@YAHH@Z", undname.Microsoft, 0)
+	buf, err := undname.Append(buf, "?f@ns@@YAHH@Z", undname.StyleMicrosoft, 0)
 	if string(buf) != "at int __cdecl ns::f(int)" || err != nil {
 		t.Errorf("%q, %v", buf, err)
 	}
-	buf, err = undname.Append(buf[:3], "?f@ns@@YAH", undname.Microsoft, 0)
+	buf, err = undname.Append(buf[:3], "?f@ns@@YAH", undname.StyleMicrosoft, 0)
 	if string(buf) != "at ?f@ns@@YAH" || err == nil {
 		t.Errorf("%q, %v", buf, err)
 	}
 	long := "?" + strings.Repeat("a", undname.MaxOutput) + "@@YAXXZ"
-	if buf, err = undname.Append(buf[:3], long, undname.LLVM, 0); string(buf) != "at "+long || err == nil {
+	if buf, err = undname.Append(buf[:3], long, undname.StyleLLVM, 0); string(buf) != "at "+long || err == nil {
 		t.Errorf("%d bytes, %v", len(buf), err)
 	}
 }

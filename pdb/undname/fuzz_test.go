@@ -31,7 +31,7 @@ func seeds(f *testing.F) {
 func FuzzUndecorate(f *testing.F) {
 	seeds(f)
 	f.Fuzz(func(t *testing.T, raw string) {
-		for _, style := range []undname.Style{undname.Microsoft, undname.LLVM} {
+		for _, style := range []undname.Style{undname.StyleMicrosoft, undname.StyleLLVM} {
 			got, err := undname.Undecorate(raw, style, 0)
 			checkError(t, raw, got, err)
 			if err == nil && len(got) > max(undname.MaxOutput+len(raw), len(raw)) {
@@ -122,7 +122,7 @@ func FuzzParse(f *testing.F) {
 		n.Result()
 		n.Parameters()
 		n.Text()
-		if n.Kind() == undname.KindC && n.Access() != undname.NoMember {
+		if n.Kind() == undname.KindC && n.Access() != undname.AccessNone {
 			t.Fatalf("%q: a C name with access", raw)
 		}
 	})

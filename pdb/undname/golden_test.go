@@ -62,7 +62,7 @@ func (g golden) String() string {
 // ours prints a name with this package.
 func ours(raw string) golden {
 	g := golden{raw: raw, name: undname.NameOnly(raw)}
-	g.llvm, _ = undname.Undecorate(raw, undname.LLVM, 0)
+	g.llvm, _ = undname.Undecorate(raw, undname.StyleLLVM, 0)
 	g.full, _ = undname.Full(raw, 0)
 	return g
 }

@@ -41,7 +41,7 @@ func TestLimits(t *testing.T) {
 		"growth":            growing(9),
 	} {
 		t.Run(name, func(t *testing.T) {
-			for _, style := range []undname.Style{undname.Microsoft, undname.LLVM} {
+			for _, style := range []undname.Style{undname.StyleMicrosoft, undname.StyleLLVM} {
 				got, err := undname.Undecorate(raw, style, 0)
 				if name == "growth" {
 					if err != nil || len(got) < 1000 {
@@ -96,7 +96,7 @@ func TestWorkIsLinear(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			small, large := make(1000), make(2000)
-			for _, style := range []undname.Style{undname.Microsoft, undname.LLVM} {
+			for _, style := range []undname.Style{undname.StyleMicrosoft, undname.StyleLLVM} {
 				n1, s1 := undname.Work(small, style)
 				n2, s2 := undname.Work(large, style)
 				if n2 > 2*n1+8 || s2 > 2*s1+8 {

@@ -24,10 +24,10 @@ const (
 type Access uint8
 
 const (
-	NoMember Access = iota // no member, or not known
-	Private
-	Protected
-	Public
+	AccessNone Access = iota // no member, or not known
+	AccessPrivate
+	AccessProtected
+	AccessPublic
 )
 
 // A Name is a decorated name that was read. Its parts are in Microsoft's
@@ -94,7 +94,7 @@ func (n *Name) Raw() string { return n.raw }
 func (n *Name) Kind() Kind { return n.kind }
 
 // String returns the whole declaration in Microsoft's spelling.
-func (n *Name) String() string { return string(n.Append(nil, Microsoft, 0)) }
+func (n *Name) String() string { return string(n.Append(nil, StyleMicrosoft, 0)) }
 
 // Append appends the declaration in a style, less what flags leave out, or the
 // name as it was given if it becomes too long.
@@ -156,7 +156,7 @@ func (n *Name) Scope() []string {
 func (n *Name) Base() string {
 	q := n.qualifiedName()
 	if q == 0 {
-		return string(n.Append(nil, Microsoft, nameOnlyFlags))
+		return string(n.Append(nil, StyleMicrosoft, nameOnlyFlags))
 	}
 	return n.part(nameOnlyFlags, func(w *printer) { w.component(w.p.at(q).a, w.p.at(q).c) })
 }
@@ -215,15 +215,15 @@ func (n *Name) CallingConvention() string {
 // Access returns the access of a member.
 func (n *Name) Access() Access {
 	if n.root == 0 {
-		return NoMember
+		return AccessNone
 	}
 	switch s := n.p.at(n.root); {
 	case s.kind == kindFunction:
 		return Access(s.sub)
 	case s.kind == kindVariable && s.sub <= 2:
-		return Access(s.sub) + Private
+		return Access(s.sub) + AccessPrivate
 	}
-	return NoMember
+	return AccessNone
 }
 
 // Static says that it is a static member.

@@ -21,33 +21,33 @@ func TestParse(t *testing.T) {
 	for raw, want := range map[string]parts{
 		"?get@?$Owner@H@ns@@UEBAPEAVItem@2@AEBHZZ": {
 			undname.KindFunction, []string{"ns", "Owner<int>"}, "get", "class ns::Item * __ptr64",
-			[]string{"int const & __ptr64", "..."}, "__cdecl", undname.Public, false, true,
+			[]string{"int const & __ptr64", "..."}, "__cdecl", undname.AccessPublic, false, true,
 		},
-		"?filt$0@0@seh@@":          {undname.KindFunction, []string{"`seh'"}, "filt$0", "", nil, "", undname.NoMember, false, false},
-		"?f@@YAXXZ":                {undname.KindFunction, nil, "f", "void", nil, "__cdecl", undname.NoMember, false, false},
-		"??1Owner@@IAE@XZ":         {undname.KindFunction, []string{"Owner"}, "~Owner", "", nil, "__thiscall", undname.Protected, false, false},
-		"?s@Owner@@CGHH@Z":         {undname.KindFunction, []string{"Owner"}, "s", "int", []string{"int"}, "__stdcall", undname.Private, true, false},
-		"?go@Leaf@@W3AEXXZ":        {undname.KindThunk, []string{"Leaf"}, "go", "void", nil, "__thiscall", undname.Public, false, true},
-		"?n@Owner@@1PEBHEB":        {undname.KindVariable, []string{"Owner"}, "n", "int const * __ptr64 const __ptr64", nil, "", undname.Protected, true, false},
-		"?h@@3P6AXH@ZA":            {undname.KindVariable, nil, "h", "void (__cdecl* )(int)", nil, "", undname.NoMember, false, false},
-		"?x@?1??f@@YAHH@Z@4HA":     {undname.KindVariable, []string{"`f'", "`2'"}, "x", "int", nil, "", undname.NoMember, false, false},
-		"??_7Two@ns@@6BOne@@@":     {undname.KindTable, []string{"ns", "Two"}, "`vftable'", "", nil, "", undname.NoMember, false, false},
-		"??_R0?AVOne@@@8":          {undname.KindRTTI, nil, "One `RTTI Type Descriptor'", "", nil, "", undname.NoMember, false, false},
-		"??_9One@@$BA@AE":          {undname.KindThunk, []string{"One"}, "`vcall'", "", nil, "", undname.NoMember, false, false},
-		"??_B?1??f@@YAHXZ@51":      {undname.KindGuard, []string{"`f'", "`2'"}, "`local static guard'", "", nil, "", undname.NoMember, false, false},
-		"??_KOne@@$CTwo@@":         {undname.KindMap, []string{"One"}, "`virtual displacement map'", "", nil, "", undname.NoMember, false, false},
-		"??_C@_02A@ab?$AA@":        {undname.KindString, nil, "`string'", "", nil, "", undname.NoMember, false, false},
-		".?AVOne@ns@@":             {undname.KindType, nil, "ns::One", "", nil, "", undname.NoMember, false, false},
-		"_main":                    {undname.KindC, nil, "main", "", nil, "", undname.NoMember, false, false},
-		"__imp_?f@@YAXXZ":          {undname.KindImport, nil, "_imp_?fYAXXZ", "", nil, "", undname.NoMember, false, false},
-		"_TI2?AVbad@@":             {undname.KindException, nil, "TI2?AVbad", "", nil, "", undname.NoMember, false, false},
-		"_ZN2ns1fEi":               {undname.KindForeign, nil, "ns::f", "", nil, "", undname.NoMember, false, false},
-		".text":                    {undname.KindC, nil, "text", "", nil, "", undname.NoMember, false, false},
-		"??@" + md5 + "@":          {undname.KindHash, nil, "??@" + md5 + "@", "", nil, "", undname.NoMember, false, false},
-		"?f@C@@$$hQEBAHH@Z":        {undname.KindFunction, []string{"C"}, "f", "int", []string{"int"}, "__cdecl", undname.Public, false, false},
-		"?x@?1??main@@9@4HA":       {undname.KindVariable, []string{"`main'", "`2'"}, "x", "int", nil, "", undname.NoMember, false, false},
-		"??BOwner@@QBE?BHXZ":       {undname.KindFunction, []string{"Owner"}, "operator int const", "int const", nil, "__thiscall", undname.Public, false, false},
-		"?a@?A0x1b2c@@3V?$A@$S@@A": {undname.KindVariable, []string{"`anonymous namespace'"}, "a", "class A<>", nil, "", undname.NoMember, false, false},
+		"?filt$0@0@seh@@":          {undname.KindFunction, []string{"`seh'"}, "filt$0", "", nil, "", undname.AccessNone, false, false},
+		"?f@@YAXXZ":                {undname.KindFunction, nil, "f", "void", nil, "__cdecl", undname.AccessNone, false, false},
+		"??1Owner@@IAE@XZ":         {undname.KindFunction, []string{"Owner"}, "~Owner", "", nil, "__thiscall", undname.AccessProtected, false, false},
+		"?s@Owner@@CGHH@Z":         {undname.KindFunction, []string{"Owner"}, "s", "int", []string{"int"}, "__stdcall", undname.AccessPrivate, true, false},
+		"?go@Leaf@@W3AEXXZ":        {undname.KindThunk, []string{"Leaf"}, "go", "void", nil, "__thiscall", undname.AccessPublic, false, true},
+		"?n@Owner@@1PEBHEB":        {undname.KindVariable, []string{"Owner"}, "n", "int const * __ptr64 const __ptr64", nil, "", undname.AccessProtected, true, false},
+		"?h@@3P6AXH@ZA":            {undname.KindVariable, nil, "h", "void (__cdecl* )(int)", nil, "", undname.AccessNone, false, false},
+		"?x@?1??f@@YAHH@Z@4HA":     {undname.KindVariable, []string{"`f'", "`2'"}, "x", "int", nil, "", undname.AccessNone, false, false},
+		"??_7Two@ns@@6BOne@@@":     {undname.KindTable, []string{"ns", "Two"}, "`vftable'", "", nil, "", undname.AccessNone, false, false},
+		"??_R0?AVOne@@@8":          {undname.KindRTTI, nil, "One `RTTI Type Descriptor'", "", nil, "", undname.AccessNone, false, false},
+		"??_9One@@$BA@AE":          {undname.KindThunk, []string{"One"}, "`vcall'", "", nil, "", undname.AccessNone, false, false},
+		"??_B?1??f@@YAHXZ@51":      {undname.KindGuard, []string{"`f'", "`2'"}, "`local static guard'", "", nil, "", undname.AccessNone, false, false},
+		"??_KOne@@$CTwo@@":         {undname.KindMap, []string{"One"}, "`virtual displacement map'", "", nil, "", undname.AccessNone, false, false},
+		"??_C@_02A@ab?$AA@":        {undname.KindString, nil, "`string'", "", nil, "", undname.AccessNone, false, false},
+		".?AVOne@ns@@":             {undname.KindType, nil, "ns::One", "", nil, "", undname.AccessNone, false, false},
+		"_main":                    {undname.KindC, nil, "main", "", nil, "", undname.AccessNone, false, false},
+		"__imp_?f@@YAXXZ":          {undname.KindImport, nil, "_imp_?fYAXXZ", "", nil, "", undname.AccessNone, false, false},
+		"_TI2?AVbad@@":             {undname.KindException, nil, "TI2?AVbad", "", nil, "", undname.AccessNone, false, false},
+		"_ZN2ns1fEi":               {undname.KindForeign, nil, "ns::f", "", nil, "", undname.AccessNone, false, false},
+		".text":                    {undname.KindC, nil, "text", "", nil, "", undname.AccessNone, false, false},
+		"??@" + md5 + "@":          {undname.KindHash, nil, "??@" + md5 + "@", "", nil, "", undname.AccessNone, false, false},
+		"?f@C@@$$hQEBAHH@Z":        {undname.KindFunction, []string{"C"}, "f", "int", []string{"int"}, "__cdecl", undname.AccessPublic, false, false},
+		"?x@?1??main@@9@4HA":       {undname.KindVariable, []string{"`main'", "`2'"}, "x", "int", nil, "", undname.AccessNone, false, false},
+		"??BOwner@@QBE?BHXZ":       {undname.KindFunction, []string{"Owner"}, "operator int const", "int const", nil, "__thiscall", undname.AccessPublic, false, false},
+		"?a@?A0x1b2c@@3V?$A@$S@@A": {undname.KindVariable, []string{"`anonymous namespace'"}, "a", "class A<>", nil, "", undname.AccessNone, false, false},
 	} {
 		n, err := undname.Parse(raw)
 		if err != nil {
@@ -65,7 +65,7 @@ func TestParse(t *testing.T) {
 		if n.String() != full || n.Raw() != raw {
 			t.Errorf("%s: String is %q, Full %q", raw, n, full)
 		}
-		if app := string(n.Append(nil, undname.Microsoft, undname.NameOnlyFlag|undname.NoClassKeywords)); app != undname.NameOnly(raw) {
+		if app := string(n.Append(nil, undname.StyleMicrosoft, undname.NameOnlyFlag|undname.NoClassKeywords)); app != undname.NameOnly(raw) {
 			t.Errorf("%s: %q, but NameOnly %q", raw, app, undname.NameOnly(raw))
 		}
 	}

@@ -36,7 +36,7 @@ func foreign(raw string, nameOnly bool) (string, bool) {
 
 // other is [Undecorate] for what is no name of C++ by itself.
 func other(raw string, style Style, flags Flags) (string, error) {
-	if style == LLVM {
+	if style == StyleLLVM {
 		return raw, &SyntaxError{Problem: "no name of C++", Err: ErrSyntax}
 	}
 	if isForeign(raw) {
@@ -56,7 +56,7 @@ func other(raw string, style Style, flags Flags) (string, error) {
 // exceptions.
 func compound(raw string, flags Flags) (s string, ok bool, err error) {
 	if rest, ok := strings.CutPrefix(raw, "__imp_?"); ok {
-		s, err := render(raw[len(raw)-len(rest)-1:], Microsoft, flags)
+		s, err := render(raw[len(raw)-len(rest)-1:], StyleMicrosoft, flags)
 		return within(raw, "__declspec(dllimport) ", s, "", len(raw)-len(rest)-1, err)
 	}
 	for _, prefix := range [...]string{"_CTA", "_CT", "_TI"} {
@@ -110,7 +110,7 @@ func typeOnly(raw string, at int, rest, word string, flags Flags) (string, bool,
 		return within(raw, "", "", "", at, p.err())
 	}
 	root := p.add(node{kind: kindTypeName, a: t})
-	if !w.print(root, Microsoft, flags) {
+	if !w.print(root, StyleMicrosoft, flags) {
 		p.failLimit("result too long")
 		return within(raw, "", "", "", at, p.err())
 	}

@@ -23,8 +23,8 @@ type printer struct {
 	outer uint16 // LLVM: what follows a variable of pointer type
 }
 
-func (w *printer) llvm() bool     { return w.style == LLVM }
-func (w *printer) nameOnly() bool { return w.style == Microsoft && w.flags&NameOnlyFlag != 0 }
+func (w *printer) llvm() bool     { return w.style == StyleLLVM }
+func (w *printer) nameOnly() bool { return w.style == StyleMicrosoft && w.flags&NameOnlyFlag != 0 }
 
 // print writes the symbol; false means that a limit was met.
 func (w *printer) print(root int32, style Style, flags Flags) bool {
@@ -98,7 +98,7 @@ func (w *printer) spaceAfterWord() {
 
 // keyword writes one of Microsoft's words, which flags can shorten.
 func (w *printer) keyword(word string) {
-	if w.flags&NoLeadingUnderscores != 0 && w.style == Microsoft && len(word) > 2 && word[:2] == "__" {
+	if w.flags&NoLeadingUnderscores != 0 && w.style == StyleMicrosoft && len(word) > 2 && word[:2] == "__" {
 		word = word[2:]
 	}
 	w.str(word)

@@ -31,13 +31,13 @@ type Style uint8
 
 const (
 	// Microsoft is how UnDecorateSymbolName and undname.exe write.
-	Microsoft Style = iota
+	StyleMicrosoft Style = iota
 	// LLVM is how llvm-undname writes.
-	LLVM
+	StyleLLVM
 )
 
 // Flags leave parts of a declaration out. The values are those of dbghelp.h
-// where it has them. With [LLVM] only NoReturn, NoCallingConvention, NoAccess,
+// where it has them. With [StyleLLVM] only NoReturn, NoCallingConvention, NoAccess,
 // NoMemberType and NoVariableType count, as llvm-undname has no others.
 type Flags uint32
 
@@ -101,7 +101,7 @@ func NameOnly(raw string) string {
 	if !isCPlusPlus(raw) {
 		return nameOnlyC(raw)
 	}
-	s, err := render(raw, Microsoft, nameOnlyFlags)
+	s, err := render(raw, StyleMicrosoft, nameOnlyFlags)
 	if err != nil && raw[0] == '.' { // it looked like the name of a type
 		return nameOnlyC(raw)
 	}
@@ -115,7 +115,7 @@ func AppendNameOnly(dst, raw []byte) []byte {
 		return appendNameOnlyC(dst, raw)
 	}
 	if raw[0] == '?' {
-		dst, _ = Append(dst, string(raw), Microsoft, nameOnlyFlags)
+		dst, _ = Append(dst, string(raw), StyleMicrosoft, nameOnlyFlags)
 		return dst
 	}
 	return append(dst, NameOnly(string(raw))...)
@@ -125,7 +125,7 @@ func AppendNameOnly(dst, raw []byte) []byte {
 // leave out. A C name has no declaration: it comes back as [NameOnly] has it.
 // With an error the name comes back unchanged.
 func Full(raw string, flags Flags) (string, error) {
-	return Undecorate(raw, Microsoft, flags)
+	return Undecorate(raw, StyleMicrosoft, flags)
 }
 
 // Undecorate returns the declaration in a style, less what flags leave out.
