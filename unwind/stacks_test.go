@@ -24,9 +24,6 @@ func TestStacks(t *testing.T) {
 		dir := filepath.Dir(list)
 		t.Run(filepath.Base(dir), func(t *testing.T) {
 			d := openDump(t, filepath.Join(dir, "crash.dmp"))
-			if d.machine == unwind.X86 {
-				t.Skip("SKIPPED, NOT PASSED: x86 frames are not unwound yet")
-			}
 			b, err := os.ReadFile(list)
 			if err != nil {
 				t.Fatal(err)

@@ -1,6 +1,186 @@
 package unwind
 
-// x86 unwinds x86 frames.
-type x86 struct{}
+import (
+	"cmp"
+	"errors"
+	"fmt"
+)
 
-func (*x86) step(w *walker, next *Context) (step, error) { return step{}, ErrMachine }
+// x86Saved are the registers a callee preserves, and the stack pointer, as bits
+// of Context.KnownInt.
+const x86Saved = 1<<3 | 1<<RegESP | 1<<RegEBP | 1<<6 | 1<<7
+
+// errUnproven is why a rule's caller is not taken.
+var errUnproven = fmt.Errorf("%w: no call leads to the return address", ErrUnwindData)
+
+// x86 unwinds x86 frames. There is no unwind data in images: what a PDB says
+// about frames leads on, code where the PDB is silent (it always is about
+// epilogues), and else the chain of frame pointers and the stack itself. A
+// return address must stand behind a call that may have called the function.
+type x86 struct {
+	w  *walker
+	im *image // nil: in no module
+	c  *Context
+	pc uint32 // RVA
+
+	start     uint32 // RVA of the function
+	end       uint32 // RVA behind it, 0: not known
+	known     bool   // start is known
+	name      string
+	d         FrameData
+	vague     bool // what the callee popped behind its return address is not known
+	vagueNext bool // the same of the next frame's callee
+	wild      bool // a search had to choose
+
+	program x86Program
+	paths   [x86Paths]x86Path
+}
+
+// step implements stepper.
+func (x *x86) step(w *walker, c *Context) (step, error) {
+	x.w, x.im, x.c = w, w.find(c.LookupPC()), c
+	x.vague, x.vagueNext = x.vagueNext && w.frame.Index > 0, true
+	x.d = FrameData{}
+	x.known, x.end, x.name, x.wild = false, 0, "", false
+	if x.im == nil {
+		return x.guess(ErrNoModule)
+	}
+	x.pc = uint32(c.PC - x.im.module.Base)
+	x.identify()
+	s, err := x.trusted()
+	if err != nil {
+		w.next = w.frame.Context
+		s, err = x.guess(err)
+	}
+	if x.known {
+		s.function = x.im.module.Base + uint64(x.start)
+	}
+	return s, err
+}
+
+// identify finds out which function it is.
+func (x *x86) identify() {
+	if x.im.module.Symbols == nil || x.w.spend(slowRead) != nil {
+		return
+	}
+	rva := uint32(x.c.LookupPC() - x.im.module.Base)
+	f, err := x.im.module.Symbols.Function(x.w.ctx, rva)
+	if err != nil || f.RVA > rva {
+		return
+	}
+	x.start, x.known, x.name = f.RVA, true, f.Name
+	if f.Size > rva-f.RVA && f.Size < 1<<31 {
+		x.end = f.RVA + f.Size
+	}
+}
+
+// trusted tries the rules that are no guesses, in their order.
+func (x *x86) trusted() (step, error) {
+	record := x.frameData()
+	fpo, old := FPO{}, error(ErrNone)
+	if record != nil {
+		fpo, old = x.fpo()
+	}
+	if s, ok := x.trap(fpo, old == nil); ok {
+		return s, nil
+	}
+	if !x.c.UnwoundToCall {
+		if s, ok := x.epilogue(); ok {
+			return s, nil
+		}
+	}
+	switch {
+	case record == nil:
+		return x.byFrameData()
+	case old == nil:
+		return x.byFPO(fpo)
+	}
+	if s, ok := x.leaf(); ok {
+		return s, nil
+	}
+	return step{}, cmp.Or(x.w.ctx.Err(), error(errNoEntry))
+}
+
+// frameData finds the record of the code at the PC. Where a call is the last
+// instruction of a function, the PC is in the next one already.
+func (x *x86) frameData() error {
+	if x.im.module.Symbols == nil {
+		return ErrNone
+	}
+	if err := x.w.spend(slowRead); err != nil {
+		return err
+	}
+	var err error
+	x.d, err = x.im.module.Symbols.FrameData(x.w.ctx, x.pc)
+	if x.c.UnwoundToCall && (err != nil || x.d.RVA == x.pc && (x.d.Begins || x.allocates())) {
+		x.d, err = x.im.module.Symbols.FrameData(x.w.ctx, x.pc-1)
+	}
+	if err != nil && !errors.Is(err, ErrNone) {
+		x.w.without(err)
+	}
+	return err
+}
+
+// allocates reports whether the call before the PC is of a function that
+// allocates the frame, which it has not yet done when it is walked through.
+func (x *x86) allocates() bool {
+	to, ok := x.calls(x.pc)
+	if !ok {
+		return false
+	}
+	f, err := x.im.module.Symbols.Function(x.w.ctx, to)
+	return err == nil && x86Allocator(f.Name)
+}
+
+func x86Allocator(name string) bool {
+	switch name {
+	case "__chkstk", "_chkstk", "__alloca_probe", "_alloca_probe", "___chkstk_ms", "__alloca":
+		return true
+	}
+	return false
+}
+
+// byFrameData runs the program of the record or, in a prologue of which the
+// record knows only its size, undoes what the code did.
+func (x *x86) byFrameData() (step, error) {
+	x.w.origin = x.w.origin.with(Origin{BytesTarget, x.d.Proof})
+	start := x.start
+	if x.d.Begins || !x.known {
+		start = x.d.RVA
+	}
+	if x.pc-x.d.RVA < uint32(x.d.PrologSize) && x.entered(start) {
+		return x.accept(RuleFrameData)
+	}
+	p := &x.program
+	p.x = x
+	p.load(x.c)
+	if err := p.run(); err != nil {
+		return step{}, x.w.fail("frame data", err)
+	}
+	p.store(x.c)
+	return x.accept(RuleFrameData)
+}
+
+// accept ends a step at the registers in c, unless nothing calls the function
+// before the return address.
+func (x *x86) accept(r Rule) (step, error) {
+	c := x.c
+	c.KnownInt &= x86Saved
+	c.PC &= 1<<32 - 1
+	c.Int[RegESP] &= 1<<32 - 1
+	if c.PC == 0 && r == RuleFrameData && !x.wild {
+		return step{rule: r}, nil // the end of the stack
+	}
+	if x.judge(uint32(c.PC)) < x86Maybe {
+		return step{}, x.w.fail("return address", errUnproven)
+	}
+	if x.wild && !r.Guess() {
+		r = RuleScan
+	}
+	if r != RuleEpilogue {
+		n := uint32(0)
+		n, x.vagueNext = x.argBytes()
+		c.SetSP(uint64(uint32(c.SP()) + n))
+	}
+	return step{rule: r}, nil
+}

@@ -1,0 +1,60 @@
+package unwind
+
+import "cmp"
+
+const (
+	x86Words   = 64 // of the stack that a search looks at
+	x86Nearby  = 16 // words behind the first candidate that others are looked for in
+	x86MaxScan = 512
+)
+
+// search finds the return address of a frame without a frame pointer: above
+// locals and saved registers, and above what was pushed for calls. What the
+// code from the PC on frees is the best witness.
+func (x *x86) search() (uint32, error) {
+	x.wild = false
+	start := uint32(x.c.SP()) + x.d.Locals + uint32(x.d.SavedRegs)
+	if slot, ok := x.exit(); ok {
+		if kind, _ := x.word(slot); kind >= x86Maybe {
+			x.wild = x.vague && kind < x86Proven
+			return slot, nil
+		}
+	}
+	slot, kind, err := x.first(start, x86Words, x86Maybe)
+	if kind == x86No {
+		if slot, kind, err = x.first(start, x86Words, x86Elsewhere); kind == x86No {
+			return 0, x.w.fail("return address", cmp.Or(err, errUnproven))
+		}
+	}
+	if kind < x86Proven || slot != start {
+		_, others, _ := x.first(slot+4, x86Nearby, x86Maybe)
+		x.wild = others != x86No || kind < x86Maybe
+	}
+	x.w.assume()
+	return slot, nil
+}
+
+// word judges a word of the stack.
+func (x *x86) word(at uint32) (x86Kind, error) {
+	v, err := x.w.u32(uint64(at))
+	if err != nil {
+		return x86No, err
+	}
+	return x.judge(v), nil
+}
+
+// first returns the first of n words from at on that is at least of a kind.
+func (x *x86) first(at uint32, n int, least x86Kind) (slot uint32, kind x86Kind, err error) {
+	for range n {
+		if err = x.w.ctx.Err(); err != nil {
+			break
+		}
+		if kind, err = x.word(at); err != nil || kind >= least {
+			return at, kind, err
+		}
+		if at += 4; at < 4 {
+			break
+		}
+	}
+	return at, x86No, err
+}
