@@ -23,14 +23,16 @@ type x86 struct {
 	c  *Context
 	pc uint32 // RVA
 
-	start     uint32 // RVA of the function
-	end       uint32 // RVA behind it, 0: not known
-	known     bool   // start is known
-	name      string
-	d         FrameData
-	vague     bool // what the callee popped behind its return address is not known
-	vagueNext bool // the same of the next frame's callee
-	wild      bool // a search had to choose
+	start      uint32 // RVA of the function
+	end        uint32 // RVA behind it, 0: not known
+	known      bool   // start is known
+	name       string
+	d          FrameData
+	vague      bool  // what the callee popped behind its return address is not known
+	vagueNext  bool  // the same of the next frame's callee
+	wild       bool  // a search had to choose
+	blind      bool  // code before a word of the stack is out
+	unreadable error // why code cannot be read
 
 	program x86Program
 	paths   [x86Paths]x86Path
@@ -40,7 +42,7 @@ type x86 struct {
 func (x *x86) step(w *walker, c *Context) (step, error) {
 	x.w, x.im, x.c = w, w.find(c.LookupPC()), c
 	x.vague, x.vagueNext = x.vagueNext && w.frame.Index > 0, true
-	x.d = FrameData{}
+	x.d, x.unreadable, x.blind = FrameData{}, nil, false
 	x.known, x.end, x.name, x.wild = false, 0, "", false
 	if x.im == nil {
 		return x.guess(ErrNoModule)
@@ -87,6 +89,9 @@ func (x *x86) trusted() (step, error) {
 	if !x.c.UnwoundToCall {
 		if s, ok := x.epilogue(); ok {
 			return s, nil
+		}
+		if x.unreadable != nil { // nobody knows that it is no epilogue
+			x.w.without(x.unreadable)
 		}
 	}
 	switch {
@@ -171,7 +176,7 @@ func (x *x86) accept(r Rule) (step, error) {
 	if c.PC == 0 && r == RuleFrameData && !x.wild {
 		return step{rule: r}, nil // the end of the stack
 	}
-	if x.judge(uint32(c.PC)) < x86Maybe {
+	if x.judge(uint32(c.PC)) < x86Unlikely {
 		return step{}, x.w.fail("return address", errUnproven)
 	}
 	if x.wild && !r.Guess() {

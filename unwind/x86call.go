@@ -13,6 +13,7 @@ type x86Kind uint8
 const (
 	x86No        x86Kind = iota // no call
 	x86Elsewhere                // a call of another function
+	x86Unlikely                 // the code is out, and a function begins there
 	x86Maybe                    // a call that may have led to the function
 	x86Proven                   // a call of the function
 )
@@ -29,6 +30,7 @@ func (x *x86) code(im *image, rva uint32) []byte {
 	b, err := im.at(x.w, rva, n)
 	if err != nil {
 		if b, err = im.at(x.w, rva, min(n, pageSize-rva%pageSize)); err != nil {
+			x.unreadable = err
 			return nil
 		}
 	}
@@ -53,12 +55,12 @@ func (x *x86) judge(pc uint32) x86Kind {
 	defer func() { x.w.origin = saved }()
 	rva := pc - uint32(im.module.Base)
 	n := min(rva, longestCall)
-	b, err := im.at(x.w, rva-n, n)
-	if err != nil {
-		return x86Maybe
-	}
 	if !im.executable(x.w, rva-1) {
 		return x86No
+	}
+	b, err := im.at(x.w, rva-n, n)
+	if err != nil {
+		return x.unseen(im, rva)
 	}
 	if len(b) >= 5 && b[len(b)-5] == 0xe8 {
 		to := rva + binary.LittleEndian.Uint32(b[len(b)-4:])
@@ -70,6 +72,28 @@ func (x *x86) judge(pc uint32) x86Kind {
 		return x86Maybe
 	}
 	return x86No
+}
+
+// unseen is judge where the code is out: a return address is at least in the
+// middle of a function.
+func (x *x86) unseen(im *image, rva uint32) x86Kind {
+	x.blind = true
+	s := im.module.Symbols
+	if s == nil {
+		return x86Maybe
+	}
+	if x.w.spend(2*slowRead) != nil {
+		return x86No
+	}
+	f, err := s.Function(x.w.ctx, rva-1)
+	next, err2 := s.Function(x.w.ctx, rva)
+	switch {
+	case err != nil || f.Size != 0 && rva-f.RVA > f.Size:
+		return x86No
+	case err2 == nil && next.RVA == rva: // the call was the last instruction of a function
+		return x86Unlikely
+	}
+	return x86Maybe
 }
 
 // executable reports whether the section at rva holds code, as far as the

@@ -30,6 +30,7 @@ func (x *x86) search() (uint32, error) {
 		_, others, _ := x.first(slot+4, x86Nearby, x86Maybe)
 		x.wild = others != x86No || kind < x86Maybe
 	}
+	x.wild = x.wild || x.unreadable != nil && !x.c.UnwoundToCall || x.blind && slot != start
 	x.w.assume()
 	return slot, nil
 }
