@@ -55,11 +55,7 @@ const (
 func (f *File) FPO() iter.Seq2[FPO, error] {
 	return within(f, func(yield func(FPO, error) bool) error {
 		return f.eachFixed(optFPO, "FPO", fpoSize, func(b []byte) (bool, error) {
-			bits := u16(b, 14)
-			return yield(FPO{
-				RVA: u32(b, 0), Size: u32(b, 4), Locals: u32(b, 8) * 4, Params: uint32(u16(b, 12)) * 4,
-				Prolog: uint8(bits), Regs: uint8(bits >> 8 & 7), SEH: bits>>11&1 != 0, UsesEBP: bits>>12&1 != 0, Type: uint8(bits >> 14),
-			}, nil), nil
+			return yield(parseFPO(b), nil), nil
 		})
 	})
 }

@@ -57,6 +57,9 @@ func oldFrameData(t *testing.T, f *pdb.File) (list []string) {
 			t.Fatal(err)
 		}
 		kind := []string{"FPO", "Trap", "TSS", "Non-FPO"}[d.Type]
+		if at, ok, err := f.FPOAt(d.RVA); d.Size > 0 && (!ok || at.RVA != d.RVA || err != nil) {
+			t.Errorf("FPOAt(%#x) = %+v, %v, %v", d.RVA, at, ok, err)
+		}
 		list = append(list, fmt.Sprintf("%08X %d %d %d %d %d %s", d.RVA, d.Size, d.Locals/4, d.Params/4, d.Prolog, d.Regs, kind))
 	}
 	return list
@@ -102,7 +105,16 @@ func TestFPO(t *testing.T) {
 	if !slices.Equal(got, want) {
 		t.Errorf("%+v", got)
 	}
+	old := openImage(t, p.write())
+	for rva, want := range map[uint32]uint32{0xfff: 0, 0x1000: 0x1000, 0x101f: 0x1000, 0x1020: 0x1020, 0x1030: 0} {
+		if d, ok, err := old.FPOAt(rva); d.RVA != want || ok != (want != 0) || err != nil {
+			t.Errorf("FPOAt(%#x) = %+v, %v, %v", rva, d, ok, err)
+		}
+	}
 	f := openImage(t, samplePDB().write())
+	if _, ok, err := f.FPOAt(0x1000); ok || err != nil {
+		t.Errorf("FPO without a stream: %v, %v", ok, err)
+	}
 	if _, ok, err := f.FrameDataAt(0x1000); ok || err != nil {
 		t.Errorf("frame data without a stream: %v, %v", ok, err)
 	}

@@ -38,6 +38,7 @@ func codeAnswers(f *pdb.File) string {
 		say(d, err)
 	}
 	say(f.FrameDataAt(0x1010))
+	say(f.FPOAt(0x1010))
 	say(f.FrameProcAt(0x1010))
 	say(f.LineAddresses("main.c", 1))
 	return b.String()

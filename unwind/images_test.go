@@ -128,15 +128,11 @@ func (s pdbSymbols) FrameData(_ context.Context, rva uint32) (unwind.FrameData, 
 
 // FPO implements unwind.Symbols.
 func (s pdbSymbols) FPO(_ context.Context, rva uint32) (unwind.FPO, error) {
-	for d, err := range s.file.FPO() {
-		if err != nil {
-			return unwind.FPO{}, err
-		}
-		if rva-d.RVA < d.Size {
-			return fpoOf(d), nil
-		}
+	d, ok, err := s.file.FPOAt(rva)
+	if err != nil || !ok {
+		return unwind.FPO{}, errors.Join(unwind.ErrNone, err)
 	}
-	return unwind.FPO{}, unwind.ErrNone
+	return fpoOf(d), nil
 }
 
 func fpoOf(d pdb.FPO) unwind.FPO {
