@@ -16,6 +16,9 @@ const (
 
 // deep is a stack of 1,000 frames of functions all over a module of 20,000.
 func deep(m unwind.Machine) (unwind.Config, unwind.Context) {
+	if m == unwind.X86 {
+		return deep32()
+	}
 	const code, pdata, xdata = 0x1000, 0x200000, 0x300000
 	p := &program{machine: m, image: make([]byte, benchSize), stack: make([]byte, benchFrames*0x80+0x1000)}
 	for i := range uint32(benchFunctions) {
@@ -69,7 +72,7 @@ func le(b []byte, v uint32) { copy(b, u32s(v)) }
 // BenchmarkWalk counts frames a second, once the pages of the module are in the
 // cache.
 func BenchmarkWalk(b *testing.B) {
-	for _, m := range []unwind.Machine{unwind.X64, unwind.ARM64} {
+	for _, m := range []unwind.Machine{unwind.X64, unwind.ARM64, unwind.X86} {
 		b.Run(m.String(), func(b *testing.B) {
 			cfg, regs := deep(m)
 			b.ReportAllocs()
@@ -95,7 +98,7 @@ func BenchmarkWalk(b *testing.B) {
 // TestNoAllocationPerFrame: a walk allocates what it needs at its start, however
 // many frames follow.
 func TestNoAllocationPerFrame(t *testing.T) {
-	for _, m := range []unwind.Machine{unwind.X64, unwind.ARM64} {
+	for _, m := range []unwind.Machine{unwind.X64, unwind.ARM64, unwind.X86} {
 		cfg, regs := deep(m)
 		count := func(most int) float64 {
 			return testing.AllocsPerRun(10, func() {
@@ -114,4 +117,54 @@ func TestNoAllocationPerFrame(t *testing.T) {
 			t.Errorf("%v: %v allocations for 2 frames, %v for %d", m, few, many, benchFrames)
 		}
 	}
+}
+
+// deep32 is a stack of 1,000 frames of functions of x86 code all over a module
+// of 20,000: push ebx, esi, edi; sub esp,64; a call; and all of it undone. The
+// records are found without a PDB, which would cost more than the walk.
+func deep32() (unwind.Config, unwind.Context) {
+	const code, frame, back = 0x1000, 0x40 + 3*4 + 4, 11
+	body := []byte{0x53, 0x56, 0x57, 0x83, 0xec, 0x40, 0xe8, 0, 0, 0, 0, 0x83, 0xc4, 0x40, 0x5f, 0x5e, 0x5b, 0xc3}
+	p := &program{machine: unwind.X86, image: make([]byte, benchSize), stack: make([]byte, benchFrames*frame+0x1000)}
+	of := func(i uint32) uint32 { return code + i*7919%benchFunctions*0x40 }
+	for i := range uint32(benchFunctions) {
+		copy(p.image[code+i*0x40:], body)
+	}
+	p.headers()
+	le(p.image[0x58+56:], benchSize)
+	regs := unwind.Context{Machine: unwind.X86, KnownInt: 0xff, PC: x86Base + uint64(of(0)) + back}
+	regs.SetSP(testStack)
+	for i := range uint32(benchFrames) {
+		at := of(i + 1)
+		le(p.image[at+7:], of(i)-(at+back))
+		pc := uint32(x86Base + at + back)
+		if i == benchFrames-1 {
+			pc = 0
+		}
+		le(p.stack[i*frame+frame-4:], pc)
+	}
+	memory := &memsource.Sparse{}
+	if err := memory.Add(testStack, p.stack); err != nil {
+		return unwind.Config{}, regs
+	}
+	module := &unwind.Module{Name: "large", Base: x86Base, Size: benchSize, Image: p, Symbols: everyBody{}}
+	return unwind.Config{Memory: memory, Modules: one{module}, Cache: &unwind.Cache{}}, regs
+}
+
+// everyBody knows the functions of deep32.
+type everyBody struct{ unwind.Symbols }
+
+func (everyBody) Function(_ context.Context, rva uint32) (unwind.Function, error) {
+	return unwind.Function{Name: "f", RVA: rva &^ 0x3f, Size: 0x40, Proof: unwind.ProofExact}, nil
+}
+
+func (everyBody) FrameData(_ context.Context, rva uint32) (unwind.FrameData, error) {
+	return unwind.FrameData{
+		RVA: rva&^0x3f + 6, Size: 0x3a, Locals: 0x40, SavedRegs: 12, Proof: unwind.ProofExact,
+		Program: "$T0 .raSearch = $eip $T0 ^ = $esp $T0 4 + = $ebx $T0 4 - ^ = $esi $T0 8 - ^ = $edi $T0 12 - ^ = ",
+	}, nil
+}
+
+func (everyBody) FPO(context.Context, uint32) (unwind.FPO, error) {
+	return unwind.FPO{}, unwind.ErrNone
 }

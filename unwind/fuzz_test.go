@@ -24,6 +24,17 @@ func FuzzWalk(f *testing.F) {
 	f.Add(uint16(unwind.ARM64), append(u32s(0x10|1<<21|2<<27), 0x42, 0xe6, 0xc8, 0x04, 0xe9, 0xea, 0xe8, 0xe4), arm, []byte{}, uint32(0x1010), "")
 	f.Add(uint16(unwind.X64), []byte{1, 4, 1, 0, 4, 0x42, 0, 0}, x64, []byte{0xff, 2, 0}, uint32(0x1040), "")
 	f.Add(uint16(unwind.ARM64), []byte{}, u32s(0x1000, 1|0x40<<2|3<<13|4<<16|1<<20|3<<21|20<<23), []byte{}, uint32(0x1010), "")
+	for _, program := range []string{
+		"$T0 $ebp = $eip $T0 4 + ^ = $ebp $T0 ^ = $esp $T0 8 + =", "$T0 $ebp = $T2 $esp = $T1 .raSearchStart = $eip $T1 ^ = $ebp $T0 = $esp $T1 4 + =",
+		"$T1 .raSearch = $T0  $T1 4 - 8 @ = $ebp $T1 4 - ^ = $eip $T1 ^ = $esp $T1 4 + = $20 $T0 8 - ^ =", "$eip 1 0 / =", "",
+	} {
+		for _, code := range []string{
+			"\x55\x8b\xec\x53\x83\xec\x10\xe8\x00\x00\x00\x00\x8d\x65\xfc\x5b\xc9\xc2\x08\x00", "\x8b\xff\x56\x57\xff\x15\x00\x00\x00\x00\x74\x02\x5f\x5e\xc3\xeb\xfe",
+		} {
+			f.Add(uint16(unwind.X86), []byte{}, []byte{}, []byte(code), uint32(0x1003), program)
+			f.Add(uint16(unwind.X86), []byte{}, []byte{}, []byte(code+code), uint32(0x100c), program)
+		}
+	}
 	f.Fuzz(func(t *testing.T, machine uint16, xdata, pdata, code []byte, pc uint32, frameProgram string) {
 		p := newProgram(unwind.Machine(machine))
 		p.regs.PC = testBase + uint64(pc)
@@ -44,6 +55,9 @@ func FuzzWalk(f *testing.F) {
 			v := at + 0x40
 			if at/8%3 == 0 {
 				v = testBase + 0x1000 + at%0x100
+			}
+			if p.machine == unwind.X86 { // two words, of which one is an address in the image
+				v = (at+0x40)<<32 | 0x1000 + at%0x40
 			}
 			p.poke(at, v)
 		}

@@ -30,9 +30,17 @@ func TestMutants(t *testing.T) {
 			t.Fatal(err)
 		}
 		image, base := mapImage(t, filepath.Join(filepath.Dir(path), "crash.exe"))
+		symbols := truthSymbols(t, filepath.Join(filepath.Dir(path), "crash.pdb"))
 		r := rand.New(rand.NewPCG(1, uint64(len(b))))
 		for range mutants {
 			d := mutantDump(t, change(r, b), change(r, image), base)
+			if d != nil && r.IntN(2) == 0 { // as if the symbols were another build's
+				for _, m := range d.modules {
+					if m.Base == base {
+						m.Symbols = symbols
+					}
+				}
+			}
 			if d == nil {
 				continue
 			}
@@ -116,7 +124,7 @@ func walkThreads(t *testing.T, d *dumped) (most uint64, longest time.Duration) {
 // unwind data is of every kind there is.
 func TestMutantImages(t *testing.T) {
 	dir := truthDir(t)
-	for _, name := range []string{"g-x64", "g-arm64"} {
+	for _, name := range []string{"g-x64", "g-arm64", "a-x86-O1"} {
 		tr := readTruth(t, filepath.Join(dir, name+".truth.gz"))
 		image, _ := mapImage(t, filepath.Join(dir, name+".exe"))
 		r := rand.New(rand.NewPCG(2, 3))

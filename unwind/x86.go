@@ -28,9 +28,12 @@ type x86 struct {
 	known      bool   // start is known
 	name       string
 	d          FrameData
-	vague      bool  // what the callee popped behind its return address is not known
-	vagueNext  bool  // the same of the next frame's callee
-	wild       bool  // a search had to choose
+	vague      bool // what the callee popped behind its return address is not known
+	vagueNext  bool // the same of the next frame's callee
+	wild       bool // a search had to choose
+	searched   bool // what follows is the result
+	found      uint32
+	missed     error
 	blind      bool  // code before a word of the stack is out
 	unreadable error // why code cannot be read
 
@@ -42,7 +45,7 @@ type x86 struct {
 func (x *x86) step(w *walker, c *Context) (step, error) {
 	x.w, x.im, x.c = w, w.find(c.LookupPC()), c
 	x.vague, x.vagueNext = x.vagueNext && w.frame.Index > 0, true
-	x.d, x.unreadable, x.blind = FrameData{}, nil, false
+	x.d, x.unreadable, x.blind, x.searched = FrameData{}, nil, false, false
 	x.known, x.end, x.name, x.wild = false, 0, "", false
 	if x.im == nil {
 		return x.guess(ErrNoModule)
@@ -53,6 +56,9 @@ func (x *x86) step(w *walker, c *Context) (step, error) {
 	if err != nil {
 		w.next = w.frame.Context
 		s, err = x.guess(err)
+	}
+	if err != nil && w.work < 0 {
+		err = w.fail("caller", ErrTooMuchWork)
 	}
 	if x.known {
 		s.function = x.im.module.Base + uint64(x.start)
@@ -173,10 +179,10 @@ func (x *x86) accept(r Rule) (step, error) {
 	c.KnownInt &= x86Saved
 	c.PC &= 1<<32 - 1
 	c.Int[RegESP] &= 1<<32 - 1
-	if c.PC == 0 && r == RuleFrameData && !x.wild {
+	if c.PC == 0 && !r.Guess() && !x.wild {
 		return step{rule: r}, nil // the end of the stack
 	}
-	if x.judge(uint32(c.PC)) < x86Unlikely {
+	if c.SP() <= x.w.frame.SP() || x.judge(uint32(c.PC)) < x86Unlikely {
 		return step{}, x.w.fail("return address", errUnproven)
 	}
 	if x.wild && !r.Guess() {

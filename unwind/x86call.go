@@ -19,9 +19,10 @@ const (
 )
 
 const (
-	x86MaxCode  = 16  // bytes of an instruction
-	x86MaxSweep = 512 // instructions of a function that are looked at for a tail call or a return
-	x86MaxTails = 2   // tail calls from one function to the next
+	x86MaxCode    = 16  // bytes of an instruction
+	x86MaxSweep   = 512 // instructions of a function that are looked at for a tail call or a return
+	x86MaxTails   = 2   // tail calls from one function to the next
+	x86DecodeWork = 6   // of decoding an instruction
 )
 
 // code returns what can be read of the code of im at rva.
@@ -39,7 +40,7 @@ func (x *x86) code(im *image, rva uint32) []byte {
 
 // decode decodes the instruction at rva.
 func (x *x86) decode(im *image, rva uint32) x86Inst {
-	if x.w.spend(1) != nil {
+	if x.w.spend(x86DecodeWork) != nil {
 		return x86Inst{op: x86Bad}
 	}
 	return decodeX86(x.code(im, rva))

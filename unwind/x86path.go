@@ -3,7 +3,7 @@ package unwind
 const (
 	x86Paths    = 16  // ways through a function that are kept for later
 	x86PathLen  = 192 // instructions of one way
-	x86PathWork = 1024
+	x86PathWork = 512 // instructions in all
 )
 
 // x86Path is a way through the function: where it is and the registers there.

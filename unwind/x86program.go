@@ -7,12 +7,13 @@ import (
 )
 
 const (
-	x86Temps    = 16 // $T0 and so on
-	x86EIP      = 8
-	x86Temp0    = 9
-	x86NumVars  = x86Temp0 + x86Temps
-	x86Depth    = 32     // of the stack of operands
-	x86MaxWords = 1 << 9 // of a program: the longest known has 60
+	x86Temps      = 16 // $T0 and so on
+	x86EIP        = 8
+	x86Temp0      = 9
+	x86NumVars    = x86Temp0 + x86Temps
+	x86Depth      = 32      // of the stack of operands
+	x86MaxWords   = 1 << 9  // of a program: the longest known has 60
+	x86MaxProgram = 1 << 13 // bytes
 )
 
 // x86Value is an operand: a number, or a variable which may have none.
@@ -52,6 +53,9 @@ func (p *x86Program) load(c *Context) {
 // ErrUnwindData.
 func (p *x86Program) run() error {
 	rest := p.x.d.Program
+	if len(rest) > x86MaxProgram {
+		return p.bad("too long")
+	}
 	for n := 0; ; n++ {
 		rest = strings.TrimLeft(rest, " \t")
 		if rest == "" {

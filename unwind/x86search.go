@@ -12,10 +12,19 @@ const (
 // locals and saved registers, and above what was pushed for calls. What the
 // code from the PC on frees is the best witness.
 func (x *x86) search() (uint32, error) {
-	x.wild = false
+	if !x.searched {
+		x.found, x.missed = x.look()
+		x.searched = true
+	}
+	return x.found, x.missed
+}
+
+// look is search the first time.
+func (x *x86) look() (uint32, error) {
 	start := uint32(x.c.SP()) + x.d.Locals + uint32(x.d.SavedRegs)
-	if slot, ok := x.exit(); ok {
-		if kind, _ := x.word(slot); kind >= x86Maybe {
+	if slot, ok := x.exit(); ok && uint64(slot) >= x.c.SP() {
+		kind, _ := x.word(slot)
+		if pc, err := x.w.u32(uint64(slot)); kind >= x86Maybe || err == nil && pc == 0 { // 0: the end of the stack
 			x.wild = x.vague && kind < x86Proven
 			return slot, nil
 		}
