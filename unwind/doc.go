@@ -22,8 +22,15 @@
 // # Machines
 //
 // x64 (UNWIND_INFO versions 1, 2 and 3; where the image is out what the PDB says
-// about frames), ARM64, ARM64EC and ARM (packed and .xdata records). A walk on
-// x86 ends behind its first frame with [ErrMachine] for now.
+// about frames), ARM64, ARM64EC and ARM (packed and .xdata records).
+//
+// Images for x86 have no unwind data. The frame programs and FPO records of a PDB
+// lead on there, by [Module.Symbols]; the module's code says what they leave
+// out: epilogues, prologues, what was pushed for calls, and which arguments a
+// function pops. A return address must stand behind a call that may have called
+// the function, and one that was searched for and could have been another is a
+// [RuleScan]. Without symbols the chain of frame pointers is followed, and last
+// the stack is searched.
 //
 // # Hostile input
 //
@@ -33,5 +40,6 @@
 // allocate.
 //
 // Sources: Microsoft's documentation of x64 and ARM64 exception handling, the
-// sources of dotnet/runtime, Wine and LLVM, and measurements with an emulator.
+// sources of dotnet/runtime, Wine, LLVM and Breakpad, and measurements with an
+// emulator.
 package unwind

@@ -2,6 +2,7 @@ package unwind_test
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -54,7 +55,7 @@ func compareChain(t *testing.T, d *dumped, want []string) {
 			if name != want[i] && short != want[i] {
 				t.Errorf("frame %d is %s, not %s", i, name, want[i])
 			}
-			if d.machine != unwind.X86 && f.Rule.Guess() {
+			if f.Rule.Guess() {
 				t.Errorf("frame %d is a guess: %v", i, f.Rule)
 			}
 		}
@@ -129,5 +130,37 @@ func TestDumpsWithoutImages(t *testing.T) {
 			t.Errorf("%s: %q, want %q", file, names, want)
 		}
 		wantError(t, end, unwind.ErrUnreadable, memsource.ErrNotPresent)
+	}
+}
+
+// TestX86DumpsWithoutImages: the same on x86. The targetapp has a PDB, the others
+// have nothing. The chains are those of kd, of Breakpad where kd was not run, and of
+// the sources.
+func TestX86DumpsWithoutImages(t *testing.T) {
+	for file, want := range map[string][]string{
+		"ivellioscolin+kdlibcpp/kdlib/tests/dumps/targetapp_test_cv_allreg_i386/targetapp_test_cv_allreg_i386.dmp": {
+			"4ffa60 targetapp!test_cv_allreg_i386+0x12", "4ffa9c targetapp!wmain+0x3c7", "4ffaf8 targetapp!__scrt_common_main_seh+0xfa",
+			"4ffb40 kernel32+0x16359", "4ffb50 ntdll+0x67b74", "4ffbac ntdll+0x67b44"},
+		"google+syzygy/syzygy/minidump/test_data/notepad-larger-32bit.dmp": {
+			"23f840 ntdll+0xa12fb", "23f874 ntdll+0x81607", "23f9f0 ntdll+0x458ad", "23fa40 ntdll+0x39269"},
+		"google+breakpad/src/processor/testdata/minidump2.dmp": {
+			"12fe84 test_app+0x429e", "12fe90 test_app+0x4200", "12ff78 test_app+0x53ec", "12ffc8 kernel32+0x16fd7"},
+	} {
+		d := openDump(t, filepath.Join(fixture.Shared(t), filepath.FromSlash(file)))
+		var got []string
+		for f, err := range unwind.Walk(t.Context(), d.config(), d.crashed(t)) {
+			if err != nil {
+				t.Errorf("%s: %v", file, err)
+				break
+			}
+			got = append(got, fmt.Sprintf("%x %s", f.SP(), d.name(t, &f)))
+			t.Log(f.Rule, f.Origin.Proof, got[len(got)-1])
+			if f.Rule.Guess() && f.Origin.Proof > unwind.ProofWeak || (f.Rule == unwind.RuleContext) != (f.Index == 0) {
+				t.Errorf("%s: frame %d: %v, %v", file, f.Index, f.Rule, f.Origin.Proof)
+			}
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("%s: %q, want %q", file, got, want)
+		}
 	}
 }

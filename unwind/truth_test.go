@@ -203,6 +203,7 @@ func (tr *truth) called(tb testing.TB, w []string) {
 type wrongFrame struct {
 	index int
 	rule  unwind.Rule
+	proof unwind.Proof
 	err   error
 }
 
@@ -217,7 +218,7 @@ func (tr *truth) compare(tb testing.TB, cfg unwind.Config, regs unwind.Context, 
 		}
 		if f.Index > 0 {
 			if err := tr.differs(&f, want); err != nil {
-				return &wrongFrame{f.Index, f.Rule, err}
+				return &wrongFrame{f.Index, f.Rule, f.Origin.Proof, err}
 			}
 			if id = want.parent; id == 0 {
 				return nil

@@ -3,6 +3,7 @@ package unwind_test
 import (
 	"context"
 	"errors"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -334,4 +335,42 @@ func TestX86WorstCase(t *testing.T) {
 	}
 	t.Logf("%d frames, %v, %v", n, end, time.Since(began))
 	wantError(t, end, unwind.ErrTooMuchWork)
+}
+
+// codeless is an image of which only the headers are there.
+type codeless struct{ unwind.Image }
+
+// ReadImage implements unwind.Image.
+func (c codeless) ReadImage(ctx context.Context, buf []byte, rva uint32) (unwind.Origin, error) {
+	if rva >= 0x1000 {
+		return unwind.Origin{}, memsource.NewFault(memsource.ReasonPagedOut, uint64(rva), 0x1000)
+	}
+	return c.Image.ReadImage(ctx, buf, rva)
+}
+
+// TestX86WithoutCode: with the PDB alone nobody sees epilogues and calls. Most
+// frames are found, and none of the wrong ones is more than weak.
+func TestX86WithoutCode(t *testing.T) {
+	dir := truthDir(t)
+	files, err := filepath.Glob(filepath.Join(dir, "*-x86-*.truth.gz"))
+	if err != nil || len(files) == 0 {
+		t.Skipf("SKIPPED, NOT PASSED: no x86 files in %s", dir)
+	}
+	for _, file := range files {
+		tr := readTruth(t, file)
+		tr.module.Image = codeless{tr.module.Image}
+		wrong, better := 0, 0
+		judged := tr.judge(t, func(line int, err error) {
+			wrong++
+			if e := (*wrongFrame)(nil); errors.As(err, &e) && e.proof > unwind.ProofWeak {
+				if better++; better < 5 {
+					t.Errorf("%s: line %d: %v: %v", file, line, e.proof, err)
+				}
+			}
+		})
+		t.Logf("%s: %d lines, %d wrong", filepath.Base(file), judged, wrong)
+		if wrong > judged/2 {
+			t.Errorf("%s: %d of %d lines wrong", file, wrong, judged)
+		}
+	}
 }
