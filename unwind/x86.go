@@ -31,6 +31,7 @@ type x86 struct {
 	vague      bool // what the callee popped behind its return address is not known
 	vagueNext  bool // the same of the next frame's callee
 	wild       bool // a search had to choose
+	sure       bool // code says where the return address is, whatever is called there
 	searched   bool // what follows is the result
 	found      uint32
 	missed     error
@@ -45,7 +46,7 @@ type x86 struct {
 func (x *x86) step(w *walker, c *Context) (step, error) {
 	x.w, x.im, x.c = w, w.find(c.LookupPC()), c
 	x.vague, x.vagueNext = x.vagueNext && w.frame.Index > 0, true
-	x.d, x.unreadable, x.blind, x.searched = FrameData{}, nil, false, false
+	x.d, x.unreadable, x.blind, x.searched, x.sure = FrameData{}, nil, false, false, false
 	x.known, x.end, x.name, x.wild = false, 0, "", false
 	if x.im == nil {
 		return x.guess(ErrNoModule)
@@ -182,7 +183,8 @@ func (x *x86) accept(r Rule) (step, error) {
 	if c.PC == 0 && !r.Guess() && !x.wild {
 		return step{rule: r}, nil // the end of the stack
 	}
-	if c.SP() <= x.w.frame.SP() || x.judge(uint32(c.PC)) < x86Unlikely {
+	kind := x.judge(uint32(c.PC))
+	if c.SP() <= x.w.frame.SP() || kind < x86Unlikely && !(x.sure && kind == x86Elsewhere) {
 		return step{}, x.w.fail("return address", errUnproven)
 	}
 	if x.wild && !r.Guess() {

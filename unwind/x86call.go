@@ -148,8 +148,8 @@ func (x *x86) sweepTails(im *image, rva uint32, tails int) x86Kind {
 		case i.op != x86Jump && i.op != x86JumpIf || to >= begin && to < end:
 		case im == x.im && to == x.start && n == 0:
 			return x86Proven // a thunk
-		case im == x.im && to == x.start:
-			return x86Maybe
+		case im == x.im && (to == x.start || to-x.start < x.end-x.start && x.end > x.start):
+			return x86Maybe // the function, or a part of the other one that was moved away
 		case tails > 1 && to < im.module.Size && i.op == x86Jump:
 			kind = max(kind, min(x86Maybe, x.called(im, to, tails-1)))
 		}

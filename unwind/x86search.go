@@ -24,12 +24,17 @@ func (x *x86) look() (uint32, error) {
 	start := uint32(x.c.SP()) + x.d.Locals + uint32(x.d.SavedRegs)
 	if slot, ok := x.exit(); ok && uint64(slot) >= x.c.SP() {
 		kind, _ := x.word(slot)
-		if pc, err := x.w.u32(uint64(slot)); kind >= x86Maybe || err == nil && pc == 0 { // 0: the end of the stack
-			x.wild = x.vague && kind < x86Proven
+		pc, err := x.w.u32(uint64(slot))
+		if x.sure = kind == x86Elsewhere && !x.vague; x.sure || kind >= x86Maybe || err == nil && pc == 0 { // 0: the end of the stack
+			x.wild = x.sure || x.vague && kind < x86Proven
 			return slot, nil
 		}
 	}
-	slot, kind, err := x.first(start, x86Words, x86Maybe)
+	least := x86Maybe
+	if kind, _ := x.word(start); kind == x86Unlikely { // but that is where it has to be
+		least = kind
+	}
+	slot, kind, err := x.first(start, x86Words, least)
 	if kind == x86No {
 		if slot, kind, err = x.first(start, x86Words, x86Elsewhere); kind == x86No {
 			return 0, x.w.fail("return address", cmp.Or(err, errUnproven))
