@@ -374,3 +374,34 @@ func TestX86WithoutCode(t *testing.T) {
 		}
 	}
 }
+
+// TestX86WithoutSymbols: code alone leads to nearly every caller, though not to the
+// registers it will have, and does not pretend to be more than a guess but in
+// epilogues.
+func TestX86WithoutSymbols(t *testing.T) {
+	files, err := filepath.Glob(filepath.Join(truthDir(t), "*-x86-*.truth.gz"))
+	if err != nil || len(files) == 0 {
+		t.Skip("SKIPPED, NOT PASSED: no x86 files in the truth set")
+	}
+	for _, file := range files {
+		tr := readTruth(t, file)
+		tr.module.Symbols = nil
+		wrong := 0
+		judged := tr.judge(t, func(line int, err error) {
+			e := (*wrongFrame)(nil)
+			if errors.As(err, &e) && strings.HasPrefix(e.err.Error(), "register") && e.rule.Guess() {
+				return
+			}
+			if wrong++; wrong < 5 {
+				t.Logf("line %d: %v", line, err)
+			}
+			if e != nil && !e.rule.Guess() {
+				t.Errorf("%s: line %d: wrong, and said to be no guess: %v", file, line, err)
+			}
+		})
+		t.Logf("%s: %d lines, %d wrong", filepath.Base(file), judged, wrong)
+		if wrong > judged/20 {
+			t.Errorf("%s: %d of %d lines wrong", file, wrong, judged)
+		}
+	}
+}

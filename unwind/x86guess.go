@@ -34,6 +34,10 @@ func (x *x86) guess(why error) (step, error) {
 		x.w.without(why)
 		return s, nil
 	}
+	if s, ok := x.counted(); ok {
+		x.w.without(why)
+		return s, nil
+	}
 	if s, ok := x.w.linked(x.c, RegEBP); ok && x.judge(uint32(x.c.PC)) >= x86Maybe {
 		x.w.without(why)
 		n, vague := x.argBytes()
@@ -126,6 +130,11 @@ func (x *x86) scan() (step, bool) {
 	if kind == x86No {
 		return step{}, false
 	}
+	return x.take(slot)
+}
+
+// take returns to the word at slot.
+func (x *x86) take(slot uint32) (step, bool) {
 	x.c.SetSP(uint64(slot))
 	if !x.ret() {
 		return step{}, false
@@ -134,4 +143,24 @@ func (x *x86) scan() (step, bool) {
 		x.c.forget(RegEBP)
 	}
 	return step{rule: RuleScan}, true
+}
+
+// counted returns from a function whose code says how far the return address is,
+// unless that is where a frame pointer leads as well.
+func (x *x86) counted() (step, bool) {
+	if x.im == nil {
+		return step{}, false
+	}
+	slot, ok := x.exit()
+	if !ok || uint64(slot) < x.c.SP() || x.c.known(RegEBP) && uint64(slot) == x.c.Int[RegEBP]+4 {
+		return step{}, false
+	}
+	if kind, _ := x.word(slot); kind < x86Maybe {
+		return step{}, false
+	}
+	s, ok := x.take(slot)
+	n := uint32(0)
+	n, x.vagueNext = x.argBytes()
+	x.c.SetSP(uint64(uint32(x.c.SP()) + n))
+	return s, ok
 }
