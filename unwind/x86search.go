@@ -34,8 +34,9 @@ func (x *x86) look() (uint32, error) {
 	if kind, _ := x.word(start); kind == x86Unlikely { // but that is where it has to be
 		least = kind
 	}
-	slot, kind, err := x.first(start, x86Words, least)
+	slot, kind, _ := x.first(start, x86Words, least)
 	if kind == x86No {
+		var err error
 		if slot, kind, err = x.first(start, x86Words, x86Elsewhere); kind == x86No {
 			return 0, x.w.fail("return address", cmp.Or(err, errUnproven))
 		}
