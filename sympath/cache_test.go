@@ -100,7 +100,7 @@ func (o *origin) Fetch(ctx context.Context, q sympath.Query, sink *sympath.Sink)
 	case o.err != nil:
 		a.Status, a.Err = sympath.StatusError, o.err
 	case !ok:
-		a.Status, o.err = sympath.StatusNotFound, nil
+		a.Status = sympath.StatusNotFound
 		sink.Attempt(a)
 		return fmt.Errorf("gone: %w", fs.ErrNotExist)
 	default:
