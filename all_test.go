@@ -19,7 +19,7 @@ var layers = [][]string{
 	{"cmd/symres", "pdb/bench", "sympath/bench", "examples/delve", "examples/pagedout", "examples/pebpagedout", "examples/customstore"},
 	{"internal/cli"},
 	{"target"},
-	{"sympath/stores"},
+	{"sympath/stores", "stack"},
 	{"."},
 	{"identify", "nt", "internal/filepool", "internal/typefind"},
 	{"pe", "internal/fingerprint"},

@@ -79,18 +79,3 @@ func validated(m Module) (Module, error) {
 	}
 	return m, nil
 }
-
-// unloadedModules reads Config.Unloaded to its end. What cannot be read of such
-// a list is no loss to the modules that are there.
-func unloadedModules(cfg Config) []Module {
-	var list []Module
-	if cfg.Unloaded == nil {
-		return nil
-	}
-	for m, err := range cfg.Unloaded {
-		if err == nil && m.Size > 0 {
-			list = append(list, m)
-		}
-	}
-	return list
-}

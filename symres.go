@@ -87,8 +87,16 @@ func NewSession(cfg Config) (*Session, error) {
 	}
 	return &Session{
 		files: files.pool, cfg: cfg, log: log, pageSize: uint64(size), names: map[string]bool{},
-		unloaded: sync.OnceValue(func() []Module { return unloadedModules(cfg) }),
+		unloaded: sync.OnceValue(func() []Module { return identify.ReadUnloaded(cfg.Unloaded) }),
 	}, nil
+}
+
+// Config returns what the session was made with. Its stores open what they find
+// through the session's Files, so that it counts against their bounds.
+func (s *Session) Config() Config {
+	cfg := s.cfg
+	cfg.Images, cfg.Symbols = s.files.Store(cfg.Images), s.files.Store(cfg.Symbols)
+	return cfg
 }
 
 // Add makes a module known. Nothing is read before its symbols are asked for.

@@ -1,6 +1,7 @@
 package identify
 
 import (
+	"iter"
 	"strings"
 
 	"github.com/symres/symres/pe"
@@ -114,3 +115,17 @@ func (m *Module) Called(name string) bool {
 
 // Contains reports whether addr lies in the module.
 func (m *Module) Contains(addr uint64) bool { return addr >= m.Base && addr-m.Base < m.Size }
+
+// ReadUnloaded reads a list of unloaded modules to its end; nil has none. What
+// cannot be read of such a list is no loss to the modules that are there.
+func ReadUnloaded(modules iter.Seq2[Module, error]) (list []Module) {
+	if modules == nil {
+		return nil
+	}
+	for m, err := range modules {
+		if err == nil && m.Size > 0 {
+			list = append(list, m)
+		}
+	}
+	return list
+}

@@ -19,6 +19,7 @@ func (k *Kernel) findBlock(f *pdb.File) error {
 		return nil // a target without a block has said all it knows
 	}
 	sym := symbolFinder{f: f, base: base}
+	k.prcbs = sym.addr("KiProcessorBlock")
 	if k.header.PsActiveProcessHead == 0 {
 		k.header.PsActiveProcessHead = sym.addr("PsActiveProcessHead")
 	}

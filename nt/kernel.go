@@ -25,6 +25,7 @@ type Kernel struct {
 	memory  memsource.Source // plain, with the other contexts considered
 	block   memsource.Source // where the debugger data block is read; nil: plain
 	base    uint64           // of the kernel image, where it was searched for
+	prcbs   uint64           // KiProcessorBlock by its symbol; 0: not known
 
 	contexts *contexts
 }

@@ -16,6 +16,7 @@ type layouts struct {
 	Process processLayout
 	VAD     vadLayout
 	Loader  loaderLayout
+	Thread  threadLayout
 }
 
 // layoutsFor returns the embedded layouts for a machine and build, the
@@ -24,6 +25,7 @@ func layoutsFor(machine uint16, build uint32) layouts {
 	l := layouts{
 		Module: moduleLayoutFor(machine, build), Section: sectionLayoutFor(machine, build),
 		Process: processLayoutFor(machine, build), VAD: vadLayoutFor(machine, build),
+		Thread: threadLayoutFor(machine, build),
 	}
 	l.Loader = loaderLayoutFor(l.Module.Bits)
 	return l
@@ -45,6 +47,9 @@ func (l layouts) over(below layouts) layouts {
 	}
 	if l.Loader.Entry.Bits == 0 {
 		l.Loader = below.Loader
+	}
+	if l.Thread.Bits == 0 {
+		l.Thread = below.Thread
 	}
 	return l
 }
@@ -74,6 +79,11 @@ func layoutsOf(f *pdb.File) (layouts, error) {
 	part("processes", func(t *typeReader) { l.Process = t.process() })
 	part("VADs", func(t *typeReader) { l.VAD = t.vad() })
 	part("loader lists", func(t *typeReader) { l.Loader = t.loader() })
+	// Nothing but stacks depends on these, and who asks for them is told.
+	t := &typeReader{f: f, bits: bits}
+	if l.Thread = t.thread(); t.err != nil && !errors.Is(t.err, pdb.ErrNotFound) {
+		errs = append(errs, fmt.Errorf("threads: %w", t.err))
+	}
 	return l, errors.Join(errs...)
 }
 

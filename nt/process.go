@@ -66,6 +66,15 @@ func processesOf(src memsource.Source, l processLayout, head uint64) iter.Seq2[P
 	}
 }
 
+// ProcessAt reads the EPROCESS at addr. Errors wrap [ErrNoLayout], [ErrMalformed]
+// or a [*memsource.Fault].
+func (k *Kernel) ProcessAt(addr uint64) (Process, error) {
+	if !k.layouts.Process.known() {
+		return Process{}, fmt.Errorf("process: %w", ErrNoLayout)
+	}
+	return readProcess(k.plain, &k.layouts.Process, addr)
+}
+
 // readProcess reads the EPROCESS at addr.
 func readProcess(src memsource.Source, l *processLayout, addr uint64) (Process, error) {
 	b := make([]byte, l.size())

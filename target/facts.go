@@ -3,7 +3,6 @@ package target
 import (
 	"errors"
 	"fmt"
-	"iter"
 
 	"github.com/symres/symres/memsource/minidump"
 )
@@ -28,15 +27,6 @@ type Exception struct {
 	Registers  Registers
 }
 
-// Thread is a thread of the target.
-type Thread struct {
-	ID        uint32
-	TEB       uint64
-	Stack     uint64 // address of the part of the stack that was saved
-	StackSize uint64 // and its size in bytes
-	Registers Registers
-}
-
 // BugCheck returns the bug check a kernel dump was made at. The error wraps
 // [ErrNoRecord] for another target and for a dump made at none.
 func (t *Target) BugCheck() (BugCheck, error) {
@@ -59,21 +49,6 @@ func (t *Target) Exception() (Exception, error) {
 	return Exception{
 		ThreadID: e.ThreadID, Code: e.Code, Flags: e.Flags, Address: e.Address, Parameters: e.Parameters, Registers: Registers(e.Context),
 	}, noRecord("exception", err)
-}
-
-// Threads yields the threads of a minidump. Errors are as for [Target.Exception].
-func (t *Target) Threads() iter.Seq2[Thread, error] {
-	if t.mini == nil {
-		return failing[Thread](fmt.Errorf("threads: %w", ErrNoRecord))
-	}
-	return func(yield func(Thread, error) bool) {
-		for m, err := range t.mini.Threads() {
-			out := Thread{ID: m.ID, TEB: m.TEB, Stack: m.Stack, StackSize: m.Size, Registers: Registers(m.Context)}
-			if !yield(out, noRecord("threads", err)) {
-				return
-			}
-		}
-	}
 }
 
 // noRecord adds ErrNoRecord to the error of a minidump that lacks a stream.

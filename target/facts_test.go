@@ -49,7 +49,7 @@ func TestMinidump(t *testing.T) {
 		t.Errorf("%+v, %v", e, err)
 	}
 	var threads []uint32
-	for th, err := range tg.Threads() {
+	for th, err := range tg.Threads(t.Context()) {
 		if err != nil || th.Registers != registers {
 			t.Errorf("%+v, %v", th, err)
 		}
@@ -107,7 +107,7 @@ func TestMinidump_bare(t *testing.T) {
 	if _, err := tg.Exception(); !errors.Is(err, target.ErrNoRecord) {
 		t.Errorf("exception: %v", err)
 	}
-	for _, err := range tg.Threads() {
+	for _, err := range tg.Threads(t.Context()) {
 		if !errors.Is(err, target.ErrNoRecord) {
 			t.Errorf("threads: %v", err)
 		}
@@ -124,14 +124,10 @@ func TestBugCheck(t *testing.T) {
 	if err != nil || b.Code == 0 {
 		t.Errorf("%+v, %v", b, err)
 	}
-	for _, err := range []error{second(tg.Exception()), firstOf(tg.Threads())} {
-		if !errors.Is(err, target.ErrNoRecord) {
-			t.Errorf("%v", err)
-		}
+	if _, err := tg.Exception(); !errors.Is(err, target.ErrNoRecord) {
+		t.Errorf("exception of a kernel: %v", err)
 	}
 }
-
-func second[T any](_ T, err error) error { return err }
 
 func firstOf[T any](all func(func(T, error) bool)) (first error) {
 	all(func(_ T, err error) bool { first = err; return false })

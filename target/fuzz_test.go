@@ -51,7 +51,7 @@ func FuzzOpenReader(f *testing.F) {
 		for range tg.Unloaded() {
 			n++
 		}
-		for range tg.Threads() {
+		for range tg.Threads(t.Context()) {
 			n++
 		}
 		if n > len(b) {

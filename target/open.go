@@ -11,6 +11,7 @@ import (
 	"github.com/symres/symres"
 	"github.com/symres/symres/internal/fsx"
 	"github.com/symres/symres/nt"
+	"github.com/symres/symres/stack"
 	"github.com/symres/symres/vadmath"
 )
 
@@ -152,7 +153,8 @@ func (o *opener) start() error {
 		return err
 	}
 	o.closes(session)
-	t.config, t.session = o.config, session
+	t.config, t.session, t.stacks = o.config, session, stack.New(session)
+	o.closes(t.stacks)
 	for _, m := range t.modules {
 		if err := session.Add(m); err != nil {
 			o.opts.warn(err)

@@ -27,7 +27,7 @@ func (o *opener) openGDB(ctx context.Context, addr string) error {
 		return err
 	}
 	o.closes(c)
-	o.target.kind = KindStub
+	o.target.kind, o.target.stub = KindStub, c
 	err = o.behindStub(ctx, c)
 	switch {
 	case ctx.Err() != nil:

@@ -12,8 +12,10 @@ import (
 	"github.com/symres/symres"
 	"github.com/symres/symres/memsource"
 	"github.com/symres/symres/memsource/crashdump"
+	"github.com/symres/symres/memsource/gdbremote"
 	"github.com/symres/symres/memsource/minidump"
 	"github.com/symres/symres/nt"
+	"github.com/symres/symres/stack"
 	"github.com/symres/symres/vadmath"
 )
 
@@ -58,6 +60,8 @@ type Target struct {
 	view     *nt.View
 	dump     *crashdump.File // nil unless it is one
 	mini     *minidump.File  // as is this
+	stub     *gdbremote.Client
+	stacks   *stack.Stacks
 
 	closing sync.Once
 	closers []io.Closer

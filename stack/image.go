@@ -1,0 +1,176 @@
+package stack
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/symres/symres"
+	"github.com/symres/symres/identify"
+	"github.com/symres/symres/memsource"
+	"github.com/symres/symres/unwind"
+	"github.com/symres/symres/vadmath"
+)
+
+const pageSize = 4096
+
+var errClosed = errors.New("the stacks were closed")
+
+// image gives the bytes of a module, from the target or from the copy that was
+// accepted for it.
+type image struct {
+	cfg    symres.Config
+	module symres.Module
+	gone   func() []symres.Module // the list of unloaded modules
+
+	turn   chan struct{} // holds one token: who has it uses the fields below
+	looked bool
+	copied *identify.Copy // nil: there is none
+	mapped *identify.Mapped
+	proof  unwind.Proof
+	err    error // why there is none
+}
+
+func newImage(cfg symres.Config, m symres.Module, unloaded func() []symres.Module) *image {
+	return &image{cfg: cfg, module: m, gone: unloaded, turn: make(chan struct{}, 1)}
+}
+
+// ReadImage implements [unwind.Image].
+func (i *image) ReadImage(ctx context.Context, buf []byte, rva uint32) (unwind.Origin, error) {
+	o := unwind.Origin{Bytes: unwind.BytesTarget, Proof: unwind.ProofExact}
+	for done := 0; done < len(buf); {
+		at := rva + uint32(done)
+		n := min(len(buf)-done, pageSize-int(at%pageSize))
+		page, err := i.readPage(ctx, buf[done:done+n], at)
+		if err != nil {
+			return unwind.Origin{}, err
+		}
+		o = unwind.Origin{Bytes: max(o.Bytes, page.Bytes), Proof: min(o.Proof, page.Proof)}
+		done += n
+	}
+	return o, nil
+}
+
+// readPage reads bytes of one page.
+func (i *image) readPage(ctx context.Context, b []byte, rva uint32) (unwind.Origin, error) {
+	var out error = memsource.NewFault(memsource.ReasonNotMapped, i.module.Base+uint64(rva), uint64(len(b)))
+	if i.cfg.Memory != nil {
+		out = memsource.ReadFull(memsource.Bind(ctx, i.cfg.Memory), b, i.module.Base+uint64(rva))
+	}
+	if out == nil {
+		return unwind.Origin{Bytes: unwind.BytesTarget, Proof: unwind.ProofExact}, nil
+	}
+	if ctx.Err() != nil {
+		return unwind.Origin{}, ctx.Err()
+	}
+	mapped, proof, err := i.copy(ctx)
+	if err == nil {
+		err = mapped.ReadMapped(b, rva)
+	}
+	if err != nil {
+		return unwind.Origin{}, fmt.Errorf("%w; no copy of the image of %s has it: %w", out, i.module.Name, err)
+	}
+	return unwind.Origin{Bytes: unwind.BytesCopy, Proof: proof}, nil
+}
+
+// copy returns the copy of the image, which is looked for once.
+func (i *image) copy(ctx context.Context) (*identify.Mapped, unwind.Proof, error) {
+	select {
+	case i.turn <- struct{}{}:
+		defer func() { <-i.turn }()
+	case <-ctx.Done():
+		return nil, 0, ctx.Err()
+	}
+	if i.looked {
+		return i.mapped, i.proof, i.err
+	}
+	match, err := i.find(ctx)
+	if ctx.Err() != nil {
+		if match != nil {
+			err = match.Copy.Close()
+		}
+		return nil, 0, errors.Join(ctx.Err(), err)
+	}
+	if match != nil {
+		i.copied, i.proof = match.Copy, proofOf(match.Proof())
+		i.mapped, err = match.Copy.Mapped()
+	}
+	i.looked, i.err = true, err
+	return i.mapped, i.proof, i.err
+}
+
+// find looks for a copy that the version check takes, with all that the target
+// says of the module held against it.
+func (i *image) find(ctx context.Context) (*identify.Match, error) {
+	var size vadmath.PageSize
+	if i.cfg.Machine != 0 {
+		size, _ = vadmath.PageSizeOf(i.cfg.Machine) // the session has checked it
+	}
+	facts := identify.Gather(ctx, identify.Target{
+		Module: i.module, Memory: i.cfg.Memory, Contexts: i.cfg.Contexts, Unloaded: i.gone(), PageSize: uint64(size),
+	})
+	search := &identify.Search{Images: i.cfg.Images, Symbols: i.cfg.Symbols}
+	screen := i.cfg.Check.Screen()
+	screen.NoPDB = true
+	copies := identify.Find(ctx, facts, search, screen)
+	defer copies.Close()
+	var refused error
+	for {
+		batch, more, failed := copies.Next()
+		match, err := accepted(facts, batch, i.cfg.Check)
+		if match != nil {
+			return match, nil
+		}
+		refused = errors.Join(refused, failed, err)
+		if ctx.Err() != nil || !more {
+			break
+		}
+	}
+	if refused == nil {
+		refused = copies.Err()
+	}
+	return nil, refused
+}
+
+// accepted returns the best copy that the version check takes, and closes the
+// others.
+func accepted(facts *identify.Facts, batch []*identify.Copy, check symres.VersionCheck) (best *identify.Match, refused error) {
+	matches, _ := identify.Weigh(facts, batch)
+	for _, m := range matches {
+		err := m.Accept(check)
+		if err == nil && best == nil {
+			best = m
+			continue
+		}
+		if err != nil && refused == nil {
+			refused = fmt.Errorf("%s: %w", m.Copy.Location, err)
+		}
+		_ = m.Copy.Close() // it was only read
+	}
+	return best, refused
+}
+
+// proofOf is the label in the words of package unwind.
+func proofOf(p symres.Proof) unwind.Proof {
+	switch p {
+	case symres.ProofExact:
+		return unwind.ProofExact
+	case symres.ProofImage:
+		return unwind.ProofImage
+	case symres.ProofWeak:
+		return unwind.ProofWeak
+	}
+	return unwind.ProofNameOnly
+}
+
+// close closes the copy.
+func (i *image) close() error {
+	i.turn <- struct{}{}
+	defer func() { <-i.turn }()
+	c := i.copied
+	i.looked, i.copied, i.mapped, i.err = true, nil, nil, errClosed
+	if c == nil {
+		return nil
+	}
+	return c.Close()
+}

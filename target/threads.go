@@ -1,0 +1,318 @@
+package target
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"iter"
+	"math"
+
+	"github.com/symres/symres/memsource/minidump"
+	"github.com/symres/symres/nt"
+	"github.com/symres/symres/unwind"
+)
+
+// Thread is a thread of the target. Zero fields are unknown.
+type Thread struct {
+	ID        uint32
+	TEB       uint64
+	Stack     uint64 // address of the part of the stack that was saved, or of a kernel stack
+	StackSize uint64 // and its size in bytes
+	Registers Registers
+
+	// Context holds all the registers that are known, for [Target.Stack]. Its
+	// Machine is 0 where there are none, and Err says why.
+	Context unwind.Context
+	// Origin says where the registers are from, such as "exception record".
+	Origin string
+	// Err says why there are no registers. It wraps [ErrNoRecord],
+	// [nt.ErrNotResident], [nt.ErrMalformed], [nt.ErrNoLayout],
+	// [unwind.ErrContext], [unwind.ErrMachine] or a [*memsource.Fault].
+	Err error
+
+	// Of a kernel target: the addresses of its ETHREAD, of its EPROCESS and of
+	// the EPROCESS whose memory it saw, and whether it was running.
+	Address, Process, Attached uint64
+	Running                    bool
+}
+
+// use takes registers.
+func (th *Thread) use(c unwind.Context, origin string, err error) {
+	if th.Err = err; err != nil {
+		return
+	}
+	th.Context, th.Origin = c, origin
+	fp := map[unwind.Machine]int{unwind.X64: unwind.RegRBP, unwind.X86: unwind.RegEBP, unwind.ARM: unwind.RegARMFP, unwind.ARM64: unwind.RegARM64FP}
+	th.Registers = Registers{IP: c.PC, SP: c.SP()}
+	if r, ok := fp[c.Machine]; ok && c.KnownInt>>r&1 != 0 {
+		th.Registers.FP = c.Int[r]
+	}
+}
+
+// Threads yields the threads whose stacks can be asked for: those of a
+// minidump, the one of the exception first and with the registers it had then;
+// those of a kernel target, after [Target.LoadTypes], the one that stopped it
+// first, then those of the other processors and all that wait, of
+// Options.Process alone where that was given; the processor a GDB stub shows.
+//
+// An error stands for what cannot be read of a list. It wraps [ErrNoRecord]
+// where the target has none: files, memory of the caller's, and a live process,
+// whose threads would have to be stopped to have registers.
+func (t *Target) Threads(ctx context.Context) iter.Seq2[Thread, error] {
+	switch {
+	case t.mini != nil:
+		return t.miniThreads
+	case t.Kernel() != nil:
+		return func(yield func(Thread, error) bool) { t.kernelThreads(ctx, yield) }
+	case t.stub != nil:
+		return func(yield func(Thread, error) bool) { yield(t.stubThread(ctx)) }
+	case t.kind == KindProcess:
+		return failing[Thread](fmt.Errorf("threads of a process that runs: only one who stops them has their registers: %w", ErrNoRecord))
+	}
+	return failing[Thread](fmt.Errorf("threads: %w", ErrNoRecord))
+}
+
+// miniThreads yields the threads of a minidump.
+func (t *Target) miniThreads(yield func(Thread, error) bool) {
+	e, failed := t.mini.Exception()
+	crashed, listed := failed == nil, false
+	var rest []Thread
+	for m, err := range t.mini.Threads() {
+		if err != nil {
+			if !yield(Thread{}, noRecord("threads", err)) {
+				return
+			}
+			continue
+		}
+		th := t.miniThread(m)
+		if !crashed || m.ID != e.ThreadID || listed {
+			rest = append(rest, th)
+			continue
+		}
+		listed = true
+		t.atException(&th, e)
+		if !yield(th, nil) {
+			return
+		}
+	}
+	if crashed && !listed {
+		th := Thread{ID: e.ThreadID}
+		if t.atException(&th, e); th.Err == nil && !yield(th, nil) {
+			return
+		}
+	}
+	for _, th := range rest {
+		if !yield(th, nil) {
+			return
+		}
+	}
+}
+
+func (t *Target) miniThread(m minidump.Thread) Thread {
+	th := Thread{ID: m.ID, TEB: m.TEB, Stack: m.Stack, StackSize: m.Size}
+	c, err := parseContext(t.machine, m.Registers)
+	th.use(c, "thread list", err)
+	if th.Err != nil {
+		th.Registers = Registers(m.Context)
+	}
+	return th
+}
+
+// Of a CONTEXT of x64 (winnt.h), and of the code segment of 32-bit code.
+const (
+	contextCS = 0x38
+	codeCS32  = 0x23
+)
+
+// parseContext reads a CONTEXT. A thread of x64 that was in 32-bit code has the
+// registers of x86, which are the lower halves.
+func parseContext(machine uint16, b []byte) (unwind.Context, error) {
+	c, err := unwind.ParseContext(unwind.Machine(machine), b)
+	if err != nil || c.Machine != unwind.X64 || binary.LittleEndian.Uint16(b[contextCS:]) != codeCS32 {
+		return c, err
+	}
+	x86 := unwind.Context{Machine: unwind.X86, PC: c.PC & math.MaxUint32, KnownInt: c.KnownInt & 0xff}
+	for i := range 8 {
+		x86.Int[i] = c.Int[i] & math.MaxUint32
+	}
+	return x86, nil
+}
+
+// atException gives a thread the registers it had at the exception. Those of
+// the list are of when the dump was written.
+func (t *Target) atException(th *Thread, e minidump.Exception) {
+	if c, err := parseContext(t.machine, e.Registers); err == nil || th.Err != nil {
+		th.use(c, "exception record", err)
+	}
+}
+
+// errNoRegisters is of a processor that was not frozen.
+var errNoRegisters = fmt.Errorf("registers of the processor: %w", ErrNoRecord)
+
+// kernelThreads yields the threads of a kernel target.
+func (t *Target) kernelThreads(ctx context.Context, yield func(Thread, error) bool) {
+	_ = t.LoadTypes(ctx) // an error that counts comes with the list, see Explain
+	if ctx.Err() != nil {
+		yield(Thread{}, ctx.Err())
+		return
+	}
+	k := t.Kernel()
+	running, problems := t.running(ctx, k)
+	seen := map[uint64]bool{}
+	for _, th := range running {
+		seen[th.Address] = true
+		if t.wanted(&th) && !yield(th, nil) {
+			return
+		}
+	}
+	for _, err := range problems {
+		if !yield(Thread{}, t.Explain(err)) {
+			return
+		}
+	}
+	for th, err := range t.listed(ctx, k) {
+		if err == nil && seen[th.Address] {
+			continue
+		}
+		if !yield(th, t.Explain(err)) {
+			return
+		}
+	}
+}
+
+// wanted reports whether a thread is of the process that was asked for.
+func (t *Target) wanted(th *Thread) bool {
+	return t.view == nil || th.Process == 0 || th.Process == t.view.Process().Address
+}
+
+// running returns the threads of the processors, the one that stopped the
+// system first.
+func (t *Target) running(ctx context.Context, k *nt.Kernel) (list []Thread, problems []error) {
+	crashed, err := unwind.ParseContext(unwind.Machine(k.Machine()), k.Crashed())
+	stopped, at := err == nil, -1
+	for p, err := range k.Processors() {
+		if err != nil {
+			problems = append(problems, err)
+			continue
+		}
+		th := t.onProcessor(k, p)
+		if stopped && at < 0 && th.Err == nil && th.Context.PC == crashed.PC && th.Context.SP() == crashed.SP() {
+			at = len(list)
+		}
+		list = append(list, th)
+	}
+	switch {
+	case at > 0:
+		list[0], list[at] = list[at], list[0]
+	case at < 0 && stopped:
+		list = t.headed(k, crashed, list)
+	}
+	if t.stub != nil {
+		list = t.overStub(ctx, list)
+	}
+	return list, problems
+}
+
+// headed puts the registers of the dump's header first: those of the processor
+// whose KPRCB has none, or of a thread nobody else knows of. Where each
+// processor has its own, the header's say the same about one of them.
+func (t *Target) headed(k *nt.Kernel, crashed unwind.Context, list []Thread) []Thread {
+	for i := range list {
+		if list[i].Err != nil && holds(&list[i], crashed.SP()) || len(list) == 1 && list[i].Err != nil {
+			list[i].use(crashed, "header of the dump", nil)
+			list[0], list[i] = list[i], list[0]
+			return list
+		}
+	}
+	if len(list) > 0 && list[0].Err == nil {
+		return list
+	}
+	th := Thread{Running: true}
+	th.use(crashed, "header of the dump", nil)
+	return append([]Thread{th}, list...)
+}
+
+// holds reports whether an address is in the kernel stack of a thread.
+func holds(th *Thread, sp uint64) bool { return sp-th.Stack < th.StackSize }
+
+// onProcessor is the thread a processor ran.
+func (t *Target) onProcessor(k *nt.Kernel, p nt.Processor) Thread {
+	th := Thread{Address: p.Thread, Running: true}
+	if found, err := k.ThreadAt(p.Thread); err == nil {
+		th = ofKernel(k, found)
+		th.Running = true
+	}
+	if p.Registers == nil {
+		th.Err = errors.Join(errNoRegisters, p.Err)
+		return th
+	}
+	c, err := unwind.ParseContext(unwind.Machine(k.Machine()), p.Registers)
+	th.use(c, p.From, err)
+	return th
+}
+
+// ofKernel makes a thread of an ETHREAD.
+func ofKernel(k *nt.Kernel, found nt.Thread) Thread {
+	th := Thread{
+		ID: uint32(found.ID), TEB: found.TEB, Stack: found.StackLimit, StackSize: max(found.StackBase, found.StackLimit) - found.StackLimit,
+		Address: found.Address, Process: found.Process, Attached: found.Memory, Running: found.Runs(),
+	}
+	if th.Err = found.Err; th.Err != nil || th.Running {
+		if th.Running {
+			th.Err = errNoRegisters
+		}
+		return th
+	}
+	c := unwind.Context{Machine: unwind.Machine(k.Machine()), PC: found.IP, UnwoundToCall: true}
+	c.SetSP(found.SP)
+	if r := unwind.RegRBP; c.Machine == unwind.X64 && found.FP != 0 {
+		c.Int[r] = found.FP
+		c.KnownInt |= 1 << r
+	}
+	th.use(c, "stack of a thread that waits, "+found.Origin, nil)
+	return th
+}
+
+// maxListed bounds the threads of a kernel target: in a forged one every process
+// may have the same.
+const maxListed = 1 << 17
+
+var errTooMany = errors.New("more threads than a system has")
+
+// listed yields the threads in the lists of the processes.
+func (t *Target) listed(ctx context.Context, k *nt.Kernel) iter.Seq2[Thread, error] {
+	return func(yield func(Thread, error) bool) {
+		left := maxListed
+		for p, err := range k.Processes() {
+			if err == nil && t.view != nil && p.Address != t.view.Process().Address {
+				continue
+			}
+			if err != nil && !yield(Thread{}, err) || err == nil && !threadsOf(ctx, k, p, &left, yield) {
+				return
+			}
+		}
+	}
+}
+
+// threadsOf yields the threads of a process, and says whether to go on.
+func threadsOf(ctx context.Context, k *nt.Kernel, p nt.Process, left *int, yield func(Thread, error) bool) bool {
+	for found, err := range k.Threads(p) {
+		if *left--; *left < 0 {
+			yield(Thread{}, errTooMany)
+			return false
+		}
+		if ctx.Err() != nil {
+			yield(Thread{}, ctx.Err())
+			return false
+		}
+		th := Thread{}
+		if err == nil {
+			th = ofKernel(k, found)
+		}
+		if !yield(th, err) || errors.Is(err, nt.ErrNoLayout) {
+			return false
+		}
+	}
+	return true
+}
