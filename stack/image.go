@@ -9,7 +9,6 @@ import (
 	"github.com/symres/symres/identify"
 	"github.com/symres/symres/memsource"
 	"github.com/symres/symres/unwind"
-	"github.com/symres/symres/vadmath"
 )
 
 const pageSize = 4096
@@ -19,9 +18,9 @@ var errClosed = errors.New("the stacks were closed")
 // image gives the bytes of a module, from the target or from the copy that was
 // accepted for it.
 type image struct {
-	cfg    symres.Config
-	module symres.Module
-	gone   func() []symres.Module // the list of unloaded modules
+	session *symres.Session
+	cfg     symres.Config // of the session
+	module  symres.Module
 
 	turn   chan struct{} // holds one token: who has it uses the fields below
 	looked bool
@@ -31,8 +30,8 @@ type image struct {
 	err    error // why there is none
 }
 
-func newImage(cfg symres.Config, m symres.Module, unloaded func() []symres.Module) *image {
-	return &image{cfg: cfg, module: m, gone: unloaded, turn: make(chan struct{}, 1)}
+func newImage(s *symres.Session, cfg symres.Config, m symres.Module) *image {
+	return &image{session: s, cfg: cfg, module: m, turn: make(chan struct{}, 1)}
 }
 
 // ReadImage implements [unwind.Image].
@@ -102,13 +101,10 @@ func (i *image) copy(ctx context.Context) (*identify.Mapped, unwind.Proof, error
 // find looks for a copy that the version check takes, with all that the target
 // says of the module held against it.
 func (i *image) find(ctx context.Context) (*identify.Match, error) {
-	var size vadmath.PageSize
-	if i.cfg.Machine != 0 {
-		size, _ = vadmath.PageSizeOf(i.cfg.Machine) // the session has checked it
+	facts, err := i.session.Identify(ctx, i.module.Name)
+	if err != nil {
+		return nil, err
 	}
-	facts := identify.Gather(ctx, identify.Target{
-		Module: i.module, Memory: i.cfg.Memory, Contexts: i.cfg.Contexts, Unloaded: i.gone(), PageSize: uint64(size),
-	})
 	search := &identify.Search{Images: i.cfg.Images, Symbols: i.cfg.Symbols}
 	screen := i.cfg.Check.Screen()
 	screen.NoPDB = true

@@ -17,7 +17,7 @@ type Stacks struct {
 	session  *symres.Session
 	cfg      symres.Config
 	cache    unwind.Cache
-	unloaded func() []symres.Module // reads the list once
+	unloaded func() []unwind.Unloaded // reads the list once
 
 	mu    sync.Mutex // guards the fields below
 	known map[key]*module
@@ -41,7 +41,7 @@ func New(s *symres.Session) *Stacks {
 	cfg := s.Config()
 	return &Stacks{
 		session: s, cfg: cfg, known: map[key]*module{},
-		unloaded: sync.OnceValue(func() []symres.Module { return identify.ReadUnloaded(cfg.Unloaded) }),
+		unloaded: sync.OnceValue(func() []unwind.Unloaded { return unloadedOf(identify.ReadUnloaded(cfg.Unloaded)) }),
 	}
 }
 
@@ -61,7 +61,7 @@ func (s *Stacks) Config() unwind.Config { return s.In(s.cfg.Memory) }
 // In is Config for a walk in other memory of the same target, such as that of
 // the process a thread belongs to.
 func (s *Stacks) In(memory memsource.Source) unwind.Config {
-	return unwind.Config{Memory: memory, Modules: s.modules(), Unloaded: unloadedOf(s.unloaded()), Cache: &s.cache}
+	return unwind.Config{Memory: memory, Modules: s.modules(), Unloaded: s.unloaded(), Cache: &s.cache}
 }
 
 // modules returns the modules the session has, by address.
@@ -80,7 +80,7 @@ func (s *Stacks) modules() modules {
 func (s *Stacks) module(m symres.Module) *unwind.Module {
 	k := key{m.Name, m.Base, m.Size}
 	if s.known[k] == nil {
-		im := newImage(s.cfg, m, s.unloaded)
+		im := newImage(s.session, s.cfg, m)
 		s.known[k] = &module{image: im, Module: unwind.Module{
 			Name: m.Name, Base: m.Base, Size: uint32(min(m.Size, 1<<32-1)), Image: im, Symbols: &symbols{session: s.session, name: m.Name},
 		}}

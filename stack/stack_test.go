@@ -197,7 +197,9 @@ func (c *crash) wrong(t *testing.T) []byte {
 	return b
 }
 
-func sameFrame(a, b unwind.Frame) bool { return a.PC == b.PC && a.Context == b.Context && a.Rule == b.Rule }
+func sameFrame(a, b unwind.Frame) bool {
+	return a.PC == b.PC && a.Context == b.Context && a.Rule == b.Rule
+}
 
 // TestClosed: a walk after Close has no copies, and one whose context is done
 // looks for none.

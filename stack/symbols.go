@@ -19,7 +19,6 @@ type symbols struct {
 	mu    sync.Mutex // guards the fields below
 	known bool
 	proof unwind.Proof
-	fpo   []pdb.FPO // nil until it is asked for
 }
 
 // open returns the PDB and how well it is proven to be that of the module.
@@ -82,32 +81,12 @@ func (s *symbols) FPO(ctx context.Context, rva uint32) (unwind.FPO, error) {
 	if err != nil {
 		return unwind.FPO{}, err
 	}
-	list, err := s.records(file)
-	for _, d := range list {
-		if rva-d.RVA < d.Size {
-			return unwind.FPO{
-				RVA: d.RVA, Size: d.Size, Locals: d.Locals, Params: d.Params, PrologSize: d.Prolog, SavedRegs: d.Regs,
-				SEH: d.SEH, UsesBP: d.UsesEBP, Type: unwind.FPOType(d.Type), Proof: proof,
-			}, nil
-		}
+	d, ok, err := file.FPOAt(rva)
+	if err != nil || !ok {
+		return unwind.FPO{}, errors.Join(unwind.ErrNone, err)
 	}
-	return unwind.FPO{}, errors.Join(unwind.ErrNone, err)
-}
-
-// records reads the FPO records once. They need not be in order.
-func (s *symbols) records(file *pdb.File) ([]pdb.FPO, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.fpo != nil {
-		return s.fpo, nil
-	}
-	list := []pdb.FPO{}
-	for d, err := range file.FPO() {
-		if err != nil {
-			return list, err
-		}
-		list = append(list, d)
-	}
-	s.fpo = list
-	return list, nil
+	return unwind.FPO{
+		RVA: d.RVA, Size: d.Size, Locals: d.Locals, Params: d.Params, PrologSize: d.Prolog, SavedRegs: d.Regs,
+		SEH: d.SEH, UsesBP: d.UsesEBP, Type: unwind.FPOType(d.Type), Proof: proof,
+	}, nil
 }
