@@ -73,6 +73,44 @@ func ExampleTarget_Exception() {
 	// c0000005 [1 10] at notepad!NotepadOpen+0x3 <nil>
 }
 
+// The stacks of the threads of a process: the kernel's part, and where they came
+// from in user mode.
+func ExampleTarget_Stack() {
+	ctx := context.Background()
+	t, err := target.Open(ctx, "../testdata/demo/MEMORY.DMP", target.Options{
+		SymbolPath: "../testdata/demo/symbols", Process: "notepad.exe", Warn: func(error) {},
+	})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer t.Close()
+	for th, err := range t.Threads(ctx) {
+		fmt.Printf("thread %x %v\n", th.ID, err)
+		for f, err := range t.Stack(ctx, th) {
+			if err != nil {
+				fmt.Println(err)
+				break
+			}
+			at, err := t.Session().Resolve(ctx, f.LookupPC())
+			if err != nil {
+				fmt.Printf("%s+%#x (%v, %v)\n", f.Module.Name, f.RVA(), f.Rule, f.Origin.Proof) // the kernel's PDB is not on the path
+				continue
+			}
+			fmt.Printf("%s!%s (%v, %v)\n", at.Module, at.Name, f.Rule, f.Origin.Proof)
+		}
+	}
+	// Output:
+	// thread c28 <nil>
+	// nt+0x1108 (context, exact)
+	// nt+0x1067 (scan, weak)
+	// nt+0x1077 (scan, weak)
+	// nt+0x1097 (scan, weak)
+	// nt+0x10a7 (scan, weak)
+	// nt+0x10e7 (scan, weak)
+	// notepad!NotepadSum (context, exact)
+}
+
 // A debugger brings its own memory and says what is loaded.
 func ExampleNew() {
 	file, err := os.ReadFile("../testdata/demo/x64/fs_rec.sys")

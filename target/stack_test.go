@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"bytes"
 	"compress/gzip"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -79,8 +78,10 @@ func compareFrames(t *testing.T, tg *target.Target, th target.Thread, want []str
 		}
 		i++
 	}
-	for _, rest := range want[min(i, len(want)):] {
-		if !strings.Contains(rest, " 0x") {
+	// Of user mode the first frame is sure: its memory is that of the thread's own
+	// process, in which kd is not.
+	for j, rest := range want[min(i, len(want)):] {
+		if !strings.Contains(rest, " 0x") || i+j > 0 && !strings.Contains(want[i+j-1], " 0x") {
 			t.Errorf("%x: no frame %s", th.Address, rest)
 		}
 	}
@@ -170,9 +171,6 @@ func checkChain(t *testing.T, tg *target.Target, want []string) {
 		}
 		i := 0
 		for f, err := range tg.Stack(t.Context(), th) {
-			if errors.Is(err, unwind.ErrMachine) {
-				t.Skip("SKIPPED, NOT PASSED: x86 frames are not unwound yet")
-			}
 			if err != nil {
 				t.Logf("behind frame %d: %v", i-1, err)
 				break

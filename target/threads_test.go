@@ -88,10 +88,6 @@ func checkThread(t *testing.T, tg *target.Target, th target.Thread, want dumpbui
 	x86 := th.Context.Machine == unwind.X86
 	i, inUser := 0, false
 	for f, err := range tg.Stack(t.Context(), th) {
-		if errors.Is(err, unwind.ErrMachine) {
-			t.Logf("SKIPPED, NOT PASSED: x86 frames are not unwound yet, behind frame %d", i-1)
-			return
-		}
 		if err != nil {
 			t.Logf("thread %x, behind frame %d: %v", th.ID, i-1, err)
 			break
@@ -99,6 +95,9 @@ func checkThread(t *testing.T, tg *target.Target, th target.Thread, want dumpbui
 		if f.PC>>(tg.Bits()-1) == 0 {
 			if inUser {
 				continue
+			}
+			if f.Lacks != nil {
+				t.Logf("thread %x, frame %d lacks: %v", th.ID, i, f.Lacks)
 			}
 			if inUser = true; user == nil || f.PC != user.IP || f.SP() != user.SP {
 				t.Errorf("thread %x: user frame at %x with stack %x", th.ID, f.PC, f.SP())
@@ -113,6 +112,10 @@ func checkThread(t *testing.T, tg *target.Target, th target.Thread, want dumpbui
 			t.Errorf("thread %x, frame %d: %x %s, want %x %s", th.ID, i, f.SP(), frameName(t, tg, &f), w.Stack, w.Where)
 		}
 		i++
+	}
+	if x86 && th.Running && i == 1 {
+		t.Log("SKIPPED, NOT PASSED: the builder's XP stops behind a call where its code takes its frame down, and has not taken it down")
+		return
 	}
 	if i != len(want.Frames) || (user != nil) != inUser {
 		t.Errorf("thread %x: %d kernel frames, want %d; user mode: %v", th.ID, i, len(want.Frames), inUser)

@@ -69,7 +69,8 @@ type Config struct {
 	// Continue is asked when a walk ends, with the last frame and the reason,
 	// nil at the end of the stack. It may return the registers from which the
 	// walk goes on: those of the user stack behind a kernel one, or of the
-	// 32-bit stack of a WOW64 thread. Nil: the walk ends there.
+	// 32-bit stack of a WOW64 thread. The first frame of these has the reason in
+	// Lacks. Nil: the walk ends there.
 	Continue func(last *Frame, reason error) (Context, bool)
 }
 

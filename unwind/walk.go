@@ -161,6 +161,7 @@ func (w *walker) resume(reason error) bool {
 	w.frame.Index++
 	w.begins, w.repeats = 0, 0
 	w.begin(c)
+	w.frame.Lacks = reason
 	return true
 }
 
