@@ -54,7 +54,8 @@ const (
 	scnWrite   = 0x80000000 // IMAGE_SCN_MEM_WRITE
 )
 
-// add adds a section that a program does not write to.
+// add adds a section that a program does not write to. What the file has
+// for the last page behind the size of the section is mapped, too.
 func (m *Mapped) add(s peimage.Section) {
 	size := uint64(s.VirtualSize)
 	if size == 0 {
@@ -64,8 +65,8 @@ func (m *Mapped) add(s peimage.Section) {
 		return
 	}
 	start := uint64(s.VirtualAddress)
-	end := min((start+size+pageMask)&^pageMask, m.size+pageMask&^pageMask)
-	m.parts = append(m.parts, mappedPart{start, end, min(uint64(s.RawSize), size), uint64(s.RawOffset)})
+	end := min((start+size+pageMask)&^pageMask, (m.size+pageMask)&^pageMask)
+	m.parts = append(m.parts, mappedPart{start, end, uint64(s.RawSize), uint64(s.RawOffset)})
 }
 
 // ReadMapped fills p with the bytes at rva. The error wraps [ErrNotMapped], or
