@@ -25,6 +25,12 @@
 // session from the parts: [FromLoader], [FromMinidump], [AddProcess] and
 // [KernelTypes] are what this package does it with.
 //
+// # Threads and stacks
+//
+// [Target.Threads] lists the threads with their registers, and [Target.Stack]
+// walks the stack of one: images and PDBs it needs come from where symbols do. A
+// Thread of nothing but a Context, see [unwind.ParseContext], is walked as well.
+//
 // # What is trusted
 //
 // Nothing of a target is. No path or host that it names is opened: only the files

@@ -2,12 +2,15 @@ package target_test
 
 import (
 	"errors"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/symres/symres/internal/dumpbuild"
 	"github.com/symres/symres/internal/fixture"
+	"github.com/symres/symres/memsource/crashdump"
 	"github.com/symres/symres/nt"
 	"github.com/symres/symres/sympath"
 	"github.com/symres/symres/target"
@@ -162,5 +165,82 @@ func TestThreads_process(t *testing.T) {
 	}
 	if !slices.Equal(ids, []uint32{0x7d4}) {
 		t.Errorf("threads %x", ids)
+	}
+}
+
+// TestThreads_triage: small dumps of real machines have the registers of every
+// processor, by the offsets in their debugger data block; first come those of the
+// header.
+func TestThreads_triage(t *testing.T) {
+	for name, processors := range map[string]int{"win10_arm_rpi3_mem/RPi3_ARM_mini.cab.dmp": 4, "win10_arm64_mem/win10_arm64_mem.dmp": 8} {
+		path := filepath.Join(fixture.Shared(t), "ivellioscolin+kdlibcpp/kdlib/tests/dumps", filepath.FromSlash(name))
+		tg, err := target.Open(t.Context(), path, target.Options{Symbols: sympath.Chain(), Images: sympath.Chain(), Warn: func(error) {}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer tg.Close()
+		n := 0
+		for th, err := range tg.Threads(t.Context()) {
+			if errors.Is(err, nt.ErrNoLayout) { // nobody has the PDB of the kernel, so its processes are not known
+				continue
+			}
+			if err != nil || th.Err != nil || !strings.Contains(th.Origin, "debugger data block") {
+				t.Errorf("%s: from %s: %v, %v", name, th.Origin, err, th.Err)
+			}
+			if c := headerContext(t, path, tg.Machine()); n == 0 && (c.PC != th.Context.PC || c.SP() != th.Context.SP()) {
+				t.Errorf("%s: %x comes first, the header has %x", name, th.Context.PC, c.PC)
+			}
+			n++
+			for f, err := range tg.Stack(t.Context(), th) {
+				if f.Index == 0 && err == nil && f.Module == nil && f.PC>>(tg.Bits()-1) == 1 {
+					t.Errorf("%s: %x is in no module", name, f.PC)
+				}
+			}
+		}
+		if n != processors {
+			t.Errorf("%s: %d threads", name, n)
+		}
+	}
+}
+
+// headerContext has the registers in a dump's header.
+func headerContext(t *testing.T, path string, machine uint16) unwind.Context {
+	t.Helper()
+	f, err := crashdump.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	b, err := f.Context()
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := unwind.ParseContext(unwind.Machine(machine), b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// TestThreads_none: targets without registers say so.
+func TestThreads_none(t *testing.T) {
+	live, err := target.Live(t.Context(), os.Getpid(), target.Options{Symbols: sympath.Chain(), NoModules: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer live.Close()
+	own, err := target.New(target.Options{Symbols: sympath.Chain()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer own.Close()
+	for _, tg := range []*target.Target{live, own} {
+		if err := firstOf(tg.Threads(t.Context())); !errors.Is(err, target.ErrNoRecord) {
+			t.Errorf("%v: %v", tg.Kind(), err)
+		}
+	}
+	failed := errors.New("no registers")
+	if err := firstOf(own.Stack(t.Context(), target.Thread{Err: failed})); !errors.Is(err, failed) {
+		t.Errorf("%v", err)
 	}
 }
