@@ -11,6 +11,7 @@ import (
 	"github.com/symres/symres/internal/fixture"
 	"github.com/symres/symres/sympath"
 	"github.com/symres/symres/target"
+	"github.com/symres/symres/unwind"
 )
 
 // FuzzOpenReader: what opens is a target of a dump's kind whose session knows no
@@ -51,8 +52,16 @@ func FuzzOpenReader(f *testing.F) {
 		for range tg.Unloaded() {
 			n++
 		}
-		for range tg.Threads(t.Context()) {
-			n++
+		for th := range tg.Threads(t.Context()) {
+			if n++; n > 4 {
+				continue
+			}
+			frames := 0
+			for f := range tg.Stack(t.Context(), th) {
+				if frames++; frames > unwind.DefaultMaxFrames+1 {
+					t.Fatalf("frame %d", f.Index)
+				}
+			}
 		}
 		if n > len(b) {
 			t.Errorf("%d entries in %d bytes", n, len(b))

@@ -11,6 +11,7 @@ import (
 	"github.com/symres/symres/internal/gdbserve"
 	"github.com/symres/symres/memsource/memtest"
 	"github.com/symres/symres/target"
+	"github.com/symres/symres/unwind"
 )
 
 // TestGDB takes a module that is named behind a stub without physical memory.
@@ -44,5 +45,39 @@ func TestGDB(t *testing.T) {
 	l.Close()
 	if _, err := target.GDB(t.Context(), l.Addr().String(), opts); err == nil {
 		t.Error("nobody listens there")
+	}
+}
+
+// TestGDB_threads: the thread on the processor of a stub has its registers.
+func TestGDB_threads(t *testing.T) {
+	image, err := memtest.Image(fixture.Bytes(t, "fs_rec/x64/good/fs_rec.sys"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	registers := []gdbserve.Register{{Name: "rip", Value: image.Base() + 0x5000}, {Name: "rsp", Value: 0x7000}, {Name: "rbp", Value: 0x7040}}
+	address := gdbserve.ServeRegisters(t, image.Source(), registers)
+	tg, err := target.GDB(t.Context(), address, target.Options{
+		SymbolPath: filepath.Dir(fixture.Path(t, "fs_rec/x64/good/fs_rec.pdb")),
+		Modules:    []symres.Module{{Image: "fs_rec.sys", Base: image.Base(), Size: image.Size()}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer tg.Close()
+	n := 0
+	for th, err := range tg.Threads(t.Context()) {
+		want := target.Registers{IP: registers[0].Value, SP: 0x7000, FP: 0x7040}
+		if n++; err != nil || th.Registers != want || th.Origin != "registers of the stub" || th.Context.KnownInt != 1<<unwind.RegRSP|1<<unwind.RegRBP {
+			t.Errorf("%+v, %v", th, err)
+		}
+		for f, err := range tg.Stack(t.Context(), th) {
+			if err == nil && frameName(t, tg, &f) != "fs_rec!FsRecDispatch+0x0" {
+				t.Errorf("frame %s", frameName(t, tg, &f))
+			}
+			break
+		}
+	}
+	if n != 1 {
+		t.Errorf("%d threads", n)
 	}
 }

@@ -4,10 +4,12 @@ package gdbserve
 
 import (
 	"bufio"
+	"encoding/binary"
 	"encoding/hex"
 	"fmt"
 	"io"
 	"net"
+	"strings"
 	"testing"
 
 	"github.com/symres/symres/memsource"
@@ -16,6 +18,18 @@ import (
 // Serve answers requests for memory as the plainest stub does until tb ends, and
 // returns the address.
 func Serve(tb testing.TB, memory memsource.Source) string {
+	tb.Helper()
+	return ServeRegisters(tb, memory, nil)
+}
+
+// Register is a register of 64 bits.
+type Register struct {
+	Name  string
+	Value uint64
+}
+
+// ServeRegisters is [Serve] for a stub that describes registers, too.
+func ServeRegisters(tb testing.TB, memory memsource.Source, registers []Register) string {
 	tb.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -28,13 +42,13 @@ func Serve(tb testing.TB, memory memsource.Source) string {
 			if err != nil {
 				return
 			}
-			go answer(conn, memory)
+			go answer(conn, memory, registers)
 		}
 	}()
 	return l.Addr().String()
 }
 
-func answer(conn net.Conn, memory memsource.Source) {
+func answer(conn net.Conn, memory memsource.Source, registers []Register) {
 	defer conn.Close()
 	for in := bufio.NewReader(conn); ; {
 		if _, err := in.ReadString('$'); err != nil {
@@ -46,7 +60,7 @@ func answer(conn net.Conn, memory memsource.Source) {
 		}
 		var addr uint64
 		var size int
-		reply := ""
+		reply := described(packet, registers)
 		if n, _ := fmt.Sscanf(packet, "m%x,%x#", &addr, &size); n == 2 && size <= 0x1000 {
 			b := make([]byte, size)
 			if err := memsource.ReadFull(memory, b, addr); err == nil {
@@ -63,4 +77,23 @@ func answer(conn net.Conn, memory memsource.Source) {
 			return
 		}
 	}
+}
+
+// described answers what is asked about registers.
+func described(packet string, registers []Register) string {
+	n := 0
+	switch _, err := fmt.Sscanf(packet, "p%x#", &n); {
+	case len(registers) == 0:
+	case err == nil && n < len(registers):
+		return hex.EncodeToString(binary.LittleEndian.AppendUint64(nil, registers[n].Value))
+	case strings.HasPrefix(packet, "qSupported"):
+		return "qXfer:features:read+"
+	case strings.HasPrefix(packet, "qXfer:features:read:target.xml:0,"):
+		text := "l<target>"
+		for _, r := range registers {
+			text += fmt.Sprintf(`<reg name="%s" bitsize="64"/>`, r.Name)
+		}
+		return text + "</target>"
+	}
+	return ""
 }
