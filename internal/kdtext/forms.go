@@ -27,6 +27,7 @@ func newForms() []form {
 type adder = func(commands, expr string, take func(p *parser, m []string))
 
 func headForms(add adder) {
+	add("", `Could not open dump file .*`, func(p *parser, _ []string) { p.facts.Set("opened", "no") })
 	add("vertarget", `.* Kernel Version ([0-9]+) .*`, func(p *parser, m []string) { p.facts.Set("build", m[0]) })
 	add("vertarget", `Kernel base = 0x<A> PsLoadedModuleList = 0x<A>`, func(p *parser, m []string) {
 		p.facts.Set("kernel", numbers(m)...)
@@ -120,7 +121,11 @@ func (p *parser) addFrame(m []string) {
 
 func vadForms(add adder) {
 	add("!vad", `<A> \(\s*([0-9]+)\)\s+<A>\s+<A>\s+(-?[0-9]+) (Private|Mapped)\s+(Exe)?\s+(\S+)\s*(.*?)\s*`, func(p *parser, m []string) {
-		p.facts.Set("vad "+number(m[0]), m[1], number(m[2]), number(m[3]), m[4], m[5]+m[6], m[7], m[8])
+		file := m[8]
+		if strings.Contains(file, " @ ") { // it cannot read the name, and says where that is
+			file = ""
+		}
+		p.facts.Set("vad "+number(m[0]), m[1], number(m[2]), number(m[3]), m[4], m[5]+m[6], m[7], file)
 	})
 	add("!vad", `Total VADs:<N>\s+average level:<N>\s+maximum depth:<N>`, func(p *parser, m []string) {
 		p.facts.Set("vads "+number(p.command[1]), m[0], m[1], m[2])
@@ -129,10 +134,10 @@ func vadForms(add adder) {
 	add("!vad", `\s+Start VPN\s+<A>\s+End VPN\s+<A>\s+Control Area\s+<A>`, func(p *parser, m []string) {
 		p.facts.Set("vad "+p.object+" pages", number(m[0]), number(m[1]))
 	})
-	add("!vad", `\s+((?:ImageMap |ViewShare |ViewUnmap |PrivateMemory )+)([A-Z_]+)\s*`, func(p *parser, m []string) {
-		p.facts.Set("vad "+p.object+" flags", strings.TrimSpace(m[0]), m[1])
+	add("!vad", `\s+((?:ImageMap |ViewShare |ViewUnmap |PrivateMemory )+)([A-Z_]+(?: +[A-Z]+)?)\s*`, func(p *parser, m []string) {
+		p.facts.Set("vad "+p.object+" flags", strings.TrimSpace(m[0]), strings.Join(strings.Fields(m[1]), " "))
 	})
-	add("!vad", `\s+File: (.*)`, func(p *parser, m []string) { p.facts.Set("vad "+p.object+" file", m[0]) })
+	add("!vad", `\s+File: (\\.*)`, func(p *parser, m []string) { p.facts.Set("vad "+p.object+" file", m[0]) })
 	add("!vad", `Reload command: (.*)`, func(p *parser, m []string) { p.facts.Set("vad "+p.object+" reload", m[0]) })
 }
 
