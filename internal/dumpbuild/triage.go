@@ -49,6 +49,7 @@ func (b *builder) triage(h []byte) []byte {
 		set(0x70, t.add(p))
 		set(0x74, debuggerDataSize)
 	}
+	b.triageRunning(h, &t)
 	set(0x0c, header64().context)
 	set(0x10, header64().exception)
 	le.PutUint32(t.b[0x44:], 1<<32-1) // TriageOptions, as measured
@@ -56,6 +57,33 @@ func (b *builder) triage(h []byte) []byte {
 	set(0x08, valid)
 	set(0x04, valid+4)
 	return t.b
+}
+
+// triageBasic are the bits of MiniDumpFields that every real triage dump has.
+// Microsoft's kd takes the debugger data only if all are set (measured).
+const triageBasic = 0xff
+
+// triageRunning keeps what the processor did: its KPRCB, the process, the thread
+// and its stack. Debuggers open no triage dump without these.
+func (b *builder) triageRunning(h []byte, t *tail) {
+	a := b.running
+	if a == nil || b.err != nil {
+		return
+	}
+	le := binary.LittleEndian
+	keep := func(at, n uint64) uint64 {
+		p, err := b.mem.read(b.root, at, int(n))
+		b.fail(err)
+		return t.add(p)
+	}
+	set := func(off int, v uint64) { le.PutUint32(t.b[off:], uint32(v)) }
+	set(0x1c, keep(b.getPtr(b.symbol("KiProcessorBlock")), b.sizeOf("KPRCB")))
+	set(0x20, keep(b.getPtr(b.record("KTHREAD", a.thread).addr("ApcState.Process")), b.sizeOf("EPROCESS")))
+	set(0x24, keep(a.thread, b.sizeOf("ETHREAD")))
+	set(0x28, keep(a.stack.sp, a.top-a.stack.sp))
+	set(0x2c, a.top-a.stack.sp)
+	le.PutUint64(t.b[0x48:], a.stack.sp)
+	le.PutUint32(h[miniDumpFields:], triageFields|triageBasic)
 }
 
 // triageDrivers appends the string pool and returns where it starts and ends,
