@@ -155,6 +155,7 @@ func TestModules_WoW64(t *testing.T) {
 				t.Fatal(err)
 			}
 			s.Build, s.Modules, s.KernelPDB = build, era.Modules, era.KernelPDB
+			s.Processes[0].Threads = era.Processes[0].Threads // where the era has their types
 		} else {
 			s.Modules = s.Modules[:1]
 		}

@@ -227,6 +227,10 @@ func (s *kdTarget) answer(key, kd string) {
 			s.pebOut(key, words[1])
 		}
 	case "pte", "physical", "bytes":
+		if words[1] == "0" { // kd had no process
+			s.facts[key] = kd
+			return
+		}
 		addr, err := strconv.ParseUint(words[2], 16, 64)
 		view := s.view(words[1])
 		if err != nil || view == nil {

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/symres/symres/internal/dumpbuild"
 	"github.com/symres/symres/internal/fixture"
 	"github.com/symres/symres/internal/kdtext"
 	"github.com/symres/symres/memsource/minidump"
@@ -46,6 +47,34 @@ func TestKdMinidumps(t *testing.T) {
 			}
 			t.Logf("%d facts compared", len(kd))
 		})
+	}
+}
+
+// TestKdDemoMinidump compares the minidump of the demo.
+func TestKdDemoMinidump(t *testing.T) {
+	m, err := dumpbuild.DemoMinidump(fixture.Read)
+	if err != nil {
+		t.Fatal(err)
+	}
+	said, err := fixture.Read("kd/minidump.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	dump := filepath.Join(t.TempDir(), "target.dmp")
+	if err := os.WriteFile(dump, dumpbuild.BuildMinidump(m), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	kd := kdtext.Unmarshal(said).Of("user", "unloaded", "exception")
+	for key := range kd {
+		if strings.HasSuffix(key, " symbols") {
+			delete(kd, key)
+		}
+	}
+	for _, d := range kdtext.Diff(kd, minidumpFacts(t, dump), nil) {
+		t.Errorf("kd, symres: %s", d)
+	}
+	if len(kd) < 5 {
+		t.Errorf("%d facts compared", len(kd))
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -19,24 +20,82 @@ import (
 // it said to be stored.
 const kdEnv, kdUpdateEnv = "SYMRES_KD", "SYMRES_KD_UPDATE"
 
-// kdWrong are the facts at which kd says something else than the builder
-// wrote, and why kd is wrong or says nothing.
-func kdWrong(name string) []*kdtext.Reason {
-	var list []*kdtext.Reason
-	if name == "w10" {
-		list = append(list,
-			&kdtext.Reason{Key: "vad*", Why: "kd 6.12 ends with Windows 7, and reads the VADs of later ones with tables of its own"},
-			&kdtext.Reason{Key: "process * vads", Why: "as above"},
-		)
+// because are reasons of one kind: a why for each key.
+func because(why string, keys ...string) (list []*kdtext.Reason) {
+	for _, k := range keys {
+		list = append(list, &kdtext.Reason{Key: k, Why: why})
 	}
 	return list
+}
+
+// kdWrong are the facts at which kd says something else than the builder
+// wrote, and why kd is wrong or says nothing.
+func kdWrong(name string, spec dumpbuild.Spec) []*kdtext.Reason {
+	const (
+		newer   = "structures newer than this kd, which ends with Windows 7: !vad reads them with tables of its own"
+		types   = "the kernel's PDB of this era has the types of processes and VADs alone, none of threads and processors"
+		levels  = "this kd reads page tables of four levels"
+		nothing = "this kd loads no symbols of a kernel whose header is cut off: the engine does not map a copy here"
+		blocks  = "not among the blocks of memory the dump keeps"
+	)
+	switch {
+	case name == "la57":
+		return because(levels, "bytes *", "frame *", "kernel", "module *", "process *", "peb *", "pte *", "register *", "thread *", "vad *", "vads *")
+	case name == "triage":
+		return append(because(nothing, "frame *", "module fffff80002c00000 *", "process *", "thread *"), because(blocks, "bytes *", "pte *", "peb *", "vad *", "vads *")...)
+	case strings.HasPrefix(name, "era-") && !fullTypes(name):
+		list := because(types, "process *")
+		if name != "era-x86-9200" { // where it goes on with the right one
+			list = append(list, because(types, "peb *")...)
+		}
+		if spec.Machine == dumpbuild.X64 {
+			list = append(list, because(types, "pte *")...)
+		}
+		if spec.Build > 7601 {
+			return append(list, because(newer, "vad *", "vads *")...)
+		}
+		return append(list, because(types, "vad * flags", "vad * pages", "vad * file", "vad * reload")...) // of !vad ADDR 1
+	case spec.Build > 7601 && spec.Type == dumpbuild.Full:
+		return because(newer, "vad *", "vads *", "process * vads")
+	}
+	return nil
+}
+
+// fullTypes reports whether the PDB of an era has all types kd asks for.
+func fullTypes(name string) bool {
+	return slices.Contains([]string{"era-x86-2600", "era-x64-7601", "era-x64-19041"}, name)
+}
+
+// TestKdBitmap compares bitmap dumps, which kd 6.12 does not know, with the full
+// ones it has judged, page by page.
+func TestKdBitmap(t *testing.T) {
+	for _, name := range dumpbuild.Kds() {
+		plain, isBitmap := strings.CutSuffix(name, "-bitmap")
+		isEra := strings.HasPrefix(name, "era-")
+		if !isBitmap && !isEra {
+			continue
+		}
+		t.Run(name, func(t *testing.T) {
+			full, err := dumpbuild.SeedKd(fixture.Read, plain)
+			if err != nil {
+				t.Fatal(err)
+			}
+			bitmap := full
+			bitmap.Type = dumpbuild.Bitmap
+			a, b := build(t, full), build(t, bitmap)
+			n := len(a.facts.Frames) * 0x1000
+			if !slices.Equal(a.facts.Frames, b.facts.Frames) || n == 0 || !bytes.Equal(a.b[len(a.b)-n:], b.b[len(b.b)-n:]) {
+				t.Error("the bitmap dump has other pages than the full one")
+			}
+		})
+	}
 }
 
 // TestKdStored compares the builder's description of its dumps with what kd
 // said of them. A builder that writes something else needs the judge again:
 // SYMRES_KD_UPDATE=1 bash .ci/kd.
 func TestKdStored(t *testing.T) {
-	for _, name := range dumpbuild.Kds() {
+	for _, name := range kdNames() {
 		t.Run(name, func(t *testing.T) {
 			_, c := kdBuild(t, name)
 			b, err := fixture.Read("kd/" + name + ".txt")
@@ -55,10 +114,14 @@ func TestKdJudge(t *testing.T) {
 	if root == "" {
 		t.Skip("NOT JUDGED by Microsoft's kd, only by what it said before: run bash .ci/kd")
 	}
-	for _, name := range dumpbuild.Kds() {
+	for _, name := range kdNames() {
 		t.Run(name, func(t *testing.T) {
 			dump, c := kdBuild(t, name)
-			said := kdtext.Parse(askKd(t, root, dump, dumpbuild.KdSymbols(name), c.commands))
+			symbols := []string{"user/x86"}
+			if name != "minidump" {
+				symbols = dumpbuild.KdSymbols(name)
+			}
+			said := kdtext.Parse(askKd(t, root, dump, symbols, c.commands))
 			said["dump"] = c.want["dump"]
 			c.judge(t, name, said)
 			dir, err := fixture.Dir()
@@ -78,8 +141,20 @@ func TestKdJudge(t *testing.T) {
 	}
 }
 
+// kdNames are the targets of kd, and the minidump of the demo.
+func kdNames() []string { return append(dumpbuild.Kds(), "minidump") }
+
 func kdBuild(t *testing.T, name string) ([]byte, *kdCase) {
 	t.Helper()
+	if name == "minidump" {
+		m, err := dumpbuild.DemoMinidump(fixture.Read)
+		if err != nil {
+			t.Fatal(err)
+		}
+		dump, c := dumpbuild.BuildMinidump(m), newMinidumpCase(m)
+		c.want.Set("dump", fmt.Sprintf("sha256:%x", sha256.Sum256(dump)))
+		return dump, c
+	}
 	s, err := dumpbuild.SeedKd(fixture.Read, name)
 	if err != nil {
 		t.Fatal(err)
@@ -97,7 +172,7 @@ func kdBuild(t *testing.T, name string) ([]byte, *kdCase) {
 // of symbols, which kd loads when it likes, the builder says nothing.
 func (c *kdCase) judge(t *testing.T, name string, said kdtext.Facts) {
 	t.Helper()
-	reasons := kdWrong(name)
+	reasons := kdWrong(name, c.spec)
 	for key := range said {
 		kind := strings.Fields(key)[0]
 		_, known := c.want[key]
@@ -136,7 +211,7 @@ func askKd(t *testing.T, root string, dump []byte, symbols, commands []string) s
 	cmd := exec.CommandContext(t.Context(), "chroot", root, "bash", "-c", script)
 	cmd.Stdin = strings.NewReader(strings.Join(commands, "\n") + "\n")
 	out, err := cmd.CombinedOutput()
-	if err != nil {
+	if err != nil && !strings.Contains(string(out), "Could not open dump file") {
 		t.Fatalf("kd: %v\n%s", err, out)
 	}
 	return string(out)

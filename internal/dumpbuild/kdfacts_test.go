@@ -26,6 +26,10 @@ func newKdCase(spec dumpbuild.Spec, facts *dumpbuild.Facts) *kdCase {
 	if spec.Machine == dumpbuild.X86 {
 		c.bits = 32
 	}
+	if spec.Type == dumpbuild.Bitmap { // which came with Windows 8; TestKdBitmap compares them with the full dumps
+		c.want.Set("opened", "no")
+		return c
+	}
 	c.ask(".process", "vertarget", ".bugcheck", "r", "lm", "lm t n", "!process 0 7", "k")
 	c.system()
 	for _, m := range facts.Modules {
@@ -34,6 +38,22 @@ func newKdCase(spec dumpbuild.Spec, facts *dumpbuild.Facts) *kdCase {
 	for i := range facts.Processes {
 		c.process(&spec.Processes[i], &facts.Processes[i])
 	}
+	return c
+}
+
+// newMinidumpCase is a minidump of a process.
+func newMinidumpCase(m dumpbuild.Minidump) *kdCase {
+	c := &kdCase{want: kdtext.Facts{}, bits: 32}
+	c.ask("lm", ".lastevent", ".ecxr")
+	name := func(path string) string { return path[strings.LastIndexByte(path, '\\')+1:] }
+	for _, v := range m.Modules {
+		c.want.Set("user 0 "+hexOf(v.Base), hexOf(v.Base+uint64(v.Size)), strings.Split(name(v.Name), ".")[0])
+	}
+	for _, v := range m.Unloaded {
+		c.want.Set("unloaded "+hexOf(v.Base), hexOf(v.Base+uint64(v.Size)), name(v.Name))
+	}
+	c.want.Set("exception", hexOf(uint64(m.Exception.ID)), hexOf(uint64(m.ExceptionIs)))
+	c.want.Set("exception address", hexOf(m.ExceptionAt))
 	return c
 }
 
@@ -65,7 +85,7 @@ func (c *kdCase) system() {
 func (c *kdCase) module(m dumpbuild.ModuleFacts) {
 	key, name := "module "+hexOf(m.Base), strings.Split(m.Name, ".")[0]
 	image, stamp := m.Name, "0"
-	if readable(m.Pages[0].State) || name == "Fs_Rec" && c.blamed() { // kd found a copy when it explained the bug check
+	if readable(m.Pages[0].State) && len(c.sessions(m)) == 0 || c.spec.Type == dumpbuild.Triage || name == "Fs_Rec" && c.blamed() { // kd found a copy when it explained the bug check
 		stamp = hexOf(uint64(m.Stamp))
 	}
 	if name == "ntoskrnl" { // called after its PDB
@@ -75,6 +95,12 @@ func (c *kdCase) module(m dumpbuild.ModuleFacts) {
 	c.want.Set(key, hexOf(m.Base+m.Size), name)
 	c.want.Set(key+" image", image)
 	c.want.Set(key+" stamp", stamp)
+}
+
+// sessions are those of an image of session space, which System does not see.
+func (c *kdCase) sessions(m dumpbuild.ModuleFacts) []uint32 {
+	i := slices.IndexFunc(c.spec.Modules, func(s dumpbuild.Module) bool { return s.Base == m.Base })
+	return c.spec.Modules[i].Sessions
 }
 
 // readable reports whether kd reads a page: it follows prototype PTEs, too.
@@ -121,7 +147,7 @@ func (c *kdCase) process(p *dumpbuild.Process, f *dumpbuild.ProcessFacts) {
 			c.want.Set("peb 0 out", ldr) // while the dump was opened
 		}
 	}
-	c.vads(addr, f)
+	c.vads(addr, p, f)
 	c.pages(addr, f)
 	if p.Loader != nil {
 		c.ask("!peb")
@@ -149,23 +175,27 @@ func (c *kdCase) thread(f *dumpbuild.ProcessFacts, t dumpbuild.ThreadFacts) {
 	}
 }
 
-func (c *kdCase) vads(process string, f *dumpbuild.ProcessFacts) {
+func (c *kdCase) vads(process string, p *dumpbuild.Process, f *dumpbuild.ProcessFacts) {
 	c.ask("!vad " + hexOf(f.VADRoot))
 	levels, deepest := 0, 0
 	for _, v := range f.VADs {
 		levels, deepest = levels+v.Level, max(deepest, v.Level)
-		c.vad(v)
+		c.vad(v, slices.ContainsFunc(p.VADs, func(s dumpbuild.VAD) bool { return s.Start == v.Start && s.NameOut }))
 	}
 	c.want.Set("vads "+hexOf(f.VADRoot), len(f.VADs), levels/len(f.VADs)+1, deepest)
 }
 
-func (c *kdCase) vad(v dumpbuild.VADFacts) {
+func (c *kdCase) vad(v dumpbuild.VADFacts, nameOut bool) {
 	base, key, protection := v.Start<<12, "vad "+hexOf(v.Address), vadmath.ProtectionName(v.Protection)
 	c.ask("!vad " + hexOf(base) + " 1")
 	kind, flags := "Private", "ViewUnmap PrivateMemory"
 	switch {
 	case v.Image:
 		kind, flags = "MappedExe", "ImageMap ViewShare"
+		if nameOut {
+			v.File = ""
+			break
+		}
 		name := v.File[strings.LastIndexByte(v.File, '\\')+1:]
 		c.want.Set(key+" reload", fmt.Sprintf(".reload %s=%s,%x", name, vadmath.FormatAddr(base, c.bits), (v.End-v.Start+1)<<12))
 	case v.File != "":
@@ -183,7 +213,9 @@ func (c *kdCase) vad(v dumpbuild.VADFacts) {
 func (c *kdCase) pages(process string, f *dumpbuild.ProcessFacts) {
 	list := []dumpbuild.PageFacts{f.PEBPage}
 	for _, m := range c.facts.Modules[1:] {
-		list = append(list, m.Pages[0])
+		if s := c.sessions(m); len(s) == 0 || s[len(s)-1] == f.Session { // the facts are of the last session
+			list = append(list, m.Pages[0])
+		}
 	}
 	for _, v := range f.VADs {
 		if v.Image && len(v.Pages) > 0 {
@@ -224,10 +256,16 @@ func (c *kdCase) page(process string, p dumpbuild.PageFacts) {
 
 func (c *kdCase) peb(process string, p *dumpbuild.Process, f *dumpbuild.ProcessFacts) {
 	key := "peb " + process + " "
-	first := ""
-	for _, v := range f.VADs {
-		for _, s := range p.VADs {
-			if s.PE == nil || s.Start != v.Start {
+	first, n := "", -1
+	for _, s := range p.VADs {
+		if s.PE == nil {
+			continue
+		}
+		if n++; p.Loader.Pages[1+2*n].State == dumpbuild.PageFile { // here the list breaks off
+			break
+		}
+		for _, v := range f.VADs {
+			if s.Start != v.Start {
 				continue
 			}
 			name := v.File[strings.LastIndexByte(v.File, '\\')+1:]

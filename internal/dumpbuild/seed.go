@@ -44,6 +44,10 @@ func thinned() map[int]Page {
 // three processes. typ is Full or Bitmap.
 func Seed32(read Reader, typ uint32) (Spec, error) {
 	f := files{read: read, dir: "x86"}
+	return f.seed32(typ)
+}
+
+func (f *files) seed32(typ uint32) (Spec, error) {
 	s := Spec{Machine: X86, Build: buildXP, Type: typ, KernelPDB: f.kernelPDB(), Modules: f.modules(0x804d7000, 0xfe0c8000, 0xf8400000, 0x400000)}
 	s.Processes = f.processes(0x7ffdf000, 0x01000000, 0x75f80000, `\WINDOWS\system32\browseui.dll`)
 	return s, f.err
@@ -51,7 +55,8 @@ func Seed32(read Reader, typ uint32) (Spec, error) {
 
 // SeedPAE is [Seed32] of a kernel with PAE.
 func SeedPAE(read Reader, typ uint32) (Spec, error) {
-	s, err := Seed32(read, typ)
+	f := files{read: read, dir: "x86", nt: "nt/x86-pae"}
+	s, err := f.seed32(typ)
 	s.PAE = true
 	return s, err
 }
@@ -77,6 +82,7 @@ func Seed64(read Reader, typ uint32) (Spec, error) {
 type files struct {
 	read Reader
 	dir  string // machine
+	nt   string // folder of the kernel; "": that of the machine
 	err  error
 }
 
@@ -95,7 +101,7 @@ func (f *files) fsRec(variant string) []byte {
 // kernel is ntoskrnl under large pages; its INIT page has been reused.
 func (f *files) kernel(base uint64) Module {
 	m := Module{Name: "ntoskrnl.exe", Path: `\SystemRoot\system32\ntoskrnl.exe`, File: `\WINDOWS\system32\ntoskrnl.exe`,
-		Base: base, PE: f.get("nt/" + f.dir + "/ntoskrnl.exe"), Large: true, Pages: map[int]Page{}}
+		Base: base, PE: f.get(f.kernelDir() + "ntoskrnl.exe"), Large: true, Pages: map[int]Page{}}
 	img, err := parseImage(m.PE)
 	if err != nil {
 		f.err = cmp.Or(f.err, err)
@@ -110,7 +116,9 @@ func (f *files) kernel(base uint64) Module {
 }
 
 // kernelPDB is the PDB of that kernel.
-func (f *files) kernelPDB() []byte { return f.get("nt/" + f.dir + "/ntkrnlmp.pdb") }
+func (f *files) kernelPDB() []byte { return f.get(f.kernelDir() + "ntkrnlmp.pdb") }
+
+func (f *files) kernelDir() string { return cmp.Or(f.nt, "nt/"+f.dir) + "/" }
 
 // modules are the kernel, Fs_Rec.SYS at fs and the others from base on, each
 // with page tables of its own.
@@ -166,12 +174,8 @@ func (f *files) processes(peb, notepad, dll uint64, dllFile string) []Process {
 	heap := VAD{Start: 0x150, End: 0x24f, Protection: 4}
 	stack := VAD{Start: 0x30, End: 0x6f, Protection: 4}
 	away := Page{State: PageFile, Slot: 0x77}
-	system := Process{Name: "System", PID: systemPID}
-	if f.dir == "x86" { // whose dumps debuggers read who do not know Windows 10
-		system = f.system()
-	}
 	return []Process{
-		system,
+		f.system(),
 		{Name: "explorer.exe", PID: 0xb50, PEB: peb, PEBPage: away,
 			VADs: []VAD{shared, heap, stack, image(notepad+0x1000000, `\Windows\explorer.exe`), frame}},
 		{Name: "notepad.exe", PID: 0xc24, PEB: peb, PEBPage: away,

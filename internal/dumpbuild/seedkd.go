@@ -1,34 +1,79 @@
 package dumpbuild
 
+import (
+	"fmt"
+	"strings"
+)
+
 // Kds lists the targets that [SeedKd] knows: Windows XP on x86 without and with
-// PAE, Windows 7 and 10 on x64, the demo, and [Seed32].
-func Kds() []string { return []string{"xp", "xp-pae", "w7", "w10", "demo", "seed32"} }
+// PAE, Windows 7 and 10 on x64, and every dump of the other functions here, those
+// of [SeedEra] as "era-x86-2600".
+func Kds() []string {
+	list := []string{"xp", "xp-pae", "w7", "w10", "demo", "seed32", "pae", "seed64", "la57", "user", "triage",
+		"seed32-bitmap", "pae-bitmap", "seed64-bitmap", "user-bitmap"}
+	for _, e := range Eras() {
+		list = append(list, fmt.Sprintf("era-%s-%d", machineName(e.Machine), e.Build))
+	}
+	return list
+}
+
+// machineName is what the folders of testdata call a machine.
+func machineName(machine uint16) string {
+	if machine == X86 {
+		return "x86"
+	}
+	return "x64"
+}
 
 // KdSymbols are the folders of testdata with the PDBs and images of a target of
 // [Kds], the kernel's first.
 func KdSymbols(name string) []string {
+	name = strings.TrimSuffix(name, "-bitmap")
 	switch name {
 	case "w7":
 		return []string{"nt/x64-7601", "fs_rec/x64/good", "user/x64"}
-	case "w10":
+	case "w10", "seed64", "la57", "user", "triage":
 		return []string{"nt/x64", "fs_rec/x64/good", "user/x64"}
-	case "xp-pae":
+	case "xp-pae", "pae":
 		return []string{"nt/x86-pae", "fs_rec/x86/good", "user/x86", "wide/x86"}
+	}
+	for _, e := range Eras() {
+		if name == fmt.Sprintf("era-%s-%d", machineName(e.Machine), e.Build) {
+			return []string{strings.TrimSuffix(eraKernel(e.Machine, e.Build), "/")}
+		}
 	}
 	return []string{"nt/x86", "fs_rec/x86/good", "user/x86", "wide/x86"}
 }
 
-// SeedKd is a full dump with everything Microsoft's kd asks for. Fs_Rec.SYS has
+// seeds are the functions that make dumps of one type or another.
+func seeds() map[string]func(Reader, uint32) (Spec, error) {
+	return map[string]func(Reader, uint32) (Spec, error){"seed32": Seed32, "pae": SeedPAE, "seed64": Seed64, "la57": SeedLA57, "user": SeedUser}
+}
+
+// SeedKd is the dump of a name of [Kds]. Those of the first four names are full
+// dumps with everything Microsoft's kd asks for. Fs_Rec.SYS has
 // its header in the pagefile, Null.SYS in transition, fdc.sys in its file,
 // Beep.SYS in memory. explorer.exe, which was running, and notepad.exe have
 // their PEBs in the pagefile; calc.exe has all its loader keeps. Threads wait
-// in a system call, in a page fault and in the kernel.
+// in a system call, in a page fault and in the kernel. Those of [SeedEra] are
+// full, as this kd reads no bitmaps.
 func SeedKd(read Reader, name string) (Spec, error) {
+	plain, isBitmap := strings.CutSuffix(name, "-bitmap")
+	if seed := seeds()[plain]; seed != nil {
+		return seed(read, map[bool]uint32{false: Full, true: Bitmap}[isBitmap])
+	}
 	switch name {
 	case "demo":
 		return Demo(read)
-	case "seed32":
-		return Seed32(read, Full)
+	case "triage":
+		return Seed64(read, Triage)
+	}
+	for _, e := range Eras() {
+		if name == fmt.Sprintf("era-%s-%d", machineName(e.Machine), e.Build) {
+			s, err := SeedEra(read, e.Machine, e.Build)
+			s.Type = Full
+			return s, err
+		}
 	}
 	f := files{read: read, dir: "x86"}
 	s := Spec{Machine: X86, Build: buildXP, Type: Full, PAE: name == "xp-pae"}

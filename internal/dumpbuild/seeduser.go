@@ -2,6 +2,7 @@ package dumpbuild
 
 import (
 	"fmt"
+	"slices"
 )
 
 // SeedUser is a dump of Windows 10 2004 on x64 for user modules, with the
@@ -39,7 +40,7 @@ func SeedUser(read Reader, typ uint32) (Spec, error) {
 		{Start: 0x30, End: 0x6f, Protection: 4, Commit: 5}}
 	with := func(v ...VAD) []VAD { return append(v, rest...) }
 	s.Processes = []Process{
-		{Name: "System", PID: systemPID},
+		f.system(),
 		{Name: "explorer.exe", PID: 0xb50, Parent: 0xefc, Session: 1, PEB: peb, PEBPage: away,
 			VADs: with(program(notepad+0x1000000, `\Windows\explorer.exe`, inFile), browser)},
 		{Name: "notepad.exe", PID: 0xc24, Parent: 0xb50, Session: 1, PEB: peb, PEBPage: away,
@@ -99,15 +100,20 @@ func Eras() []Spec {
 	return list
 }
 
+// eraKernel is the folder of testdata with the kernel of an era.
+func eraKernel(machine uint16, build uint32) string {
+	if machine == X86 && build == buildXP || machine == X64 && build == build2004 {
+		return "nt/" + machineName(machine) + "/"
+	}
+	return fmt.Sprintf("nt/%s-%d/", machineName(machine), build)
+}
+
 // SeedEra is a bitmap dump of one of the [Eras], for what changed with them:
 // one process, in session 3, with VADs of every kind and its PEB in the
 // pagefile. Where the era can, page numbers need more than 32 bits.
 func SeedEra(read Reader, machine uint16, build uint32) (Spec, error) {
-	f := files{read: read, dir: map[uint16]string{X86: "x86", X64: "x64"}[machine]}
-	dir, base, user := fmt.Sprintf("nt/%s-%d/", f.dir, build), uint64(0x804d7000), uint64(0x75000)
-	if machine == X86 && build == buildXP || machine == X64 && build == build2004 {
-		dir = "nt/" + f.dir + "/"
-	}
+	f := files{read: read, dir: machineName(machine)}
+	dir, base, user := eraKernel(machine, build), uint64(0x804d7000), uint64(0x75000)
 	if machine == X64 {
 		base, user = 0xfffff80002c00000, 0x75000000
 	}
@@ -124,11 +130,15 @@ func SeedEra(read Reader, machine uint16, build uint32) (Spec, error) {
 		{Start: user + 0x300, End: user + 0x301, Protection: 0x18},
 		{Start: user + 0x400, End: user + 0x400, Protection: 0x14, Commit: 1},
 	}
-	if machine == X64 && build != build8 {
+	if machine == X64 && build >= build81 { // before, user memory ended at 8 TB
 		vads = append(vads, VAD{Start: 0x6ffffffff, End: 0x700000003, Protection: 7, File: `\Windows\System32\carry.dll`},
 			VAD{Start: 0x7ffdc7590, End: 0x7ffdc7787, Protection: 7, Commit: 16, File: `\Windows\System32\ntdll.dll`})
 	}
-	s.Processes = []Process{{Name: "System", PID: systemPID}, {Name: "explorer.exe", PID: 0xb50, Parent: 0xefc, Session: 3,
+	system := Process{Name: "System", PID: systemPID}
+	if slices.Contains([]uint32{buildXP, build2004}, build) || machine == X64 && build == build7 { // whose PDBs have the types of threads
+		system = f.system()
+	}
+	s.Processes = []Process{system, {Name: "explorer.exe", PID: 0xb50, Parent: 0xefc, Session: 3,
 		PEB: 0x7ffdf000, PEBPage: Page{State: PageFile}, VADs: vads}}
 	return s, f.err
 }

@@ -346,6 +346,16 @@ func TestTriage(t *testing.T) {
 	if size := b.u32(at + 4); size != uint64(len(b.b)) {
 		t.Errorf("SizeOfDump %x of %x", size, len(b.b))
 	}
+	if fields := b.u32(0x1038); fields != 0xcff { // as in real ones
+		t.Errorf("MiniDumpFields %x", fields)
+	}
+	thread := b.facts.Processes[0].Threads[0]
+	if p := b.u32(at + 0x1c); le.Uint64(b.b[p+8:]) != thread.Address { // KPRCB.CurrentThread
+		t.Errorf("the KPRCB names thread %x", le.Uint64(b.b[p+8:]))
+	}
+	if sp := le.Uint64(b.b[at+0x48:]); sp != b.facts.Registers["Rsp"] || b.u32(at+0x2c) == 0 {
+		t.Errorf("stack from %x", sp)
+	}
 	list, count := b.u32(at+0x30), b.u32(at+0x34)
 	if count != uint64(len(s.Modules)) {
 		t.Fatalf("%d drivers", count)
