@@ -42,7 +42,7 @@ func kdWrong(name string, spec dumpbuild.Spec) []*kdtext.Reason {
 	case name == "la57":
 		return because(levels, "bytes *", "frame *", "kernel", "module *", "process *", "peb *", "pte *", "register *", "thread *", "vad *", "vads *")
 	case name == "triage":
-		return append(because(nothing, "frame *", "module fffff80002c00000 *", "process *", "thread *"), because(blocks, "bytes *", "pte *", "peb *", "vad *", "vads *")...)
+		return append(because(nothing, "frame *", "module fffff80002c00000 symbols", "process *", "thread *"), because(blocks, "bytes *", "pte *", "peb *", "vad *", "vads *")...)
 	case strings.HasPrefix(name, "era-") && !fullTypes(name):
 		list := because(types, "process *")
 		if name != "era-x86-9200" { // where it goes on with the right one

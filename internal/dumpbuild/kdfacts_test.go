@@ -78,6 +78,9 @@ func (c *kdCase) system() {
 		c.want.Set("register "+short, hexOf(v))
 	}
 	for _, u := range c.spec.Unloaded {
+		if c.spec.Type == dumpbuild.Triage { // which keeps 12 characters
+			u.Name = u.Name[:min(len(u.Name), 12)]
+		}
 		c.want.Set("unloaded "+hexOf(u.Start), hexOf(u.End), u.Name)
 	}
 }
@@ -90,6 +93,9 @@ func (c *kdCase) module(m dumpbuild.ModuleFacts) {
 	}
 	if name == "ntoskrnl" { // called after its PDB
 		name, image = "nt", "ntkrnlmp.exe"
+		if c.spec.Type == dumpbuild.Triage { // which has no more of its header than the driver list
+			image = m.Name
+		}
 		c.want.Set(key+" symbols", "private pdb symbols")
 	}
 	c.want.Set(key, hexOf(m.Base+m.Size), name)

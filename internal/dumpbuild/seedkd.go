@@ -66,7 +66,9 @@ func SeedKd(read Reader, name string) (Spec, error) {
 	case "demo":
 		return Demo(read)
 	case "triage":
-		return Seed64(read, Triage)
+		s, err := Seed64(read, Triage)
+		s.Unloaded = []Unloaded{{"imapi.sys", 0xfffff80006000000, 0xfffff80006006000, created}, {"dump_storport.sys", 0xfffff80006100000, 0xfffff80006103000, created}}
+		return s, err
 	}
 	for _, e := range Eras() {
 		if name == fmt.Sprintf("era-%s-%d", machineName(e.Machine), e.Build) {

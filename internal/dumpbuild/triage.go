@@ -50,6 +50,7 @@ func (b *builder) triage(h []byte) []byte {
 		set(0x74, debuggerDataSize)
 	}
 	b.triageRunning(h, &t)
+	b.triageUnloaded(&t)
 	set(0x0c, header64().context)
 	set(0x10, header64().exception)
 	le.PutUint32(t.b[0x44:], 1<<32-1) // TriageOptions, as measured
@@ -84,6 +85,31 @@ func (b *builder) triageRunning(h []byte, t *tail) {
 	set(0x2c, a.top-a.stack.sp)
 	le.PutUint64(t.b[0x48:], a.stack.sp)
 	le.PutUint32(h[miniDumpFields:], triageFields|triageBasic)
+}
+
+// triageUnloaded keeps the drivers the kernel remembers: a count, and entries
+// with the first 12 units of each name.
+func (b *builder) triageUnloaded(t *tail) {
+	if len(b.spec.Unloaded) == 0 {
+		return
+	}
+	le := binary.LittleEndian
+	list := le.AppendUint64(nil, uint64(len(b.spec.Unloaded)))
+	for _, u := range b.spec.Unloaded {
+		e := make([]byte, 0x38)
+		name := utf16.Encode([]rune(u.Name))
+		name = name[:min(len(name), 12)]
+		le.PutUint16(e, uint16(2*len(name)))
+		le.PutUint16(e[2:], 24)
+		for i, c := range name {
+			le.PutUint16(e[0x10+2*i:], c)
+		}
+		le.PutUint64(e[0x28:], u.Start)
+		le.PutUint64(e[0x30:], u.End)
+		list = append(list, e...)
+	}
+	at := t.add(list) // t.b moves
+	le.PutUint32(t.b[0x18:], uint32(at))
 }
 
 // triageDrivers appends the string pool and returns where it starts and ends,
