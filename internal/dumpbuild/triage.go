@@ -60,12 +60,12 @@ func (b *builder) triage(h []byte) []byte {
 	return t.b
 }
 
-// triageBasic are the bits of MiniDumpFields that every real triage dump has.
-// Microsoft's kd takes the debugger data only if all are set (measured).
+// triageBasic are the low bits of MiniDumpFields, which the real triage dumps we
+// have seen all set. Without 0x80 Microsoft's kd ignores the debugger data (measured).
 const triageBasic = 0xff
 
 // triageRunning keeps what the processor did: its KPRCB, the process, the thread
-// and its stack. Debuggers open no triage dump without these.
+// and its stack. Microsoft's kd opens no triage dump that lacks all of these.
 func (b *builder) triageRunning(h []byte, t *tail) {
 	a := b.running
 	if a == nil || b.err != nil {
