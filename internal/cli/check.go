@@ -32,8 +32,12 @@ func (a *app) checkCommand() *cobra.Command {
 	}
 }
 
-// maxProblems bounds the list: a damaged file can have one for every record.
-const maxProblems = 100
+// The list is bounded, and each of its texts: a damaged file can have a problem
+// for every record, and a name as long as the file in each.
+const (
+	maxProblems = 100
+	maxProblem  = 4 << 10 // bytes
+)
 
 // checkObject is a line of check.
 type checkObject struct {
@@ -52,8 +56,15 @@ func (o *checkObject) problem(err error) {
 	case len(o.Problems) >= maxProblems:
 		o.dropped++
 	default:
-		o.Problems = append(o.Problems, err.Error())
+		o.Problems = append(o.Problems, clipped(err.Error()))
 	}
+}
+
+func clipped(text string) string {
+	if len(text) <= maxProblem {
+		return text
+	}
+	return fmt.Sprintf("%s…(+%d bytes)", strings.ToValidUTF8(text[:maxProblem], ""), len(text)-maxProblem)
 }
 
 func (a *app) check(ctx context.Context, path string) error {

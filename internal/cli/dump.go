@@ -70,7 +70,18 @@ type dump struct {
 	size int64 // of the file
 
 	printed, bad int
+	written      int64 // bytes of rows
 }
+
+// What is printed of a file is bounded: records may share a text as long as the
+// file, and each would print it. The rows of real files, JSON too, come to less
+// than half of this.
+const (
+	leastRoom   = 16 << 20 // bytes for files of any size
+	roomPerByte = 32       // and for each byte of the file
+)
+
+func (d *dump) room() int64 { return leastRoom + roomPerByte*d.size }
 
 func (a *app) dump(ctx context.Context, path string, face face) error {
 	f, err := openFile(path)
@@ -110,5 +121,8 @@ func (d *dump) take(r *rows) error {
 	d.console.write(r.b[at:])
 	d.printed += r.n
 	d.bad += len(r.faults)
+	if d.written += int64(len(r.b)); d.written > d.room() {
+		return unusable(fmt.Errorf("%s: cut off after %d MB of rows: %w", d.path, d.written>>20, pdb.ErrLimit))
+	}
 	return cmp.Or(d.console.failed, d.ctx.Err())
 }

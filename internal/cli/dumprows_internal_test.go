@@ -8,6 +8,7 @@ import (
 	"runtime"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"go.uber.org/goleak"
 
@@ -82,6 +83,39 @@ func TestDumpParts_outputEnds(t *testing.T) {
 			if err := dumpUneven(t, workers, &narrow{room}); !errors.Is(err, io.ErrShortWrite) {
 				t.Errorf("room for %d, %d workers: %v", room, workers, err)
 			}
+		}
+	}
+}
+
+// TestDump_sharedText: rows that share one long text are cut off before they
+// fill a disk.
+func TestDump_sharedText(t *testing.T) {
+	line := pdb.Line{File: strings.Repeat("x", 1<<16)}
+	lines := func(yield func(pdb.Line, error) bool) {
+		for yield(line, nil) {
+		}
+	}
+	for _, json := range []bool{false, true} {
+		var notes bytes.Buffer
+		d := &dump{app: &app{console: newConsole(io.Discard, &notes, json)}, ctx: t.Context(), path: "x.pdb", size: 100}
+		if err := dumpAll(d, lines, (*rows).line); !errors.Is(err, pdb.ErrLimit) {
+			t.Errorf("json %v: %v", json, err)
+		}
+		if d.written > leastRoom+2*rowBytes+roomPerByte*d.size {
+			t.Errorf("json %v: %d bytes", json, d.written)
+		}
+	}
+}
+
+// TestCheck_longNames: a problem tells of a name as long as the file in a line.
+func TestCheck_longNames(t *testing.T) {
+	var o checkObject
+	for range 2 * maxProblems {
+		o.problem(errors.New(strings.Repeat("é", 1<<20)))
+	}
+	for _, p := range o.Problems {
+		if len(p) > maxProblem+32 || !utf8.ValidString(p) || !strings.HasSuffix(p, "…(+2093056 bytes)") {
+			t.Fatalf("%d bytes: %s", len(p), p[len(p)-40:])
 		}
 	}
 }

@@ -29,6 +29,11 @@ func escapeLine(s string) string {
 			fmt.Fprintf(&b, "…(+%d bytes)", len(s)-i)
 			break
 		}
+		if isPrintable(s[i : i+1]) {
+			b.WriteByte(s[i])
+			marks, i = 0, i+1
+			continue
+		}
 		r, n := utf8.DecodeRuneInString(s[i:])
 		if marks = nextMarks(marks, r); marks <= maxMarks {
 			writeRune(&b, r, s[i:i+n])
