@@ -27,15 +27,37 @@ func (f *File) privateBelow(want, least addrKey) (hit, error) {
 	if err != nil {
 		return best, err
 	}
-	list, n, err := t.floor(want)
+	c, ok, err := t.find(want.seg(), want.off())
 	if err != nil {
 		return best, err
 	}
-	last := -1
+	if !ok {
+		return f.privateBefore(t, want, best, -1)
+	}
+	if best, err = f.inModule(int(c.mod), want, best); err != nil || best.key >= c.key() {
+		return best, err
+	}
+	return f.privateBefore(t, want, best, int(c.mod))
+}
+
+// privateBefore asks the modules of the contributions below an address, from the
+// nearest on. last was asked already; -1 is none.
+func (f *File) privateBefore(t *contribs, want addrKey, best hit, last int) (hit, error) {
+	list, err := t.inOrder()
+	if err != nil {
+		return best, err
+	}
+	n, err := contribsBelow(list, want)
+	if err != nil {
+		return best, err
+	}
 	for back := 0; n > 0; n-- {
 		c, err := list.at(n - 1)
 		if err != nil || c.sect != want.seg() {
 			return best, err
+		}
+		if c.size == 0 {
+			continue
 		}
 		if m := int(c.mod); m != last {
 			if back++; back > maxBack {

@@ -1,7 +1,6 @@
 package pdb
 
 import (
-	"cmp"
 	"math"
 	"slices"
 	"sort"
@@ -13,8 +12,9 @@ type codeRun struct {
 	seg, mod   uint16
 }
 
-// codeMap tells which module an address belongs to, sorted by address, as the
-// table of contributions does: padding belongs to none.
+// codeMap tells which module an address belongs to, sorted by address, as a tidy
+// table of contributions does: padding belongs to none. Of any other table there is
+// no map, so that both give the same answers.
 type codeMap []codeRun
 
 // directLookups is how many addresses are looked up in the table of
@@ -25,14 +25,15 @@ const directLookups = 64
 // moduleOf returns the number of the module at an address, counted from 0; ok
 // is false where there is none.
 func (f *File) moduleOf(seg uint16, off uint32) (mod int, ok bool, err error) {
+	var m *codeMap
 	if f.lookups.Load() < directLookups {
 		f.lookups.Add(1)
+	} else if m, err = f.codeMap.get(f.readCodeMap); err != nil {
+		return 0, false, err
+	}
+	if m == nil || *m == nil {
 		c, ok, err := f.contribAt(seg, off)
 		return int(c.mod), ok, err
-	}
-	m, err := f.codeMap.get(f.readCodeMap)
-	if err != nil {
-		return 0, false, err
 	}
 	want := makeKey(seg, off)
 	i := sort.Search(len(*m), func(i int) bool { return makeKey((*m)[i].seg, (*m)[i].start) > want }) - 1
@@ -49,20 +50,21 @@ func (f *File) readCodeMap() (*codeMap, error) {
 		return new(codeMap), err
 	}
 	m := make(codeMap, 0, t.n) // most are runs of their own
-	if err := t.each(func(c contrib) { m = m.add(c) }); err != nil {
+	var o contribOrder
+	err = t.each(func(c contrib) {
+		o.take(c)
+		m = m.add(c)
+	})
+	if fatal(err) {
 		return nil, err
 	}
-	if !slices.IsSortedFunc(m, codeRun.compare) {
-		slices.SortStableFunc(m, codeRun.compare)
+	if o.untidy || err != nil {
+		return new(codeMap), nil
 	}
 	if len(m) < cap(m)/2 {
 		m = slices.Clone(m)
 	}
 	return &m, nil
-}
-
-func (r codeRun) compare(o codeRun) int {
-	return cmp.Compare(makeKey(r.seg, r.start), makeKey(o.seg, o.start))
 }
 
 // add appends a contribution, to the last run if it goes on there.

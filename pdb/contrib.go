@@ -2,6 +2,7 @@ package pdb
 
 import (
 	"cmp"
+	"math"
 	"slices"
 )
 
@@ -22,16 +23,24 @@ func (c contrib) compare(sect uint16, off uint32) int {
 	return cmp.Or(cmp.Compare(c.sect, sect), cmp.Compare(c.off, off))
 }
 
-// contribs is the section contribution table. It is searched where it lies
-// in the file; only a table out of order is copied and sorted. Which of them it
-// is, one look at the whole table tells, so that the answer to a question does
-// not depend on which part of the table it touches.
+// contribs is the section contribution table. It is searched where it lies in
+// the file. What that finds covers the address and is the answer, whatever the
+// order of the table. Only when it finds nothing does the order matter: the whole
+// table is checked once, and one that is not tidy is searched again in a sorted
+// copy. A question is always answered in this order, so the answer depends on the
+// table and the address alone and not on what was asked before.
 type contribs struct {
 	s        *stream // nil: there is no table
 	off, n   uint32  // first item, number of items
 	item     uint32  // bytes of one
-	ordered  lazy[bool]
+	verdict  lazy[contribVerdict]
 	inMemory lazy[contribCopy]
+}
+
+// contribVerdict is what a check of the whole table found.
+type contribVerdict struct {
+	tidy bool
+	bad  error // damage that ended the check
 }
 
 func (f *File) loadContribs() (*contribs, error) {
@@ -93,45 +102,66 @@ func (t *contribs) at(i uint32) (contrib, error) {
 // contribCopy is a table that was sorted in memory.
 type contribCopy []contrib
 
-func (m contribCopy) len() uint32                  { return uint32(len(m)) }
-func (m contribCopy) at(i uint32) (contrib, error) { return m[i], nil }
+func (m *contribCopy) len() uint32                  { return uint32(len(*m)) }
+func (m *contribCopy) at(i uint32) (contrib, error) { return (*m)[i], nil }
 
 func (c contrib) key() addrKey { return makeKey(c.sect, c.off) }
 
 // find returns the contribution that covers sect:off.
 func (t *contribs) find(sect uint16, off uint32) (contrib, bool, error) {
-	list, n, err := t.floor(makeKey(sect, off))
-	if err != nil || n == 0 {
+	want := makeKey(sect, off)
+	c, ok, err := findContrib(t, want)
+	if ok || err != nil {
+		return c, ok, err
+	}
+	list, err := t.inOrder()
+	if err != nil || list == contribList(t) {
 		return contrib{}, false, err
 	}
-	c, err := list.at(n - 1)
-	return c, err == nil && c.covers(sect, off), err
+	return findContrib(list, want)
+}
+
+// maxEmpty is how many contributions without a byte may follow each other in a
+// table that is searched as it is. Compilers leave eleven of them.
+const maxEmpty = 64
+
+// findContrib searches a list by halves for the contribution that covers an
+// address. Empty ones, which hold nothing and are often several at one place, are
+// passed over.
+func findContrib(list contribList, want addrKey) (contrib, bool, error) {
+	n, err := contribsBelow(list, want)
+	for range min(n, maxEmpty+1) {
+		n--
+		c, err := list.at(n)
+		if err != nil || c.size != 0 {
+			return c, err == nil && c.covers(want.seg(), want.off()), err
+		}
+	}
+	return contrib{}, false, err
 }
 
 func (c contrib) covers(sect uint16, off uint32) bool {
 	return c.sect == sect && c.off <= off && off-c.off < c.size
 }
 
-// floor returns how many contributions begin at or below an address, and the
-// list that is to be counted in.
-func (t *contribs) floor(want addrKey) (contribList, uint32, error) {
-	if t.s == nil {
-		return t, 0, nil
+// inOrder returns a list of the contributions by ascending addresses: the table
+// itself if it is tidy.
+func (t *contribs) inOrder() (contribList, error) {
+	v, err := t.verdict.get(t.check)
+	if err = cmp.Or(err, v.damage()); err != nil {
+		return nil, err
 	}
-	ordered, err := t.ordered.get(t.isOrdered)
-	if err != nil {
-		return nil, 0, err
+	if v.tidy {
+		return t, nil
 	}
-	if *ordered {
-		n, err := contribsBelow(t, want)
-		return t, n, err
+	return t.inMemory.get(t.sortedCopy)
+}
+
+func (v *contribVerdict) damage() error {
+	if v == nil {
+		return nil
 	}
-	list, err := t.inMemory.get(t.sortedCopy)
-	if err != nil {
-		return nil, 0, err
-	}
-	n, err := contribsBelow(*list, want)
-	return *list, n, err
+	return v.bad
 }
 
 // contribsBelow returns how many contributions of an ordered list begin at or
@@ -181,23 +211,40 @@ func (t *contribs) each(visit func(contrib)) error {
 	})
 }
 
-// isOrdered reports whether the table can be searched as it is: by ascending
-// addresses, no two of which are equal. Empty contributions, which hold nothing
-// and are often several at one place, are left out of a copy.
-func (t *contribs) isOrdered() (*bool, error) {
-	next, ordered, item := addrKey(0), true, int(t.item)
+// contribOrder tells whether contributions are tidy: their addresses ascend, none
+// reaches into the next, and of the empty ones no more than maxEmpty follow each
+// other. In such a table a search finds what there is.
+type contribOrder struct {
+	last   addrKey // where the last one begins
+	end    uint64  // where the last one that is not empty ends, with its section
+	empty  int     // how many empty ones came last
+	untidy bool
+}
+
+func (o *contribOrder) take(c contrib) {
+	key := c.key()
+	if o.empty++; c.size != 0 {
+		o.untidy = o.untidy || uint64(key) < o.end
+		o.empty, o.end = 0, uint64(key)+min(uint64(c.size), math.MaxUint32-uint64(c.off)+1)
+	}
+	o.untidy = o.untidy || key < o.last || o.empty > maxEmpty
+	o.last = key
+}
+
+// check looks at the whole table, once. Damage is what it found; another error is
+// not remembered.
+func (t *contribs) check() (*contribVerdict, error) {
+	var o contribOrder
 	err := t.runs(func(b []byte) bool {
-		for at := 0; at+item <= len(b); at += item {
-			key := makeKey(u16(b, at), u32(b, at+4))
-			if key < next || u32(b, at+8) == 0 {
-				ordered = false
-				break
-			}
-			next = key + 1
+		for ; len(b) > 0 && !o.untidy; b = b[t.item:] {
+			o.take(parseContrib(b))
 		}
-		return ordered
+		return !o.untidy
 	})
-	return &ordered, err
+	if fatal(err) {
+		return nil, err
+	}
+	return &contribVerdict{tidy: !o.untidy, bad: err}, nil
 }
 
 func (t *contribs) sortedCopy() (*contribCopy, error) {

@@ -20,8 +20,8 @@ func TestExactCounters(t *testing.T) {
 		"exact name":  "1: 8 pages, 23 reads, 1156 bytes",
 		"no name":     "0: 6 pages, 15 reads, 858 bytes",
 		"none by lld": "0: 18 pages, 18 reads, 66402 bytes", // all records: it may be in another bucket
-		"nearest":     "FsRecScale: 18 pages, 47 reads, 68665 bytes",
-		"frames":      "FsRecScale: 18 pages, 27 reads, 67994 bytes",
+		"nearest":     "FsRecScale: 18 pages, 46 reads, 66912 bytes",
+		"frames":      "FsRecScale: 18 pages, 26 reads, 66241 bytes",
 		"type":        "USTR: 7 pages, 19 reads, 1654 bytes",
 		"all publics": "28: 18 pages, 18 reads, 66402 bytes",
 		"all procs":   "14: 18 pages, 16 reads, 65846 bytes",

@@ -3,6 +3,7 @@ package pdb_test
 import (
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"testing"
 
 	"github.com/symres/symres/pdb"
@@ -32,44 +33,99 @@ func mixedPDB(order []int) *testPDB {
 	return p
 }
 
-// TestContribs_order: what an address is answered with does not depend on how
-// many questions came before, nor on the order of the table.
+// answerAt is what a PDB says about an address: frames, symbol and line.
+func answerAt(t *testing.T, f *pdb.File, off uint32) string {
+	t.Helper()
+	list, err := f.Frames(0x1000 + off)
+	near, err2 := f.Nearest(0x1000 + off)
+	line, ok, err3 := f.LineAt(0x1000 + off)
+	if err != nil || err2 != nil || err3 != nil || len(near) == 0 {
+		t.Fatal(err, err2, err3, near)
+	}
+	return fmt.Sprint(list, near[0].Name(), near[0].Size, line.Line, ok)
+}
+
+// TestContribs_order: what an address is answered with depends on the table and the
+// address alone. Each answer of a file just opened is that of one that was asked in
+// any order, one at a time or all at once, with an index or without. Where at most one
+// contribution has an address, the order of the table does not matter either.
 func TestContribs_order(t *testing.T) {
-	sorted := []int{0, 1, 2, 3, 4, 5, 6, 7, 8, 9}
-	at := func(f *pdb.File, off uint32) string {
-		list, err := f.Frames(0x1000 + off)
-		near, err2 := f.Nearest(0x1000 + off)
-		line, ok, err3 := f.LineAt(0x1000 + off)
-		if err != nil || err2 != nil || err3 != nil || len(near) == 0 {
-			t.Fatal(err, err2, err3, near)
-		}
-		return fmt.Sprint(list, near[0].Name(), near[0].Size, line.Line, ok)
-	}
-	want := map[uint32]string{}
-	for off := uint32(0); off < 0x180; off += 4 {
-		want[off] = at(openImage(t, mixedPDB(sorted).write()), off) // each in a file just opened
-	}
-	if want[0x10] != "[]m0_032 0 false" {
-		t.Errorf("padding between contributions of a module: %s", want[0x10])
-	}
+	const most = 0x180
+	tidy, overlapping := []int{0, 1, 2, 3, 4, 5, 6, 7, 9}, []int{0, 1, 2, 3, 4, 5, 6, 7, 8, 9}
 	rnd := rand.New(rand.NewPCG(1, 2))
+	tables := [][]int{tidy, overlapping}
 	for range 20 {
-		order := rnd.Perm(len(sorted))
-		// Which of those at one place comes first is the table's to say.
-		for i, a := range order {
-			for j, b := range order {
-				if a == 3 && b == 4 && i > j || a == 5 && b == 6 && i > j {
-					order[i], order[j] = order[j], order[i]
-				}
+		order := rnd.Perm(len(overlapping))
+		tables = append(tables, order, slices.DeleteFunc(slices.Clone(order), func(i int) bool { return i == 8 }))
+	}
+	first := map[uint32]string{}
+	for _, table := range tables {
+		file := mixedPDB(table).write()
+		want := map[uint32]string{}
+		for off := uint32(0); off < most; off += 4 {
+			want[off] = answerAt(t, openImage(t, file), off)
+			if alone := off < 0xA0 || off >= 0x100 || len(table) == len(tidy); !alone {
+				continue
+			}
+			if first[off] == "" {
+				first[off] = want[off]
+			} else if first[off] != want[off] {
+				t.Fatalf("table %v, offset %#x: %s, want %s", table, off, want[off], first[off])
 			}
 		}
-		f := openImage(t, mixedPDB(order).write())
-		for range 1000 {
-			off := rnd.Uint32N(0x180/4) * 4
-			if got := at(f, off); got != want[off] {
-				t.Fatalf("order %v, offset %#x: %s, want %s", order, off, got, want[off])
+		asked, indexed := openImage(t, file), openImage(t, file)
+		index, err := indexed.Index()
+		if err != nil {
+			t.Fatal(err)
+		}
+		var rvas []uint32
+		for range 300 {
+			off := rnd.Uint32N(most/4) * 4
+			rvas = append(rvas, 0x1000+off)
+			if got, by := answerAt(t, asked, off), answerAt(t, indexed, off); got != want[off] || by != want[off] {
+				t.Fatalf("table %v, offset %#x: %s, and %s with an index, want %s", table, off, got, by, want[off])
+			}
+			near, err := asked.Nearest(0x1000 + off)
+			all, err2 := index.Nearest(0x1000 + off)
+			same := func(s pdb.Symbol) bool { return s.Name() == near[0].Name() && s.Size == near[0].Size }
+			if err != nil || err2 != nil || !slices.ContainsFunc(all, same) {
+				t.Fatalf("table %v, offset %#x: the index has %v, want %v; %v, %v", table, off, all, near, err, err2)
 			}
 		}
+		bulk, err := openImage(t, file).FramesOf(rvas, 2)
+		for i, rva := range rvas {
+			if list, err2 := asked.Frames(rva); err != nil || err2 != nil || fmt.Sprint(list) != fmt.Sprint(bulk[i]) {
+				t.Fatalf("table %v, %#x: %v at once, want %v; %v, %v", table, rva, bulk[i], list, err, err2)
+			}
+		}
+	}
+	if first[0x10] != "[]m0_032 0 false" {
+		t.Errorf("padding between contributions of a module: %s", first[0x10])
+	}
+}
+
+// TestContribs_honest: of a table in order an address costs a search, not a look at
+// all of it.
+func TestContribs_honest(t *testing.T) {
+	p := samplePDB()
+	p.contribs, p.contribMods = nil, nil
+	for i := range uint32(20_000) { // 560 kB
+		p.contribs = append(p.contribs, testContrib{1, 2 * i, 2})
+		p.contribMods = append(p.contribMods, 0)
+	}
+	p.sections = []pdb.Section{{Name: ".text", VirtualAddress: 0x1000, VirtualSize: 0x10000}}
+	image := p.write()
+	r := &countingReader{r: image, pages: map[int64]bool{}}
+	f, err := pdb.New(r, image.Size())
+	if err != nil {
+		t.Fatal(err)
+	}
+	near, err := f.Nearest(0x1020)
+	if _, err2 := f.Frames(0x1020); err != nil || err2 != nil || len(near) != 1 || near[0].Name() != "_Main" || near[0].Size != 2 {
+		t.Fatal(near, err, err2)
+	}
+	if r.bytes > 100_000 {
+		t.Errorf("one address read %d bytes of %d", r.bytes, image.Size())
 	}
 }
 
