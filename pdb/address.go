@@ -107,7 +107,7 @@ func (f *File) anyPrivateBelow(want addrKey, best hit) (hit, error) {
 func (f *File) aroundIn(m memoryMap, want addrKey) (around, error) {
 	a, err := aroundIn(m, want, len(m))
 	if err == nil {
-		err = f.msf.work.spend(len(a.records) * perEntry)
+		err = f.msf.Work.Spend(len(a.records) * perEntry)
 	}
 	return a, err
 }
@@ -159,7 +159,7 @@ func (f *File) hitSymbols(h hit, sec *sections) ([]Symbol, error) {
 		return compactNames(syms), err
 	}
 	var syms []Symbol
-	in := functionWalk{r: h.ms.symbols.someRecords()} // the map of the module was made from them
+	in := functionWalk{r: someRecordsOf(h.ms.symbols)} // the map of the module was made from them
 	for _, off := range h.records {
 		sym, err := f.moduleSymbol(h.ms, off, sec)
 		if err != nil {

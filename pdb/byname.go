@@ -1,6 +1,10 @@
 package pdb
 
-import "strings"
+import (
+	"strings"
+
+	"github.com/symres/symres/internal/msf"
+)
 
 // ByName returns the public symbols with exactly this name, in the order of
 // their records; none is not an error. The name is the decorated one and case
@@ -19,7 +23,7 @@ func (f *File) ByName(name string) ([]Symbol, error) { return f.publicsNamed(nam
 func (f *File) ByNameFold(name string) ([]Symbol, error) { return f.publicsNamed(name, true) }
 
 func (f *File) publicsNamed(name string, fold bool) ([]Symbol, error) {
-	q, err := f.ask(f.msf.work.point())
+	q, err := f.ask(f.msf.Work.Point())
 	if err != nil {
 		return nil, err
 	}
@@ -82,15 +86,15 @@ func (f *File) symbolsAt(t *names, offs []uint32) ([]Symbol, error) {
 	if err != nil {
 		return nil, err
 	}
-	count := tab{w: &f.msf.work, n: len(offs) * perRecord}
-	if err := count.pay(); err != nil {
+	count := msf.Tab{W: &f.msf.Work, N: len(offs) * msf.PerRecord}
+	if err := count.Pay(); err != nil {
 		return nil, err
 	}
 	syms := make([]Symbol, 0, len(offs))
 	for _, off := range offs {
 		rec, err := t.recordAt(off)
 		if err == nil {
-			err = count.record(len(rec))
+			err = count.Record(len(rec))
 		}
 		if err != nil {
 			return nil, err
@@ -100,7 +104,7 @@ func (f *File) symbolsAt(t *names, offs []uint32) ([]Symbol, error) {
 			syms = append(syms, sym)
 		}
 	}
-	return syms, count.pay()
+	return syms, count.Pay()
 }
 
 // symbolAt reads the symbol at an offset that is known to lead to one.
@@ -114,7 +118,7 @@ func (f *File) symbolAt(t *names, off uint32, sec *sections) (Symbol, error) {
 	}
 	var sym Symbol
 	if !t.symbol(&sym, rec, sec) {
-		return Symbol{}, damage(t.gss.name, int64(off), "no symbol of its table")
+		return Symbol{}, damage(t.gss.Name, int64(off), "no symbol of its table")
 	}
 	return sym, nil
 }
@@ -145,7 +149,7 @@ func (f *File) GlobalsByName(name string) ([]Symbol, error) { return f.globalsNa
 func (f *File) GlobalsByNameFold(name string) ([]Symbol, error) { return f.globalsNamed(name, true) }
 
 func (f *File) globalsNamed(name string, fold bool) ([]Symbol, error) {
-	q, err := f.ask(f.msf.work.point())
+	q, err := f.ask(f.msf.Work.Point())
 	if err != nil {
 		return nil, err
 	}

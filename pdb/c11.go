@@ -25,14 +25,14 @@ const versionV70 = 19990903 // of the DBI stream
 
 // readLines11 turns C11 lines into line blocks, one for each segment.
 func (c *moduleCode) readLines11(oldNames bool) error {
-	b, err := c.ms.lines11.bytes()
+	b, err := c.ms.lines11.Bytes()
 	if err != nil || len(b) < 4 {
 		return err
 	}
 	nFiles, nSegs := int(u16(b, 0)), int(u16(b, 2))
 	segs := 4 + nFiles*4
 	if segs+nSegs*10 > len(b) {
-		return c.ms.s.short(c.ms.lines11.off, uint32(segs+nSegs*10))
+		return c.ms.s.Short(c.ms.lines11.Off, uint32(segs+nSegs*10))
 	}
 	files := make([]uint32, nFiles) // where their lines lie, from their heads on
 	for i := range files {
@@ -50,8 +50,8 @@ func (c *moduleCode) readLines11(oldNames bool) error {
 		for j, at := range files {
 			rows = c.appendOldRows(rows, b, at, uint32(j)|oldFile, code)
 		}
-		if c.ms.s.m.work.over() {
-			return cutError{}
+		if err := c.ms.s.Work().Over(); err != nil {
+			return err
 		}
 		c.oldRuns(layOver(rows, code.off+code.size), code.off)
 		block.n = uint32(len(c.old)) - block.at
@@ -105,7 +105,7 @@ func (c *moduleCode) appendOldRows(rows []oldRow, b []byte, at, file uint32, cod
 		if uint64(lines)+4+uint64(count)*6 > uint64(len(b)) {
 			continue
 		}
-		if c.ms.s.m.work.spend(runHead+count*8) != nil {
+		if c.ms.s.Work().Spend(runHead+count*8) != nil {
 			return rows // files can share lines; readLines11 tells
 		}
 		first, last := u32(b, ranges+i*8), u32(b, ranges+i*8+4)

@@ -3,6 +3,8 @@ package pdb
 import (
 	"cmp"
 	"slices"
+
+	"github.com/symres/symres/internal/msf"
 )
 
 // Kinds of the parts of C13 line information (cvinfo.h).
@@ -19,15 +21,16 @@ const (
 // padding to 4. Parts of a kind with bit 31 set are to be ignored and have no
 // kind of the above. It belongs to one goroutine.
 type partWalk struct {
-	w    walker
+	w    msf.Walker
 	kind uint32
-	data area
+	data msf.Area
 	next uint32
 	end  uint32
 	err  error // why the walk ended early
 }
 
-func (a area) parts() partWalk { return partWalk{w: a.walker(), next: a.off, end: a.end} }
+// partsOf starts a walk over the parts of an area.
+func partsOf(a msf.Area) partWalk { return partWalk{w: a.Walker(), next: a.Off, end: a.End} }
 
 // step moves to the next part. It reports false at the end and after damage,
 // which is in err.
@@ -36,16 +39,16 @@ func (p *partWalk) step() bool {
 		return false
 	}
 	var h []byte
-	if h, p.err = p.w.span(p.next, partHead); p.err != nil {
+	if h, p.err = p.w.Span(p.next, partHead); p.err != nil {
 		return false
 	}
 	p.kind = u32(h, 0)
 	size, off := u32(h, 4), p.next+partHead
 	if size > p.end-off {
-		p.err = damage(p.w.s.name, int64(p.next), "part %#x of %d bytes runs over the end at %#x", p.kind, size, p.end)
+		p.err = damage(p.w.Stream.Name, int64(p.next), "part %#x of %d bytes runs over the end at %#x", p.kind, size, p.end)
 		return false
 	}
-	p.data = area{s: p.w.s, off: off, end: off + size}
+	p.data = msf.Area{Stream: p.w.Stream, Off: off, End: off + size}
 	p.next = off + min((size+3)&^3, p.end-off)
 	return true
 }
@@ -122,7 +125,7 @@ func (c *moduleCode) runs(b lineBlock) (lineRuns, error) {
 	if b.old {
 		return lineRuns{rest: c.old[b.at:][:b.n]}, nil
 	}
-	rest, err := c.ms.s.view(b.at, b.n)
+	rest, err := c.ms.s.View(b.at, b.n)
 	return lineRuns{rest: rest, wide: b.columns}, err
 }
 
@@ -251,7 +254,7 @@ func (c *moduleCode) addImports(b []byte) {
 		if uint64(i.n)*4 > uint64(len(b)) {
 			return
 		}
-		c.ids = appendU32s(c.ids, b[:i.n*4])
+		c.ids = msf.AppendU32s(c.ids, b[:i.n*4])
 		c.imports = append(c.imports, i)
 		b = b[i.n*4:]
 	}

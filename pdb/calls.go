@@ -31,7 +31,7 @@ const (
 // A damaged module gives an error, satisfying errors.Is(err, [ErrFormat]), in
 // the end; an error of reading ends the sequence.
 func (f *File) CallSites(module int) iter.Seq2[CallSite, error] {
-	return granted(f, f.msf.work.point(), func(yield func(CallSite, error) bool) error {
+	return granted(f, f.msf.Work.Point(), func(yield func(CallSite, error) bool) error {
 		sec, err := f.placer()
 		if err != nil {
 			return err
@@ -40,7 +40,7 @@ func (f *File) CallSites(module int) iter.Seq2[CallSite, error] {
 		if err != nil || ms.s == nil {
 			return err
 		}
-		r := ms.symbols.records()
+		r := recordsOf(ms.symbols)
 		for r.step() {
 			kind := r.kind()
 			if kind != kindCallSite && kind != kindHeapAllocSite || len(r.rec) < callHead {

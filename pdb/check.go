@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+
+	"github.com/symres/symres/internal/msf"
 )
 
 // maxProblems bounds what File.Check returns.
@@ -20,7 +22,7 @@ var ErrMoreProblems = errors.New("pdb: more problems follow")
 // ends the walk and is the last entry. Most entries satisfy
 // errors.Is(err, [ErrFormat]).
 func (f *File) Check() []error {
-	q, err := f.ask(f.msf.work.whole())
+	q, err := f.ask(f.msf.Work.Whole())
 	if err != nil {
 		return []error{err}
 	}
@@ -63,80 +65,8 @@ func (c *checker) damage(section string, off int64, format string, args ...any) 
 	return c.add(damage(section, off, format, args...))
 }
 
-// container checks the superblock and all block lists.
-func (c *checker) container() error {
-	m := c.f.msf
-	if have := m.size >> m.shift; int64(m.claimed) > have {
-		c.damage(secSuper, 40, "%d blocks of %d bytes in a file of %d bytes", m.claimed, m.blockSize(), m.size)
-	}
-	n := uint64(len(m.sizes))
-	if want := 4 * (1 + n + m.listed); want != uint64(m.dirBytes) {
-		c.damage(secSuper, 44, "directory of %d bytes for streams that need %d", m.dirBytes, want)
-	}
-	used := make(blockSet, int64(m.blocksInFile()/64+1))
-	for i, b := range m.dirBlocks {
-		c.block(used, b, secDir, int64(i)<<m.shift)
-	}
-	// Stream 0 is the directory of the state before; its list may be stale.
-	for i := uint32(1); i < uint32(n); i++ {
-		if err := c.blockList(used, i); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// blocksInFile returns how many blocks of those claimed exist, so that the
-// claim alone costs no memory.
-func (m *msf) blocksInFile() uint32 {
-	return uint32(min(uint64(m.blocks), uint64(m.size>>m.shift)+1))
-}
-
-// blockSet is a bit set of block numbers.
-type blockSet []uint64
-
-func (s blockSet) add(b uint32) (again bool) {
-	again = s[b/64]>>(b%64)&1 != 0
-	s[b/64] |= 1 << (b % 64)
-	return again
-}
-
-func (c *checker) blockList(used blockSet, num uint32) error {
-	m := c.f.msf
-	if !m.has(num) || m.sizes[num] == 0 || c.stop {
-		return nil
-	}
-	s, err := m.stream(num, "block list")
-	if err != nil {
-		c.add(err)
-		return nil
-	}
-	for i := range m.blocksOf(s.size) {
-		b, err := s.block(i)
-		if err != nil {
-			return err
-		}
-		if !c.block(used, b, s.name, int64(i)<<m.shift) {
-			return nil
-		}
-	}
-	return nil
-}
-
-// block checks one block number and reports whether to go on.
-func (c *checker) block(used blockSet, b uint32, section string, off int64) bool {
-	m := c.f.msf
-	if _, err := m.fileOffset(b, 0, 1, section, off); err != nil {
-		return c.add(err)
-	}
-	if k := b & (m.blockSize() - 1); k == 1 || k == 2 {
-		return c.damage(section, off, "block %#x belongs to a free block map", b)
-	}
-	if used.add(b) {
-		return c.damage(section, off, "block %#x is used twice", b)
-	}
-	return !c.stop
-}
+// container checks where the streams lie.
+func (c *checker) container() error { return c.f.msf.Check(c.add) }
 
 // info checks the named streams and features.
 func (c *checker) info() error {
@@ -145,7 +75,7 @@ func (c *checker) info() error {
 		return err
 	}
 	for _, n := range t.named {
-		if !c.f.msf.has(n.Stream) {
+		if !c.f.msf.Has(n.Stream) {
 			c.damage("named streams", 0, "%q is stream %d, which does not exist", n.Name, n.Stream)
 		}
 	}
@@ -158,16 +88,16 @@ func (c *checker) header() error {
 	if d == nil {
 		return nil
 	}
-	if end := d.subs[numSubs-1].end; end != uint64(d.s.size) {
-		c.damage(d.s.name, 24, "its parts end at %#x, the stream at %#x", end, d.s.size)
+	if end := d.subs[numSubs-1].end; end != uint64(d.s.Size) {
+		c.damage(d.s.Name, 24, "its parts end at %#x, the stream at %#x", end, d.s.Size)
 	}
 	named := map[string]uint32{"global symbol index": d.gsi, "public symbol index": d.psi, "symbol records": d.gss}
 	for i, num := range d.opt {
 		named[fmt.Sprintf("entry %d of the optional debug header", i)] = num
 	}
 	for _, what := range slices.Sorted(maps.Keys(named)) {
-		if num := named[what]; num != noStream && !c.f.msf.has(num) {
-			c.damage(d.s.name, 0, "%s is stream %d, which does not exist", what, num)
+		if num := named[what]; num != noStream && !c.f.msf.Has(num) {
+			c.damage(d.s.Name, 0, "%s is stream %d, which does not exist", what, num)
 		}
 	}
 	return nil
@@ -203,7 +133,7 @@ func (c *checker) modules() error {
 		if err != nil {
 			return err
 		}
-		if m.HasStream && !c.f.msf.has(m.Stream) &&
+		if m.HasStream && !c.f.msf.Has(m.Stream) &&
 			!c.damage("module list", 0, "module %q has stream %d, which does not exist", m.Name, m.Stream) {
 			break
 		}
@@ -219,16 +149,16 @@ func (c *checker) contribs() error {
 	if err != nil || t.s == nil {
 		return err
 	}
-	w := walker{s: t.s}
+	w := msf.Walker{Stream: t.s}
 	var last contrib
 	for i := range t.n {
-		b, err := w.span(t.off+i*t.item, t.item)
+		b, err := w.Span(t.off+i*t.item, t.item)
 		if err != nil {
 			return err
 		}
 		cur := parseContrib(b)
 		if cur.compare(last.sect, last.off) < 0 {
-			c.damage(t.s.name, int64(t.off+i*t.item), "section contribution %d is out of order", i)
+			c.damage(t.s.Name, int64(t.off+i*t.item), "section contribution %d is out of order", i)
 			break
 		}
 		last = cur

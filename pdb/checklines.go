@@ -41,7 +41,7 @@ func (c *checker) linesOf(m *moduleCode) error {
 		for runs.step() {
 		}
 		if n := len(runs.rest); n > 0 {
-			c.damage(m.ms.s.name, int64(b.at)+int64(b.n)-int64(n), "%d bytes of a line block are no run of lines", n)
+			c.damage(m.ms.s.Name, int64(b.at)+int64(b.n)-int64(n), "%d bytes of a line block are no run of lines", n)
 		}
 	}
 	if err != nil && !fatal(err) {

@@ -36,7 +36,7 @@ func (c *checker) scopes(ms *modStream) error {
 	for w.step() && !c.stop {
 		kind := w.kind()
 		if _, ok := formOf(kind); ok && !sym.parse(w.rec) {
-			c.damage(ms.s.name, int64(w.off), "%v of %d bytes is cut off", kind, len(w.rec))
+			c.damage(ms.s.Name, int64(w.off), "%v of %d bytes is cut off", kind, len(w.rec))
 		}
 		switch {
 		case kind.opens() && len(w.rec) >= endField+4:
@@ -44,16 +44,16 @@ func (c *checker) scopes(ms *modStream) error {
 		case kind.opens():
 			ends = append(ends, 0)
 		case kind.closes() && len(ends) == 0:
-			c.damage(ms.s.name, int64(w.off), "%v ends no scope", kind)
+			c.damage(ms.s.Name, int64(w.off), "%v ends no scope", kind)
 		case kind.closes():
 			if said := ends[len(ends)-1]; said != w.off {
-				c.damage(ms.s.name, int64(w.off), "a scope ends here, its record says at %#x", said)
+				c.damage(ms.s.Name, int64(w.off), "a scope ends here, its record says at %#x", said)
 			}
 			ends = ends[:len(ends)-1]
 		}
 	}
 	if len(ends) > 0 && w.err == nil && !c.stop {
-		c.damage(ms.s.name, int64(ms.symbols.end), "%d scopes have no end", len(ends))
+		c.damage(ms.s.Name, int64(ms.symbols.End), "%d scopes have no end", len(ends))
 	}
 	if fatal(w.err) {
 		return w.err

@@ -3,6 +3,8 @@ package pdb
 import (
 	"cmp"
 	"slices"
+
+	"github.com/symres/symres/internal/msf"
 )
 
 // publics checks the hash table and the address map against the records.
@@ -70,7 +72,7 @@ func (c *checker) buckets(t *nameTable) ([]hashRef, error) {
 			continue
 		}
 		if first != end {
-			c.damage(t.s.name, int64(t.starts), "bucket %#x starts at record %d, the one before ends at %d", b, first, end)
+			c.damage(t.s.Name, int64(t.starts), "bucket %#x starts at record %d, the one before ends at %d", b, first, end)
 			return nil, nil
 		}
 		end = last
@@ -83,7 +85,7 @@ func (c *checker) buckets(t *nameTable) ([]hashRef, error) {
 		}
 	}
 	if end != t.n {
-		c.damage(t.s.name, int64(t.starts), "buckets hold %d of %d records", end, t.n)
+		c.damage(t.s.Name, int64(t.starts), "buckets hold %d of %d records", end, t.n)
 	}
 	return refs, nil
 }
@@ -91,15 +93,15 @@ func (c *checker) buckets(t *nameTable) ([]hashRef, error) {
 // records checks that each reference leads to a symbol of its table and bucket.
 func (c *checker) records(t *names, refs []hashRef) error {
 	slices.SortFunc(refs, func(a, b hashRef) int { return cmp.Compare(a.off, b.off) })
-	w := walker{s: t.gss}
-	count := tab{w: &t.gss.m.work}
+	w := msf.Walker{Stream: t.gss}
+	count := msf.Tab{W: t.gss.Work()}
 	for _, ref := range refs {
 		if c.stop {
 			return nil
 		}
-		rec, err := w.record(ref.off)
+		rec, err := recordIn(&w, ref.off)
 		if err == nil {
-			err = count.record(len(rec))
+			err = count.Record(len(rec))
 		}
 		if fatal(err) {
 			return err
@@ -111,11 +113,11 @@ func (c *checker) records(t *names, refs []hashRef) error {
 		kind := Kind(u16(rec, 2))
 		name, ok := nameOf(rec)
 		if !ok || !t.holds(kind) {
-			c.damage(t.gss.name, int64(ref.off), "indexed as a %s but is a %v of %d bytes", t.what(), kind, len(rec))
+			c.damage(t.gss.Name, int64(ref.off), "indexed as a %s but is a %v of %d bytes", t.what(), kind, len(rec))
 			continue
 		}
 		if probes, n := t.table.probes(hashName(name)); !slices.Contains(probes[:n], ref.bucket) {
-			c.damage(t.gss.name, int64(ref.off), "%q is in bucket %#x, its hash leads to %#x", name, ref.bucket, probes[:n])
+			c.damage(t.gss.Name, int64(ref.off), "%q is in bucket %#x, its hash leads to %#x", name, ref.bucket, probes[:n])
 		}
 	}
 	return nil
@@ -132,9 +134,9 @@ func (t *names) what() string {
 // records as the hash table, and to others only where those may be dead.
 func (c *checker) addresses(p *publics, refs []hashRef, dead bool) error {
 	entries := make([]uint64, 0, len(refs)) // offset<<32 | position
-	w := walker{s: p.psi}
+	w := msf.Walker{Stream: p.psi}
 	for i := range p.addrs.n {
-		b, err := w.span(p.addrs.off+i*4, 4)
+		b, err := w.Span(p.addrs.off+i*4, 4)
 		if err != nil {
 			return err
 		}
@@ -146,7 +148,7 @@ func (c *checker) addresses(p *publics, refs []hashRef, dead bool) error {
 		return err
 	}
 	if i, ok := firstDescent(keys); ok {
-		c.damage(p.psi.name, int64(p.addrs.off)+int64(i)*4, "address map entry %d is out of order", i)
+		c.damage(p.psi.Name, int64(p.addrs.off)+int64(i)*4, "address map entry %d is out of order", i)
 	}
 	for _, ref := range refs {
 		for dead && len(entries) > 0 && uint32(entries[0]>>32) < ref.off {
@@ -156,7 +158,7 @@ func (c *checker) addresses(p *publics, refs []hashRef, dead bool) error {
 			break
 		}
 		if len(entries) == 0 || uint32(entries[0]>>32) != ref.off {
-			c.damage(p.psi.name, int64(p.addrs.off), "the address map does not list the same records as the hash table: %#x", ref.off)
+			c.damage(p.psi.Name, int64(p.addrs.off), "the address map does not list the same records as the hash table: %#x", ref.off)
 			break
 		}
 		entries = entries[1:]
@@ -168,19 +170,19 @@ func (c *checker) addresses(p *publics, refs []hashRef, dead bool) error {
 // It reads the records in the order they lie in.
 func (c *checker) keys(p *publics, entries []uint64) ([]addrKey, error) {
 	keys := make([]addrKey, len(entries))
-	w := walker{s: p.gss}
-	count := tab{w: &p.gss.m.work}
+	w := msf.Walker{Stream: p.gss}
+	count := msf.Tab{W: p.gss.Work()}
 	for _, e := range entries {
-		rec, err := w.record(uint32(e >> 32))
+		rec, err := recordIn(&w, uint32(e>>32))
 		if err == nil {
-			err = count.record(0)
+			err = count.Record(0)
 		}
 		if fatal(err) {
 			return nil, err
 		}
 		sym, ok := parsePublic(rec)
 		if err != nil || !ok {
-			if !c.damage(p.psi.name, int64(p.addrs.off)+int64(uint32(e))*4, "address map entry leads to no public at %#x", uint32(e>>32)) {
+			if !c.damage(p.psi.Name, int64(p.addrs.off)+int64(uint32(e))*4, "address map entry leads to no public at %#x", uint32(e>>32)) {
 				return nil, nil
 			}
 			continue

@@ -1,6 +1,10 @@
 package pdb
 
-import "slices"
+import (
+	"slices"
+
+	"github.com/symres/symres/internal/msf"
+)
 
 // types checks the type stream and the id stream: that all records can be
 // walked, that the index leads to them, and that the hash stream fits them.
@@ -37,7 +41,7 @@ func (c *checker) typeTable(t *typeTable) error {
 	for w.step() && !c.stop {
 		if len(at) > 0 && at[0].ti == w.ti {
 			if at[0].off != w.off-t.recs {
-				c.damage(t.s.name, int64(w.off), "type %#x lies at %#x, the index says %#x", w.ti, w.off-t.recs, at[0].off)
+				c.damage(t.s.Name, int64(w.off), "type %#x lies at %#x, the index says %#x", w.ti, w.off-t.recs, at[0].off)
 			}
 			at = at[1:]
 		}
@@ -49,7 +53,7 @@ func (c *checker) typeTable(t *typeTable) error {
 }
 
 // typeHash checks the layout of the hash stream; nil: it cannot be used.
-func (c *checker) typeHash(t *typeTable) (*walker, error) {
+func (c *checker) typeHash(t *typeTable) (*msf.Walker, error) {
 	h, err := t.hash.get(t.loadHash)
 	if err != nil || t.len() == 0 || t.version < tpiV70 {
 		return nil, err
@@ -62,20 +66,20 @@ func (c *checker) typeHash(t *typeTable) (*walker, error) {
 		return nil, err
 	}
 	if i := slices.IndexFunc(h.heads, func(ti uint32) bool { return ti < t.begin || ti >= t.end }); i >= 0 {
-		c.damage(h.s.name, int64(t.adj.off), "type %#x is marked as current but does not exist", h.heads[i])
+		c.damage(h.s.Name, int64(t.adj.off), "type %#x is marked as current but does not exist", h.heads[i])
 	}
-	return &walker{s: h.s}, nil
+	return &msf.Walker{Stream: h.s}, nil
 }
 
 // bucket checks the bucket of a type: that it exists, and that it is the one
 // its name leads to.
-func (c *checker) bucket(hash *walker, w *typeWalk) error {
+func (c *checker) bucket(hash *msf.Walker, w *typeWalk) error {
 	if hash == nil {
 		return nil
 	}
 	h := w.t.hash.done.Load()
 	off := h.off + (w.ti-h.begin)*h.key
-	b, err := hash.span(off, h.key)
+	b, err := hash.Span(off, h.key)
 	if err != nil {
 		return err
 	}
@@ -84,11 +88,11 @@ func (c *checker) bucket(hash *walker, w *typeWalk) error {
 		v = u32(b, 0)
 	}
 	if v >= h.buckets {
-		c.damage(h.s.name, int64(off), "type %#x is in bucket %#x of %#x", w.ti, v, h.buckets)
+		c.damage(h.s.Name, int64(off), "type %#x is in bucket %#x of %#x", w.ti, v, h.buckets)
 		return nil
 	}
 	if g, ok := parseTag(w.rec); ok && g.hashed() && v != h.bucketOf(hashName(g.name)) {
-		c.damage(h.s.name, int64(off), "type %#x (%q) is in bucket %#x, its name leads to %#x", w.ti, g.name, v, h.bucketOf(hashName(g.name)))
+		c.damage(h.s.Name, int64(off), "type %#x (%q) is in bucket %#x, its name leads to %#x", w.ti, g.name, v, h.bucketOf(hashName(g.name)))
 	}
 	return nil
 }

@@ -61,7 +61,7 @@ func (f *File) moduleCode(i int) (*moduleCode, error) {
 		}
 		defer all.scratch.Put(c)
 		if ms.s != nil {
-			ms.s.load()
+			ms.s.Load()
 		}
 		return c.read(ms, f.dbi.Version < versionV70)
 	})

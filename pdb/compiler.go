@@ -38,13 +38,13 @@ func (l Language) String() string {
 // [File.Modules]: one for most, several where the linker made the module from
 // several objects. Damage is reported as by [File.ModuleSymbols].
 func (f *File) Compilers(module int) iter.Seq2[Compiler, error] {
-	return granted(f, f.msf.work.point(), func(yield func(Compiler, error) bool) error {
+	return granted(f, f.msf.Work.Point(), func(yield func(Compiler, error) bool) error {
 		ms, err := f.openModule(module - 1)
 		if err != nil || ms.s == nil {
 			return err
 		}
 		object := ""
-		r := ms.symbols.records()
+		r := recordsOf(ms.symbols)
 		for r.step() {
 			switch k := r.kind(); {
 			case k == KindObjName && len(r.rec) >= 8:
@@ -58,7 +58,7 @@ func (f *File) Compilers(module int) iter.Seq2[Compiler, error] {
 				c.Object = object
 				var err error
 				if !ok {
-					c, err = Compiler{}, damage(ms.s.name, int64(r.off), "%v of %d bytes is cut off", k, len(r.rec))
+					c, err = Compiler{}, damage(ms.s.Name, int64(r.off), "%v of %d bytes is cut off", k, len(r.rec))
 				}
 				if !yield(c, err) {
 					return nil

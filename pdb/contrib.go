@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"math"
 	"slices"
+
+	"github.com/symres/symres/internal/msf"
 )
 
 // Versions of the section contribution table (microsoft-pdb dbicommon.h).
@@ -30,9 +32,9 @@ func (c contrib) compare(sect uint16, off uint32) int {
 // copy. A question is always answered in this order, so the answer depends on the
 // table and the address alone and not on what was asked before.
 type contribs struct {
-	s        *stream // nil: there is no table
-	off, n   uint32  // first item, number of items
-	item     uint32  // bytes of one
+	s        *msf.Stream // nil: there is no table
+	off, n   uint32      // first item, number of items
+	item     uint32      // bytes of one
 	verdict  lazy[contribVerdict]
 	inMemory lazy[contribCopy]
 }
@@ -62,7 +64,7 @@ func readContribs(d *dbi) (*contribs, error) {
 		return new(contribs), err
 	}
 	var v [4]byte
-	if err := d.s.read(v[:], off); err != nil {
+	if err := d.s.Read(v[:], off); err != nil {
 		return nil, err
 	}
 	switch u32(v[:], 0) {
@@ -92,7 +94,7 @@ func (t *contribs) len() uint32 { return t.n }
 // at reads item i where it lies in the file.
 func (t *contribs) at(i uint32) (contrib, error) {
 	const need = 18
-	b, err := t.s.view(t.off+i*t.item, need)
+	b, err := t.s.View(t.off+i*t.item, need)
 	if err != nil {
 		return contrib{}, err
 	}
@@ -186,9 +188,9 @@ func contribsBelow(list contribList, want addrKey) (uint32, error) {
 // runs visits the bytes of all contributions in the order of the table, as many at
 // a time as lie together in the file. It stops when visit wants no more.
 func (t *contribs) runs(visit func(items []byte) bool) error {
-	w := walker{s: t.s, ahead: readAhead}
+	w := msf.Walker{Stream: t.s, Chunk: msf.ReadAhead}
 	for off, end := t.off, t.off+t.n*t.item; off < end; {
-		b, err := w.some(off, t.item, end-off)
+		b, err := w.Some(off, t.item, end-off)
 		if err != nil {
 			return err
 		}
@@ -248,8 +250,8 @@ func (t *contribs) check() (*contribVerdict, error) {
 }
 
 func (t *contribs) sortedCopy() (*contribCopy, error) {
-	if t.n > maxAlloc/16 {
-		return nil, damage(t.s.name, int64(t.off), "%d contributions are too many to sort", t.n)
+	if t.n > msf.MaxAlloc/16 {
+		return nil, damage(t.s.Name, int64(t.off), "%d contributions are too many to sort", t.n)
 	}
 	list := make(contribCopy, 0, t.n)
 	err := t.each(func(c contrib) {

@@ -3,6 +3,8 @@ package pdb
 import (
 	"strconv"
 	"strings"
+
+	"github.com/symres/symres/internal/msf"
 )
 
 // maxTypeText bounds the text of one type.
@@ -20,13 +22,13 @@ func (t Type) Declare(name string) string {
 	if t.f == nil {
 		return (&declarator{nodes: maxTypeNodes}).declare(t, name, 0)
 	}
-	w := &t.f.msf.work
-	if w.over() {
+	w := &t.f.msf.Work
+	if w.Over() != nil {
 		return "?"
 	}
 	d := declarator{nodes: maxTypeNodes}
 	text := d.declare(t, name, 0)
-	w.owe(max(0, len(text)+(maxTypeNodes-d.nodes)*perRecord-int(w.ofType()))) // no more than usual costs nothing
+	w.Owe(max(0, len(text)+(maxTypeNodes-d.nodes)*msf.PerRecord-int(w.OfType()))) // no more than usual costs nothing
 	return text
 }
 

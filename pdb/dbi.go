@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/symres/symres/internal/msf"
 	"github.com/symres/symres/internal/wire"
 )
 
@@ -28,7 +29,7 @@ const (
 // dbi is what is kept of the DBI stream. It is immutable.
 type dbi struct {
 	DBIHeader
-	s             *stream
+	s             *msf.Stream
 	gsi, psi, gss uint32 // stream numbers; noStream where there is none
 	subs          [numSubs]substream
 	opt           [numOpt]uint32 // stream numbers, noStream where there is none
@@ -62,8 +63,8 @@ const (
 // sub opens a substream as a range of the DBI stream.
 func (d *dbi) sub(i int, name string) (off, n uint32, err error) {
 	p := d.subs[i]
-	if p.end > uint64(d.s.size) {
-		return 0, 0, damage(d.s.name, int64(p.off), "%s runs over the end at %#x", name, d.s.size)
+	if p.end > uint64(d.s.Size) {
+		return 0, 0, damage(d.s.Name, int64(p.off), "%s runs over the end at %#x", name, d.s.Size)
 	}
 	return uint32(p.off), uint32(p.end - p.off), nil
 }
@@ -76,15 +77,15 @@ const (
 
 // loadDBI reads the header of the DBI stream and the optional debug header.
 // It returns nil without error for a PDB that has no DBI or an empty one.
-func loadDBI(m *msf) (*dbi, error) {
-	if !m.has(streamDBI) || m.sizes[streamDBI] == 0 {
+func loadDBI(m *msf.Container) (*dbi, error) {
+	if m.Length(streamDBI) == 0 {
 		return nil, nil
 	}
-	s, err := m.stream(streamDBI, "DBI")
+	s, err := m.Stream(streamDBI, "DBI")
 	if err != nil {
 		return nil, err
 	}
-	b, err := s.bytes(0, min(s.size, dbiHead))
+	b, err := s.Bytes(0, min(s.Size, dbiHead))
 	if err != nil {
 		return nil, err
 	}
@@ -92,7 +93,7 @@ func loadDBI(m *msf) (*dbi, error) {
 	for i := range d.opt {
 		d.opt[i] = noStream
 	}
-	c := wire.New(s.name, b)
+	c := wire.New(s.Name, b)
 	if len(b) >= 4 && u32(b, 0) != dbiNewSign {
 		d.parseOld(c)
 	} else {
@@ -143,7 +144,7 @@ func (d *dbi) loadOptional() error {
 	if err != nil {
 		return nil // File.Check reports it; publics by name need none of it
 	}
-	b, err := d.s.bytes(off, min(n, numOpt*2))
+	b, err := d.s.Bytes(off, min(n, numOpt*2))
 	if err != nil {
 		return err
 	}
@@ -330,12 +331,12 @@ func (f *File) readHeaders(num uint32, what string) ([]Section, error) {
 	if num == noStream {
 		return nil, nil
 	}
-	s, err := f.msf.stream(num, what)
+	s, err := f.msf.Stream(num, what)
 	if err != nil {
 		return nil, err
 	}
 	// A segment number has 16 bits: more headers cannot be referred to.
-	b, err := s.bytes(0, min(s.size/sectionHeaderSize, noStream)*sectionHeaderSize)
+	b, err := s.Bytes(0, min(s.Size/sectionHeaderSize, noStream)*sectionHeaderSize)
 	if err != nil {
 		return nil, err
 	}

@@ -5,13 +5,14 @@ import (
 	"fmt"
 	"io/fs"
 
+	"github.com/symres/symres/internal/msf"
 	"github.com/symres/symres/internal/wire"
 )
 
 var (
 	// ErrFormat means that bytes break the rules of the PDB format, or are not
 	// a PDB at all. Errors of this kind are [*FormatError] or [*KindError].
-	ErrFormat = errors.New("not a valid PDB")
+	ErrFormat = msf.ErrFormat
 	// ErrUnsupported means that the file is of a kind that holds symbols but
 	// that this package does not read yet.
 	ErrUnsupported = errors.New("not supported yet")
@@ -20,6 +21,12 @@ var (
 	ErrNotFound = errors.New("not found")
 	// ErrClosed means that the File was used after Close. It is [fs.ErrClosed].
 	ErrClosed = fs.ErrClosed
+	// ErrLimit means that a file asks for more work than its size is worth: what
+	// many of its parts refer to is shared, so that little of it would be read over
+	// and over. No linker writes such a file. What was given before the error is
+	// right but not complete. Errors of this kind satisfy
+	// errors.Is(err, [ErrFormat]) too.
+	ErrLimit = msf.ErrLimit
 )
 
 // FormatError says where a PDB breaks the rules of its format.
@@ -42,6 +49,11 @@ func (e *FormatError) Unwrap() error { return e.Err }
 
 // Is reports whether target is [ErrFormat].
 func (e *FormatError) Is(target error) bool { return target == ErrFormat }
+
+// formatError makes the errors of the container.
+func formatError(section string, off int64, lost bool, err error) error {
+	return &FormatError{Section: section, Offset: off, Err: err, lost: lost}
+}
 
 // damage makes a FormatError.
 func damage(section string, off int64, format string, args ...any) error {

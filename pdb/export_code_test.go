@@ -163,13 +163,13 @@ func (f *File) ModuleBytesAt(rva uint32) (uint32, error) {
 	if err != nil || c == nil || c.ms.s == nil {
 		return 0, err
 	}
-	return c.ms.s.size, nil
+	return c.ms.s.Size, nil
 }
 
 // InlineNames calls visit with the id and the name of every inline site.
 func (f *File) InlineNames(visit func(id uint32, name string)) error {
 	return f.eachCode(func(c *moduleCode) error {
-		r := c.ms.symbols.records()
+		r := recordsOf(c.ms.symbols)
 		for r.step() {
 			if k := r.kind(); k != kindInlineSite && k != kindInlineSite2 {
 				continue

@@ -41,14 +41,14 @@ func (f *File) LanesOf() (fit, all int, err error) {
 	m, err := f.loadModules()
 	for i := 0; err == nil && i < m.len(); i++ {
 		var ms *modStream
-		if ms, err = f.openModule(i); err != nil || ms.symbols.len() < minLanes {
+		if ms, err = f.openModule(i); err != nil || ms.symbols.Len() < minLanes {
 			continue
 		}
 		var b []byte
-		if b, err = ms.symbols.bytes(); err != nil {
+		if b, err = ms.symbols.Bytes(); err != nil {
 			break
 		}
-		ok, bad := CheckLanes(b, ms.symbols.off)
+		ok, bad := CheckLanes(b, ms.symbols.Off)
 		if all++; ok {
 			fit++
 		}

@@ -9,5 +9,5 @@ func (f *File) StringBytes() (uint32, error) {
 	if err != nil {
 		return 0, err
 	}
-	return t.a.len(), nil
+	return t.a.Len(), nil
 }

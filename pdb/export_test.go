@@ -1,12 +1,14 @@
 package pdb
 
+import "github.com/symres/symres/internal/msf"
+
 // NewMemory is [New] over bytes in memory, through the source of a mapped file:
 // what one frame provider answers, every other must answer as well.
 func NewMemory(b []byte) (*File, error) {
 	if kind := Sniff(b); kind != FormatPDB7 {
 		return nil, &KindError{Format: kind}
 	}
-	return newFile(mapped{b: b}, int64(len(b)))
+	return newFile(msf.Memory{Bytes: b}, int64(len(b)))
 }
 
 // ModuleRecords counts what lies in the stream of a module: its symbol
@@ -22,8 +24,8 @@ func (f *File) ModuleRecordsOf(i int) (m ModuleRecords, err error) {
 	if err != nil {
 		return m, err
 	}
-	m.Symbols, m.Lines11, m.Lines13, m.Global = ms.symbols.len(), ms.lines11.len(), ms.lines13.len(), ms.globalRefs.len()
-	r := ms.symbols.records()
+	m.Symbols, m.Lines11, m.Lines13, m.Global = ms.symbols.Len(), ms.lines11.Len(), ms.lines13.Len(), ms.globalRefs.Len()
+	r := recordsOf(ms.symbols)
 	for r.step() {
 		m.Records++
 	}

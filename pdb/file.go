@@ -9,10 +9,12 @@ import (
 
 	"github.com/symres/symres/guid"
 	"github.com/symres/symres/internal/fsx"
+	"github.com/symres/symres/internal/msf"
 )
 
 // Fixed stream numbers (microsoft-pdb).
 const (
+	noStream   = 0xFFFF // names none
 	streamInfo = 1
 	streamTPI  = 2
 	streamDBI  = 3
@@ -26,7 +28,7 @@ type File struct {
 	closer io.Closer    // nil when the caller owns the reader
 
 	// immutable after open
-	msf  *msf
+	msf  *msf.Container
 	info Info
 	dbi  *dbi // nil when the PDB has no debug information stream
 
@@ -93,16 +95,16 @@ func openWith(open func(string) (*fsx.File, error), path string) (*File, error) 
 // If Mapped returns size bytes the File uses them instead of reading.
 func New(r io.ReaderAt, size int64) (*File, error) {
 	first := make([]byte, max(0, min(size, SniffLen)))
-	if err := readFull(r, first, 0); err != nil {
+	if err := msf.ReadFull(r, first, 0); err != nil {
 		return nil, err
 	}
 	if kind := Sniff(first); kind != FormatPDB7 {
 		return nil, &KindError{Format: kind}
 	}
 	if m, ok := r.(mapping); ok && size > 0 && int64(len(m.Mapped())) == size {
-		return newFile(mapped{b: m.Mapped(), need: m.WillNeed}, size)
+		return newFile(msf.Memory{Bytes: m.Mapped(), Need: m.WillNeed}, size)
 	}
-	return newFile(newPread(r, size), size)
+	return newFile(msf.NewReader(r, size), size)
 }
 
 // mapping is a reader that holds its file in memory.
@@ -112,14 +114,13 @@ type mapping interface {
 }
 
 // newFile opens a PDB 7 over any source.
-func newFile(src source, size int64) (*File, error) {
+func newFile(src msf.Source, size int64) (*File, error) {
 	f := new(File)
 	f.users.Store(1)
 	var err error
-	if f.msf, err = openMSF(&guard{src: src, closed: &f.closed}, size); err != nil {
+	if f.msf, err = msf.Open(src, size, &f.closed, formatError); err != nil {
 		return nil, err
 	}
-	_, f.msf.copies = src.(*pread)
 	if f.info, err = loadInfo(f.msf); err != nil {
 		return nil, err
 	}
@@ -163,47 +164,28 @@ func (f *File) leave() error {
 	return nil
 }
 
-// guard refuses reads after the file was closed.
-type guard struct {
-	src    source
-	closed *atomic.Bool
+// question is one that is being answered.
+type question struct {
+	f *File
+	msf.Grant
 }
 
-func (g *guard) frame(off int64) ([]byte, error) {
-	if g.closed.Load() {
-		return nil, ErrClosed
+// ask is enter for a question that may cost so much.
+func (f *File) ask(n int64) (question, error) {
+	if err := f.enter(); err != nil {
+		return question{}, err
 	}
-	b, err := g.src.frame(off)
-	return b, g.orClosed(err)
+	g, err := f.msf.Work.Begin(n)
+	if err != nil {
+		f.leave()
+	}
+	return question{f, g}, err
 }
 
-// orClosed is why a read failed: the file of the caller's may have been closed
-// together with the File, in the middle of it.
-func (g *guard) orClosed(err error) error {
-	if err != nil && g.closed.Load() {
-		return ErrClosed
-	}
-	return err
-}
-
-func (g *guard) view(off int64, n int) []byte {
-	if g.closed.Load() {
-		return nil
-	}
-	return g.src.view(off, n)
-}
-
-func (g *guard) ahead(off, n int64) {
-	if !g.closed.Load() {
-		g.src.ahead(off, n)
-	}
-}
-
-func (g *guard) readAt(p []byte, off int64) error {
-	if g.closed.Load() {
-		return ErrClosed
-	}
-	return g.orClosed(g.src.readAt(p, off))
+// end is the leave of a question.
+func (q question) end() {
+	q.Grant.End()
+	q.f.leave()
 }
 
 // check is asked at the start of every question, so that answers from memory
@@ -242,4 +224,18 @@ func (f *File) DBI() (h DBIHeader, ok bool) {
 func (f *File) Machine() uint16 {
 	h, _ := f.DBI()
 	return h.Machine
+}
+
+// Whole returns nil when every block that the directory or a stream uses lies
+// in the file, and else a [*FormatError] that names the first stream of which
+// something is missing, or the error of reading. It reads the directory and no
+// stream, which is a thousandth of the file. What nobody uses is no matter:
+// tools pad files and leave odd ends, and the number of blocks in the
+// superblock may be larger than the file, or smaller.
+func (f *File) Whole() error {
+	if err := f.enter(); err != nil {
+		return err
+	}
+	defer f.leave()
+	return f.msf.Whole()
 }

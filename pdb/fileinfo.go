@@ -1,5 +1,7 @@
 package pdb
 
+import "github.com/symres/symres/internal/msf"
+
 // The file information of the DBI stream lists the source files of each
 // module:
 //
@@ -8,7 +10,7 @@ package pdb
 //
 // The number of files and the first ones wrap in large PDBs and are not used.
 type fileInfo struct {
-	w       walker
+	w       msf.Walker
 	modules int
 	counts  uint32 // where the counts lie
 	offsets uint32 // where the offsets lie
@@ -23,7 +25,7 @@ func (f *File) readFileInfo(modules int) (info fileInfo, ok bool, err error) {
 	if err != nil {
 		return info, false, ignoreDamage(err)
 	}
-	info = fileInfo{w: walker{s: f.dbi.s, ahead: readAhead}, modules: modules, end: off + n}
+	info = fileInfo{w: msf.Walker{Stream: f.dbi.s, Chunk: msf.ReadAhead}, modules: modules, end: off + n}
 	if n < 4 || uint64(n-4) < uint64(modules)*4 {
 		return info, false, nil
 	}
@@ -31,7 +33,7 @@ func (f *File) readFileInfo(modules int) (info fileInfo, ok bool, err error) {
 	info.offsets = info.counts + uint32(modules)*2
 	files := uint64(0)
 	for i := range modules {
-		b, err := info.w.span(info.counts+uint32(i)*2, 2)
+		b, err := info.w.Span(info.counts+uint32(i)*2, 2)
 		if err != nil {
 			return info, false, err
 		}
@@ -77,18 +79,18 @@ func allModules(n int) []int {
 func (info *fileInfo) with(file string) ([]int, error) {
 	var list []int
 	means := map[uint32]bool{}
-	names := walker{s: info.w.s, ahead: firstString}
+	names := msf.Walker{Stream: info.w.Stream, Chunk: firstString}
 	next := info.offsets
 	for i := range info.modules {
-		b, err := info.w.span(info.counts+uint32(i)*2, 2)
+		b, err := info.w.Span(info.counts+uint32(i)*2, 2)
 		if err != nil {
 			return nil, err
 		}
 		n := uint32(u16(b, 0))
-		offs := walker{s: info.w.s, ahead: 4 * n}
+		offs := msf.Walker{Stream: info.w.Stream, Chunk: 4 * n}
 		found := false
 		for j := range n {
-			if b, err = offs.span(next+j*4, 4); err != nil {
+			if b, err = offs.Span(next+j*4, 4); err != nil {
 				return nil, err
 			}
 			off := u32(b, 0)
@@ -109,24 +111,24 @@ func (info *fileInfo) with(file string) ([]int, error) {
 }
 
 // means reports whether the name at an offset is that of a file.
-func (info *fileInfo) means(w *walker, off uint32, file string) (bool, error) {
+func (info *fileInfo) means(w *msf.Walker, off uint32, file string) (bool, error) {
 	if off >= info.end-info.names {
-		return false, damage(info.w.s.name, int64(info.names), "file name at %#x of %#x bytes", off, info.end-info.names)
+		return false, damage(info.w.Stream.Name, int64(info.names), "file name at %#x of %#x bytes", off, info.end-info.names)
 	}
 	room := min(info.end-info.names-off, maxString+1)
-	if err := w.s.m.work.spend(perEntry); err != nil {
+	if err := w.Stream.Work().Spend(perEntry); err != nil {
 		return false, err
 	}
-	n, err := w.strlen(info.names+off, info.names+off+room)
+	n, err := w.Strlen(info.names+off, info.names+off+room)
 	if err != nil && !fatal(err) && room > maxString { // longer than any path
-		return false, w.s.m.work.spend(int(room))
+		return false, w.Stream.Work().Spend(int(room))
 	}
 	if err == nil {
-		err = w.s.m.work.spend(int(n))
+		err = w.Stream.Work().Spend(int(n))
 	}
 	if err != nil {
 		return false, err
 	}
-	b, err := w.span(info.names+off, n)
+	b, err := w.Span(info.names+off, n)
 	return endsPath(foldPath(string(b)), file), err
 }

@@ -1,6 +1,10 @@
 package pdb
 
-import "sort"
+import (
+	"sort"
+
+	"github.com/symres/symres/internal/msf"
+)
 
 // FPOAt returns the old frame record of the code at an RVA. ok is false where
 // there is none. Linkers write the records in the order of their addresses; a
@@ -15,14 +19,14 @@ func (f *File) FPOAt(rva uint32) (d FPO, ok bool, err error) {
 	if s == nil || err != nil {
 		return FPO{}, false, err
 	}
-	w := walker{s: s, ahead: fpoSize}
+	w := msf.Walker{Stream: s, Chunk: fpoSize}
 	at := func(i int) (b []byte) {
 		if err == nil {
-			b, err = w.span(uint32(i)*fpoSize, fpoSize)
+			b, err = w.Span(uint32(i)*fpoSize, fpoSize)
 		}
 		return b
 	}
-	i := sort.Search(int(s.size/fpoSize), func(i int) bool {
+	i := sort.Search(int(s.Size/fpoSize), func(i int) bool {
 		b := at(i)
 		return b == nil || u32(b, 0) > rva
 	})

@@ -3,6 +3,8 @@ package pdb
 import (
 	"iter"
 	"sort"
+
+	"github.com/symres/symres/internal/msf"
 )
 
 // Entries of the optional debug header that hold frame data.
@@ -84,14 +86,14 @@ func (f *File) FrameDataAt(rva uint32) (d FrameData, ok bool, err error) {
 	if s == nil || err != nil {
 		return FrameData{}, false, err
 	}
-	w := walker{s: s, ahead: frameDataSize}
+	w := msf.Walker{Stream: s, Chunk: frameDataSize}
 	at := func(i int) (b []byte) {
 		if err == nil {
-			b, err = w.span(uint32(i)*frameDataSize, frameDataSize)
+			b, err = w.Span(uint32(i)*frameDataSize, frameDataSize)
 		}
 		return b
 	}
-	i := sort.Search(int(s.size/frameDataSize), func(i int) bool {
+	i := sort.Search(int(s.Size/frameDataSize), func(i int) bool {
 		b := at(i)
 		return b == nil || u32(b, 0) > rva
 	})
@@ -117,11 +119,11 @@ func (f *File) parseFrameData(b []byte) (FrameData, error) {
 
 // optionalStream opens a stream of the optional debug header, nil where the PDB
 // does not have it.
-func (f *File) optionalStream(entry int, what string) (*stream, error) {
+func (f *File) optionalStream(entry int, what string) (*msf.Stream, error) {
 	if f.dbi == nil || f.dbi.opt[entry] == noStream {
 		return nil, nil
 	}
-	return f.msf.stream(f.dbi.opt[entry], what)
+	return f.msf.Stream(f.dbi.opt[entry], what)
 }
 
 // eachFixed visits the records of a stream that consists of nothing else,
@@ -131,12 +133,12 @@ func (f *File) eachFixed(entry int, what string, size uint32, visit func(b []byt
 	if s == nil || err != nil {
 		return err
 	}
-	w := walker{s: s}
-	for off := uint32(0); s.size-off >= size; off += size {
+	w := msf.Walker{Stream: s}
+	for off := uint32(0); s.Size-off >= size; off += size {
 		if err := f.check(); err != nil {
 			return err
 		}
-		b, err := w.span(off, size)
+		b, err := w.Span(off, size)
 		if err != nil {
 			return err
 		}

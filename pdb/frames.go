@@ -22,7 +22,7 @@ func (f *File) Frames(rva uint32) ([]Frame, error) { return f.AppendFrames(nil, 
 
 // AppendFrames is [File.Frames] that appends to dst, for bulk work.
 func (f *File) AppendFrames(dst []Frame, rva uint32) ([]Frame, error) {
-	q, err := f.ask(f.msf.work.point())
+	q, err := f.ask(f.msf.Work.Point())
 	if err != nil {
 		return dst, err
 	}

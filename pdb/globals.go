@@ -3,6 +3,8 @@ package pdb
 import (
 	"errors"
 	"iter"
+
+	"github.com/symres/symres/internal/msf"
 )
 
 // globals is the table of the symbols that are not public: variables,
@@ -19,20 +21,20 @@ func (f *File) loadGlobals() (*globals, error) {
 	return f.global.get(func() (*globals, error) { return readGlobals(f.msf, f.dbi) })
 }
 
-func readGlobals(m *msf, d *dbi) (*globals, error) {
+func readGlobals(m *msf.Container, d *dbi) (*globals, error) {
 	g := new(globals)
 	if d == nil || d.gsi == noStream || d.gss == noStream {
 		return g, nil
 	}
-	gsi, err := m.stream(d.gsi, "global symbol index")
+	gsi, err := m.Stream(d.gsi, "global symbol index")
 	if err != nil {
 		return nil, err
 	}
-	gss, err := m.stream(d.gss, "symbol records")
+	gss, err := m.Stream(d.gss, "symbol records")
 	if err != nil {
 		return nil, err
 	}
-	if g.table, err = loadTable(gsi, 0, gsi.size); err != nil {
+	if g.table, err = loadTable(gsi, 0, gsi.Size); err != nil {
 		return nil, err
 	}
 	g.gss, g.rest = gss, g.walk
@@ -42,11 +44,11 @@ func readGlobals(m *msf, d *dbi) (*globals, error) {
 // walk finds the records of globals without the table, dead ones too, when the
 // table is damaged.
 func (g *globals) walk() (*offsetSet, error) {
-	set := newOffsetSet(g.gss.size)
+	set := newOffsetSet(g.gss.Size)
 	if g.table.bad == nil {
 		return set, nil // the table is just empty
 	}
-	r := area{s: g.gss, end: g.gss.size}.records()
+	r := recordsOf(msf.Area{Stream: g.gss, End: g.gss.Size})
 	for r.step() {
 		if g.holds(r.kind()) {
 			set.add(r.off)
@@ -109,15 +111,15 @@ func (f *File) eachIn(t *names, set *offsetSet, visit visitor) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	w := walker{s: t.gss}
-	count := tab{w: &f.msf.work}
+	w := msf.Walker{Stream: t.gss}
+	count := msf.Tab{W: &f.msf.Work}
 	var sym Symbol
 	all := set.walk()
 	for off, ok := all.next(); ok; off, ok = all.next() {
 		if err := f.check(); err != nil {
 			return false, err
 		}
-		rec, err := w.record(off)
+		rec, err := recordIn(&w, off)
 		if err != nil {
 			if !errors.Is(err, ErrFormat) {
 				return false, err
@@ -127,7 +129,7 @@ func (f *File) eachIn(t *names, set *offsetSet, visit visitor) (bool, error) {
 			}
 			continue
 		}
-		if err := count.record(len(rec)); err != nil {
+		if err := count.Record(len(rec)); err != nil {
 			return false, err
 		}
 		// Some writers index records that do not belong to the table as well.
@@ -135,7 +137,7 @@ func (f *File) eachIn(t *names, set *offsetSet, visit visitor) (bool, error) {
 			return false, nil
 		}
 	}
-	return true, count.pay()
+	return true, count.Pay()
 }
 
 // placeSymbol fills in the RVA of a symbol that has an address. Where a
@@ -151,7 +153,7 @@ func (s *sections) placeSymbol(sym *Symbol) {
 // nowhere is returned together with an error that satisfies
 // errors.Is(err, [ErrFormat]); other errors come from reading.
 func (f *File) Resolve(sym Symbol) (Symbol, error) {
-	q, err := f.ask(f.msf.work.point())
+	q, err := f.ask(f.msf.Work.Point())
 	if err != nil {
 		return sym, err
 	}
@@ -173,7 +175,7 @@ func (f *File) resolve(sym Symbol) (Symbol, error) {
 	}
 	target, err := f.moduleSymbol(ms, sym.ref, sec)
 	if err == nil && !sym.Kind.refersTo(target.Kind) {
-		err = damage(ms.s.name, int64(sym.ref), "%v leads to a %v", sym.Kind, target.Kind)
+		err = damage(ms.s.Name, int64(sym.ref), "%v leads to a %v", sym.Kind, target.Kind)
 	}
 	if err != nil {
 		return sym, err
@@ -183,12 +185,12 @@ func (f *File) resolve(sym Symbol) (Symbol, error) {
 
 // moduleSymbol reads the symbol at off of the stream of a module.
 func (f *File) moduleSymbol(ms *modStream, off uint32, sec *sections) (Symbol, error) {
-	if ms.s == nil || off < ms.symbols.off || off >= ms.symbols.end {
+	if ms.s == nil || off < ms.symbols.Off || off >= ms.symbols.End {
 		return Symbol{}, damage("references to modules", int64(off), "module %d has no record there", ms.num+1)
 	}
-	rec, err := ms.s.record(off)
+	rec, err := recordAt(ms.s, off)
 	if err == nil {
-		err = f.msf.work.spend(len(rec) + perRecord)
+		err = f.msf.Work.Spend(len(rec) + msf.PerRecord)
 	}
 	if err != nil {
 		return Symbol{}, err
@@ -197,7 +199,7 @@ func (f *File) moduleSymbol(ms *modStream, off uint32, sec *sections) (Symbol, e
 	var sym Symbol
 	ok, err := f.symbolHere(&w, sec, &sym)
 	if err == nil && !ok {
-		err = damage(ms.s.name, int64(off), "%v is no symbol to refer to", w.kind())
+		err = damage(ms.s.Name, int64(off), "%v is no symbol to refer to", w.kind())
 	}
 	return sym, err
 }

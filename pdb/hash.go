@@ -4,6 +4,8 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math/bits"
+
+	"github.com/symres/symres/internal/msf"
 )
 
 // hashName is the name hash V1 before it is cut to a number of buckets
@@ -45,7 +47,7 @@ const (
 // nameTable is a name hash table of the GSI or PSI stream: hash records, each
 // the offset of a symbol record, grouped by bucket. It is immutable.
 type nameTable struct {
-	s       *stream
+	s       *msf.Stream
 	recs, n uint32 // offset of the first hash record, number of records
 	starts  uint32 // offset of the array of bucket starts
 	buckets uint32
@@ -56,15 +58,15 @@ type nameTable struct {
 
 // loadTable reads the head of the table that takes size bytes at off. Damage
 // that leaves the hash records readable is kept in bad.
-func loadTable(s *stream, off, size uint32) (*nameTable, error) {
+func loadTable(s *msf.Stream, off, size uint32) (*nameTable, error) {
 	t := &nameTable{s: s}
-	if !s.holds(off, size) {
-		t.bad = damage(s.name, int64(off), "name table of %d bytes runs over the end at %#x", size, s.size)
+	if !s.Holds(off, size) {
+		t.bad = damage(s.Name, int64(off), "name table of %d bytes runs over the end at %#x", size, s.Size)
 		return t, nil
 	}
 	var h [tableHead]byte
 	if size >= tableHead {
-		if err := s.read(h[:], off); err != nil {
+		if err := s.Read(h[:], off); err != nil {
 			return nil, err
 		}
 	}
@@ -82,7 +84,7 @@ func (t *nameTable) oldForm(off, size uint32) {
 	switch {
 	case size == 0:
 	case size < starts || (size-starts)%hashRecord != 0:
-		t.bad = damage(t.s.name, int64(off), "name table of %d bytes has no known form", size)
+		t.bad = damage(t.s.Name, int64(off), "name table of %d bytes has no known form", size)
 	default:
 		t.recs, t.n, t.buckets = off, (size-starts)/hashRecord, bucketsNormal
 		t.starts = off + t.n*hashRecord
@@ -92,7 +94,7 @@ func (t *nameTable) oldForm(off, size uint32) {
 func (t *nameTable) newForm(off, size, recBytes, bucketBytes uint32) error {
 	t.recs, t.n = off, min(recBytes, size)/hashRecord
 	if recBytes > size || bucketBytes > size-recBytes || recBytes%hashRecord != 0 {
-		t.bad = damage(t.s.name, int64(off), "%d bytes of hash records and %d of buckets in %d", recBytes, bucketBytes, size)
+		t.bad = damage(t.s.Name, int64(off), "%d bytes of hash records and %d of buckets in %d", recBytes, bucketBytes, size)
 		return nil
 	}
 	if t.n == 0 {
@@ -104,7 +106,7 @@ func (t *nameTable) newForm(off, size, recBytes, bucketBytes uint32) error {
 			return err
 		}
 	}
-	t.bad = damage(t.s.name, int64(off+recBytes), "%d bytes of buckets do not fit their bitmap", bucketBytes)
+	t.bad = damage(t.s.Name, int64(off+recBytes), "%d bytes of buckets do not fit their bitmap", bucketBytes)
 	return nil
 }
 
@@ -116,7 +118,7 @@ func (t *nameTable) loadBitmap(n, off, size uint32) (bool, error) {
 	if size < bytes {
 		return false, nil
 	}
-	raw, err := t.s.bytes(off, bytes)
+	raw, err := t.s.Bytes(off, bytes)
 	if err != nil {
 		return false, err
 	}
@@ -148,7 +150,7 @@ func (t *nameTable) bucket(b uint32) (first, last uint32, err error) {
 	i := t.ranks[w] + uint32(bits.OnesCount32(t.words[w]&(1<<bit-1)))
 	var raw [8]byte
 	n := min(used-i, 2) * 4
-	if err := t.s.read(raw[:n], t.starts+i*4); err != nil {
+	if err := t.s.Read(raw[:n], t.starts+i*4); err != nil {
 		return 0, 0, err
 	}
 	next := uint64(t.n) * startUnit
@@ -160,7 +162,7 @@ func (t *nameTable) bucket(b uint32) (first, last uint32, err error) {
 
 // oldBucket looks for the next bucket in use, which ends this one.
 func (t *nameTable) oldBucket(b uint32) (first, last uint32, err error) {
-	raw, err := t.s.bytes(t.starts+b*4, (t.buckets+1-b)*4)
+	raw, err := t.s.Bytes(t.starts+b*4, (t.buckets+1-b)*4)
 	if err != nil {
 		return 0, 0, err
 	}
@@ -180,7 +182,7 @@ func (t *nameTable) oldBucket(b uint32) (first, last uint32, err error) {
 // bounds checks a bucket that runs from one start to the next.
 func (t *nameTable) bounds(b uint32, first, next uint64) (uint32, uint32, error) {
 	if first%startUnit != 0 || next%startUnit != 0 || first >= next || next > uint64(t.n)*startUnit {
-		return 0, 0, &FormatError{Section: t.s.name, Offset: int64(t.starts),
+		return 0, 0, &FormatError{Section: t.s.Name, Offset: int64(t.starts),
 			Err: fmt.Errorf("bucket %#x of %d records starts at %#x, the next at %#x", b, t.n, first, next)}
 	}
 	return uint32(first / startUnit), uint32(next / startUnit), nil

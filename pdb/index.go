@@ -36,7 +36,7 @@ const (
 // errors.Is(err, [ErrFormat]) or come from reading; a module that is damaged
 // has no part in the index from where the damage is.
 func (f *File) Index() (*Index, error) {
-	q, err := f.ask(f.msf.work.whole())
+	q, err := f.ask(f.msf.Work.Whole())
 	if err != nil {
 		return nil, err
 	}
@@ -138,7 +138,7 @@ func (x *Index) floor(addr uint32) int {
 // record has none, is that of its type or how far the symbol can reach at most. Errors are those
 // of [File.Nearest].
 func (x *Index) Symbol(i int) (Symbol, error) {
-	q, err := x.f.ask(x.f.msf.work.point())
+	q, err := x.f.ask(x.f.msf.Work.Point())
 	if err != nil {
 		return Symbol{}, err
 	}
@@ -197,7 +197,7 @@ func (x *Index) Nearest(rva uint32) ([]Symbol, error) { return x.AppendNearest(n
 // AppendNearest is [Index.Nearest] that appends to dst. With room in dst it
 // allocates nothing, but for the names of thunks of an incremental-link table.
 func (x *Index) AppendNearest(dst []Symbol, rva uint32) ([]Symbol, error) {
-	q, err := x.f.ask(x.f.msf.work.point())
+	q, err := x.f.ask(x.f.msf.Work.Point())
 	if err != nil {
 		return dst, err
 	}

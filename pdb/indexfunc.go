@@ -46,7 +46,7 @@ func (x *Index) function(ms *modStream, rva uint32) (fn codeOffset, ok bool) {
 // so many bytes from its beginning. It has no end where it does not say rightly
 // where that is.
 func (ms *modStream) functionAt(rec, off uint32) (fn function, is, covers bool) {
-	b, err := ms.s.record(rec)
+	b, err := recordAt(ms.s, rec)
 	if err != nil || !isFunction(Kind(u16(b, 2))) {
 		return function{}, false, false
 	}
@@ -55,10 +55,10 @@ func (ms *modStream) functionAt(rec, off uint32) (fn function, is, covers bool) 
 		return function{}, ok, false
 	}
 	end := u32(b, endField)
-	if end <= rec || end >= ms.symbols.end || recordHead > ms.symbols.end-end {
+	if end <= rec || end >= ms.symbols.End || recordHead > ms.symbols.End-end {
 		return function{}, true, true
 	}
-	if b, err = ms.s.view(end, recordHead); err != nil || !Kind(u16(b, 2)).closes() {
+	if b, err = ms.s.View(end, recordHead); err != nil || !Kind(u16(b, 2)).closes() {
 		end = 0
 	}
 	return function{rec: rec, end: end}, true, true

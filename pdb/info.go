@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/symres/symres/guid"
+	"github.com/symres/symres/internal/msf"
 	"github.com/symres/symres/internal/wire"
 )
 
@@ -20,16 +21,16 @@ type Info struct {
 	GUID      guid.GUID
 }
 
-func loadInfo(m *msf) (Info, error) {
-	s, err := m.stream(streamInfo, "PDB info")
+func loadInfo(m *msf.Container) (Info, error) {
+	s, err := m.Stream(streamInfo, "PDB info")
 	if err != nil {
 		return Info{}, err
 	}
-	b, err := s.bytes(0, min(s.size, infoHead))
+	b, err := s.Bytes(0, min(s.Size, infoHead))
 	if err != nil {
 		return Info{}, err
 	}
-	c := wire.New(s.name, b)
+	c := wire.New(s.Name, b)
 	i := Info{Version: c.U32(), Signature: c.U32(), Age: c.U32()}
 	if i.Version >= versionVC70 {
 		copy(i.GUID[:], c.Bytes(16))
@@ -103,17 +104,17 @@ func (f *File) Stream(name string) (*io.SectionReader, error) {
 	if i < 0 {
 		return nil, nil
 	}
-	s, err := f.msf.stream(t.named[i].Stream, name)
+	s, err := f.msf.Stream(t.named[i].Stream, name)
 	if err != nil {
 		return nil, err
 	}
-	return io.NewSectionReader(openStream{f, s}, 0, int64(s.size)), nil
+	return io.NewSectionReader(openStream{f, s}, 0, int64(s.Size)), nil
 }
 
 // openStream reads a stream as long as its file is open.
 type openStream struct {
 	f *File
-	s *stream
+	s *msf.Stream
 }
 
 func (o openStream) ReadAt(p []byte, off int64) (int, error) {
@@ -131,19 +132,19 @@ func (f *File) tail() (*infoTail, error) {
 	return f.named.get(func() (*infoTail, error) { return loadTail(f.msf, f.info.Version) })
 }
 
-func loadTail(m *msf, version uint32) (*infoTail, error) {
-	s, err := m.stream(streamInfo, "PDB info")
+func loadTail(m *msf.Container, version uint32) (*infoTail, error) {
+	s, err := m.Stream(streamInfo, "PDB info")
 	if err != nil {
 		return nil, err
 	}
-	if version < versionVC70 || s.size <= infoHead {
+	if version < versionVC70 || s.Size <= infoHead {
 		return new(infoTail), nil // the GUID and what follows came with VC70
 	}
-	b, err := s.bytes(infoHead, s.size-infoHead)
+	b, err := s.Bytes(infoHead, s.Size-infoHead)
 	if err != nil {
 		return nil, err
 	}
-	c := wire.At(s.name, infoHead, b)
+	c := wire.At(s.Name, infoHead, b)
 	t := &infoTail{named: parseNamed(c)}
 	for c.Len() >= 4 {
 		code := c.U32()

@@ -31,7 +31,7 @@ type Line struct {
 //
 // Errors satisfy errors.Is(err, [ErrFormat]) or come from reading.
 func (f *File) LineAt(rva uint32) (line Line, ok bool, err error) {
-	q, err := f.ask(f.msf.work.point())
+	q, err := f.ask(f.msf.Work.Point())
 	if err != nil {
 		return Line{}, false, err
 	}
@@ -67,7 +67,7 @@ func (f *File) LineAt(rva uint32) (line Line, ok bool, err error) {
 // A damaged module gives an error, satisfying errors.Is(err, [ErrFormat]), in
 // the end; an error of reading ends the sequence.
 func (f *File) Lines(module int) iter.Seq2[Line, error] {
-	return granted(f, f.msf.work.point(), func(yield func(Line, error) bool) error {
+	return granted(f, f.msf.Work.Point(), func(yield func(Line, error) bool) error {
 		sec, err := f.placer()
 		if err != nil {
 			return err
@@ -87,7 +87,7 @@ func (f *File) Lines(module int) iter.Seq2[Line, error] {
 // within makes a sequence of what each yields, and behind that of the error it
 // returns, if any. The file stays open while it is walked.
 func within[T any](f *File, each func(yield func(T, error) bool) error) iter.Seq2[T, error] {
-	return granted(f, f.msf.work.whole(), each)
+	return granted(f, f.msf.Work.Whole(), each)
 }
 
 // granted is within for what is less than a walk over the whole file.
@@ -174,7 +174,7 @@ func (f *File) makeLine(sec *sections, c *moduleCode, row lineRow, at place, siz
 // Errors satisfy errors.Is(err, [ErrFormat]) or come from reading; damaged
 // modules have the lines before the damage.
 func (f *File) LineAddresses(file string, line uint32) ([]Line, error) {
-	q, err := f.ask(f.msf.work.whole())
+	q, err := f.ask(f.msf.Work.Whole())
 	if err != nil {
 		return nil, err
 	}
@@ -233,7 +233,7 @@ func (s *lineSearch) take(l Line) {
 
 // spend counts what is done for a line.
 func (s *lineSearch) spend(n int) {
-	if err := s.f.msf.work.spend(n); s.err == nil {
+	if err := s.f.msf.Work.Spend(n); s.err == nil {
 		s.err = err
 	}
 }

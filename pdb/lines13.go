@@ -1,10 +1,12 @@
 package pdb
 
+import "github.com/symres/symres/internal/msf"
+
 // readLines13 finds the parts of the C13 line information. Lines stay where
 // they are; what lines refer to is read.
 func (c *moduleCode) readLines13() error {
-	p := c.ms.lines13.parts()
-	p.w.ahead = readAhead
+	p := partsOf(c.ms.lines13)
+	p.w.Chunk = msf.ReadAhead
 	for p.step() {
 		if err := c.part(&p); err != nil {
 			return err
@@ -22,14 +24,14 @@ func (c *moduleCode) part(p *partWalk) error {
 	default:
 		return nil
 	}
-	b, err := p.w.span(p.data.off, p.data.len())
+	b, err := p.w.Span(p.data.Off, p.data.Len())
 	if err != nil {
 		return err
 	}
 	switch p.kind {
 	case partChecksums:
 		if len(c.files) == 0 { // lines count from the one there is
-			c.addFiles(b, p.data.off)
+			c.addFiles(b, p.data.Off)
 		}
 	case partInlinees:
 		c.addInlinees(b)
@@ -43,16 +45,16 @@ func (c *moduleCode) part(p *partWalk) error {
 
 // addLines keeps where a part F2 lies.
 func (c *moduleCode) addLines(p *partWalk) error {
-	if p.data.len() < blockHead {
+	if p.data.Len() < blockHead {
 		return nil
 	}
-	b, err := p.w.span(p.data.off, blockHead)
+	b, err := p.w.Span(p.data.Off, blockHead)
 	if err != nil {
 		return err
 	}
 	c.blockAt = append(c.blockAt, makePlace(u16(b, 4), u32(b, 0), u32(b, 8)))
 	c.blocks = append(c.blocks, lineBlock{
-		at: p.data.off + blockHead, n: p.data.len() - blockHead, columns: u16(b, 6)&haveColumn != 0,
+		at: p.data.Off + blockHead, n: p.data.Len() - blockHead, columns: u16(b, 6)&haveColumn != 0,
 	})
 	return nil
 }

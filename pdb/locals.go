@@ -82,7 +82,7 @@ func contains(list []Range, rva uint32) bool {
 // A damaged record gives an error, satisfying errors.Is(err, [ErrFormat]), in
 // the end; an error of reading ends the sequence.
 func (f *File) Locals(rva uint32) iter.Seq2[Variable, error] {
-	return granted(f, f.msf.work.point(), func(yield func(Variable, error) bool) error {
+	return granted(f, f.msf.Work.Point(), func(yield func(Variable, error) bool) error {
 		sec, err := f.placer()
 		if err != nil || f.dbi == nil {
 			return err

@@ -146,7 +146,7 @@ func (l *look) site(rec []byte, at codeOffset) (bool, error) {
 	if !ok {
 		return false, nil
 	}
-	if err := l.f.msf.work.spend(perFrame); err != nil {
+	if err := l.f.msf.Work.Spend(perFrame); err != nil {
 		return false, err
 	}
 	frame, err := l.frame(u32(rec, 12), pos)

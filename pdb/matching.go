@@ -4,6 +4,8 @@ import (
 	"iter"
 	"math/bits"
 	"slices"
+
+	"github.com/symres/symres/internal/msf"
 )
 
 // Matching enumerates the symbols of [File.Symbols] whose name contains all of
@@ -19,7 +21,7 @@ import (
 // as by [File.Publics], except that what is not touched is not reported.
 func (f *File) Matching(literals []string, match func(name []byte) bool) iter.Seq2[Symbol, error] {
 	return within(f, func(yield func(Symbol, error) bool) error {
-		m := matching{f: f, match: match, yield: yield, count: tab{w: &f.msf.work}}
+		m := matching{f: f, match: match, yield: yield, count: msf.Tab{W: &f.msf.Work}}
 		for _, text := range literals {
 			if text != "" {
 				m.pieces = append(m.pieces, newFinder(text))
@@ -40,8 +42,8 @@ type matching struct {
 	match  func(name []byte) bool
 	yield  func(Symbol, error) bool
 	live   *offsetSet // of globals and publics
-	w      walker     // over their records
-	count  tab
+	w      msf.Walker // over their records
+	count  msf.Tab
 	done   uint32 // records before this were looked at
 	stop   bool
 }
@@ -64,7 +66,7 @@ func (m *matching) run() (err error) {
 		if err != nil {
 			return err
 		}
-		m.w.s = t.gss
+		m.w.Stream = t.gss
 		m.live = m.live.with(set)
 	}
 	if m.live == nil {
@@ -89,16 +91,16 @@ func (m *matching) each() error {
 // search looks for the longest piece in the bytes of the records, run by run,
 // and then at the records it is in.
 func (m *matching) search() error {
-	s, piece := m.w.s, m.pieces[0]
-	for off := uint32(0); off < s.size && !m.stop; {
+	s, piece := m.w.Stream, m.pieces[0]
+	for off := uint32(0); off < s.Size && !m.stop; {
 		if err := m.f.check(); err != nil {
 			return err
 		}
-		b, err := s.run(off)
+		b, err := s.Run(off)
 		if err != nil {
 			return err
 		}
-		m.w.off, m.w.buf = off, b
+		m.w.Off, m.w.Buf = off, b
 		piece.reset(b)
 		end := off + uint32(len(b))
 		for at := piece.next(0); at >= 0 && !m.stop; {
@@ -123,13 +125,13 @@ func (m *matching) hit(at, end uint32) (next uint32, err error) {
 	if !ok {
 		return at + 1, nil
 	}
-	if err := m.count.record(int((at - rec) / 128)); err != nil { // how far below had to look
+	if err := m.count.Record(int((at - rec) / 128)); err != nil { // how far below had to look
 		return 0, err
 	}
 	if at < m.done {
 		return m.done, nil
 	}
-	b, err := m.w.record(rec)
+	b, err := recordIn(&m.w, rec)
 	if fatal(err) {
 		return 0, err
 	}
@@ -147,10 +149,10 @@ func (m *matching) hit(at, end uint32) (next uint32, err error) {
 // straddling looks at the record that lies across the end of a run.
 func (m *matching) straddling(end uint32) error {
 	rec, ok := m.live.below(end - 1)
-	if !ok || m.stop || end >= m.w.s.size {
+	if !ok || m.stop || end >= m.w.Stream.Size {
 		return nil
 	}
-	b, err := m.w.record(rec)
+	b, err := recordIn(&m.w, rec)
 	if fatal(err) {
 		return err
 	}
@@ -163,9 +165,9 @@ func (m *matching) straddling(end uint32) error {
 
 // record yields the symbol of a record if its name matches.
 func (m *matching) record(off uint32) error {
-	rec, err := m.w.record(off)
+	rec, err := recordIn(&m.w, off)
 	if err == nil {
-		err = m.count.record(len(rec))
+		err = m.count.Record(len(rec))
 	}
 	if fatal(err) {
 		return err
@@ -225,9 +227,9 @@ func (f *File) hidden(sec *sections, key addrKey) (bool, error) {
 		return false, err
 	}
 	for _, off := range best.records {
-		rec, err := best.ms.s.record(off)
+		rec, err := recordAt(best.ms.s, off)
 		if err == nil {
-			err = f.msf.work.spend(perRecord)
+			err = f.msf.Work.Spend(msf.PerRecord)
 		}
 		if err != nil || Kind(u16(rec, 2)).IsProc() {
 			return err == nil, err

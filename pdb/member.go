@@ -124,12 +124,12 @@ func (t Type) Members() iter.Seq2[Member, error] {
 		if def.list == 0 {
 			return
 		}
-		g, err := def.f.msf.work.begin(def.f.msf.work.point())
+		g, err := def.f.msf.Work.Begin(def.f.msf.Work.Point())
 		if err != nil {
 			yield(Member{}, err)
 			return
 		}
-		defer g.end()
+		defer g.End()
 		if err := def.f.eachMember(def.list, def.widened(yield)); err != nil && err != errStop {
 			yield(Member{}, err)
 		}

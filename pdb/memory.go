@@ -6,14 +6,7 @@ package pdb
 // millisecond where thousands of modules were asked for. What is held can be given
 // up only with the File; one that was just opened holds a few KB.
 func (f *File) Memory() int64 {
-	m := f.msf
-	n := m.resident.Load() + int64(len(m.sizes)+len(m.starts)+len(m.dirBlocks))*4
-	if g, ok := m.src.(*guard); ok {
-		if p, ok := g.src.(*pread); ok {
-			n += p.held()
-		}
-	}
-	return n + f.tablesHeld() + f.modulesHeld() + f.idNames.size()
+	return f.msf.Held() + f.tablesHeld() + f.modulesHeld() + f.idNames.size()
 }
 
 // tablesHeld counts the tables of the whole file.
@@ -117,14 +110,4 @@ func (c *stringCache) size() int64 {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return int64(c.held)
-}
-
-// held returns the bytes of the frames that are kept.
-func (s *pread) held() (n int64) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for i := range s.slots {
-		n += int64(len(s.slots[i].data))
-	}
-	return n
 }

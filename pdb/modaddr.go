@@ -1,22 +1,24 @@
 package pdb
 
+import "github.com/symres/symres/internal/msf"
+
 // placed visits the records of a module that may have an address; see
 // addressOf. It returns damage that ends the walk early. rec is good until visit
 // returns. own is memory to read into, which grows.
 func (ms *modStream) placed(own *[]byte, visit func(off uint32, rec []byte)) error {
-	buf := ms.symbols.inPlace()
-	if buf == nil && ms.s != nil && ms.s.m.copies {
-		buf = ms.symbols.into(own)
+	buf := ms.symbols.InPlace()
+	if buf == nil && ms.s != nil && ms.s.Copies() {
+		buf = ms.symbols.Into(own)
 	}
 	if len(buf) >= minLanes {
-		if l := newLanes(buf, ms.symbols.off); l.run() {
+		if l := newLanes(buf, ms.symbols.Off); l.run() {
 			l.visit(visit)
 			return nil
 		}
 	}
-	r := ms.symbols.records()
-	if r.w.ahead = readAhead; buf != nil {
-		r.w.off, r.w.buf = ms.symbols.off, buf
+	r := recordsOf(ms.symbols)
+	if r.w.Chunk = msf.ReadAhead; buf != nil {
+		r.w.Off, r.w.Buf = ms.symbols.Off, buf
 	}
 	kinds := withAddress()
 	for r.stepPlaced(&kinds) {
@@ -31,9 +33,9 @@ func (ms *modStream) placed(own *[]byte, visit func(off uint32, rec []byte)) err
 // that is easier. It goes over the others, which are most, without leaving the
 // loop.
 func (r *recordWalk) stepPlaced(kinds *kindSet) bool {
-	if r.next >= r.w.off && r.next < r.end {
-		buf := r.w.buf[:min(len(r.w.buf), int(r.end-r.w.off))]
-		at := int(r.next - r.w.off)
+	if r.next >= r.w.Off && r.next < r.end {
+		buf := r.w.Buf[:min(len(r.w.Buf), int(r.end-r.w.Off))]
+		at := int(r.next - r.w.Off)
 		last := at
 		for at+recordHead <= len(buf) {
 			next, counts := kinds.head(buf, at)
@@ -42,7 +44,7 @@ func (r *recordWalk) stepPlaced(kinds *kindSet) bool {
 			}
 			at = next
 		}
-		r.next = r.w.off + uint32(last)
+		r.next = r.w.Off + uint32(last)
 	}
 	return r.step()
 }

@@ -1,54 +1,10 @@
 package pdb
 
 import (
-	"bytes"
 	"fmt"
-	"slices"
+
+	"github.com/symres/symres/internal/msf"
 )
-
-// area is a range of a stream. Offsets inside it count from the start of the
-// stream, as the references of the format do.
-type area struct {
-	s        *stream // nil: the area is empty
-	off, end uint32
-}
-
-func (a area) len() uint32 { return a.end - a.off }
-
-// bytes copies the area.
-func (a area) bytes() ([]byte, error) {
-	if a.len() == 0 {
-		return nil, nil
-	}
-	return a.s.bytes(a.off, a.len())
-}
-
-// inPlace returns the area as it lies in memory, nil where it does not lie
-// together or not in memory.
-func (a area) inPlace() []byte {
-	if a.len() == 0 {
-		return nil
-	}
-	return a.s.inPlace(a.off, a.len())
-}
-
-// into reads the area as one into memory that is there or is made. It is nil
-// where that would be too much, and where the walk may read a part of it and say
-// what is wrong with the rest.
-func (a area) into(own *[]byte) []byte {
-	n := int(a.len())
-	if n == 0 || n > maxWhole {
-		return nil
-	}
-	*own = slices.Grow((*own)[:0], n)[:n]
-	if a.s.read(*own, a.off) != nil {
-		return nil
-	}
-	return *own
-}
-
-// walker gives the bytes of the area to a walk that goes forward.
-func (a area) walker() walker { return walker{s: a.s} }
 
 // modInfo is a record of the module list (MODI in microsoft-pdb dbi.h).
 type modInfo struct {
@@ -64,13 +20,13 @@ type modInfo struct {
 // the old form, lines in the new form, references to globals. It is safe for concurrent use.
 type modStream struct {
 	modInfo
-	s          *stream // nil: the module has no stream
-	sign       uint32  // 4: current (C13), 2: C11, 1: C7
-	symbols    area    // begins behind the signature
-	lines11    area
-	lines13    area
-	globalRefs area  // u32 offsets of records in the stream of global symbols
-	bad        error // a part that runs over the end, if any; the others are usable
+	s          *msf.Stream // nil: the module has no stream
+	sign       uint32      // 4: current (C13), 2: C11, 1: C7
+	symbols    msf.Area    // begins behind the signature
+	lines11    msf.Area
+	lines13    msf.Area
+	globalRefs msf.Area // u32 offsets of records in the stream of global symbols
+	bad        error    // a part that runs over the end, if any; the others are usable
 	outline    lazy[outline]
 }
 
@@ -111,13 +67,13 @@ func readModules(d *dbi) (*modules, error) {
 		return nil, err
 	}
 	m := &modules{recs: []uint32{off}}
-	w := walker{s: d.s}
+	w := msf.Walker{Stream: d.s}
 	for end := off + n; off < end; {
 		if off, err = skipModule(&w, d.moduleHead(), off, end); err != nil {
 			break
 		}
 		if len(m.recs) > maxModules {
-			err = damage(d.s.name, int64(off), "more than %d modules", maxModules)
+			err = damage(d.s.Name, int64(off), "more than %d modules", maxModules)
 			break
 		}
 		m.recs = append(m.recs, off)
@@ -134,9 +90,9 @@ func readModules(d *dbi) (*modules, error) {
 // would be as much work as a large one.
 func (m *modules) findShared(d *dbi) error {
 	var taken [noStream/64 + 1]uint64
-	w := walker{s: d.s}
+	w := msf.Walker{Stream: d.s}
 	for i := range m.opened {
-		b, err := w.span(m.recs[i], d.moduleHead())
+		b, err := w.Span(m.recs[i], d.moduleHead())
 		if err != nil {
 			return err
 		}
@@ -172,14 +128,14 @@ func (d *dbi) moduleHead() uint32 {
 }
 
 // skipModule returns where the record behind the one at off begins.
-func skipModule(w *walker, head, off, end uint32) (uint32, error) {
+func skipModule(w *msf.Walker, head, off, end uint32) (uint32, error) {
 	at := off
 	if head > end-at {
-		return 0, damage(w.s.name, int64(off), "module record of %d bytes, need %d", end-off, head)
+		return 0, damage(w.Stream.Name, int64(off), "module record of %d bytes, need %d", end-off, head)
 	}
 	at += head
 	for range 2 {
-		n, err := w.strlen(at, end)
+		n, err := w.Strlen(at, end)
 		if err != nil {
 			return 0, err
 		}
@@ -188,25 +144,9 @@ func skipModule(w *walker, head, off, end uint32) (uint32, error) {
 	return off + min((at-off+3)&^3, end-off), nil
 }
 
-// strlen returns the length of the NUL-terminated string at off.
-func (w *walker) strlen(off, end uint32) (uint32, error) {
-	const step = 256
-	for at := off; at < end; {
-		b, err := w.span(at, min(step, end-at))
-		if err != nil {
-			return 0, err
-		}
-		if i := bytes.IndexByte(b, 0); i >= 0 {
-			return at - off + uint32(i), nil
-		}
-		at += uint32(len(b))
-	}
-	return 0, damage(w.s.name, int64(off), "string without NUL")
-}
-
 // moduleAt reads module record i. The caller keeps i inside the list.
 func (f *File) moduleAt(m *modules, i int) (modInfo, error) {
-	b, err := f.dbi.s.bytes(m.recs[i], m.recs[i+1]-m.recs[i])
+	b, err := f.dbi.s.Bytes(m.recs[i], m.recs[i+1]-m.recs[i])
 	if err != nil {
 		return modInfo{}, err
 	}
@@ -240,23 +180,23 @@ func (f *File) openModule(i int) (*modStream, error) {
 			return nil, err
 		}
 		if m.shared != nil && m.shared[i] {
-			return nil, damage(f.dbi.s.name, int64(m.recs[i]), "module %d (%.100q) has the stream of another, %d: %w", i+1, info.name, info.stream, ErrLimit)
+			return nil, damage(f.dbi.s.Name, int64(m.recs[i]), "module %d (%.100q) has the stream of another, %d: %w", i+1, info.name, info.stream, ErrLimit)
 		}
 		return readModStream(f.msf, info)
 	})
 }
 
-func readModStream(m *msf, info modInfo) (*modStream, error) {
+func readModStream(m *msf.Container, info modInfo) (*modStream, error) {
 	ms := &modStream{modInfo: info}
 	if info.stream == noStream {
 		return ms, nil
 	}
-	s, err := m.stream(info.stream, fmt.Sprintf("symbols of module %d", info.num))
-	if err != nil || s.size < 4 {
+	s, err := m.Stream(info.stream, fmt.Sprintf("symbols of module %d", info.num))
+	if err != nil || s.Size < 4 {
 		return ms, err
 	}
 	var sign [4]byte
-	if err := s.read(sign[:], 0); err != nil {
+	if err := s.Read(sign[:], 0); err != nil {
 		return nil, err
 	}
 	ms.s, ms.sign = s, u32(sign[:], 0)
@@ -268,30 +208,30 @@ func readModStream(m *msf, info modInfo) (*modStream, error) {
 func (ms *modStream) layOut() {
 	at := uint32(0)
 	for _, part := range []struct {
-		area *area
+		area *msf.Area
 		size uint32
 		what string
 	}{{&ms.symbols, ms.syms, "symbols"}, {&ms.lines11, ms.c11, "C11 lines"}, {&ms.lines13, ms.c13, "C13 lines"}} {
 		size := part.size
-		if size > ms.s.size-at {
+		if size > ms.s.Size-at {
 			if ms.bad == nil {
-				ms.bad = damage(ms.s.name, int64(at), "%s of %d bytes run over the end at %#x", part.what, size, ms.s.size)
+				ms.bad = damage(ms.s.Name, int64(at), "%s of %d bytes run over the end at %#x", part.what, size, ms.s.Size)
 			}
-			size = ms.s.size - at
+			size = ms.s.Size - at
 		}
-		*part.area = area{s: ms.s, off: at, end: at + size}
+		*part.area = msf.Area{Stream: ms.s, Off: at, End: at + size}
 		at += size
 	}
-	ms.symbols.off = min(4, ms.symbols.end)
-	if ms.s.size-at < 4 {
+	ms.symbols.Off = min(4, ms.symbols.End)
+	if ms.s.Size-at < 4 {
 		return
 	}
 	var n [4]byte
-	if err := ms.s.read(n[:], at); err != nil {
+	if err := ms.s.Read(n[:], at); err != nil {
 		return // whoever needs the references will see why
 	}
-	if size := u32(n[:], 0); size <= ms.s.size-at-4 {
-		ms.globalRefs = area{s: ms.s, off: at + 4, end: at + 4 + size}
+	if size := u32(n[:], 0); size <= ms.s.Size-at-4 {
+		ms.globalRefs = msf.Area{Stream: ms.s, Off: at + 4, End: at + 4 + size}
 	}
 }
 
@@ -302,7 +242,7 @@ func (ms *modStream) layOut() {
 //	}
 //	if r.err != nil ...
 type recordWalk struct {
-	w    walker
+	w    msf.Walker
 	off  uint32 // of the record in the stream
 	next uint32 // where the next one begins
 	end  uint32
@@ -310,19 +250,19 @@ type recordWalk struct {
 	err  error  // why the walk ended early
 }
 
-// records starts a walk over the records of the area, most or all of which
+// recordsOf starts a walk over the records of an area, most or all of which
 // will be read.
-func (a area) records() recordWalk {
-	if a.s != nil {
-		a.s.ahead(a.off, a.len())
+func recordsOf(a msf.Area) recordWalk {
+	if a.Stream != nil {
+		a.Stream.Ahead(a.Off, a.Len())
 	}
-	return a.someRecords()
+	return someRecordsOf(a)
 }
 
-// someRecords is records for a walk that does not go far, or over what was read
+// someRecordsOf is recordsOf for a walk that does not go far, or over what was read
 // just now.
-func (a area) someRecords() recordWalk {
-	return recordWalk{w: a.walker(), off: a.off, next: a.off, end: a.end}
+func someRecordsOf(a msf.Area) recordWalk {
+	return recordWalk{w: a.Walker(), off: a.Off, next: a.Off, end: a.End}
 }
 
 // kind returns the kind of the record.
@@ -332,8 +272,8 @@ func (r *recordWalk) kind() Kind { return Kind(u16(r.rec, 2)) }
 // which is in err.
 func (r *recordWalk) step() bool {
 	off := r.next
-	if d := off - r.w.off; off < r.end && off >= r.w.off && uint64(d)+recordHead <= uint64(len(r.w.buf)) {
-		b := r.w.buf[d:]
+	if d := off - r.w.Off; off < r.end && off >= r.w.Off && uint64(d)+recordHead <= uint64(len(r.w.Buf)) {
+		b := r.w.Buf[d:]
 		n := uint32(u16(b, 0)) + lenField
 		if n >= recordHead && n <= r.end-off && n <= uint32(len(b)) {
 			r.rec, r.off, r.next = b[:n:n], off, off+n
@@ -352,16 +292,16 @@ func (r *recordWalk) stepSlow() bool {
 	n := uint32(recordHead)
 	if n <= r.end-off {
 		var head []byte
-		if head, r.err = r.w.span(off, recordHead); r.err != nil {
+		if head, r.err = r.w.Span(off, recordHead); r.err != nil {
 			return false
 		}
 		n = uint32(u16(head, 0)) + lenField
 	}
 	if n < recordHead || n > r.end-off {
-		r.err = damage(r.w.s.name, int64(off), "symbol record of %d bytes before %#x", n, r.end)
+		r.err = damage(r.w.Stream.Name, int64(off), "symbol record of %d bytes before %#x", n, r.end)
 		return false
 	}
-	if r.rec, r.err = r.w.span(off, n); r.err != nil {
+	if r.rec, r.err = r.w.Span(off, n); r.err != nil {
 		return false
 	}
 	r.off, r.next = off, off+n

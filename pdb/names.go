@@ -5,12 +5,14 @@ import (
 	"errors"
 	"slices"
 	"strings"
+
+	"github.com/symres/symres/internal/msf"
 )
 
 // names is a hash table of the file together with the symbol records it leads
 // to. It is safe for concurrent use.
 type names struct {
-	gss    *stream // nil: the PDB has none
+	gss    *msf.Stream // nil: the PDB has none
 	table  *nameTable
 	public bool                       // the records are publics; otherwise anything else
 	rest   func() (*offsetSet, error) // where records lie when the table names none
@@ -32,12 +34,12 @@ func (t *names) offsets() (*offsetSet, error) {
 	if t.table.n == 0 {
 		return t.rest()
 	}
-	t.gss.ahead(0, t.gss.size)
-	t.table.s.ahead(t.table.recs, t.table.n*hashRecord)
-	set := newOffsetSet(t.gss.size)
-	w := walker{s: t.table.s}
+	t.gss.Ahead(0, t.gss.Size)
+	t.table.s.Ahead(t.table.recs, t.table.n*hashRecord)
+	set := newOffsetSet(t.gss.Size)
+	w := msf.Walker{Stream: t.table.s}
 	for off, end := t.table.recs, t.table.recs+t.table.n*hashRecord; off < end; {
-		b, err := w.some(off, hashRecord, end-off)
+		b, err := w.Some(off, hashRecord, end-off)
 		if err != nil {
 			return nil, err
 		}
@@ -58,12 +60,12 @@ func (t *names) live(visit func(off uint32, rec []byte)) error {
 	}
 	var first error
 	found := false
-	w := walker{s: t.gss}
-	count := tab{w: &t.gss.m.work}
+	w := msf.Walker{Stream: t.gss}
+	count := msf.Tab{W: t.gss.Work()}
 	for off := range set.all() {
-		rec, err := w.record(off)
+		rec, err := recordIn(&w, off)
 		if err == nil {
-			err = count.record(len(rec))
+			err = count.Record(len(rec))
 		}
 		if fatal(err) {
 			return err
@@ -100,7 +102,7 @@ func (t *names) find(name string, fold bool) ([]uint32, error) {
 
 // recordAt returns the record at off. It reads no more than the record: the
 // point of a point query.
-func (t *names) recordAt(off uint32) ([]byte, error) { return t.gss.record(off) }
+func (t *names) recordAt(off uint32) ([]byte, error) { return recordAt(t.gss, off) }
 
 // findHashed returns the offsets of the records with this name in the buckets
 // its hash leads to. A FormatError says that the table is bad.
@@ -110,7 +112,7 @@ func (t *names) findHashed(name string, fold bool) ([]uint32, error) {
 	}
 	var offs []uint32
 	m := newMatcher(t, name, fold)
-	count := tab{w: &t.gss.m.work}
+	count := msf.Tab{W: t.gss.Work()}
 	probes, n := t.table.probes(hashName(name))
 	for _, b := range probes[:n] {
 		first, last, err := t.table.bucket(b)
@@ -121,7 +123,7 @@ func (t *names) findHashed(name string, fold bool) ([]uint32, error) {
 		for i := first; i < last; i++ {
 			off, err := w.offset(i)
 			if err == nil {
-				err = count.record(0)
+				err = count.Record(0)
 			}
 			if err != nil {
 				return nil, err
@@ -135,7 +137,7 @@ func (t *names) findHashed(name string, fold bool) ([]uint32, error) {
 			}
 		}
 	}
-	return offs, count.pay()
+	return offs, count.Pay()
 }
 
 var errNoTable error = &FormatError{Section: "symbol index", Err: errors.New("no hash records")}
@@ -152,7 +154,7 @@ type recordReader struct {
 func (r *recordReader) offset(i uint32) (uint32, error) {
 	if i < r.at || i >= r.at+r.have {
 		n := min(r.t.n-i, uint32(len(r.buf)/hashRecord))
-		if err := r.t.s.read(r.buf[:n*hashRecord], r.t.recs+i*hashRecord); err != nil {
+		if err := r.t.s.Read(r.buf[:n*hashRecord], r.t.recs+i*hashRecord); err != nil {
 			return 0, err
 		}
 		r.at, r.have = i, n
@@ -191,7 +193,7 @@ func (m *matcher) match(off uint32) (bool, error) {
 	kind := Kind(u16(rec, 2))
 	at, ok := nameStart(rec)
 	if uint32(len(rec)) < size && (!ok || at+len(m.name) >= len(rec)) { // much stands before its name
-		if rec, err = m.t.gss.bytes(off, size); err != nil {
+		if rec, err = m.t.gss.Bytes(off, size); err != nil {
 			return false, err
 		}
 		at, ok = nameStart(rec)
@@ -209,17 +211,17 @@ func (m *matcher) match(off uint32) (bool, error) {
 // beginning already tells that it cannot have the name, and its size.
 func (m *matcher) read(off uint32) (rec []byte, size uint32, err error) {
 	gss := m.t.gss
-	if !gss.holds(off, recordHead) {
-		return nil, 0, gss.short(off, recordHead)
+	if !gss.Holds(off, recordHead) {
+		return nil, 0, gss.Short(off, recordHead)
 	}
-	rec = m.buf[:min(uint32(len(m.buf)), gss.size-off)]
+	rec = m.buf[:min(uint32(len(m.buf)), gss.Size-off)]
 	// What follows in another page is read only if it can matter.
 	first := rec[:min(uint32(len(rec)), max(recordHead, readPage-off%readPage))]
-	if err := gss.read(first, off); err != nil {
+	if err := gss.Read(first, off); err != nil {
 		return nil, 0, err
 	}
-	if size = uint32(u16(rec, 0)) + lenField; !gss.holds(off, size) {
-		return nil, 0, gss.short(off, size)
+	if size = uint32(u16(rec, 0)) + lenField; !gss.Holds(off, size) {
+		return nil, 0, gss.Short(off, size)
 	}
 	rec = rec[:min(uint32(len(rec)), size)]
 	if len(first) >= len(rec) {
@@ -228,7 +230,7 @@ func (m *matcher) read(off uint32) (rec []byte, size uint32, err error) {
 	if !m.mayMatch(first) {
 		return nil, size, nil
 	}
-	return rec, size, gss.read(rec[len(first):], off+uint32(len(first)))
+	return rec, size, gss.Read(rec[len(first):], off+uint32(len(first)))
 }
 
 // readPage is what systems read at least.
@@ -292,7 +294,7 @@ func (t *names) findScanned(name string, fold bool) ([]uint32, error) {
 	hash := uint64(hashName(name))
 	i, _ := slices.BinarySearch(*index, hash<<32)
 	var offs []uint32
-	count := tab{w: &t.gss.m.work}
+	count := msf.Tab{W: t.gss.Work()}
 	for m := newMatcher(t, name, fold); i < len(*index) && (*index)[i]>>32 == hash; i++ {
 		off := uint32((*index)[i])
 		if ok, err := m.match(off); err != nil {
@@ -300,11 +302,11 @@ func (t *names) findScanned(name string, fold bool) ([]uint32, error) {
 		} else if ok {
 			offs = append(offs, off)
 		}
-		if err := count.record(0); err != nil {
+		if err := count.Record(0); err != nil {
 			return nil, err
 		}
 	}
-	return offs, count.pay()
+	return offs, count.Pay()
 }
 
 // scan reads all records once and returns their hashes and offsets, sorted.

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"math"
 	"slices"
+
+	"github.com/symres/symres/internal/msf"
 )
 
 // addrKey orders symbols by segment and offset.
@@ -23,25 +25,25 @@ type addrMap interface {
 
 // diskMap is the address map of the PSI stream: offsets of symbol records.
 type diskMap struct {
-	psi, gss *stream
+	psi, gss *msf.Stream
 	off, n   uint32
 }
 
 func (m diskMap) len() uint32 { return m.n }
 
 func (m diskMap) at(i uint32) (addrKey, uint32, error) {
-	raw, err := m.psi.view(m.off+i*4, 4)
+	raw, err := m.psi.View(m.off+i*4, 4)
 	if err != nil {
 		return 0, 0, err
 	}
 	off := u32(raw, 0)
-	h, err := m.gss.view(off, pubHead)
+	h, err := m.gss.View(off, pubHead)
 	if err != nil {
 		return 0, 0, err
 	}
 	size, kind := uint32(u16(h, 0))+lenField, Kind(u16(h, 2))
-	if kind != KindPub32 && kind != KindPub32ST || size < pubHead || !m.gss.holds(off, size) {
-		return 0, 0, damage(m.gss.name, int64(off), "entry %d of the address map is a %v of %d bytes", i, kind, size)
+	if kind != KindPub32 && kind != KindPub32ST || size < pubHead || !m.gss.Holds(off, size) {
+		return 0, 0, damage(m.gss.Name, int64(off), "entry %d of the address map is a %v of %d bytes", i, kind, size)
 	}
 	return makeKey(u16(h, 12), u32(h, 8)), off, nil
 }
@@ -185,7 +187,7 @@ func (p *publics) sortByAddr() (*memoryMap, error) {
 //
 // Errors satisfy errors.Is(err, [ErrFormat]) or come from reading.
 func (f *File) Nearest(rva uint32) ([]Symbol, error) {
-	q, err := f.ask(f.msf.work.point())
+	q, err := f.ask(f.msf.Work.Point())
 	if err != nil {
 		return nil, err
 	}
@@ -210,7 +212,7 @@ func (f *File) Nearest(rva uint32) ([]Symbol, error) {
 
 // NearestPublics is [File.Nearest] among the public symbols alone.
 func (f *File) NearestPublics(rva uint32) ([]Symbol, error) {
-	q, err := f.ask(f.msf.work.point())
+	q, err := f.ask(f.msf.Work.Point())
 	if err != nil {
 		return nil, err
 	}
@@ -387,8 +389,8 @@ func (f *File) expectSizes(p *publics) {
 	if n := p.sized.Load(); n > directLookups || p.sized.Add(1) <= directLookups {
 		return
 	}
-	for _, s := range []*stream{p.psi, p.gss, f.dbi.s} {
-		s.load()
+	for _, s := range []*msf.Stream{p.psi, p.gss, f.dbi.s} {
+		s.Load()
 	}
 }
 

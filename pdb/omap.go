@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"slices"
 	"sort"
+
+	"github.com/symres/symres/internal/msf"
 )
 
 // Images whose code was rearranged after linking (Windows of the XP to 7
@@ -63,17 +65,17 @@ func (f *File) readRemap(num uint32, what string) (remap, error) {
 	if num == noStream {
 		return nil, nil
 	}
-	s, err := f.msf.stream(num, what)
+	s, err := f.msf.Stream(num, what)
 	if err != nil {
 		return nil, err
 	}
-	if s.size > maxAlloc {
-		return nil, damage(s.name, 0, "%d bytes are too many", s.size)
+	if s.Size > msf.MaxAlloc {
+		return nil, damage(s.Name, 0, "%d bytes are too many", s.Size)
 	}
-	m := make(remap, 0, s.size/8)
-	w := walker{s: s}
-	for off := uint32(0); s.size-off >= 8; off += 8 {
-		b, err := w.span(off, 8)
+	m := make(remap, 0, s.Size/8)
+	w := msf.Walker{Stream: s}
+	for off := uint32(0); s.Size-off >= 8; off += 8 {
+		b, err := w.Span(off, 8)
 		if err != nil {
 			return nil, err
 		}

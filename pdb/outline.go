@@ -1,6 +1,10 @@
 package pdb
 
-import "slices"
+import (
+	"slices"
+
+	"github.com/symres/symres/internal/msf"
+)
 
 // outline is what one walk over the records of a module finds of what lies in
 // the image. It holds no pointers but to its parts, and is immutable.
@@ -60,7 +64,7 @@ func (o *outline) take(ms *modStream, off uint32, rec []byte) {
 		if n := len(o.funcs); n > 0 {
 			o.funcs[n-1].end = off
 		}
-		o.funcs = append(o.funcs, function{rec: off, end: ms.symbols.end})
+		o.funcs = append(o.funcs, function{rec: off, end: ms.symbols.End})
 		o.funcAt = append(o.funcAt, at)
 	}
 }
@@ -68,10 +72,10 @@ func (o *outline) take(ms *modStream, off uint32, rec []byte) {
 // body walks the records of a function, itself first, to the next function: the
 // caller heeds the end of the scope. Mostly they are read as one piece.
 func (ms *modStream) body(fn function) (r recordWalk, err error) {
-	r = recordWalk{w: walker{s: ms.s, ahead: bodyAhead}, off: fn.rec, next: fn.rec, end: fn.end}
+	r = recordWalk{w: msf.Walker{Stream: ms.s, Chunk: bodyAhead}, off: fn.rec, next: fn.rec, end: fn.end}
 	if fn.end-fn.rec <= maxBody {
-		r.w.off = fn.rec
-		r.w.buf, err = ms.s.view(fn.rec, fn.end-fn.rec)
+		r.w.Off = fn.rec
+		r.w.Buf, err = ms.s.View(fn.rec, fn.end-fn.rec)
 	}
 	return r, err
 }

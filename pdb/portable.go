@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/symres/symres/guid"
+	"github.com/symres/symres/internal/msf"
 	"github.com/symres/symres/internal/wire"
 )
 
@@ -17,7 +18,7 @@ import (
 // PDB format of dotnet/runtime, which begins with the id: GUID and 4 bytes more.
 func PortableID(r io.ReaderAt, size int64) (guid.GUID, error) {
 	head := make([]byte, max(0, min(size, portableHead)))
-	if err := readFull(r, head, 0); err != nil {
+	if err := msf.ReadFull(r, head, 0); err != nil {
 		return guid.GUID{}, err
 	}
 	if kind := Sniff(head); kind != FormatPortable {
@@ -31,7 +32,7 @@ func PortableID(r io.ReaderAt, size int64) (guid.GUID, error) {
 	if n < uint32(len(id)) || int64(off)+int64(len(id)) > size {
 		return guid.GUID{}, damage(secPortable, int64(off), "#Pdb stream of %d bytes in a file of %d", n, size)
 	}
-	return id, readFull(r, id[:], int64(off))
+	return id, msf.ReadFull(r, id[:], int64(off))
 }
 
 const (

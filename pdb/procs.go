@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+
+	"github.com/symres/symres/internal/msf"
 )
 
 // Procs enumerates the functions of all modules: procedures, thunks,
@@ -27,7 +29,7 @@ func (f *File) Procs() iter.Seq2[Symbol, error] {
 // once. Where nothing can be read part 0 says so. A Symbol is overwritten by the
 // next and must not be changed.
 func (f *File) ProcsPart(i, n int) iter.Seq2[*Symbol, error] {
-	return granted(f, f.msf.work.whole()/int64(max(n, 1)), func(visit func(*Symbol, error) bool) error {
+	return granted(f, f.msf.Work.Whole()/int64(max(n, 1)), func(visit func(*Symbol, error) bool) error {
 		_, err := f.eachProc(i, n, visit)
 		return err
 	})
@@ -93,10 +95,10 @@ func (f *File) coldName(w *scopeWalk) ([]byte, error) {
 // nameAt returns the name of the procedure record at off, nil when there is
 // none.
 func (ms *modStream) nameAt(off uint32) ([]byte, error) {
-	w := ms.symbols.walker()
-	rec, err := w.record(off)
+	w := ms.symbols.Walker()
+	rec, err := recordIn(&w, off)
 	if err == nil {
-		err = ms.s.m.work.spend(len(rec) + perRecord)
+		err = ms.s.Work().Spend(len(rec) + msf.PerRecord)
 	}
 	if err != nil || !Kind(u16(rec, 2)).IsProc() {
 		return nil, err
@@ -108,7 +110,7 @@ func (ms *modStream) nameAt(off uint32) ([]byte, error) {
 // ilt is the incremental-link table as the PSI stream describes it: thunks of
 // one size in one section, and where each jumps.
 type ilt struct {
-	psi     *stream
+	psi     *msf.Stream
 	targets uint32 // offset of the u32 target RVAs
 	n, size uint32
 	start   addrKey
@@ -119,7 +121,7 @@ type ilt struct {
 func (p *publics) loadILT(h []byte) ilt {
 	t := ilt{psi: p.psi, targets: p.addrs.off + p.addrs.n*4, n: u32(h, 8), size: u32(h, 12),
 		start: makeKey(u16(h, 16), u32(h, 20))}
-	room := (p.psi.size - min(t.targets, p.psi.size)) / 4
+	room := (p.psi.Size - min(t.targets, p.psi.Size)) / 4
 	if p.addrs.psi == nil || t.size == 0 || t.n > room || uint64(t.start.off())+uint64(t.n)*uint64(t.size) > 1<<32 {
 		return ilt{}
 	}
@@ -138,7 +140,7 @@ func (t ilt) find(want addrKey) (i uint32, ok bool) {
 // target returns the RVA, as linked, thunk i jumps to.
 func (t ilt) target(i uint32) (uint32, error) {
 	var b [4]byte
-	err := t.psi.read(b[:], t.targets+i*4)
+	err := t.psi.Read(b[:], t.targets+i*4)
 	return u32(b[:], 0), err
 }
 
@@ -215,7 +217,7 @@ func (p *publics) nameAt(want addrKey) ([]byte, error) {
 	}
 	rec, err := p.recordAt(a.first)
 	if err == nil {
-		err = p.gss.m.work.spend(len(rec) + perRecord + len(a.records)*perEntry)
+		err = p.gss.Work().Spend(len(rec) + msf.PerRecord + len(a.records)*perEntry)
 	}
 	if err != nil {
 		return nil, err

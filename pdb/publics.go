@@ -6,12 +6,14 @@ import (
 	"math/bits"
 	"slices"
 	"sync/atomic"
+
+	"github.com/symres/symres/internal/msf"
 )
 
 // publics is what is kept of the PSI stream: where its parts lie.
 type publics struct {
 	names
-	psi    *stream         // nil: the PDB has no publics
+	psi    *msf.Stream     // nil: the PDB has no publics
 	addrs  diskMap         // the address map
 	mapErr error           // why the address map cannot be used
 	ilt    ilt             // the incremental-link table
@@ -30,24 +32,24 @@ func (f *File) loadPublics() (*publics, error) {
 	return f.pubs.get(func() (*publics, error) { return readPublics(f.msf, f.dbi) })
 }
 
-func readPublics(m *msf, d *dbi) (*publics, error) {
+func readPublics(m *msf.Container, d *dbi) (*publics, error) {
 	p := &publics{names: names{public: true}}
 	if d == nil || d.psi == noStream || d.gss == noStream {
 		return p, nil
 	}
-	psi, err := m.stream(d.psi, "public symbol index")
+	psi, err := m.Stream(d.psi, "public symbol index")
 	if err != nil {
 		return nil, err
 	}
-	gss, err := m.stream(d.gss, "symbol records")
+	gss, err := m.Stream(d.gss, "symbol records")
 	if err != nil {
 		return nil, err
 	}
-	if psi.size == 0 {
+	if psi.Size == 0 {
 		return p, nil
 	}
 	var h [psiHead]byte
-	if err := psi.read(h[:], 0); err != nil {
+	if err := psi.Read(h[:], 0); err != nil {
 		return nil, err
 	}
 	tableBytes, mapBytes := u32(h[:], 0), u32(h[:], 4)
@@ -62,14 +64,14 @@ func readPublics(m *msf, d *dbi) (*publics, error) {
 
 // layMap finds the address map behind the name table.
 func (p *publics) layMap(tableBytes, mapBytes uint32) {
-	rest := p.psi.size - psiHead
+	rest := p.psi.Size - psiHead
 	if tableBytes > rest || mapBytes > rest-tableBytes || mapBytes%4 != 0 {
-		p.mapErr = damage(p.psi.name, 4, "address map of %d bytes does not fit %d", mapBytes, p.psi.size)
+		p.mapErr = damage(p.psi.Name, 4, "address map of %d bytes does not fit %d", mapBytes, p.psi.Size)
 		return
 	}
 	p.addrs = diskMap{psi: p.psi, gss: p.gss, off: psiHead + tableBytes, n: mapBytes / 4}
 	if p.table.n != p.addrs.n {
-		p.mapErr = damage(p.psi.name, 4, "address map of %d entries for %d hash records", p.addrs.n, p.table.n)
+		p.mapErr = damage(p.psi.Name, 4, "address map of %d entries for %d hash records", p.addrs.n, p.table.n)
 	}
 }
 
@@ -96,7 +98,7 @@ func (f *File) Publics() iter.Seq2[Symbol, error] {
 // goroutines at once. Where nothing can be read part 0 says so. A Symbol is
 // overwritten by the next and must not be changed.
 func (f *File) PublicsPart(i, n int) iter.Seq2[*Symbol, error] {
-	return granted(f, f.msf.work.whole()/int64(max(n, 1)), func(visit func(*Symbol, error) bool) error {
+	return granted(f, f.msf.Work.Whole()/int64(max(n, 1)), func(visit func(*Symbol, error) bool) error {
 		p, err := f.loadPublics()
 		if err != nil || p.gss == nil {
 			return ofPart(i, err)
@@ -140,10 +142,10 @@ func share(size, i, n int) (first, last int) {
 // listed returns the records the address map lists. Like the hash records it
 // refers to live ones only.
 func (p *publics) listed() (*offsetSet, error) {
-	set := newOffsetSet(p.gss.size)
-	w := walker{s: p.psi}
+	set := newOffsetSet(p.gss.Size)
+	w := msf.Walker{Stream: p.psi}
 	for i := range p.addrs.n {
-		b, err := w.span(p.addrs.off+i*4, 4)
+		b, err := w.Span(p.addrs.off+i*4, 4)
 		if err != nil {
 			return nil, err
 		}

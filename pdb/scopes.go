@@ -11,7 +11,7 @@ type scopeWalk struct {
 	procs []uint32 // where the records of those lie
 }
 
-func (ms *modStream) scopes() scopeWalk { return scopeWalk{recordWalk: ms.symbols.records(), ms: ms} }
+func (ms *modStream) scopes() scopeWalk { return scopeWalk{recordWalk: recordsOf(ms.symbols), ms: ms} }
 
 // step moves to the next record. The scope it opens or closes counts from the
 // record behind it.
@@ -60,7 +60,7 @@ func (w *recordWalk) skipBody() error {
 	if end < w.next || end%4 != 0 || end >= w.end || recordHead > w.end-end {
 		return nil
 	}
-	rec, err := w.w.span(end, recordHead)
+	rec, err := w.w.Span(end, recordHead)
 	if err != nil {
 		return err
 	}
@@ -141,7 +141,7 @@ func (f *File) symbolHere(w *scopeWalk, sec *sections, sym *Symbol) (ok bool, er
 		kind := w.kind()
 		*sym = Symbol{}
 		if _, known := formOf(kind); known {
-			err = damage(w.ms.s.name, int64(w.off), "%v of %d bytes is cut off", kind, len(w.rec))
+			err = damage(w.ms.s.Name, int64(w.off), "%v of %d bytes is cut off", kind, len(w.rec))
 		}
 		return false, err
 	}

@@ -1,5 +1,7 @@
 package pdb
 
+import "github.com/symres/symres/internal/msf"
+
 // piece is a part of a function that the linker put elsewhere (S_SEPCODE).
 type piece struct {
 	place
@@ -15,7 +17,7 @@ func (f *File) owned(sec *sections, sym Symbol) (Symbol, error) {
 	if err != nil || ms.s == nil {
 		return sym, ignoreDamage(err)
 	}
-	rec, err := ms.s.record(sym.ref)
+	rec, err := recordAt(ms.s, sym.ref)
 	if err != nil || len(rec) < 32 {
 		return sym, ignoreDamage(err)
 	}
@@ -59,8 +61,8 @@ const maxPieces = 4096
 func (c *moduleCode) findPieces(o *outline) (*[]piece, error) {
 	var list []piece
 	numbers := map[int32]uint16{}
-	r := c.ms.symbols.records()
-	r.w.ahead = readAhead
+	r := recordsOf(c.ms.symbols)
+	r.w.Chunk = msf.ReadAhead
 	for r.step() && len(list) < maxPieces {
 		if r.kind() != KindSepCode {
 			continue

@@ -46,7 +46,7 @@ type SourceFile struct {
 // A damaged module gives an error, satisfying errors.Is(err, [ErrFormat]), in
 // the end; an error of reading ends the sequence.
 func (f *File) SourceFiles(module int) iter.Seq2[SourceFile, error] {
-	return granted(f, f.msf.work.point(), func(yield func(SourceFile, error) bool) error {
+	return granted(f, f.msf.Work.Point(), func(yield func(SourceFile, error) bool) error {
 		c, err := f.moduleCode(module - 1)
 		if err != nil {
 			return err
@@ -57,7 +57,7 @@ func (f *File) SourceFiles(module int) iter.Seq2[SourceFile, error] {
 				return err
 			}
 			if s.own == 0 {
-				sum, err := c.ms.s.bytes(s.sum, uint32(s.size))
+				sum, err := c.ms.s.Bytes(s.sum, uint32(s.size))
 				if err != nil {
 					return err
 				}

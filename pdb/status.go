@@ -76,7 +76,7 @@ func (f *File) Status() (s Status, err error) {
 
 func (f *File) detail() (Detail, error) {
 	if f.dbi == nil {
-		if f.msf.has(streamTPI) && f.msf.sizes[streamTPI] > tpiEmpty {
+		if f.msf.Length(streamTPI) > tpiEmpty {
 			return DetailTypes, nil
 		}
 		return DetailEmpty, nil

@@ -3,6 +3,8 @@ package pdb
 import (
 	"bytes"
 	"fmt"
+
+	"github.com/symres/symres/internal/msf"
 )
 
 // stringTable is a table of strings that are referred to by their offset
@@ -15,7 +17,7 @@ import (
 // Nothing here asks for a string by what it says, so the buckets are not read.
 // It is safe for concurrent use.
 type stringTable struct {
-	a     area        // the strings; empty when there is no table
+	a     msf.Area    // the strings; empty when there is no table
 	known stringCache // the strings given out so far, by offset
 }
 
@@ -37,11 +39,11 @@ func (f *File) strings() (*stringTable, error) {
 		if err != nil || num == noStream {
 			return new(stringTable), err
 		}
-		s, err := f.msf.stream(num, "/names")
+		s, err := f.msf.Stream(num, "/names")
 		if err != nil {
 			return nil, err
 		}
-		return readStrings(area{s: s, end: s.size})
+		return readStrings(msf.Area{Stream: s, End: s.Size})
 	})
 }
 
@@ -70,26 +72,26 @@ func (f *File) namedStream(name string) (uint32, error) {
 }
 
 // readStrings reads the head of a table.
-func readStrings(a area) (*stringTable, error) {
-	if a.len() == 0 {
+func readStrings(a msf.Area) (*stringTable, error) {
+	if a.Len() == 0 {
 		return new(stringTable), nil
 	}
-	if a.len() < stringHead {
-		return nil, a.s.short(a.off, stringHead)
+	if a.Len() < stringHead {
+		return nil, a.Stream.Short(a.Off, stringHead)
 	}
 	var h [stringHead]byte
-	if err := a.s.read(h[:], a.off); err != nil {
+	if err := a.Stream.Read(h[:], a.Off); err != nil {
 		return nil, err
 	}
-	size, rest := u32(h[:], 8), a.len()-stringHead
+	size, rest := u32(h[:], 8), a.Len()-stringHead
 	switch {
 	case u32(h[:], 0) != stringSign:
-		return nil, damage(a.s.name, int64(a.off), "string table begins with %#x, not %#x", u32(h[:], 0), uint32(stringSign))
+		return nil, damage(a.Stream.Name, int64(a.Off), "string table begins with %#x, not %#x", u32(h[:], 0), uint32(stringSign))
 	case size > rest:
-		return nil, damage(a.s.name, int64(a.off)+8, "%d bytes of strings in %d", size, rest)
+		return nil, damage(a.Stream.Name, int64(a.Off)+8, "%d bytes of strings in %d", size, rest)
 	}
-	off := a.off + stringHead
-	return &stringTable{a: area{s: a.s, off: off, end: off + size}}, nil
+	off := a.Off + stringHead
+	return &stringTable{a: msf.Area{Stream: a.Stream, Off: off, End: off + size}}, nil
 }
 
 // at returns the string at an offset.
@@ -100,28 +102,28 @@ func (t *stringTable) at(off uint32) (string, error) {
 
 // read reads the string at an offset.
 func (t *stringTable) read(off uint32) (string, error) {
-	if off >= t.a.len() {
+	if off >= t.a.Len() {
 		return "", t.outside(off)
 	}
-	left := t.a.len() - off
+	left := t.a.Len() - off
 	for n := uint32(firstString); ; n *= 8 {
 		n = min(n, left, maxString+1)
-		b, err := t.a.s.bytes(t.a.off+off, n)
+		b, err := t.a.Stream.Bytes(t.a.Off+off, n)
 		if err != nil {
 			return "", err
 		}
 		if i := bytes.IndexByte(b, 0); i >= 0 {
-			return string(b[:i]), t.a.s.m.work.spend(i)
+			return string(b[:i]), t.a.Stream.Work().Spend(i)
 		}
 		if n == left || n > maxString {
-			return "", damage(t.a.s.name, int64(t.a.off+off), "string of more than %d bytes", n-1)
+			return "", damage(t.a.Stream.Name, int64(t.a.Off+off), "string of more than %d bytes", n-1)
 		}
 	}
 }
 
 func (t *stringTable) outside(off uint32) error {
-	if t.a.s == nil {
+	if t.a.Stream == nil {
 		return &FormatError{Section: "/names", Offset: int64(off), Err: fmt.Errorf("a string is referred to, but there is no table")}
 	}
-	return damage(t.a.s.name, int64(t.a.off), "string at %#x of %#x bytes", off, t.a.len())
+	return damage(t.a.Stream.Name, int64(t.a.Off), "string at %#x of %#x bytes", off, t.a.Len())
 }

@@ -1,6 +1,10 @@
 package pdb
 
-import "bytes"
+import (
+	"bytes"
+
+	"github.com/symres/symres/internal/msf"
+)
 
 // Flags of a public symbol. Linkers other than Microsoft's set few of them.
 const (
@@ -105,39 +109,39 @@ func parsePublic(rec []byte) (sym Symbol, ok bool) {
 	return parseSymbol(rec)
 }
 
-// record returns the symbol record at off.
-func (w *walker) record(off uint32) ([]byte, error) {
-	if d := off - w.off; off >= w.off && uint64(d)+recordHead <= uint64(len(w.buf)) {
-		b := w.buf[d:]
+// recordIn returns the symbol record at off of the stream that is walked.
+func recordIn(w *msf.Walker, off uint32) ([]byte, error) {
+	if d := off - w.Off; off >= w.Off && uint64(d)+recordHead <= uint64(len(w.Buf)) {
+		b := w.Buf[d:]
 		if n := int(u16(b, 0)) + lenField; n >= recordHead && n <= len(b) {
 			return b[:n:n], nil
 		}
 	}
-	return w.recordSlow(off)
+	return recordSlow(w, off)
 }
 
-// recordSlow is record across the end of a run and over damage.
-func (w *walker) recordSlow(off uint32) ([]byte, error) {
-	head, err := w.span(off, recordHead)
+// recordSlow is recordIn across the end of a run and over damage.
+func recordSlow(w *msf.Walker, off uint32) ([]byte, error) {
+	head, err := w.Span(off, recordHead)
 	if err != nil {
 		return nil, err
 	}
 	n := uint32(u16(head, 0)) + lenField
 	if n < recordHead {
-		return nil, damage(w.s.name, int64(off), "symbol record of %d bytes", n)
+		return nil, damage(w.Stream.Name, int64(off), "symbol record of %d bytes", n)
 	}
-	return w.span(off, n)
+	return w.Span(off, n)
 }
 
-// record returns the symbol record at off, for a question about one.
-func (s *stream) record(off uint32) ([]byte, error) {
-	head, err := s.view(off, recordHead)
+// recordAt returns the symbol record at off, for a question about one.
+func recordAt(s *msf.Stream, off uint32) ([]byte, error) {
+	head, err := s.View(off, recordHead)
 	if err != nil {
 		return nil, err
 	}
 	n := uint32(u16(head, 0)) + lenField
 	if n < recordHead {
-		return nil, damage(s.name, int64(off), "symbol record of %d bytes", n)
+		return nil, damage(s.Name, int64(off), "symbol record of %d bytes", n)
 	}
-	return s.view(off, n)
+	return s.View(off, n)
 }

@@ -3,6 +3,8 @@ package pdb
 import (
 	"slices"
 	"sync/atomic"
+
+	"github.com/symres/symres/internal/msf"
 )
 
 // Versions of the type streams (microsoft-pdb tpi.h).
@@ -27,7 +29,7 @@ const firstType = 0x1000
 // begin on, and in a stream of its own what finds them. It is safe for
 // concurrent use.
 type typeTable struct {
-	s          *stream // nil: the PDB has none
+	s          *msf.Stream // nil: the PDB has none
 	version    uint32
 	begin, end uint32 // type indices
 	recs, stop uint32 // where the records lie in s
@@ -48,7 +50,7 @@ type typeTable struct {
 type typePart struct{ off, size uint32 }
 
 // in reports whether the part lies inside the stream.
-func (p typePart) in(s *stream) bool { return s.holds(p.off, p.size) }
+func (p typePart) in(s *msf.Stream) bool { return s.Holds(p.off, p.size) }
 
 // loadTypes opens the type stream.
 func (f *File) loadTypes() (*typeTable, error) {
@@ -76,16 +78,16 @@ func (f *File) loadIDs() (*typeTable, error) {
 	})
 }
 
-func readTypes(m *msf, num uint32, what string) (*typeTable, error) {
+func readTypes(m *msf.Container, num uint32, what string) (*typeTable, error) {
 	t := new(typeTable)
-	if !m.has(num) || m.sizes[num] == 0 {
+	if m.Length(num) == 0 {
 		return t, nil
 	}
-	s, err := m.stream(num, what)
+	s, err := m.Stream(num, what)
 	if err != nil {
 		return nil, err
 	}
-	b, err := s.bytes(0, min(s.size, tpiHead))
+	b, err := s.Bytes(0, min(s.Size, tpiHead))
 	if err != nil {
 		return nil, err
 	}
@@ -93,16 +95,16 @@ func readTypes(m *msf, num uint32, what string) (*typeTable, error) {
 	size := t.parseHead(&r)
 	switch {
 	case size == 0:
-		return nil, damage(s.name, 0, "unknown version %d", t.version)
-	case r.short || size > s.size:
-		return nil, damage(s.name, 0, "header of %d bytes in a stream of %d", size, s.size)
+		return nil, damage(s.Name, 0, "unknown version %d", t.version)
+	case r.short || size > s.Size:
+		return nil, damage(s.Name, 0, "header of %d bytes in a stream of %d", size, s.Size)
 	case t.begin < firstType || t.end < t.begin:
-		return nil, damage(s.name, 8, "types from %#x to %#x", t.begin, t.end)
+		return nil, damage(s.Name, 8, "types from %#x to %#x", t.begin, t.end)
 	}
 	t.s, t.recs = s, size
-	if t.stop > s.size-size {
-		t.short = damage(s.name, int64(size), "records of %d bytes run over the end at %#x", t.stop, s.size)
-		t.stop = s.size - size
+	if t.stop > s.Size-size {
+		t.short = damage(s.Name, int64(size), "records of %d bytes run over the end at %#x", t.stop, s.Size)
+		t.stop = s.Size - size
 	}
 	t.stop += size
 	t.placeOld(m)
@@ -143,11 +145,11 @@ func (t *typeTable) parseOldHead(r *leafReader) {
 
 // placeOld lays out the hash stream of the forms without a description: hash
 // values, then index offsets to the end (microsoft-pdb tpi.cpp).
-func (t *typeTable) placeOld(m *msf) {
-	if t.version >= tpiV50 || !m.has(t.hashNum) {
+func (t *typeTable) placeOld(m *msf.Container) {
+	if t.version >= tpiV50 || !m.Has(t.hashNum) {
 		return
 	}
-	n, size := uint64(t.len())*2, uint64(m.sizes[t.hashNum])
+	n, size := uint64(t.len())*2, uint64(m.Length(t.hashNum))
 	if n <= size {
 		t.vals.size = uint32(n)
 		t.pairs = typePart{off: uint32(n), size: uint32(size-n) &^ 7}
@@ -161,7 +163,7 @@ func (t *typeTable) len() uint32 { return t.end - t.begin }
 func (t *typeTable) bad(ti uint32, format string, args ...any) error {
 	name := "types"
 	if t.s != nil {
-		name = t.s.name
+		name = t.s.Name
 	}
 	return damage(name, int64(t.recs), "type %#x: "+format, append([]any{ti}, args...)...)
 }

@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"errors"
 	"slices"
+
+	"github.com/symres/symres/internal/msf"
 )
 
 const (
@@ -58,7 +60,7 @@ func (t *typeTable) record(ti uint32) ([]byte, error) {
 func (t *typeTable) counted(ti uint32) ([]byte, error) {
 	rec, err := t.record(ti)
 	if err == nil {
-		err = t.s.m.work.spend(len(rec) + perRecord)
+		err = t.s.Work().Spend(len(rec) + msf.PerRecord)
 	}
 	return rec, err
 }
@@ -70,7 +72,7 @@ func (t *typeTable) seek(index *typeIndex, ti uint32) ([]byte, error) {
 		return nil, cmp.Or(index.bad, t.bad(ti, "has no record"))
 	}
 	w := t.records(index.at[i])
-	w.w.ahead = typeStep
+	w.w.Chunk = typeStep
 	return t.walkTo(ti, index, w)
 }
 
@@ -112,10 +114,10 @@ func (t *typeTable) peek(ti uint32, buf *[]byte) ([]byte, error) {
 	off := t.recs + index.at[i].off
 	n := min(end-off, maxTypeStep)
 	*buf = slices.Grow((*buf)[:0], int(n))[:n]
-	if err := t.s.read(*buf, off); err != nil {
+	if err := t.s.Read(*buf, off); err != nil {
 		return nil, err
 	}
-	w.w.off, w.w.buf = off, *buf
+	w.w.Off, w.w.Buf = off, *buf
 	rec, err := t.walkTo(ti, index, w)
 	if err != nil && !fatal(err) {
 		return t.record(ti) // which knows what to do about a bad index
@@ -144,9 +146,9 @@ func (t *typeTable) fileIndex() (*typeIndex, error) {
 		return nil, err
 	}
 	if !t.pairs.in(s) || t.pairs.size%8 != 0 {
-		return nil, damage(s.name, int64(t.pairs.off), "index of %d bytes in %d", t.pairs.size, s.size)
+		return nil, damage(s.Name, int64(t.pairs.off), "index of %d bytes in %d", t.pairs.size, s.Size)
 	}
-	b, err := s.bytes(t.pairs.off, t.pairs.size)
+	b, err := s.Bytes(t.pairs.off, t.pairs.size)
 	if err != nil {
 		return nil, err
 	}
@@ -158,13 +160,13 @@ func (t *typeTable) fileIndex() (*typeIndex, error) {
 			e.ti &= 0xFFFF // the rest is padding
 		}
 		if !t.follows(last, e, i == 0) {
-			return nil, damage(s.name, int64(t.pairs.off)+int64(i), "index entry %#x at %#x after %#x at %#x", e.ti, e.off, last.ti, last.off)
+			return nil, damage(s.Name, int64(t.pairs.off)+int64(i), "index entry %#x at %#x after %#x at %#x", e.ti, e.off, last.ti, last.off)
 		}
 		index.at = append(index.at, e)
 		last = e
 	}
 	if !t.follows(last, typeEntry{ti: t.end, off: t.stop - t.recs}, len(b) == 0) {
-		return nil, damage(s.name, int64(t.pairs.off), "index ends with %#x at %#x", last.ti, last.off)
+		return nil, damage(s.Name, int64(t.pairs.off), "index ends with %#x at %#x", last.ti, last.off)
 	}
 	return index, nil
 }
@@ -178,11 +180,11 @@ func (t *typeTable) follows(last, e typeEntry, first bool) bool {
 }
 
 // hashStream opens the stream beside the records.
-func (t *typeTable) hashStream() (*stream, error) {
+func (t *typeTable) hashStream() (*msf.Stream, error) {
 	if t.s == nil {
 		return nil, errNoTypes
 	}
-	return t.s.m.stream(t.hashNum, "hash of "+t.s.name)
+	return t.s.Container.Stream(t.hashNum, "hash of "+t.s.Name)
 }
 
 var errNoTypes error = &FormatError{Section: "types", Err: errors.New("no such stream")}
@@ -212,7 +214,7 @@ func (t *typeTable) walk() (*typeIndex, error) {
 //	if w.err != nil ...
 type typeWalk struct {
 	t    *typeTable
-	w    walker
+	w    msf.Walker
 	ti   uint32
 	off  uint32 // of the record in the stream
 	next typeEntry
@@ -222,15 +224,15 @@ type typeWalk struct {
 
 // records starts a walk at an entry of an index.
 func (t *typeTable) records(from typeEntry) typeWalk {
-	return typeWalk{t: t, w: walker{s: t.s}, next: from}
+	return typeWalk{t: t, w: msf.Walker{Stream: t.s}, next: from}
 }
 
 // step moves to the next record. It reports false after the last one and
 // after damage, which is in err.
 func (w *typeWalk) step() bool {
 	off := w.t.recs + w.next.off
-	if d := off - w.w.off; w.next.ti < w.t.end && off >= w.w.off && uint64(d)+typeHead <= uint64(len(w.w.buf)) {
-		b := w.w.buf[d:]
+	if d := off - w.w.Off; w.next.ti < w.t.end && off >= w.w.Off && uint64(d)+typeHead <= uint64(len(w.w.Buf)) {
+		b := w.w.Buf[d:]
 		n := uint32(u16(b, 0)) + lenField
 		if n >= typeHead && n <= uint32(len(b)) && off <= w.t.stop && n <= w.t.stop-off {
 			w.rec, w.ti, w.off = b[:n:n], w.next.ti, off
@@ -251,16 +253,16 @@ func (w *typeWalk) stepSlow() bool {
 	n := uint32(typeHead)
 	if off <= t.stop && n <= t.stop-off {
 		var head []byte
-		if head, w.err = w.w.span(off, typeHead); w.err != nil {
+		if head, w.err = w.w.Span(off, typeHead); w.err != nil {
 			return false
 		}
 		n = uint32(u16(head, 0)) + lenField
 	}
 	if n < typeHead || off > t.stop || n > t.stop-off {
-		w.err = cmp.Or(t.short, damage(t.s.name, int64(off), "type record %#x of %d bytes before %#x", w.next.ti, n, t.stop))
+		w.err = cmp.Or(t.short, damage(t.s.Name, int64(off), "type record %#x of %d bytes before %#x", w.next.ti, n, t.stop))
 		return false
 	}
-	if w.rec, w.err = w.w.span(off, n); w.err != nil {
+	if w.rec, w.err = w.w.Span(off, n); w.err != nil {
 		return false
 	}
 	w.ti, w.off = w.next.ti, off

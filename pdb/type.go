@@ -180,17 +180,17 @@ func (f *File) Types() iter.Seq2[Type, error] {
 		if t.s == nil {
 			return
 		}
-		g, err := f.msf.work.begin(4 * f.msf.work.whole()) // the text of a type is made of those of many
+		g, err := f.msf.Work.Begin(4 * f.msf.Work.Whole()) // the text of a type is made of those of many
 		if err != nil {
 			yield(Type{}, err)
 			return
 		}
-		defer g.end()
+		defer g.End()
 		w := t.records(typeEntry{ti: t.begin})
 		for w.step() {
 			err := f.check()
-			if err == nil && f.msf.work.over() {
-				err = cutError{}
+			if err == nil {
+				err = f.msf.Work.Over()
 			}
 			if err != nil {
 				yield(Type{}, err)

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"sync/atomic"
 
+	"github.com/symres/symres/internal/msf"
 	"github.com/symres/symres/internal/wire"
 )
 
@@ -26,7 +27,7 @@ const (
 // and that of a definition is the hash of its name (microsoft-pdb tpi.cpp,
 // hashPrec). It is safe for concurrent use.
 type typeHash struct {
-	s            *stream
+	s            *msf.Stream
 	off, n       uint32 // where the buckets lie, number of types
 	key, buckets uint32 // bytes of a bucket number, number of buckets
 	begin        uint32 // first type index
@@ -59,11 +60,11 @@ func (t *typeTable) loadHash() (*typeHash, error) {
 	switch {
 	case t.version < tpiV70:
 		// Microsoft's reader computes these anew, over converted records.
-		h.bad = damage(s.name, 0, "version %d has no usable hashes", t.version)
+		h.bad = damage(s.Name, 0, "version %d has no usable hashes", t.version)
 	case h.key != 2 && h.key != 4 || h.buckets == 0 || h.buckets > maxTypeBuckets:
-		h.bad = damage(s.name, 0, "%d buckets with keys of %d bytes", h.buckets, h.key)
+		h.bad = damage(s.Name, 0, "%d buckets with keys of %d bytes", h.buckets, h.key)
 	case !t.vals.in(s) || uint64(t.vals.size) < uint64(h.n)*uint64(h.key):
-		h.bad = damage(s.name, int64(t.vals.off), "%d hashes of %d bytes in %d", h.n, h.key, t.vals.size)
+		h.bad = damage(s.Name, int64(t.vals.off), "%d hashes of %d bytes in %d", h.n, h.key, t.vals.size)
 	default:
 		h.heads, err = readHeads(s, t.adj)
 	}
@@ -74,15 +75,15 @@ func (t *typeTable) loadHash() (*typeHash, error) {
 // name stands for is otherwise its last definition. The part is a hash table
 // from name to type, as that of the named streams; that a type is in it says
 // enough.
-func readHeads(s *stream, p typePart) ([]uint32, error) {
-	if p.size == 0 || p.size == nilStream { // -1: not present
+func readHeads(s *msf.Stream, p typePart) ([]uint32, error) {
+	if p.size == 0 || p.size == msf.NilStream { // -1: not present
 		return nil, nil
 	}
-	b, err := s.bytes(p.off, p.size)
+	b, err := s.Bytes(p.off, p.size)
 	if err != nil {
 		return nil, err
 	}
-	c := wire.At(s.name, int64(p.off), b)
+	c := wire.At(s.Name, int64(p.off), b)
 	n := c.U32()
 	c.U32()                          // capacity
 	c.Skip(4 * count(c, c.U32(), 4)) // slots in use
@@ -129,7 +130,7 @@ func (h *typeHash) parts(use func(first uint32, b []byte)) error {
 	buf := make([]byte, min(hashScanBuffer, h.n*h.key))
 	for i := uint32(0); i < h.n; {
 		n := min(h.n-i, uint32(len(buf))/h.key)
-		if err := h.s.read(buf[:n*h.key], h.off+i*h.key); err != nil {
+		if err := h.s.Read(buf[:n*h.key], h.off+i*h.key); err != nil {
 			return err
 		}
 		use(i, buf[:n*h.key])
@@ -208,8 +209,8 @@ func (t *typeTable) findTag(q tagQuery) (ti uint32, ok bool, err error) {
 	if t.s == nil {
 		return 0, false, nil
 	}
-	if t.s.m.work.over() {
-		return 0, false, cutError{}
+	if err := t.s.Work().Over(); err != nil {
+		return 0, false, err
 	}
 	h, err := t.hash.get(t.loadHash)
 	if err != nil {
@@ -218,7 +219,7 @@ func (t *typeTable) findTag(q tagQuery) (ti uint32, ok bool, err error) {
 	if h.bad == nil {
 		types, err := h.bucket(hashName(q.key))
 		if err == nil {
-			err = t.s.m.work.spend(max(0, len(types)-usualProbes) * perEntry)
+			err = t.s.Work().Spend(max(0, len(types)-usualProbes) * perEntry)
 		}
 		if err != nil {
 			return 0, false, err
@@ -248,7 +249,7 @@ func (t *typeTable) pick(types, heads []uint32, q tagQuery) (ti uint32, ok bool,
 				return 0, false, t.bad(ti, "more than %d types share a bucket", maxProbes)
 			}
 			if probes > usualProbes {
-				if err := t.s.m.work.spend(perProbe); err != nil {
+				if err := t.s.Work().Spend(perProbe); err != nil {
 					return 0, false, err
 				}
 			}
@@ -278,7 +279,7 @@ func (t *typeTable) findUnhashed(q tagQuery) (ti uint32, ok bool, err error) {
 	for ; i < len(*index) && (*index)[i]>>32 == hash; i++ {
 		types = append(types, uint32((*index)[i]))
 	}
-	if err := t.s.m.work.spend(max(0, len(types)-usualProbes) * perEntry); err != nil {
+	if err := t.s.Work().Spend(max(0, len(types)-usualProbes) * perEntry); err != nil {
 		return 0, false, err
 	}
 	slices.Reverse(types)

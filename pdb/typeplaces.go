@@ -1,5 +1,7 @@
 package pdb
 
+import "github.com/symres/symres/internal/msf"
+
 const (
 	// recordsPerLookup is how many records a walk over all takes in the time of
 	// a lookup, about: a lookup walks through half of 8 KiB far from the last.
@@ -34,9 +36,9 @@ func (t *typeTable) place(ti uint32) (off uint32, ok bool, err error) {
 func (t *typeTable) findPlaces() (*typePlaces, error) {
 	// A record has 4 bytes at least, whatever the header says about their number.
 	list := make(typePlaces, 0, min(t.end-t.begin, (t.stop-t.recs)/typeHead))
-	t.s.load()
+	t.s.Load()
 	w := t.records(typeEntry{ti: t.begin})
-	w.w.ahead = readAhead
+	w.w.Chunk = msf.ReadAhead
 	for w.step() {
 		list = append(list, w.off)
 	}
@@ -48,7 +50,7 @@ func (t *typeTable) findPlaces() (*typePlaces, error) {
 
 // recordAt returns the record that lies at off, which a walk has seen.
 func (t *typeTable) recordAt(off uint32) ([]byte, error) {
-	b, err := t.s.view(off, min(firstRead, t.stop-off))
+	b, err := t.s.View(off, min(firstRead, t.stop-off))
 	if err != nil {
 		return nil, err
 	}
@@ -56,5 +58,5 @@ func (t *typeTable) recordAt(off uint32) ([]byte, error) {
 	if n <= uint32(len(b)) {
 		return b[:n:n], nil
 	}
-	return t.s.view(off, n)
+	return t.s.View(off, n)
 }

@@ -1,0 +1,168 @@
+package msf
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"sync/atomic"
+
+	lru "github.com/hashicorp/golang-lru/v2"
+)
+
+// Source hands out the bytes of a file. It is the seam between the parsers and
+// the way the file is held: read through an [io.ReaderAt], or mapped.
+type Source interface {
+	// Frame returns the bytes from off to the end of the frame that holds
+	// off. The view stays valid until the file is closed and is never
+	// written to. The caller keeps off inside the file.
+	Frame(off int64) ([]byte, error)
+	// View is Frame for n bytes, if they are in memory already; nil otherwise.
+	View(off int64, n int) []byte
+	// ReadAt fills p from off and leaves no frame behind: a question that
+	// needs 16 bytes of a page must not cost 64 KiB.
+	ReadAt(p []byte, off int64) error
+	// Ahead says that what lies there will all be read, so that a source whose
+	// reads cost a round trip can make one of them.
+	Ahead(list []Extent)
+}
+
+// Extent is n bytes of a file from off on.
+type Extent struct{ Off, N int64 }
+
+const (
+	frameSize  = 64 << 10
+	frameSlots = 32 // 2 MiB of frames a file
+)
+
+// pread is a source over an io.ReaderAt that keeps the frames used last.
+type pread struct {
+	r      io.ReaderAt
+	size   int64
+	frames *lru.Cache[int64, []byte] // by offset; immutable: views of a frame outlive its eviction
+	kept   atomic.Int64              // bytes of frames
+}
+
+// NewReader returns a source over the size bytes of r that keeps some of what it read.
+func NewReader(r io.ReaderAt, size int64) Source {
+	s := &pread{r: r, size: size}
+	s.frames, _ = lru.NewWithEvict(frameSlots, func(_ int64, data []byte) { s.kept.Add(-int64(len(data))) }) // fails for no slots
+	return s
+}
+
+func (s *pread) Frame(off int64) ([]byte, error) {
+	start := off &^ (frameSize - 1)
+	if data, ok := s.frames.Get(start); ok {
+		return data[off-start:], nil
+	}
+	data := make([]byte, min(frameSize, s.size-start))
+	if err := ReadFull(s.r, data, start); err != nil {
+		return nil, err
+	}
+	if found, _ := s.frames.ContainsOrAdd(start, data); !found {
+		s.kept.Add(int64(len(data)))
+	}
+	return data[off-start:], nil
+}
+
+func (s *pread) View(off int64, n int) []byte {
+	start := off &^ (frameSize - 1)
+	if data, ok := s.frames.Get(start); ok && int64(n) <= int64(len(data))-(off-start) {
+		return data[off-start:][:n:n]
+	}
+	return nil
+}
+
+func (s *pread) ReadAt(p []byte, off int64) error {
+	if b := s.View(off, len(p)); b != nil {
+		copy(p, b)
+		return nil
+	}
+	return ReadFull(s.r, p, off)
+}
+
+func (s *pread) Ahead([]Extent) {} // systems see for themselves that a file is read through
+
+// held returns the bytes of the frames that are kept.
+func (s *pread) held() int64 { return s.kept.Load() }
+
+// Memory is a source over a file in memory, mapped or not: one frame.
+type Memory struct {
+	Bytes []byte
+	Need  func(off, n int64) // fetches pages; nil: nothing to do
+}
+
+// Frame implements [Source].
+func (m Memory) Frame(off int64) ([]byte, error) { return m.Bytes[off:], nil }
+
+// View implements [Source].
+func (m Memory) View(off int64, n int) []byte { return m.Bytes[off:][:n:n] }
+
+// ReadAt implements [Source].
+func (m Memory) ReadAt(p []byte, off int64) error {
+	copy(p, m.Bytes[off:off+int64(len(p))])
+	return nil
+}
+
+// Ahead implements [Source].
+func (m Memory) Ahead(list []Extent) {
+	for _, e := range list {
+		if m.Need != nil {
+			m.Need(e.Off, e.N)
+		}
+	}
+}
+
+// guard refuses reads after the file was closed.
+type guard struct {
+	src    Source
+	closed *atomic.Bool
+}
+
+func (g *guard) Frame(off int64) ([]byte, error) {
+	if g.closed.Load() {
+		return nil, errClosed
+	}
+	b, err := g.src.Frame(off)
+	return b, g.orClosed(err)
+}
+
+// orClosed is why a read failed: the file of the caller's may have been closed
+// together with the File, in the middle of it.
+func (g *guard) orClosed(err error) error {
+	if err != nil && g.closed.Load() {
+		return errClosed
+	}
+	return err
+}
+
+func (g *guard) View(off int64, n int) []byte {
+	if g.closed.Load() {
+		return nil
+	}
+	return g.src.View(off, n)
+}
+
+func (g *guard) Ahead(list []Extent) {
+	if !g.closed.Load() {
+		g.src.Ahead(list)
+	}
+}
+
+func (g *guard) ReadAt(p []byte, off int64) error {
+	if g.closed.Load() {
+		return errClosed
+	}
+	return g.orClosed(g.src.ReadAt(p, off))
+}
+
+// ReadFull reads len(p) bytes at off or fails.
+func ReadFull(r io.ReaderAt, p []byte, off int64) error {
+	n, err := r.ReadAt(p, off)
+	switch {
+	case n == len(p):
+		return nil
+	case err == nil || errors.Is(err, io.EOF):
+		err = io.ErrUnexpectedEOF // the file is shorter than it was when it was opened
+	}
+	return fmt.Errorf("pdb: read %d bytes at offset %#x: %w", len(p), off, err)
+}
