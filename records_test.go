@@ -17,48 +17,17 @@ import (
 	"github.com/symres/symres/sympath"
 )
 
-// withRecords returns an image file that has further RSDS records: its debug
-// directory is moved to the end of the section it lies in, with an entry for each
-// record in front of the own one, or behind it.
+// withRecords returns an image file that has further RSDS records, in front of the
+// own one or behind it.
 func withRecords(t *testing.T, image []byte, front, behind []symres.CodeView) []byte {
 	t.Helper()
-	le := binary.LittleEndian
-	b := bytes.Clone(image)
-	opt := int(le.Uint32(b[0x3C:])) + 24
-	dir := opt + 112 + 8*6 // of a PE32+ image
-	rva, n := le.Uint32(b[dir:]), le.Uint32(b[dir+4:])
-	table := opt + int(le.Uint16(b[opt-4:]))
-	for s := b[table:]; ; s = s[40:] {
-		va, raw, off := le.Uint32(s[12:]), le.Uint32(s[16:]), le.Uint32(s[20:])
-		if rva < va || rva-va >= raw {
-			continue
+	records := func(list []symres.CodeView) (out []fixture.Record) {
+		for _, c := range list {
+			out = append(out, fixture.Record{GUID: c.GUID, Age: c.Age, Path: c.Path})
 		}
-		own := bytes.Clone(b[off+rva-va:][:n])
-		end := uint32(len(b)) // new bytes lie behind the file, and in the section as far as it is mapped
-		le.PutUint32(s[16:], end-off+0x400)
-		le.PutUint32(s[8:], max(le.Uint32(s[8:]), end-off+0x400))
-		b = append(b, make([]byte, 0x400)...)
-		entries, data := b[end:], end+uint32(28*(len(front)+len(behind)))+n
-		put := func(c symres.CodeView) {
-			rec := append(le.AppendUint32(append([]byte("RSDS"), c.GUID[:]...), c.Age), c.Path+"\x00"...)
-			copy(b[data:], rec)
-			le.PutUint32(entries[12:], 2)
-			le.PutUint32(entries[16:], uint32(len(rec)))
-			le.PutUint32(entries[20:], data-off+va)
-			le.PutUint32(entries[24:], data)
-			entries, data = entries[28:], data+uint32(len(rec)+3)&^3
-		}
-		for _, c := range front {
-			put(c)
-		}
-		entries = entries[copy(entries, own):]
-		for _, c := range behind {
-			put(c)
-		}
-		le.PutUint32(b[dir:], end-off+va)
-		le.PutUint32(b[dir+4:], uint32(28*(len(front)+len(behind)))+n)
-		return b
+		return out
 	}
+	return fixture.WithRecords(image, records(front), records(behind))
 }
 
 // fileModule is the module of an image file without memory.

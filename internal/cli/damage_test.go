@@ -77,6 +77,15 @@ func cmdSetPDB(ts *testscript.TestScript, neg bool, args []string) {
 	})
 }
 
+// cmdAddRecord gives an x64 image a further RSDS record, which is the last one then.
+func cmdAddRecord(ts *testscript.TestScript, neg bool, args []string) {
+	need(ts, neg, args, 2, "addrecord FILE PDB")
+	b, err := os.ReadFile(ts.MkAbs(args[0]))
+	ts.Check(err)
+	b = fixture.WithRecords(b, nil, []fixture.Record{{GUID: [16]byte{1, 2, 3}, Age: 1, Path: args[1]}})
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), b, 0o666))
+}
+
 // cmdMkloop writes an x64 dump in whose module list the fourth entry leads
 // back to the second.
 func cmdMkloop(ts *testscript.TestScript, neg bool, args []string) {

@@ -118,6 +118,7 @@ type fetch struct {
 	store sympath.Store
 	cache *sympath.Cache // where imported files go
 	good  int
+	bytes int64 // of the good ones
 	bad   []fetched
 
 	path string // the symbol path, as text
@@ -130,6 +131,7 @@ const (
 	fetchMissing     = "missing"
 	fetchRefused     = "refused"
 	fetchUnreachable = "unreachable"
+	fetchFailed      = "failed" // a server had another answer than the file or that it has none
 )
 
 // fetched is a line of fetch.
@@ -143,7 +145,8 @@ type fetched struct {
 
 	Attempts []sympath.Attempt `json:"attempts,omitempty"` // with -v
 	attempts []sympath.Attempt
-	unkept   bool // found, but there is no copy of it here
+	unkept   bool   // found, but there is no copy of it here
+	cause    string // of a failure, without the story around it
 }
 
 // job gets one file, and what shows to be needed on the way.
@@ -208,7 +211,7 @@ func (f *fetch) first(ctx context.Context, queries []sympath.Query, look func(sy
 		}
 		out.attempts = append(out.attempts, got.attempts...)
 		if out.Status == fetchMissing && got.Status != fetchMissing {
-			out.Status, out.Reason, out.unkept = got.Status, got.Reason, got.unkept
+			out.Status, out.Reason, out.unkept, out.cause = got.Status, got.Reason, got.unkept, got.cause
 		}
 	}
 	return out
@@ -248,7 +251,9 @@ func (f *fetch) file(ctx context.Context, q sympath.Query, look func(sympath.Fil
 		case sympath.StatusRefused:
 			refused = cmp.Or(refused, a.Err)
 		case sympath.StatusError:
-			failed = cmp.Or(failed, a.Err)
+			if failed == nil {
+				failed, out.cause = a.Err, causeOf(a)
+			}
 			unreachable = unreachable || identify.Unreachable(a)
 		}
 	}
@@ -256,12 +261,18 @@ func (f *fetch) file(ctx context.Context, q sympath.Query, look func(sympath.Fil
 	case refused != nil:
 		out.Status, out.Reason = fetchRefused, refused.Error()
 	case failed != nil:
+		out.Status = fetchFailed
 		out.Reason += ": " + failed.Error()
 	}
 	if unreachable && refused == nil {
 		out.Status = fetchUnreachable
 	}
 	return out
+}
+
+// causeOf is what an attempt failed with, and where.
+func causeOf(a sympath.Attempt) string {
+	return fmt.Sprintf("%v (%s)", a.Err, cmp.Or(a.Store, a.Location))
 }
 
 // keeping is what became of the copy of a file that was found elsewhere.
@@ -340,6 +351,7 @@ func (f *fetch) tell(r fetched) {
 	ok := r.ok()
 	if ok {
 		f.good++
+		f.bytes += r.Bytes
 	} else {
 		f.bad = append(f.bad, r)
 	}
@@ -354,7 +366,9 @@ func (f *fetch) tell(r fetched) {
 	case r.Status == fetchRefused:
 		f.console.line("SYMCHK: %-20s FAILED  - refused: %s", r.Query, r.Reason)
 	case r.Status == fetchUnreachable:
-		f.console.line("SYMCHK: %-20s FAILED  - not found, and a server was unreachable", r.Query)
+		f.console.line("SYMCHK: %-20s FAILED  - not found, and a server was unreachable: %s", r.Query, r.cause)
+	case r.Status == fetchFailed:
+		f.console.line("SYMCHK: %-20s FAILED  - %s", r.Query, r.cause)
 	case r.unkept:
 		f.console.line("SYMCHK: %-20s FAILED  - not kept", r.Query)
 	default:
@@ -375,7 +389,7 @@ func passed(r fetched) string {
 	if r.New {
 		return fmt.Sprintf("imported %s: %s", byteCount(r.Bytes), r.Path)
 	}
-	return "cached: " + r.Path
+	return fmt.Sprintf("cached %s: %s", byteCount(r.Bytes), r.Path)
 }
 
 // finish is the summary: how many, and why not the others. gathered is what
@@ -393,6 +407,9 @@ func (f *fetch) finish(gathered error) error {
 		}
 		f.console.note("SYMCHK: FAILED files = %d", len(f.bad))
 		f.console.note("SYMCHK: PASSED + IGNORED files = %d", f.good)
+		if f.good > 0 {
+			f.console.note("SYMCHK: PASSED bytes = %d", f.bytes)
+		}
 	}
 	switch {
 	case gathered != nil:

@@ -63,6 +63,7 @@ func (l *lineShow) status() error {
 
 // place lists the code of a line. Its error ends the command.
 func (l *lineShow) place(ctx context.Context, place string) error {
+	l.asked(place)
 	for at, err := range l.target.session.Lines(ctx, place) {
 		switch {
 		case ctx.Err() != nil:

@@ -88,6 +88,7 @@ type lookup struct {
 
 // pattern lists what matches. Its error ends the command.
 func (l *lookup) pattern(ctx context.Context, pattern string) error {
+	l.asked(pattern)
 	for sym, err := range l.target.session.LookupKinds(ctx, pattern, l.kinds...) {
 		switch {
 		case ctx.Err() != nil:

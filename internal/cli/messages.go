@@ -23,6 +23,16 @@ type teller struct {
 	target *target
 	told   map[string]bool // by module name
 	failed int
+	brief  bool     // the question names no module: those without symbols are summed up
+	summed []string // modules of such questions
+}
+
+// asked is told of a question, whose module comes before a `!`. One that does not
+// name a module asks all of them, and why each has no symbols would bury the answer.
+func (t *teller) asked(question string) {
+	module, _, qualified := strings.Cut(question, "!")
+	unnamed := !qualified || module == "" || strings.ContainsAny(module, "*?[#+")
+	t.brief = unnamed && !t.noisy && !t.console.json && len(t.target.session.Modules()) > 1
 }
 
 func (a *app) newTeller(t *target) *teller {
@@ -69,6 +79,8 @@ func (t *teller) report(r *symres.Report, err error) {
 	}
 	t.warnings()
 	switch {
+	case t.brief && err != nil:
+		t.summed = append(t.summed, imageName(r))
 	case t.console.json && err != nil:
 		t.app.report(err)
 	case t.console.json:
@@ -109,10 +121,26 @@ func (t *teller) end() {
 	if t.failed == 0 || t.console.json {
 		return
 	}
-	if t.failed > maxDetailed && !t.noisy {
+	if len(t.summed) > 0 {
+		t.console.note("%s", t.summary())
+	}
+	if t.failed > maxDetailed+len(t.summed) && !t.noisy {
 		t.console.note("%d modules have no symbols; -v tells what was tried for each", t.failed)
 	}
 	t.console.note("%s", t.target.nextStep())
+}
+
+// maxSummed is how many modules without symbols are called by name.
+const maxSummed = 5
+
+// summary is the one line about the modules that have no symbols.
+func (t *teller) summary() string {
+	names := strings.Join(t.summed[:min(maxSummed, len(t.summed))], ", ")
+	if more := len(t.summed) - maxSummed; more > 0 {
+		names += fmt.Sprintf(" and %d more", more)
+	}
+	return fmt.Sprintf("%d of %s no symbols: %s; -v tells what was tried for each", len(t.summed),
+		count(len(t.target.session.Modules()), "module has", "modules have"), names)
 }
 
 // story is what !sym noisy prints about a load.

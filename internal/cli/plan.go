@@ -87,13 +87,31 @@ func (f *fetch) imageAndPDB(ctx context.Context, queries []sympath.Query) []fetc
 	var next []sympath.Query
 	image := f.first(ctx, queries, func(file sympath.File) {
 		if m, err := symres.NewImage(file, file.Size()); err == nil && m.CodeView != nil {
-			next = identify.PDBQueries(queries[0].File, m.CodeView)
+			next = pdbQueries(byImage(queries[0].File), m.CodeView, m)
 		}
 	})
 	if next == nil {
 		return []fetched{image}
 	}
 	return []fetched{image, f.first(ctx, next, nil)}
+}
+
+// pdbQueries ask for the PDB that a record names, and then for those of the other
+// records of the image it is from: one that was processed after it was linked has some.
+func pdbQueries(ask func(*pe.CodeView) []sympath.Query, cv *pe.CodeView, image *pe.Image) []sympath.Query {
+	queries := ask(cv)
+	if image == nil || image.CodeView == nil || image.CodeView.ID() != cv.ID() {
+		return queries
+	}
+	for i := range image.OtherCodeViews {
+		queries = append(queries, ask(&image.OtherCodeViews[i])...)
+	}
+	return queries
+}
+
+// byImage asks for the PDBs of an image of that name.
+func byImage(name string) func(*pe.CodeView) []sympath.Query {
+	return func(cv *pe.CodeView) []sympath.Query { return identify.PDBQueries(name, cv) }
 }
 
 // add plans what a file of the command line needs.
@@ -195,7 +213,7 @@ func (p *plan) addImage(f *file) error {
 		p.console.warn("%s: it names no PDB (%v)", f.path, image.Missing(pe.PartCodeView))
 		return nil
 	}
-	p.want(identify.PDBQueries(name, image.CodeView), false)
+	p.want(pdbQueries(byImage(name), image.CodeView, image), false)
 	return nil
 }
 
@@ -252,7 +270,7 @@ func (p *plan) addModule(t *target, facts *identify.Facts) {
 		if p.opts.withImage {
 			p.want(images, false)
 		}
-		p.want(facts.PDBQueries(facts.CodeView), false)
+		p.want(pdbQueries(facts.PDBQueries, facts.CodeView, cmp.Or(facts.Header, m.File)), false)
 	case len(images) > 0:
 		p.want(images, true)
 	case p.opts.manifest == "":
@@ -276,6 +294,9 @@ func loadByName(ctx context.Context, t *target, m symres.Module) []fetched {
 		return []fetched{out}
 	}
 	out.Query, out.Status, out.Path = lastPart(r.PDB)+"/"+r.PDBID.Key(), fetchCached, r.PDB
+	if fi, err := os.Stat(r.PDB); err == nil {
+		out.Bytes = fi.Size()
+	}
 	for _, a := range r.Attempts {
 		if a.Status == sympath.StatusFound && a.Origin == sympath.OriginHTTP {
 			out.Status = fetchDownloaded

@@ -6,6 +6,7 @@ import (
 	"io"
 	"runtime/debug"
 	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -164,8 +165,42 @@ func (a *app) report(err error) {
 		a.console.noteObject(errorObject{Error: err.Error(), Attempts: attemptsOf(err)})
 		return
 	}
-	a.console.note("symres: %v", err)
+	for i, line := range errorLines(err) {
+		if i == 0 {
+			line = "symres: " + line
+		}
+		a.console.note("%s", line)
+	}
 }
+
+// errorLines are the lines of an error that has several: those of cobra, whose
+// suggestions stand on lines of their own, and what errors.Join puts together.
+// A newline in the text of one error is somebody's data and stays in its line.
+func errorLines(err error) []string {
+	exit, isExit := err.(*exitError)
+	joined, isJoined := err.(interface{ Unwrap() []error })
+	text := err.Error()
+	switch {
+	case isExit && exit.err != nil:
+		return errorLines(exit.err)
+	case isJoined && text == joinedText(joined.Unwrap()):
+		var lines []string
+		for _, one := range joined.Unwrap() {
+			lines = append(lines, errorLines(one)...)
+		}
+		return lines
+	case strings.Contains(text, suggestion):
+		head, names, _ := strings.Cut(text, suggestion)
+		return append([]string{head, "Did you mean this?"}, indent(strings.Fields(names))...)
+	}
+	return []string{text}
+}
+
+// suggestion is what stands between an error of cobra and the names it suggests.
+const suggestion = "\n\nDid you mean this?\n"
+
+// joinedText is the text of errors.Join.
+func joinedText(errs []error) string { return errors.Join(errs...).Error() }
 
 // weigh notes an error that answers given before it do not make up for.
 func (a *app) weigh(err error) {

@@ -44,6 +44,7 @@ func command() {
 //	cut FILE SIZE                cuts a file short
 //	setdebug FILE RVA            points the debug directory of an image elsewhere
 //	setpdb FILE PATH             rewrites the path an image names its PDB by
+//	addrecord FILE PDB           gives an x64 image another record behind its own, which names PDB
 //	bytes FILE STRING            writes a file from a Go string without its quotes
 //	mkloop FILE                  writes a dump whose module list runs in a circle
 //	serve NAME DIR               serves a directory over TLS at $NAME, and has programs trust it
@@ -84,7 +85,7 @@ func TestScript(t *testing.T) {
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"fixture": cmdFixture, "mkdump": cmdMkdump, "exits": cmdExits, "lines": cmdLines, "cut": cmdCut,
-			"samelines": cmdSameLines, "setdebug": cmdSetDebug, "setpdb": cmdSetPDB, "mkloop": cmdMkloop, "mkminidump": cmdMkminidump,
+			"samelines": cmdSameLines, "setdebug": cmdSetDebug, "setpdb": cmdSetPDB, "addrecord": cmdAddRecord, "mkloop": cmdMkloop, "mkminidump": cmdMkminidump,
 			"mkimage": cmdMkimage, "mkpagefiles": cmdMkpagefiles, "bytes": cmdBytes, "flip": cmdFlip, "pad": cmdPad,
 			"serve": servers.serve, "requests": servers.requests, "nginx": cmdNginx, "swap": cmdSwap,
 		},

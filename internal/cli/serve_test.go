@@ -33,6 +33,9 @@ func (s *site) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "text/html")
 		fmt.Fprint(w, "<!DOCTYPE html><title>login</title>")
 		return
+	case strings.HasPrefix(r.URL.Path, "/busy/"):
+		w.WriteHeader(http.StatusNotImplemented)
+		return
 	case strings.HasPrefix(r.URL.Path, "/down/"):
 		w.WriteHeader(http.StatusForbidden)
 		return

@@ -77,6 +77,7 @@ func (s *typeShow) status() error {
 // name shows the first definition of a name or else a declaration, or lists
 // the names that match. Its error ends the command.
 func (s *typeShow) name(ctx context.Context, name string) error {
+	s.asked(name)
 	var declared symres.Type
 	var nested []symres.Type // found by the last part of their names
 	for t, err := range s.target.session.Types(ctx, name) {

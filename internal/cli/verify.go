@@ -3,6 +3,8 @@ package cli
 import (
 	"errors"
 	"fmt"
+	"os"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -20,7 +22,8 @@ func (a *app) verifyCommand() *cobra.Command {
 			"what of the module is in memory: its fields, and every resident page of code and constants after the\n" +
 			"relocations are applied and what a loader changes is masked. One cell of the picture is a page.\n\n" +
 			"The verdict is confirmed when pages are equal and the target's checksum is the copy's, likely when all\n" +
-			"that is known agrees, mismatch when anything differs, and unverified when there is nothing to go by.\n" +
+			"that is known agrees, mismatch when anything differs, and unverified when there is nothing to go by, as\n" +
+			"when the only copy of --image FILE is FILE itself.\n" +
 			"The exit status is 0 for the first two and 1 for the others.",
 		Example: "  symres verify --demo wide\n  symres verify --dump MEMORY.DMP --sympath DIR null.sys --json",
 		Args:    cobra.MaximumNArgs(1),
@@ -34,7 +37,7 @@ func (a *app) verify(cmd *cobra.Command, o *targetOptions, args []string) error 
 	if len(args) == 0 && o.demo {
 		args = []string{"wide"} // the module of the demo that was made for it
 	}
-	if len(args) == 0 {
+	if len(args) == 0 && !o.files() {
 		return usage(errors.New("verify wants the name of a module"))
 	}
 	t, err := a.openTarget(cmd.Context(), cmd, o)
@@ -42,12 +45,18 @@ func (a *app) verify(cmd *cobra.Command, o *targetOptions, args []string) error 
 		return err
 	}
 	defer t.close()
+	if len(args) == 0 {
+		args = []string{t.session.Modules()[0].Module.Name} // the one of the file
+	}
 	r, err := t.session.Verify(cmd.Context(), args[0])
 	if ctxErr := cmd.Context().Err(); ctxErr != nil {
 		return ctxErr
 	}
 	if err != nil {
 		return a.noCopy(t, r, err)
+	}
+	if o.files() && sameFile(o.image, r.Image) {
+		r = withItself(r)
 	}
 	if a.console.json {
 		a.console.object(newVerifyObject(r))
@@ -58,6 +67,27 @@ func (a *app) verify(cmd *cobra.Command, o *targetOptions, args []string) error 
 		return reported(exitNotFound)
 	}
 	return nil
+}
+
+// sameFile reports whether two names are those of one file.
+func sameFile(a, b string) bool {
+	one, err := os.Stat(a)
+	other, err2 := os.Stat(b)
+	return err == nil && err2 == nil && os.SameFile(one, other)
+}
+
+// withItself is the report on a file that was held against itself: that it
+// equals itself says nothing about any copy.
+func withItself(r *symres.Report) *symres.Report {
+	own, pages := *r, *r.Pages
+	pages.Verdict = identify.VerdictUnverified
+	own.Pages, own.Identity, own.Proof = &pages, symres.IdentityName, symres.ProofNameOnly
+	own.Evidence = slices.DeleteFunc(slices.Clone(r.Evidence), func(e identify.Evidence) bool {
+		return e.Result == identify.ComparisonEqual
+	})
+	own.Notes = append(slices.Clone(r.Notes), "the only copy found is the file itself, so that there was nothing to compare; "+
+		"name the memory it was loaded into (--dump, --gdb, --pid), or a path with another copy")
+	return &own
 }
 
 // noCopy tells where a copy was looked for.
