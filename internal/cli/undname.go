@@ -13,7 +13,8 @@ import (
 
 // undnameOptions are the flags of the subcommand.
 type undnameOptions struct {
-	full  bool
+	full  bool // the default by now
+	name  bool
 	style string
 	flags string
 }
@@ -30,15 +31,20 @@ func (a *app) undnameCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "undname [NAME...]",
 		Short: "undecorate names, as undname does",
-		Long: "undname prints decorated names of MSVC, clang-cl and link as people read them, the name alone or\n" +
-			"with --full the whole declaration. Without a name it reads them from standard input, one a line. A\n" +
+		Long: "undname prints decorated names of MSVC, clang-cl and link as people read them: the declaration, or\n" +
+			"with --name the name alone. Without a name it reads them from standard input, one a line. A\n" +
 			"name that cannot be read is printed as it is, and standard error says where reading stopped.",
-		Example: "  symres undname '?f@@YAXXZ' --full\n  symres undname < names",
+		Example: "  symres undname '?f@@YAXXZ'\n  symres undname < names",
 	}
 	o := &undnameOptions{}
-	cmd.Flags().BoolVar(&o.full, "full", false, "print the whole declaration")
+	cmd.Flags().BoolVar(&o.name, "name", false, "print the name alone")
+	cmd.Flags().BoolVar(&o.full, "full", false, "print the whole declaration, as without it")
 	cmd.Flags().StringVar(&o.style, "style", "ms", "`STYLE` of the declaration: ms, or llvm for that of llvm-undname")
 	cmd.Flags().StringVar(&o.flags, "flags", "0", "hex `FLAGS` of UnDecorateSymbolName: what to leave out of the declaration")
+	_ = cmd.Flags().MarkHidden("full") // fails for a flag that does not exist
+	for _, declared := range []string{"full", "style", "flags"} {
+		cmd.MarkFlagsMutuallyExclusive("name", declared)
+	}
 	cmd.RunE = func(cmd *cobra.Command, args []string) error { return a.undname(cmd.Context(), o, args) }
 	return cmd
 }
@@ -63,18 +69,18 @@ func (a *app) undname(ctx context.Context, o *undnameOptions, names []string) er
 // undecorator is one run of the subcommand.
 type undecorator struct {
 	*app
-	full   bool
+	name   bool
 	style  undname.Style
 	flags  undname.Flags
 	failed bool
 }
 
 func (o *undnameOptions) parse(a *app) (*undecorator, error) {
-	u := &undecorator{app: a, full: o.full}
+	u := &undecorator{app: a, name: o.name}
 	switch strings.ToLower(o.style) {
 	case "ms":
 	case "llvm":
-		u.style, u.full = undname.StyleLLVM, true
+		u.style = undname.StyleLLVM
 	default:
 		return nil, usage(fmt.Errorf("style %q: want ms or llvm", o.style))
 	}
@@ -83,7 +89,6 @@ func (o *undnameOptions) parse(a *app) (*undecorator, error) {
 		return nil, usage(fmt.Errorf("flags %q: want a hex number", o.flags))
 	}
 	u.flags = undname.Flags(flags)
-	u.full = u.full || u.flags != 0
 	return u, nil
 }
 
@@ -110,10 +115,10 @@ func (u *undecorator) print(raw string) {
 	case u.console.json:
 		u.console.object(o)
 		return
-	case u.full:
-		u.console.line("%s", o.Full)
-	default:
+	case u.name:
 		u.console.line("%s", o.Name)
+	default:
+		u.console.line("%s", o.Full)
 	}
 	if err != nil {
 		u.console.note("symres: %s: %v", raw, err)
