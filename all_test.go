@@ -18,7 +18,7 @@ const modulePath = "github.com/symres/symres"
 var layers = [][]string{
 	{"cmd/symres", "pdb/bench", "sympath/bench", "examples/delve", "examples/pagedout", "examples/pebpagedout", "examples/customstore"},
 	{"internal/cli"},
-	{"target"},
+	{"target", "internal/cli/manual"},
 	{"sympath/stores", "stack"},
 	{"."},
 	{"identify", "nt", "internal/filepool", "internal/typefind"},
@@ -45,7 +45,7 @@ var reserved = map[string][]string{
 	"github.com/saferwall/pe":   {"internal/pedisk"},
 	"golang.org/x/exp/mmap":     {"internal/fsx", "memsource"},
 	"golang.org/x/sys":          {"internal/flock", "internal/fsx", "memsource/process"},
-	"github.com/spf13/cobra":    {"internal/cli"},
+	"github.com/spf13/cobra":    {"internal/cli", "internal/cli/manual"},
 	"golang.org/x/term":         {"internal/cli"},
 	"github.com/go-delve/delve": {"examples/delve"},
 	"github.com/jdx/go-netrc":   {"sympath/creds"},

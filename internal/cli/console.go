@@ -22,6 +22,7 @@ type console struct {
 	color bool // the standard error is a terminal that wants colours
 	// paintsOut is color for the standard output.
 	paintsOut bool
+	quiet     bool  // nothing goes to standard error
 	failed    error // the first error of writing to standard output
 }
 
@@ -84,13 +85,17 @@ func (c *console) flush() {
 
 // note writes one line to standard error, after the results so far.
 func (c *console) note(format string, args ...any) {
-	c.flush()
+	if c.flush(); c.quiet {
+		return
+	}
 	fmt.Fprintln(c.err, c.paint(escapeLine(fmt.Sprintf(format, args...))))
 }
 
 // noteObject writes one line of JSON to standard error.
 func (c *console) noteObject(v any) {
-	c.flush()
+	if c.flush(); c.quiet {
+		return
+	}
 	c.err.Write(encode(v))
 }
 

@@ -21,8 +21,9 @@ func (a *app) demoCommand() *cobra.Command {
 			"and prints the options that use them. Nothing is overwritten. WinDbg and kd read the same files,\n" +
 			"with DIR\\symbols;DIR\\kernel as their symbol path: kernel has the kernel's PDB, without which they\n" +
 			"cannot show processes.",
-		Args: cobra.ExactArgs(1),
-		RunE: func(_ *cobra.Command, args []string) error { return a.writeDemo(args[0]) },
+		Args:              cobra.ExactArgs(1),
+		ValidArgsFunction: foldersOnly,
+		RunE:              func(_ *cobra.Command, args []string) error { return a.writeDemo(args[0]) },
 	}
 }
 

@@ -24,9 +24,8 @@ type fetchOptions struct {
 
 func (a *app) fetchCommand() *cobra.Command {
 	cmd := &cobra.Command{
-		Use:     "fetch FILE...",
-		Aliases: []string{"symchk"},
-		Short:   "get the symbol files of images, PDBs, dumps, folders and manifests, as symchk does",
+		Use:   "fetch FILE...",
+		Short: "get the symbol files of images, PDBs, dumps, folders and manifests, as symchk does",
 		Long: "fetch gets the PDB of every FILE: a PE image, a PDB, a dump (of all its modules), a folder (of all\n" +
 			"images and PDBs in it) or a manifest. Files come by way of the symbol path into its caches, verified;\n" +
 			"a path without a cache gets the default one in front.\n\n" +

@@ -23,6 +23,7 @@ func (a *app) lineCommand() *cobra.Command {
 		Args:    cobra.MinimumNArgs(1),
 	}
 	o := addTargetFlags(cmd)
+	cmd.ValidArgsFunction = a.completeModules(o, "!", 0)
 	cmd.RunE = func(cmd *cobra.Command, places []string) error { return a.lines(cmd, o, places) }
 	return cmd
 }

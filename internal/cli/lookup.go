@@ -24,9 +24,8 @@ type lookupOptions struct {
 
 func (a *app) lookupCommand() *cobra.Command {
 	cmd := &cobra.Command{
-		Use:     "lookup PATTERN...",
-		Aliases: []string{"x"},
-		Short:   "list the symbols that match a pattern, as x does",
+		Use:   "lookup PATTERN...",
+		Short: "list the symbols that match a pattern, as x does",
 		Long: "lookup lists the symbols that match PATTERN: 'module!name', or 'name' for every module.\n\n" +
 			"  *        any text\n  ?        one character\n  [a-f]    one of a class\n  #  +     none or more, one or more of what precedes\n" +
 			"  \\        takes the next character as it is\n  _        at the start: any number of underscores\n\n" +
@@ -42,6 +41,9 @@ func (a *app) lookupCommand() *cobra.Command {
 	cmd.Flags().StringVar(&o.only, "only", "", "list only `functions|data|publics|constants|udts`")
 	cmd.Flags().BoolVar(&o.literals, "literals", false, "list the public symbols of string literals too")
 	cmd.Flags().StringVar(&o.sort, "sort", "address", "sort by `address|name`")
+	enumerate(cmd, "only", "functions", "data", "publics", "constants", "udts")
+	enumerate(cmd, "sort", "address", "name")
+	cmd.ValidArgsFunction = a.completeModules(o.targetOptions, "!", 0)
 	cmd.RunE = func(cmd *cobra.Command, patterns []string) error { return a.lookup(cmd, o, patterns) }
 	return cmd
 }

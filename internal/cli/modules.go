@@ -19,9 +19,8 @@ import (
 
 func (a *app) modulesCommand() *cobra.Command {
 	cmd := &cobra.Command{
-		Use:     "modules [PATTERN...]",
-		Aliases: []string{"lm"},
-		Short:   "list the modules of a target, as lm does",
+		Use:   "modules [PATTERN...]",
+		Short: "list the modules of a target, as lm does",
 		Long: "modules lists the loaded modules, all or those whose name matches a pattern. Nothing is loaded\n" +
 			"for that. With -v the symbols are, and what identified each module and what was compared is shown.\n\n" +
 			"Flags in front of the status, once symbols were asked for: T, C the time stamp or checksum is\n" +
@@ -30,6 +29,7 @@ func (a *app) modulesCommand() *cobra.Command {
 	}
 	o := addTargetFlags(cmd)
 	unloaded := cmd.Flags().Bool("unloaded", false, "add the unloaded modules")
+	cmd.ValidArgsFunction = a.completeModules(o, "", 0)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error { return a.modules(cmd, o, args, *unloaded) }
 	return cmd
 }

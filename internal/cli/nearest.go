@@ -16,15 +16,15 @@ import (
 
 func (a *app) nearestCommand() *cobra.Command {
 	cmd := &cobra.Command{
-		Use:     "nearest [ADDR...]",
-		Aliases: []string{"ln"},
-		Short:   "name addresses, as ln does",
+		Use:   "nearest [ADDR...]",
+		Short: "name addresses, as ln does",
 		Long: "nearest prints the symbol at or below each address and how far it is, after the source line of the\n" +
 			"code, and before the functions that were inlined there. Without an address it reads them from\n" +
 			"standard input, one a line, and answers each as it comes. Addresses are hex.",
 		Example: "  symres nearest --demo fe0c8310\n  symres nearest --image a.dll --pdb a.pdb < addresses",
 	}
 	o := addTargetFlags(cmd)
+	cmd.ValidArgsFunction = a.completeModules(o, "+0x", 0)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error { return a.nearest(cmd, o, args) }
 	return cmd
 }

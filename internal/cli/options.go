@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/symres/symres"
+	"github.com/symres/symres/internal/cli/manual"
 )
 
 // pathOptions say where symbols and images are looked for.
@@ -31,6 +32,7 @@ func addPathFlags(cmd *cobra.Command) *pathOptions {
 	flags.BoolVar(&o.offline, "offline", false, "make no connection: leave servers and shares out")
 	flags.BoolVar(&o.smb21, "smb21", false, "read shares of servers that speak SMB 2.1 and nothing newer")
 	flags.BoolVar(&o.refresh, "refresh", false, "ask servers again for what they did not have")
+	manual.Mark(flags, manual.GroupPath)
 	return o
 }
 
@@ -57,23 +59,23 @@ type targetOptions struct {
 func addTargetFlags(cmd *cobra.Command) *targetOptions {
 	o := &targetOptions{pathOptions: addPathFlags(cmd)}
 	flags := cmd.Flags()
-	flags.StringVar(&o.dump, "dump", "", "target: the kernel crash dump, minidump or memory image `FILE`")
-	flags.StringVar(&o.gdb, "gdb", "", "target: the GDB stub at `HOST:PORT`; the kernel is found behind QEMU's, else give --module (it stops, and stays stopped)")
-	flags.IntVar(&o.pid, "pid", 0, "target: the process `N` of this machine, of Windows or Wine")
-	flags.StringVar(&o.image, "image", "", "target: the image `FILE`, at its preferred base")
-	flags.StringVar(&o.pdb, "pdb", "", "target: the PDB `FILE`, alone or for --image")
+	flags.StringVar(&o.dump, "dump", "", "the kernel crash dump, minidump or memory image `FILE`")
+	flags.StringVar(&o.gdb, "gdb", "", "the GDB stub at `HOST:PORT`; the kernel is found behind QEMU's, else give --module (it stops, and stays stopped)")
+	flags.IntVar(&o.pid, "pid", 0, "the process `N` of this machine, of Windows or Wine")
+	flags.StringVar(&o.image, "image", "", "the image `FILE`, at its preferred base")
+	flags.StringVar(&o.pdb, "pdb", "", "the PDB `FILE`, alone or for --image")
 	flags.StringArrayVar(&o.modules, "module", nil, "a loaded module, `NAME=BASE,SIZE[,STAMP]` in hex (repeatable)")
-	flags.BoolVar(&o.demo, "demo", false, "target: the built-in one, whose image header is paged out")
+	flags.BoolVar(&o.demo, "demo", false, "the built-in one, whose image header is paged out")
 	flags.StringArrayVar(&o.pageFiles, "pagefile", nil, "paging file `N=FILE` of the kernel target, to read what is paged out (repeatable)")
 	flags.StringVar(&o.process, "process", "", "in the context of `P` of the kernel target: name, PID (hex, or 0n and decimal) or address")
 	flags.StringVar(&o.check, "version-check", "known", "how far a copy must agree with the target: `known|strict|off`")
+	manual.Mark(flags, manual.GroupTarget)
 	cmd.MarkFlagsMutuallyExclusive("dump", "gdb", "pid", "demo", "image")
 	cmd.MarkFlagsMutuallyExclusive("dump", "gdb", "pid", "demo", "pdb")
 	for _, name := range []string{"dump", "image", "pdb"} {
 		_ = cmd.MarkFlagFilename(name) // fails for a flag that does not exist
 	}
-	_ = cmd.RegisterFlagCompletionFunc("version-check", cobra.FixedCompletions(
-		[]string{"known", "strict", "off"}, cobra.ShellCompDirectiveNoFileComp))
+	enumerate(cmd, "version-check", "known", "strict", "off")
 	return o
 }
 

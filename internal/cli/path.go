@@ -11,9 +11,8 @@ import (
 
 func (a *app) pathCommand() *cobra.Command {
 	cmd := &cobra.Command{
-		Use:     "path [PATH]",
-		Aliases: []string{"sympath"},
-		Short:   "show and check the symbol path, as .sympath does",
+		Use:   "path [PATH]",
+		Short: "show and check the symbol path, as .sympath does",
 		Long: "path prints PATH, or the symbol path in force, as it was given and as it is read, and warns of what\n" +
 			"will hardly do what it looks like. With --check every element is asked whether it answers, and how fast:\n" +
 			"directories and shares are opened, servers are asked for index2.txt. Nothing is downloaded.",

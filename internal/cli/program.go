@@ -4,13 +4,13 @@ import (
 	"context"
 	"errors"
 	"io"
-	"runtime/debug"
 	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/symres/symres"
+	"github.com/symres/symres/internal/cli/manual"
 	"github.com/symres/symres/sympath"
 	"github.com/symres/symres/sympath/stores"
 )
@@ -178,14 +178,13 @@ func (a *app) report(err error) {
 // A newline in the text of one error is somebody's data and stays in its line.
 func errorLines(err error) []string {
 	exit, isExit := err.(*exitError)
-	joined, isJoined := err.(interface{ Unwrap() []error })
-	text := err.Error()
+	text, joined := err.Error(), joinedIn(err)
 	switch {
 	case isExit && exit.err != nil:
 		return errorLines(exit.err)
-	case isJoined && text == joinedText(joined.Unwrap()):
+	case joined != nil:
 		var lines []string
-		for _, one := range joined.Unwrap() {
+		for _, one := range joined {
 			lines = append(lines, errorLines(one)...)
 		}
 		return lines
@@ -199,8 +198,17 @@ func errorLines(err error) []string {
 // suggestion is what stands between an error of cobra and the names it suggests.
 const suggestion = "\n\nDid you mean this?\n"
 
-// joinedText is the text of errors.Join.
-func joinedText(errs []error) string { return errors.Join(errs...).Error() }
+// joinedIn returns what errors.Join put together, nil for any other error.
+func joinedIn(err error) []error {
+	many, ok := err.(interface{ Unwrap() []error })
+	if !ok {
+		return nil
+	}
+	if same := errors.Join(many.Unwrap()...); same == nil || same.Error() != err.Error() {
+		return nil
+	}
+	return slices.DeleteFunc(slices.Clone(many.Unwrap()), func(e error) bool { return e == nil })
+}
 
 // weigh notes an error that answers given before it do not make up for.
 func (a *app) weigh(err error) {
@@ -215,14 +223,6 @@ func (a *app) applyFlags() {
 	}
 }
 
-// version returns the version the program was built as.
-func version() string {
-	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
-		return info.Main.Version
-	}
-	return "unknown"
-}
-
 // root builds the tree of commands.
 func (a *app) root() *cobra.Command {
 	root := &cobra.Command{
@@ -231,7 +231,7 @@ func (a *app) root() *cobra.Command {
 		Long: "symres answers the two questions a Windows debugger asks all day, name to address and\n" +
 			"address to name, for targets whose memory is only partly there.\n\n" +
 			"To see it work: symres lookup --demo 'fs_rec!*'",
-		Version:          version(),
+		Version:          buildVersion().Version,
 		SilenceErrors:    true,
 		SilenceUsage:     true,
 		PersistentPreRun: func(*cobra.Command, []string) { a.applyFlags() },
@@ -243,7 +243,9 @@ func (a *app) root() *cobra.Command {
 	flags.BoolVarP(&a.noisy, "noisy", "v", false, "say what is tried, as !sym noisy does")
 	flags.BoolVar(&a.json, "json", false, "print one JSON object a line")
 	flags.BoolVar(&a.quiet, "no-progress", false, "show no progress of downloads on a terminal")
+	manual.Mark(flags, manual.GroupOutput)
 	a.addCommands(root)
+	shelve(root)
 	return root
 }
 
@@ -261,6 +263,7 @@ func commands() []command {
 		{"check", (*app).checkCommand}, {"demo", (*app).demoCommand}, {"type", (*app).typeCommand},
 		{"line", (*app).lineCommand}, {"fetch", (*app).fetchCommand}, {"cache", (*app).cacheCommand},
 		{"processes", (*app).processesCommand}, {"vad", (*app).vadCommand}, {"verify", (*app).verifyCommand},
+		{"man", (*app).manCommand}, {"version", (*app).versionCommand},
 	}
 }
 

@@ -21,6 +21,7 @@ func (a *app) reloadCommand() *cobra.Command {
 		Example: "  symres reload --demo -v\n  symres reload --dump MEMORY.DMP --sympath DIR explorerframe.dll=6fb`37a60000,1e000",
 	}
 	o := addTargetFlags(cmd)
+	cmd.ValidArgsFunction = a.completeModules(o, "", 0)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error { return a.reload(cmd, o, args) }
 	return cmd
 }

@@ -19,9 +19,8 @@ type typeOptions struct {
 
 func (a *app) typeCommand() *cobra.Command {
 	cmd := &cobra.Command{
-		Use:     "type NAME...",
-		Aliases: []string{"dt"},
-		Short:   "show the fields of a type, as dt does",
+		Use:   "type NAME...",
+		Short: "show the fields of a type, as dt does",
 		Long: "type shows where the fields of a structure, class or union lie, the values of an enumeration,\n" +
 			"or what a typedef stands for. NAME is 'module!name', or 'name' for the first module that has it.\n" +
 			"Fields of base classes and of unnamed structures and unions stand at their offsets. Static members have\n" +
@@ -35,6 +34,7 @@ func (a *app) typeCommand() *cobra.Command {
 	}
 	o := &typeOptions{targetOptions: addTargetFlags(cmd)}
 	cmd.Flags().StringVar(&o.field, "field", "", "show one field alone, `a.b[1].c`")
+	cmd.ValidArgsFunction = a.completeModules(o.targetOptions, "!", 0)
 	cmd.RunE = func(cmd *cobra.Command, names []string) error { return a.types(cmd, o, names) }
 	return cmd
 }

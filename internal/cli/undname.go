@@ -45,6 +45,8 @@ func (a *app) undnameCommand() *cobra.Command {
 	for _, declared := range []string{"full", "style", "flags"} {
 		cmd.MarkFlagsMutuallyExclusive("name", declared)
 	}
+	enumerate(cmd, "style", "ms", "llvm")
+	cmd.ValidArgsFunction = cobra.NoFileCompletions
 	cmd.RunE = func(cmd *cobra.Command, args []string) error { return a.undname(cmd.Context(), o, args) }
 	return cmd
 }

@@ -29,6 +29,7 @@ func (a *app) verifyCommand() *cobra.Command {
 		Args:    cobra.MaximumNArgs(1),
 	}
 	o := addTargetFlags(cmd)
+	cmd.ValidArgsFunction = a.completeModules(o, "", 1)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error { return a.verify(cmd, o, args) }
 	return cmd
 }

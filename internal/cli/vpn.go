@@ -33,6 +33,9 @@ func (a *app) vpnCommand() *cobra.Command {
 	cmd.Flags().StringVar(&o.machine, "machine", "", "`MACHINE` whose page size it is: x86, x64, arm, arm64, ia64, alpha")
 	cmd.Flags().StringVar(&o.image, "name", "", "image `NAME` for the .reload command")
 	cmd.MarkFlagsMutuallyExclusive("page-size", "machine")
+	enumerate(cmd, "page-size", "4K", "8K", "16K", "64K")
+	enumerate(cmd, "machine", "x86", "x64", "arm", "arm64", "ia64", "alpha")
+	cmd.ValidArgsFunction = cobra.NoFileCompletions
 	cmd.RunE = func(cmd *cobra.Command, args []string) error { return a.vpn(cmd.Context(), o, args) }
 	return cmd
 }
