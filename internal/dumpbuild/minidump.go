@@ -8,6 +8,10 @@ import (
 // Minidump says what a user minidump holds. Parts that are nil are left out.
 type Minidump struct {
 	Architecture uint16 // PROCESSOR_ARCHITECTURE_*: 0 x86, 9 x64
+	Platform     uint32 // PlatformId; 0 is Windows too
+	ServicePack  string
+	PID, Created uint32 // of the process; left out without a PID
+	Comment      string // written in both forms
 	Modules      []MinidumpModule
 	Unloaded     []MinidumpModule
 	Memory       []MinidumpRange  // saved by MemoryListStream
@@ -17,6 +21,7 @@ type Minidump struct {
 	Exception    *MinidumpThread // its Stack is not written
 	ExceptionAt  uint64
 	ExceptionIs  uint32
+	Parameters   []uint64 // of the exception; nil: a write to address 0x10
 
 	Padded  bool // the module list aligns its entries
 	Odd     bool // every part begins at an odd offset
@@ -46,6 +51,7 @@ type MinidumpRegion struct {
 // MinidumpThread is a thread; Context is a whole CONTEXT structure.
 type MinidumpThread struct {
 	ID      uint32
+	Name    string
 	Stack   MinidumpRange
 	Context []byte
 }
@@ -60,6 +66,7 @@ type MinidumpStream struct {
 const (
 	mdThreads, mdModules, mdMemory, mdException, mdSystem   = 3, 4, 5, 6, 7
 	mdMemory64, mdUnloaded, mdRegions                       = 9, 14, 16
+	mdCommentA, mdCommentW, mdMisc, mdNames                 = 10, 11, 15, 24
 	mdHeader, mdEntry, mdModule, mdThread, mdRange, mdInfos = 32, 12, 108, 48, 16, 48
 )
 
@@ -69,8 +76,10 @@ func BuildMinidump(m Minidump) []byte {
 	for _, s := range m.Streams {
 		w.stream(s.Type, s.Data)
 	}
-	w.system(m.Architecture)
+	w.system(m)
+	w.process(m)
 	w.threads(m.Threads)
+	w.threadNames(m.Threads)
 	w.modules(m.Modules, m.Padded)
 	w.unloaded(m.Unloaded)
 	w.memory(m.Memory)
@@ -132,13 +141,50 @@ func (w *mdWriter) file() []byte {
 	return append(head, w.body...)
 }
 
-func (w *mdWriter) system(architecture uint16) {
+func (w *mdWriter) system(m Minidump) {
 	b := make([]byte, 56)
-	binary.LittleEndian.PutUint16(b, architecture)
+	binary.LittleEndian.PutUint16(b, m.Architecture)
+	binary.LittleEndian.PutUint32(b[20:], m.Platform)
 	b[6] = 4
 	binary.LittleEndian.PutUint32(b[8:], 10)
 	binary.LittleEndian.PutUint32(b[16:], 19045)
-	w.stream(mdSystem, b)
+	if m.ServicePack == "" {
+		w.stream(mdSystem, b)
+		return
+	}
+	binary.LittleEndian.PutUint32(b[24:], w.text(m.ServicePack))
+	w.stream(mdSystem, b, 24)
+}
+
+// process writes what is known of the process, and the comments.
+func (w *mdWriter) process(m Minidump) {
+	le := binary.LittleEndian
+	if m.PID != 0 {
+		b := le.AppendUint32(le.AppendUint32(nil, 24), 3)
+		b = le.AppendUint32(le.AppendUint32(b, m.PID), m.Created)
+		w.stream(mdMisc, le.AppendUint32(le.AppendUint32(b, 5), 2))
+	}
+	if m.Comment != "" {
+		w.stream(mdCommentA, append([]byte(m.Comment), 0))
+		text := w.text(m.Comment)
+		w.entries = append(w.entries, [3]uint32{mdCommentW, uint32(len(w.body)) - text - 4, text + 4})
+	}
+}
+
+// threadNames writes the list, if a thread has a name.
+func (w *mdWriter) threadNames(list []MinidumpThread) {
+	var rows []byte
+	var fix []int
+	for _, t := range list {
+		if t.Name != "" {
+			rows = binary.LittleEndian.AppendUint32(rows, t.ID)
+			fix = append(fix, 4+len(rows))
+			rows = binary.LittleEndian.AppendUint64(rows, uint64(w.text(t.Name)))
+		}
+	}
+	if rows != nil {
+		w.stream(mdNames, append(binary.LittleEndian.AppendUint32(nil, uint32(len(fix))), rows...), fix...)
+	}
 }
 
 // text adds a MINIDUMP_STRING.
@@ -270,9 +316,14 @@ func (w *mdWriter) exception(m Minidump) {
 	binary.LittleEndian.PutUint32(b, m.Exception.ID)
 	binary.LittleEndian.PutUint32(b[8:], m.ExceptionIs)
 	binary.LittleEndian.PutUint64(b[24:], m.ExceptionAt)
-	binary.LittleEndian.PutUint32(b[32:], 2) // parameters: a write to address 0x10
-	binary.LittleEndian.PutUint64(b[40:], 1)
-	binary.LittleEndian.PutUint64(b[48:], 0x10)
+	parameters := m.Parameters
+	if parameters == nil {
+		parameters = []uint64{1, 0x10}
+	}
+	binary.LittleEndian.PutUint32(b[32:], uint32(len(parameters)))
+	for i, p := range parameters {
+		binary.LittleEndian.PutUint64(b[40+8*i:], p)
+	}
 	binary.LittleEndian.PutUint32(b[160:], uint32(len(m.Exception.Context)))
 	binary.LittleEndian.PutUint32(b[164:], w.put(m.Exception.Context))
 	w.stream(mdException, b, 164)

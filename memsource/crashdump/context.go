@@ -46,3 +46,24 @@ func written(b []byte) bool {
 	}
 	return !filled && !zero
 }
+
+// processRoom is more than any EPROCESS has that was seen (0xc80 in Windows 11).
+const processRoom = 0x1000
+
+// Process returns the EPROCESS of the process that was running, as a triage dump
+// has a copy of it, with what lies behind it; nil for other dumps. What is where in
+// it depends on the build. Errors are as for [File.Context].
+func (f *File) Process() ([]byte, error) {
+	if f.header.Type != TypeTriage || f.triage.ProcessOffset == 0 {
+		return nil, nil
+	}
+	b := make([]byte, processRoom)
+	n, err := f.readSome(b, uint64(f.triage.ProcessOffset))
+	if err != nil {
+		return nil, fmt.Errorf("process in the dump: %w", err)
+	}
+	if written(b[:n]) {
+		return b[:n], nil
+	}
+	return nil, nil
+}

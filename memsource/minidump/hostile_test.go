@@ -171,6 +171,7 @@ func FuzzMinidump(f *testing.F) {
 	f.Add(dumpbuild.BuildMinidump(m), uint64(0x140002010))
 	m.Architecture = x86
 	f.Add(dumpbuild.BuildMinidump(m), uint64(0x40001000))
+	f.Add(dumpbuild.BuildMinidump(told()), uint64(0x7ffe0000))
 	f.Fuzz(func(t *testing.T, b []byte, addr uint64) {
 		if one, two := describe(t, b, addr), describe(t, b, addr); one != two {
 			t.Fatalf("two opens differ:\n%s\n%s", one, two)
@@ -210,7 +211,17 @@ func describe(t *testing.T, b []byte, addr uint64) string {
 		out += fmt.Sprintln(th, err)
 	}
 	e, err := f.Exception()
-	return out + fmt.Sprintln(e, err) + readAll(t, f.Memory(), b, addr)
+	out += fmt.Sprintln(e, err)
+	p, err := f.Process()
+	up, upErr := f.SystemUptime()
+	comments, commentErr := f.Comments()
+	for _, c := range comments {
+		if len(c) > 4*len(b) {
+			t.Fatalf("a comment of %d bytes in a file of %d", len(c), len(b))
+		}
+	}
+	out += fmt.Sprintln(p, err, up, upErr, comments, commentErr)
+	return out + readAll(t, f.Memory(), b, addr)
 }
 
 // readAll reads around addr, stepping over holes by what the faults say.

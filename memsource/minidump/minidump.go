@@ -5,7 +5,9 @@
 // the loaded modules, nearly always with the CodeView record that names the
 // PDB, which matters because the memory of a small dump holds no image headers.
 // [File.Memory] is a source over the pieces of memory saved, [File.Exception]
-// and [File.Threads] give the addresses worth naming.
+// and [File.Threads] give the addresses worth naming, [File.System],
+// [File.Process] and [File.Comments] say where the dump is from. Breakpad and
+// Crashpad write dumps of other systems too, see [Platform].
 //
 // Pieces of memory begin and end anywhere, may be a few bytes long, unsorted
 // and overlapping; a read crosses from one to the next. A byte that was not

@@ -22,7 +22,8 @@ type Module struct {
 	CodeView    []byte
 	CodeViewErr error // why a record that should be there is not
 
-	Offset int64 // of the entry in the file
+	Offset   int64    // of the entry in the file
+	Platform Platform // of the process: elsewhere than on Windows the image is none with a PDB
 }
 
 // Unloaded is a MINIDUMP_UNLOADED_MODULE. It is plain data.
@@ -93,6 +94,7 @@ func list[T any](f *File, t table, err error, decode func([]byte, int64, *uint64
 func (f *File) module(b []byte, at int64, left *uint64) Module {
 	m := Module{
 		Base: f.address(le64(b)), Size: le32(b[8:]), CheckSum: le32(b[12:]), TimeDateStamp: le32(b[16:]), Offset: at,
+		Platform: f.system.Platform,
 	}
 	m.Name, m.NameErr = f.text(uint64(le32(b[20:])), left)
 	if size := uint64(le32(b[76:])); size != 0 {

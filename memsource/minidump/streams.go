@@ -20,8 +20,12 @@ const (
 	ExceptionStream      StreamType = 6
 	SystemInfoStream     StreamType = 7
 	Memory64ListStream   StreamType = 9
+	CommentStreamA       StreamType = 10
+	CommentStreamW       StreamType = 11
 	UnloadedModuleStream StreamType = 14
+	MiscInfoStream       StreamType = 15
 	MemoryInfoListStream StreamType = 16
+	ThreadNamesStream    StreamType = 24
 )
 
 // String names the stream.
@@ -30,7 +34,8 @@ func (t StreamType) String() string {
 		UnusedStream: "unused", ThreadListStream: "thread list", ModuleListStream: "module list",
 		MemoryListStream: "memory list", ExceptionStream: "exception", SystemInfoStream: "system information",
 		Memory64ListStream: "64-bit memory list", UnloadedModuleStream: "unloaded module list",
-		MemoryInfoListStream: "memory information list",
+		MemoryInfoListStream: "memory information list", CommentStreamA: "comment", CommentStreamW: "wide comment",
+		MiscInfoStream: "miscellaneous information", ThreadNamesStream: "thread names",
 	}
 	if name, ok := names[t]; ok {
 		return name

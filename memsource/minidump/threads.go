@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"iter"
 	"math"
+	"sync"
 )
 
 // System is what the dump says of the machine it was made on.
@@ -13,6 +14,10 @@ type System struct {
 	Major      uint32 // of the operating system, as is Minor
 	Minor      uint32
 	Build      uint32
+	Platform   Platform
+	// ServicePack is the text behind the version: of Windows its service pack, of
+	// other systems what uname says.
+	ServicePack string
 }
 
 // Context is the part of a thread's registers that unwinding starts from. The
@@ -22,6 +27,7 @@ type Context struct{ IP, SP, FP uint64 }
 // Thread is a MINIDUMP_THREAD. It is plain data.
 type Thread struct {
 	ID      uint32
+	Name    string // "" for one without
 	TEB     uint64
 	Stack   uint64 // address of the part of the stack that was saved
 	Size    uint64 // and its size in bytes
@@ -34,7 +40,7 @@ type Thread struct {
 // Exception is why the dump was made. It is plain data.
 type Exception struct {
 	ThreadID   uint32
-	Code       uint32 // EXCEPTION_*, an NTSTATUS
+	Code       uint32 // EXCEPTION_*, an NTSTATUS; of another system see [Platform.ExceptionName]
 	Flags      uint32
 	Address    uint64   // of the instruction
 	Parameters []uint64 // for an access violation: 0 read, 1 write, 8 execute; and the address
@@ -81,7 +87,10 @@ func (f *File) readSystem() {
 	}
 	f.system = System{
 		Machine: machineOf(binary.LittleEndian.Uint16(b)), Processors: int(b[6]),
-		Major: le32(b[8:]), Minor: le32(b[12:]), Build: le32(b[16:]),
+		Major: le32(b[8:]), Minor: le32(b[12:]), Build: le32(b[16:]), Platform: Platform(le32(b[20:])),
+	}
+	if at, left := le32(b[24:]), f.size; at != 0 {
+		f.system.ServicePack, _ = f.text(uint64(at), &left) // a text that cannot be read is none
 	}
 }
 
@@ -112,9 +121,10 @@ func (f *File) Exception() (Exception, error) {
 // Threads lists the threads. Errors are as for [File.Modules].
 func (f *File) Threads() iter.Seq2[Thread, error] {
 	t, err := f.counted(ThreadListStream, threadSize, maxThreads)
+	names := sync.OnceValue(f.threadNames)
 	return list(f, t, err, func(b []byte, _ int64, _ *uint64) Thread {
 		return Thread{
-			ID: le32(b), TEB: f.address(le64(b[16:])), Stack: f.address(le64(b[24:])), Size: uint64(le32(b[32:])),
+			ID: le32(b), Name: names()[le32(b)], TEB: f.address(le64(b[16:])), Stack: f.address(le64(b[24:])), Size: uint64(le32(b[32:])),
 			Context:   f.context(le32(b[40:]), le32(b[44:])),
 			Registers: f.registers(le32(b[40:]), le32(b[44:])),
 		}
