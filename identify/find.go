@@ -18,6 +18,15 @@ import (
 // against each other.
 const maxCopies = 8
 
+// ErrForeign means that a module is no image of Windows, so that it has no PDB and no
+// server was asked. It is an [io/fs.ErrNotExist] for errors.Is.
+var ErrForeign error = &foreignError{}
+
+type foreignError struct{}
+
+func (*foreignError) Error() string        { return "it has no PDB, and nothing was asked for it" }
+func (*foreignError) Is(target error) bool { return target == fs.ErrNotExist }
+
 // Screen says which copies of an image [Find] passes on. The zero Screen passes
 // those that no field contradicts and that name a PDB.
 type Screen struct {
@@ -51,6 +60,9 @@ type Copies struct {
 func Find(ctx context.Context, f *Facts, s *Search, screen Screen) *Copies {
 	c := &Copies{ctx: ctx, facts: f, screen: screen}
 	c.failure = fmt.Errorf("no copy of the image was found: %w", fs.ErrNotExist)
+	if f.Module.System != "" {
+		c.failure = fmt.Errorf("an image of %s: %w", f.Module.System, ErrForeign)
+	}
 	queries := f.ImageQueries()
 	if screen.AnyKey {
 		queries = append(queries, byName(queries)...)

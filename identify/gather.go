@@ -73,9 +73,15 @@ func (f *Facts) roundUp(n uint64) uint64 {
 // leaves evidence of each. A rung that is nearer to the image overrides those
 // below it; the header is the image itself. It never fails: what could not be
 // read is in the evidence. When ctx ends, the rungs that were not reached say
-// that they were canceled.
+// that they were canceled. Of an image of another system than Windows only the list
+// is asked.
 func Gather(ctx context.Context, t Target) *Facts {
 	g := newGatherer(ctx, t)
+	if t.Module.System != "" { // what looks like a record of a PDB in it is none
+		g.Fields.fillIn(g.list())
+		g.Notes = append(g.Notes, "an image of "+t.Module.System+" has no PDB, and nothing was asked for it")
+		return g.Facts
+	}
 	header, headerCV := g.header(ctx)
 	info, infoCV := g.debugInfo()
 	listed := g.list()

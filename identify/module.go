@@ -23,6 +23,9 @@ type Module struct {
 	DebugInfo     uint64       // address of the NON_PAGED_DEBUG_INFO, where the loader keeps one
 	Origin        string       // who says so, such as "loaded-driver list"
 	OfProcess     bool         // listed by a process, in one of several ways: see Origin
+	// System is the operating system whose image this is, where it is not Windows:
+	// then there is no PDB, and nothing is asked for it.
+	System string
 }
 
 // ModuleName returns what a debugger calls the image of that file name: the

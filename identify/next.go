@@ -69,7 +69,7 @@ func (o *Outcome) next(r *Report) Step {
 	other := o.otherPDB()
 	unproven := slices.IndexFunc(o.Refused, func(m *Match) bool { return !m.Contradicted })
 	switch {
-	case o.Err == nil && r.Proof != ProofNameOnly, o.Search == nil, o.Search.Symbols == nil && o.Search.Images == nil:
+	case o.Err == nil && r.Proof != ProofNameOnly, o.Facts.Module.System != "", o.Search == nil, o.Search.Symbols == nil && o.Search.Images == nil:
 		return Step{}
 	case o.Err == nil:
 		return o.Facts.wants(StepAppendImage)
@@ -165,6 +165,8 @@ func NextFor(reports []*Report, path Step) (next, how Step) {
 	switch {
 	case path.Kind == StepNameRightPDB:
 		return path, Step{}
+	case s.foreign == len(reports) && s.foreign > 0:
+		return Step{}, Step{} // no path leads to what does not exist
 	case s.offline:
 		return Step{Kind: StepGoOnline}, Step{}
 	case s.down.Kind != StepNone:
@@ -188,6 +190,9 @@ func NextFor(reports []*Report, path Step) (next, how Step) {
 func NextAfter(r *Report, path Step) (next, how Step) {
 	switch r.Next.Kind {
 	case StepNone:
+		if r.Module.System != "" {
+			return Step{}, Step{} // no path leads to what does not exist
+		}
 		return path, Step{}
 	case StepReach, StepMendStore, StepNoDebug:
 		return r.Next, Step{}
@@ -238,11 +243,15 @@ type surveyed struct {
 	refused, offline bool
 	unsupported      string // a store
 	down             Step   // about the first server or share that failed
+	foreign          int    // modules of other systems than Windows
 }
 
 func survey(reports []*Report) (s surveyed) {
 	for _, r := range reports {
 		missing := !r.Loaded()
+		if r.Module.System != "" {
+			s.foreign++
+		}
 		if missing && r.Next.Kind != StepNone {
 			s.wanted = append(s.wanted, r)
 		}

@@ -13,8 +13,12 @@ import (
 // name the target gives it under every key it may have. Without a key they ask
 // by name. Where the size in the key is a loader's, which may stand for a
 // smaller one, the last ones ask by name too; the copies are compared in any case.
+// There are none for an image of another system than Windows.
 func (f *Facts) ImageQueries() []sympath.Query {
 	var queries []sympath.Query
+	if f.Module.System != "" {
+		return nil
+	}
 	names := f.names()
 	for _, size := range f.sizes() {
 		if id := sympath.Image(f.Fields.TimeDateStamp, size); id.Key() != "" {
@@ -127,8 +131,12 @@ func (f *Facts) PDBQueries(cv *pe.CodeView) []sympath.Query {
 }
 
 // PDBsByName ask for PDBs by name alone, of the record's name and of the
-// image's: nothing says that what is found belongs to the image.
+// image's: nothing says that what is found belongs to the image. There are none for
+// an image of another system than Windows.
 func (f *Facts) PDBsByName(cv *pe.CodeView) []sympath.Query {
+	if f.Module.System != "" {
+		return nil
+	}
 	return byName(append(f.PDBQueries(cv), f.PDBQueries(nil)...))
 }
 

@@ -145,6 +145,9 @@ func Tell(o Outcome) *Report {
 // that agrees best.
 func TellVerified(o Outcome) *Report {
 	r := o.report()
+	if o.Match == nil && o.Facts.Module.System != "" {
+		return r
+	}
 	if o.Match == nil {
 		r.Next = orReach(r, o.Facts.wants(StepAppendImage))
 		return r

@@ -4,13 +4,41 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/symres/symres/internal/ntstatus"
 	"github.com/symres/symres/memsource/minidump"
 )
 
+// Access is what an instruction that failed did to memory.
+type Access string
+
+// The kinds of access. The zero value is an unknown one.
+const (
+	AccessRead    Access = "read"
+	AccessWrite   Access = "write"
+	AccessExecute Access = "execute"
+)
+
+// Fault is what the parameters of a bug check or an exception say of the
+// instruction that failed. Zero fields are not told.
+type Fault struct {
+	// Status is the exception behind a bug check, or what kept a page from being
+	// read in: an NTSTATUS, and StatusName its name.
+	Status     uint32
+	StatusName string
+	Address    uint64 // of the instruction
+	Access     Access // "": no address is told of, and Target is 0
+	Target     uint64 // the address accessed
+}
+
 // BugCheck is why a kernel stopped.
 type BugCheck struct {
-	Code       uint32 // such as 0xD1, DRIVER_IRQL_NOT_LESS_OR_EQUAL
+	Code       uint32 // such as 0xD1
 	Parameters [4]uint64
+	Name       string // DRIVER_IRQL_NOT_LESS_OR_EQUAL; "" for a code that is not known
+	// Meanings say what each parameter is, with the name of its value where it has
+	// one; "" where that is not known.
+	Meanings [4]string
+	Fault    Fault
 }
 
 // Registers are those of a thread from which its stack is unwound; zero ones are
@@ -20,11 +48,15 @@ type Registers struct{ IP, SP, FP uint64 }
 // Exception is why a dump of a process was made.
 type Exception struct {
 	ThreadID   uint32
-	Code       uint32 // an NTSTATUS, such as 0xC0000005 for an access violation
+	Code       uint32 // an NTSTATUS, such as 0xC0000005; of another system than Windows a signal or Mach exception
+	Name       string // STATUS_ACCESS_VIOLATION, SIGSEGV; "" for a code that is not known
+	Title      string // such as "access violation"; "" where the name says all
 	Flags      uint32
 	Address    uint64   // of the instruction
 	Parameters []uint64 // of an access violation: 0 read, 1 write, 8 execute; and the address
+	Meanings   []string // what each parameter is, as those of [BugCheck]
 	Registers  Registers
+	Fault      Fault // its Address is that of the exception
 }
 
 // BugCheck returns the bug check a kernel dump was made at. The error wraps
@@ -32,10 +64,27 @@ type Exception struct {
 func (t *Target) BugCheck() (BugCheck, error) {
 	if t.dump != nil {
 		if h := t.dump.Header(); h.BugCheckCode != 0 {
-			return BugCheck{h.BugCheckCode, h.BugCheckParameters}, nil
+			return NewBugCheck(h.BugCheckCode, h.BugCheckParameters), nil
 		}
 	}
 	return BugCheck{}, fmt.Errorf("bug check: %w", ErrNoRecord)
+}
+
+// NewBugCheck names a bug check and says what its parameters are, by Microsoft's
+// public reference of bug checks.
+func NewBugCheck(code uint32, parameters [4]uint64) BugCheck {
+	return BugCheck{
+		Code: code, Parameters: parameters, Name: ntstatus.BugCheck(code), Meanings: ntstatus.BugCheckParameters(code, parameters),
+		Fault: fault(ntstatus.BugCheckFault(code, parameters)),
+	}
+}
+
+func fault(f ntstatus.Fault) Fault {
+	out := Fault{Status: f.Status, Address: f.Address, Access: Access(f.Access), Target: f.Target}
+	if f.Status != 0 {
+		out.StatusName = ntstatus.Name(f.Status)
+	}
+	return out
 }
 
 // Exception returns the exception a minidump was made for. The error wraps
@@ -46,9 +95,29 @@ func (t *Target) Exception() (Exception, error) {
 		return Exception{}, fmt.Errorf("exception: %w", ErrNoRecord)
 	}
 	e, err := t.mini.Exception()
-	return Exception{
+	if err != nil {
+		return Exception{}, noRecord("exception", err)
+	}
+	out := Exception{
 		ThreadID: e.ThreadID, Code: e.Code, Flags: e.Flags, Address: e.Address, Parameters: e.Parameters, Registers: Registers(e.Context),
-	}, noRecord("exception", err)
+	}
+	out.name(t.mini.System().Platform, t.bits)
+	return out, nil
+}
+
+// name says what the numbers mean where the dump was made.
+func (e *Exception) name(p minidump.Platform, bits int) {
+	if !p.Windows() {
+		e.Name, e.Meanings = p.ExceptionName(e.Code), make([]string, len(e.Parameters))
+		e.Fault.Address = e.Address
+		return
+	}
+	e.Name, e.Title, e.Meanings = ntstatus.Name(e.Code), ntstatus.Title(e.Code), ntstatus.ExceptionParameters(e.Code, e.Parameters)
+	e.Fault = fault(ntstatus.ExceptionFault(e.Code, e.Parameters))
+	e.Fault.Address = e.Address
+	if bits == 32 {
+		e.Fault.Target &= 1<<32 - 1 // some writers sign-extend
+	}
 }
 
 // noRecord adds ErrNoRecord to the error of a minidump that lacks a stream.

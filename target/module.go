@@ -22,13 +22,17 @@ func FromLoader(m nt.Module) symres.Module {
 // where there is one, is the PDB's identity as the crashed process had it, so
 // that the image header, which small dumps do not save, is not needed. A record
 // that cannot be read is left out: then the time stamp and the size find a copy
-// of the image.
+// of the image. A module of another system than Windows has its System instead.
 func FromMinidump(m minidump.Module) symres.Module {
 	out := symres.Module{
 		Image: fileName(m.Name), Path: m.Name, Base: m.Base, Size: (uint64(m.Size) + minidumpPage - 1) &^ (minidumpPage - 1),
 		SizeOfImage: m.Size, TimeDateStamp: m.TimeDateStamp, CheckSum: m.CheckSum, Origin: "minidump module list",
 	}
 	// The writer takes the size from the image header, so it is not rounded.
+	if !m.Platform.Windows() {
+		out.System = m.Platform.String()
+		return out
+	}
 	cv, err := pe.ParseCodeView(m.CodeView)
 	if err == nil && (cv.Kind != pe.CodeViewRSDS || !cv.GUID.IsZero()) {
 		out.CodeView = cv

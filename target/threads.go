@@ -16,6 +16,7 @@ import (
 // Thread is a thread of the target. Zero fields are unknown.
 type Thread struct {
 	ID        uint32
+	Name      string // as the program named it; "" for one without
 	TEB       uint64
 	Stack     uint64 // address of the part of the stack that was saved, or of a kernel stack
 	StackSize uint64 // and its size in bytes
@@ -110,7 +111,7 @@ func (t *Target) miniThreads(yield func(Thread, error) bool) {
 }
 
 func (t *Target) miniThread(m minidump.Thread) Thread {
-	th := Thread{ID: m.ID, TEB: m.TEB, Stack: m.Stack, StackSize: m.Size}
+	th := Thread{ID: m.ID, Name: m.Name, TEB: m.TEB, Stack: m.Stack, StackSize: m.Size}
 	c, err := parseContext(t.machine, m.Registers)
 	th.use(c, "thread list", err)
 	if th.Err != nil {

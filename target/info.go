@@ -1,0 +1,85 @@
+package target
+
+import (
+	"time"
+
+	"github.com/symres/symres/memsource/minidump"
+)
+
+// Info is what a target says of itself: of the system it was taken from, of its
+// process, and of when that was. Zero fields are unknown. It is plain data, and its
+// texts are the target's: escape them before they are shown.
+type Info struct {
+	System       string // the operating system: "Windows", "Linux", "iOS" and so on
+	Major, Minor uint32 // its version; 0 where only the build is known
+	Build        uint32
+	ServicePack  string // the text behind the version; what uname says, elsewhere than on Windows
+	Processors   int
+
+	Time         time.Time     // when the target was taken, in UTC
+	SystemUptime time.Duration // how long the system had run then
+
+	// The process: of a minidump the one it is of, of a kernel target that of
+	// Options.Process, or the one that was running when the system stopped.
+	Process       string // its program: a path in a minidump, in a kernel target the name, cut to 15 characters
+	PID           uint32
+	ProcessUptime time.Duration
+
+	Comments []string // of who wrote the dump; they may have several lines
+}
+
+// Info returns what the target says of itself. It reads only the target: a kernel
+// whose build is not known, and whose types were not loaded, see [Target.LoadTypes],
+// tells no process.
+func (t *Target) Info() Info {
+	switch {
+	case t.mini != nil:
+		return miniInfo(t.mini)
+	case t.Kernel() != nil:
+		return t.kernelInfo()
+	}
+	return Info{}
+}
+
+// miniInfo leaves out what cannot be read: that it is not there is the answer.
+func miniInfo(f *minidump.File) Info {
+	s := f.System()
+	out := Info{
+		System: s.Platform.String(), Major: s.Major, Minor: s.Minor, Build: s.Build, ServicePack: s.ServicePack,
+		Processors: s.Processors, Time: f.Header().TimeStamp,
+	}
+	if out.Time.Unix() == 0 {
+		out.Time = time.Time{}
+	}
+	for m, err := range f.Modules() {
+		if err == nil {
+			out.Process = m.Name
+		}
+		break // the program's own image is the first
+	}
+	p, _ := f.Process()
+	out.PID, out.ProcessUptime = p.ID, p.Uptime
+	out.SystemUptime, _ = f.SystemUptime()
+	out.Comments, _ = f.Comments()
+	return out
+}
+
+// kernelInfo is that of a kernel, with what the header says where it is a dump.
+func (t *Target) kernelInfo() Info {
+	k := t.Kernel()
+	out := Info{System: minidump.PlatformNT.String(), Build: k.Build()}
+	if t.dump != nil {
+		h := t.dump.Header()
+		out.Processors, out.Time, out.SystemUptime = int(h.Processors), h.SystemTime, h.SystemUpTime
+		if h.Comment != "" {
+			out.Comments = []string{h.Comment}
+		}
+	}
+	if t.view != nil {
+		p := t.view.Process()
+		out.Process, out.PID = p.Name, uint32(p.PID)
+	} else if p, err := k.CurrentProcess(); err == nil {
+		out.Process, out.PID = p.Name, uint32(p.PID)
+	}
+	return out
+}
