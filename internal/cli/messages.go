@@ -108,8 +108,11 @@ func (t *target) nextStep() string {
 	return tryNext(identify.NextFor(t.session.Modules(), t.hint))
 }
 
-// tryNext is a step, and how to take it where that is known.
+// tryNext is a step, and how to take it where that is known; "" for none.
 func tryNext(next, how identify.Step) string {
+	if next.Kind == identify.StepNone {
+		return ""
+	}
 	if how.Kind == identify.StepNone {
 		return "Try next: " + next.String()
 	}
@@ -127,7 +130,9 @@ func (t *teller) end() {
 	if t.failed > maxDetailed+len(t.summed) && !t.noisy {
 		t.console.note("%d modules have no symbols; -v tells what was tried for each", t.failed)
 	}
-	t.console.note("%s", t.target.nextStep())
+	if next := t.target.nextStep(); next != "" {
+		t.console.note("%s", next)
+	}
 }
 
 // maxSummed is how many modules without symbols are called by name.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"os"
+	"strings"
 
 	"github.com/rogpeppe/go-internal/testscript"
 
@@ -12,11 +13,25 @@ import (
 	"github.com/symres/symres/internal/fixture"
 )
 
-// cmdMkminidump writes a minidump whose first module is fs_rec with its
+// cmdMkminidump writes a minidump of the kind asked for, see [scriptMinidump].
+func cmdMkminidump(ts *testscript.TestScript, neg bool, args []string) {
+	kind := ""
+	if len(args) > 0 && strings.HasPrefix(args[0], "--") {
+		kind, args = args[0], args[1:]
+	}
+	need(ts, neg, args, 1, "mkminidump [--ios] FILE")
+	m := scriptMinidump(ts)
+	if kind == "--ios" {
+		m.Platform, m.Modules[0].Name, m.Modules[1].Name = 0x8102, "/System/Library/UIKit", "/usr/lib/dyld"
+		m.ExceptionIs = 1
+	}
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), dumpbuild.BuildMinidump(m), 0o666))
+}
+
+// scriptMinidump is a minidump whose first module is fs_rec with its
 // CodeView record, and whose second is the same image as Wine would list it:
 // no record, so that only time stamp and size tell what it is.
-func cmdMkminidump(ts *testscript.TestScript, neg bool, args []string) {
-	need(ts, neg, args, 1, "mkminidump FILE")
+func scriptMinidump(ts *testscript.TestScript) dumpbuild.Minidump {
 	file, err := fixture.Read("fs_rec/x64/good/fs_rec.sys")
 	ts.Check(err)
 	image, err := root.NewImage(bytes.NewReader(file), int64(len(file)))
@@ -29,12 +44,14 @@ func cmdMkminidump(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	bare := module
 	bare.Name, bare.Base, bare.CodeView = `C:\other\fs_rec.sys`, 0x150000000, nil
-	ts.Check(os.WriteFile(ts.MkAbs(args[0]), dumpbuild.BuildMinidump(dumpbuild.Minidump{
+	return dumpbuild.Minidump{
 		Architecture: 9,
 		Modules:      []dumpbuild.MinidumpModule{module, bare},
 		Unloaded:     []dumpbuild.MinidumpModule{{Name: "gone.dll", Base: 0x160000000, Size: 0x1000, Stamp: 0x39ff5d00}},
 		Memory:       []dumpbuild.MinidumpRange{{Addr: 0x140001000, Data: make([]byte, 0x100)}},
 		Exception:    &dumpbuild.MinidumpThread{ID: 7, Context: make([]byte, 1232)},
 		ExceptionAt:  0x140001000, ExceptionIs: 0xc0000005,
-	}), 0o666))
+		PID: 0x1908, Created: 0x45d35f73 - 155, Comment: "made by hand",
+		Threads: []dumpbuild.MinidumpThread{{ID: 7, Name: "worker", Context: make([]byte, 1232)}},
+	}
 }

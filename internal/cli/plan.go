@@ -246,12 +246,20 @@ func (p *plan) addDump(ctx context.Context, path string) error {
 		return err
 	}
 	p.targets = append(p.targets, t)
+	foreign := 0
 	for _, r := range t.session.Modules() {
+		if r.Module.System != "" {
+			foreign++
+			continue
+		}
 		facts, err := t.session.Identify(ctx, r.Module.Name)
 		if err := cmp.Or(ctx.Err(), err); err != nil {
 			return err
 		}
 		p.addModule(t, facts)
+	}
+	if foreign > 0 {
+		p.console.warn("%s: %s of %s, which have no PDBs", path, plural(foreign, "module"), t.Info().System)
 	}
 	return nil
 }

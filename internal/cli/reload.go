@@ -45,7 +45,9 @@ func (a *app) reload(cmd *cobra.Command, o *targetOptions, args []string) error 
 		}
 	}
 	if r.hint && !a.console.json && (r.ok == 0 || len(args) > 0) {
-		a.console.note("%s", t.nextStep())
+		if next := t.nextStep(); next != "" {
+			a.console.note("%s", next)
+		}
 	}
 	return r.status(len(args) > 0)
 }

@@ -103,7 +103,9 @@ func (a *app) noCopy(t *target, r *symres.Report, err error) error {
 	for _, l := range a.attemptLines(r.Attempts) {
 		a.console.note("%s", l)
 	}
-	a.console.note("%s", tryNext(identify.NextAfter(r, t.hint)))
+	if next := tryNext(identify.NextAfter(r, t.hint)); next != "" {
+		a.console.note("%s", next)
+	}
 	return reported(exitNotFound)
 }
 
