@@ -1,6 +1,7 @@
 package nt
 
 import (
+	"context"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -16,51 +17,87 @@ import (
 // is safe for concurrent use.
 type Kernel struct {
 	// immutable
-	file    *crashdump.File // nil for a target that is no crash dump
-	header  crashdump.Header
-	layouts layouts
-	phys    memsource.Source // nil where there are no page tables to walk
-	paging  paging.Config    // of the address space that was current
-	plain   memsource.Source // that space, or the pieces of a triage dump
-	memory  memsource.Source // plain, with the other contexts considered
-	block   memsource.Source // where the debugger data block is read; nil: plain
-	base    uint64           // of the kernel image, where it was searched for
-	prcbs   uint64           // KiProcessorBlock by its symbol; 0: not known
+	file     *crashdump.File // nil for a target that is no crash dump
+	header   crashdump.Header
+	layouts  layouts
+	phys     memsource.Source // nil where there are no page tables to walk
+	paging   paging.Config    // of the address space that was current
+	plain    memsource.Source // that space, or the pieces of a triage dump
+	memory   memsource.Source // plain, with the other contexts considered
+	block    memsource.Source // where the debugger data block is read; nil: plain
+	base     uint64           // of the kernel image, where it was searched for
+	prcbs    uint64           // KiProcessorBlock by its symbol; 0: not known
+	road     KernelRoad
+	problems []error // with the header of a dump
 
 	contexts *contexts
 }
 
 // FromDump makes a Kernel of a crash dump, which must stay open while the
-// Kernel is used. Page dumps (full, bitmap, summary) of x86, x64 and ARM64 are
-// translated through the page tables of the process that was running; triage
+// Kernel is used. Page dumps (all that are no triage dumps) of x86, x64 and ARM64
+// are translated through the page tables of the process that was running; triage
 // dumps work for every machine. Structures are read by the embedded layouts of
 // the build, see [Kernel.WithTypes].
 //
+// What the header says is held against memory. What is not so, or was never
+// written, is taken from the debugger data block, which is looked for where the
+// header does not lead to it; where nothing of the header leads to a kernel it is
+// searched for as in [FromPhysical], through all pages of the dump.
+// [Kernel.Problems] and [Kernel.Road] tell of it.
+//
 // Errors wrap crashdump.ErrUnsupported for a type of dump, or a machine's page
 // tables, that are not read yet, and crashdump.ErrFormat for a damaged dump.
-func FromDump(f *crashdump.File) (*Kernel, error) {
+func FromDump(f *crashdump.File) (*Kernel, error) { return FromDumpContext(context.Background(), f) }
+
+// FromDumpContext is [FromDump] whose search for a kernel ends with the context.
+// ctx is for the opening alone.
+func FromDumpContext(ctx context.Context, f *crashdump.File) (*Kernel, error) {
 	h := f.Header()
-	k := &Kernel{file: f, header: h, layouts: layoutsFor(h.Machine, h.Build)}
 	if h.Type == crashdump.TypeTriage {
-		blocks, err := f.Blocks()
-		if err != nil {
-			return nil, err
-		}
-		k.plain, k.memory, k.contexts = blocks, blocks, &contexts{}
-		return k, nil
+		return fromTriage(f)
 	}
 	phys, err := f.Physical()
 	if err != nil {
 		return nil, err
 	}
-	mode, err := modeOf(h)
-	if err == nil {
-		err = k.translate(phys, mode)
-	}
+	modes, err := modesOf(h)
 	if err != nil {
 		return nil, err
 	}
-	return k, nil
+	var first *Kernel
+	for _, mode := range modes {
+		k := &Kernel{file: f, header: asIn(h, mode)}
+		k.layouts = layoutsFor(k.header.Machine, h.Build)
+		if err := k.translate(phys, mode); err != nil {
+			return nil, err
+		}
+		if first == nil {
+			first = k
+		}
+		if k.mend() {
+			k.noteMode(h, mode)
+			return k.mended(phys)
+		}
+	}
+	return first.search(phys, memsource.Bind(ctx, phys), modes)
+}
+
+// mended makes the address space anew where mending changed what it is made by.
+func (k *Kernel) mended(phys memsource.Source) (*Kernel, error) {
+	if len(k.problems) == 0 {
+		return k, nil
+	}
+	k.layouts = layoutsFor(k.header.Machine, k.header.Build)
+	return k, k.translate(phys, k.paging.Mode)
+}
+
+func fromTriage(f *crashdump.File) (*Kernel, error) {
+	blocks, err := f.Blocks()
+	if err != nil {
+		return nil, err
+	}
+	h := f.Header()
+	return &Kernel{file: f, header: h, layouts: layoutsFor(h.Machine, h.Build), plain: blocks, memory: blocks, contexts: &contexts{}}, nil
 }
 
 // translate puts the page-table walker over physical memory.

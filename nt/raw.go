@@ -34,12 +34,17 @@ type Physical struct {
 	// Scan is how many bytes of memory may be read through when nothing in the
 	// first megabyte tells where the kernel is; 0 reads no more than that.
 	Scan uint64
+	// NextData, if it is there, returns the first address at or above one at which
+	// memory may be other than zeros, so that holes of a sparse file are not read
+	// through. Safe for concurrent use.
+	NextData func(addr uint64) uint64
 }
 
 // FromPhysical finds the kernel of an x64 or x86 target in physical memory: from
 // the interrupt table of a processor, from what an x64 kernel leaves in the first
 // megabyte to start processors by, or else by reading through memory for its
-// debug record and for page tables that map themselves. The debugger data
+// debug record or its debugger data block, and for page tables that map themselves
+// and show them. The debugger data
 // block is looked for in the kernel's image; where it is encoded, as on live
 // systems, [Kernel.WithTypes] decodes it.
 //
@@ -48,13 +53,16 @@ type Physical struct {
 //
 // Errors wrap [ErrNoKernel] and say what was tried.
 func FromPhysical(p Physical) (*Kernel, error) {
-	f := &finder{phys: memsource.Cache(p.Memory, memsource.CacheOptions{}), scan: p.Scan, modes: modesLike(p.Mode)}
+	f := &finder{phys: memsource.Cache(p.Memory, memsource.CacheOptions{}), plain: p.Memory, scan: p.Scan, next: p.NextData, modes: modesLike(p.Mode)}
 	if len(f.modes) == 0 {
 		return nil, fmt.Errorf("%w: nothing tells where the page tables (%v) begin", ErrNoKernel, p.Mode)
 	}
-	for _, find := range []func() ([]hint, error){
-		func() ([]hint, error) { return f.processor(p) }, f.lowStub, f.debugRecord,
-	} {
+	return f.find(func() ([]hint, error) { return f.processor(p) }, f.lowStub)
+}
+
+// find tries the hints of each finder, and at last reads through memory.
+func (f *finder) find(finders ...func() ([]hint, error)) (*Kernel, error) {
+	for _, find := range finders {
 		hints, err := find()
 		for _, h := range hints {
 			var k *Kernel
@@ -64,8 +72,12 @@ func FromPhysical(p Physical) (*Kernel, error) {
 		}
 		f.tried = append(f.tried, err)
 	}
+	k, failed := f.through()
+	if k != nil {
+		return k, nil
+	}
 	err, sep := ErrNoKernel, ":"
-	for _, tried := range f.tried {
+	for _, tried := range append(f.tried, failed) {
 		if tried != nil {
 			err, sep = fmt.Errorf("%w%s %w", err, sep, tried), ";"
 		}
@@ -91,17 +103,24 @@ func wide(mode paging.Mode) bool { return mode == paging.ModeX64 || mode == pagi
 type hint struct {
 	mode       paging.Mode
 	root, addr uint64
-	from       string
+	road       KernelRoad
 }
 
 // finder looks for the kernel.
 type finder struct {
-	phys  memsource.Source
+	phys  memsource.Source // plain, with a cache
+	plain memsource.Source // for what is read once
 	scan  uint64
+	next  func(uint64) uint64
 	modes []paging.Mode
 	tried []error
 
+	roots   []top
+	records []uint64 // physical addresses of pages with a debug record
+	blocks  []blockHit
+
 	tables int // page tables read to find where records are mapped
+	pages  int // looked at closely while reading through memory
 }
 
 func (f *finder) space(mode paging.Mode, root uint64) (*paging.Space, error) {
@@ -123,11 +142,11 @@ func (f *finder) kernel(h hint) (*Kernel, error) {
 		if mz, err := memsource.U16(space, base); err != nil || mz != 'M'|'Z'<<8 {
 			continue
 		}
-		if img := readKernel(space, base, wide(h.mode)); img != nil {
+		if img := readKernel(space, base, machineOf(h.mode)); img != nil {
 			return f.open(h, img)
 		}
 	}
-	return nil, fmt.Errorf("%s: no kernel image below %s", h.from, hexaddr.Addr(h.addr))
+	return nil, fmt.Errorf("%v: no kernel image below %s", h.road, hexaddr.Addr(h.addr))
 }
 
 // image is a kernel image in memory.
@@ -139,10 +158,10 @@ type image struct {
 
 // readKernel returns the image at base if it is a kernel: its debug record
 // says so, or its export directory where that record is out.
-func readKernel(space memsource.Source, base uint64, wide bool) *image {
+func readKernel(space memsource.Source, base uint64, machine uint16) *image {
 	r := memsource.ReaderAt(space, base, maxImage)
 	img := &image{peimage.ReadHeaders(r), space, base}
-	if img.NTErr != nil || img.Machine != machineOf(wide) {
+	if img.NTErr != nil || img.Machine != machine {
 		return nil
 	}
 	entries, err := peimage.ReadDebug(r, img.Headers, peimage.Memory{})
@@ -158,20 +177,25 @@ func readKernel(space memsource.Source, base uint64, wide bool) *image {
 	return nil
 }
 
-// machineOf is the machine of a kernel with addresses of 64 bits, or 32.
-func machineOf(wide bool) uint16 {
-	if wide {
+// machineOf is the machine of a kernel whose page tables have that form.
+func machineOf(mode paging.Mode) uint16 {
+	switch mode {
+	case paging.ModeX64, paging.ModeLA57:
 		return machineAMD64
+	case paging.ModeARM64:
+		return machineARM64
 	}
 	return machineI386
 }
 
 // pointer is the width of the image's addresses.
-func (m *image) pointer() width {
-	if m.Machine == machineAMD64 {
-		return 8
+func (m *image) pointer() width { return pointerOf(m.Machine) }
+
+func pointerOf(machine uint16) width {
+	if machine == machineI386 {
+		return 4
 	}
-	return 4
+	return 8
 }
 
 // isKernelPDB reports whether a PDB of that path is of a kernel.
@@ -200,12 +224,22 @@ func (m *image) exportName() string {
 
 // open makes the Kernel of an image.
 func (f *finder) open(h hint, img *image) (*Kernel, error) {
-	k := &Kernel{base: img.base, header: crashdump.Header{Bits: 8 * int(img.pointer()), Machine: img.Machine,
-		DirectoryTableBase: h.root, PAE: h.mode == paging.ModePAE}}
 	block, err := img.debuggerBlock()
-	if err == nil {
+	if err != nil {
+		block = 0
+	}
+	return f.make(h, img.space, img.base, block)
+}
+
+// make makes the Kernel at base, with its debugger data block where it was found.
+func (f *finder) make(h hint, space memsource.Source, base, block uint64) (*Kernel, error) {
+	machine := machineOf(h.mode)
+	w := pointerOf(machine)
+	k := &Kernel{base: base, road: h.road, header: crashdump.Header{Bits: 8 * int(w), Machine: machine,
+		DirectoryTableBase: h.root, PAE: h.mode == paging.ModePAE}}
+	if d, err := openDebuggerData(space, block, w); err == nil {
 		k.header.KdDebuggerDataBlock = block
-		k.header.Build = buildOf(img, block)
+		k.header.Build = buildOf(d)
 	}
 	k.layouts = layoutsFor(k.header.Machine, k.header.Build)
 	return k, k.translate(f.phys, h.mode)
@@ -227,19 +261,19 @@ func (m *image) debuggerBlock() (uint64, error) {
 		}
 		size := min(uint64(s.VirtualSize), left)
 		left -= size
-		if at := m.tagged(m.base+uint64(s.VirtualAddress), size); at != 0 {
+		if at := tagged(m.space, m.pointer(), m.base, m.base+uint64(s.VirtualAddress), size); at != 0 {
 			return at, nil
 		}
 	}
 	return 0, malformed(m.base, "kernel without a debugger data block that can be read")
 }
 
-// tagged looks for the block in a range, page by page. Its tag is aligned, so
-// that no page border cuts it.
-func (m *image) tagged(start, size uint64) uint64 {
+// tagged looks for the block of the kernel at base in a range, page by page. Its
+// tag is aligned, so that no page border cuts it.
+func tagged(space memsource.Source, w width, base, start, size uint64) uint64 {
 	tag, page := []byte("KDBG"), make([]byte, pageSize)
 	for off := uint64(0); off < size; off += pageSize {
-		n, _ := m.space.ReadMemory(page, start+off)
+		n, _ := space.ReadMemory(page, start+off)
 		for at := 0; ; at += len(tag) {
 			i := bytes.Index(page[at:n], tag)
 			if i < 0 {
@@ -247,8 +281,8 @@ func (m *image) tagged(start, size uint64) uint64 {
 			}
 			at += i
 			block := start + off + uint64(at) - kdTag
-			if d, err := openDebuggerData(m.space, block, m.pointer()); err == nil && block%8 == 0 {
-				if base, err := d.value(kdKernBase); err == nil && base == m.base {
+			if d, err := openDebuggerData(space, block, w); err == nil && block%8 == 0 {
+				if found, err := d.value(kdKernBase); err == nil && found == base {
 					return block
 				}
 			}
@@ -259,17 +293,13 @@ func (m *image) tagged(start, size uint64) uint64 {
 
 // buildOf reads the build number off the text NtBuildLab, such as
 // "19041.1.amd64fre.vb_release"; 0 when it cannot.
-func buildOf(m *image, block uint64) uint32 {
-	d, err := openDebuggerData(m.space, block, m.pointer())
-	if err != nil {
-		return 0
-	}
+func buildOf(d debuggerData) uint32 {
 	at, err := d.value(kdNtBuildLab)
 	if err != nil {
 		return 0
 	}
 	b := make([]byte, 8)
-	n, _ := m.space.ReadMemory(b, at)
+	n, _ := d.src.ReadMemory(b, at)
 	build := uint32(0)
 	for _, c := range b[:n] {
 		if c < '0' || c > '9' {

@@ -11,11 +11,11 @@ import (
 // processor takes what the registers of a processor lead to: the handler of the
 // first interrupt, which is in the kernel.
 func (f *finder) processor(p Physical) (hints []hint, err error) {
-	const what = "interrupt table"
+	const what = KernelRoadProcessor
 	if p.Root == 0 || p.IDT == 0 && len(p.PCRs) == 0 {
-		return nil, fmt.Errorf("%s: the target does not say where it is", what)
+		return nil, fmt.Errorf("%v: the target does not say where it is", what)
 	}
-	err = fmt.Errorf("%s: no control region of a processor where the registers point", what)
+	err = fmt.Errorf("%v: no control region of a processor where the registers point", what)
 	for _, mode := range f.modes {
 		space, spaceErr := f.space(mode, p.Root)
 		if spaceErr != nil {
@@ -31,7 +31,7 @@ func (f *finder) processor(p Physical) (hints []hint, err error) {
 			}
 			addr, gateErr := handler(space, wide(mode), idt)
 			if gateErr != nil {
-				err = fmt.Errorf("%s: %w", what, gateErr)
+				err = fmt.Errorf("%v: %w", what, gateErr)
 				continue
 			}
 			hints = append(hints, hint{mode, p.Root, addr, what})
@@ -113,7 +113,7 @@ func (f *finder) lowStub() (hints []hint, err error) {
 		}
 		for _, mode := range f.modes {
 			if wide(mode) {
-				hints = append(hints, hint{mode, root, addr, "low stub"})
+				hints = append(hints, hint{mode, root, addr, KernelRoadLowStub})
 			}
 		}
 		return hints, nil

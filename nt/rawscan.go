@@ -11,8 +11,8 @@ import (
 )
 
 const (
-	scanChunk  = 64 << 10
-	maxRecords = 16 // debug records and page-table roots kept
+	scanChunk  = 256 << 10
+	maxRecords = 16 // debug records, data blocks and page-table roots kept, of each
 
 	// maxTables bounds the page tables read to find where records are mapped:
 	// forged ones lead to each other in as many ways as there are addresses. Of
@@ -20,48 +20,40 @@ const (
 	maxTables = 1 << 18
 )
 
-// debugRecord reads through memory for the kernel's debug record and for page
-// tables that map themselves, and finds the addresses at which the tables show
-// the record.
-func (f *finder) debugRecord() (hints []hint, err error) {
-	const what = "debug record"
-	if f.scan == 0 {
-		return nil, fmt.Errorf("%s: reading through memory was not asked for", what)
-	}
-	records, roots := f.through()
-	for _, root := range roots {
-		for _, record := range records {
-			if addr := f.mapped(root, record); addr != 0 {
-				hints = append(hints, hint{root.mode, root.at, addr, what})
-			}
-		}
-	}
-	if len(hints) == 0 {
-		return nil, fmt.Errorf("%s: %d records and %d page tables found that do not fit", what, len(records), len(roots))
-	}
-	return hints, nil
-}
-
 // top is where the page tables of an address space begin.
 type top struct {
 	mode paging.Mode
 	at   uint64 // physical
 }
 
-// through reads through memory for pages with a debug record and for roots.
-func (f *finder) through() (records []uint64, roots []top) {
-	chunk := make([]byte, scanChunk)
-	for at := uint64(0); at < f.scan && (len(records) < maxRecords || len(roots) < maxRecords); {
-		if at == videoMemory {
-			at = videoEnd
+// blockHit is what looks like a debugger data block.
+type blockHit struct {
+	at   uint64 // physical address
+	base uint64 // of the kernel, as it says
+}
+
+// through reads through memory for pages with the kernel's debug record or its
+// debugger data block and for page tables that map themselves, until one of these
+// tables shows one of those in a kernel.
+func (f *finder) through() (*Kernel, error) {
+	const what = KernelRoadDebugRecord
+	if f.scan == 0 {
+		return nil, fmt.Errorf("%v: reading through memory was not asked for", what)
+	}
+	chunk, zero := make([]byte, scanChunk), make([]byte, pageSize)
+	for at := uint64(0); at < f.scan && !f.full(); {
+		if at = f.dataFrom(at); at >= f.scan {
+			break
 		}
-		n, err := f.phys.ReadMemory(chunk[:min(scanChunk, f.scan-min(at, f.scan))], at)
+		n, err := f.plain.ReadMemory(chunk[:min(scanChunk, f.scan-at)], at)
 		for off := 0; off+pageSize <= n; off += pageSize {
-			page, pa := chunk[off:][:pageSize], at+uint64(off)
-			if len(records) < maxRecords && hasRecord(page) {
-				records = append(records, pa)
+			page := chunk[off:][:pageSize]
+			if bytes.Equal(page, zero) {
+				continue
 			}
-			roots = f.addRoots(roots, page, pa)
+			if k := f.look(page, at+uint64(off)); k != nil {
+				return k, nil
+			}
 		}
 		next := at + skip(n, err)
 		if next <= at || errors.Is(err, memsource.ErrCanceled) { // the top of memory, or nobody waits
@@ -69,29 +61,143 @@ func (f *finder) through() (records []uint64, roots []top) {
 		}
 		at = next
 	}
-	return records, roots
+	return nil, fmt.Errorf("%v: %d records and %d page tables found that do not fit, %d debugger data blocks", what, len(f.records), len(f.roots), len(f.blocks))
 }
 
-// addRoots appends what address spaces begin in a page.
-func (f *finder) addRoots(roots []top, page []byte, pa uint64) []top {
+// full reports whether nothing more is taken in.
+func (f *finder) full() bool {
+	return len(f.records) >= maxRecords && len(f.blocks) >= maxRecords && len(f.roots) >= maxRecords
+}
+
+// dataFrom returns where to read on: past video memory and past holes.
+func (f *finder) dataFrom(at uint64) uint64 {
+	if f.next != nil {
+		at = max(at, f.next(at)) &^ (pageSize - 1)
+	}
+	if at >= videoMemory && at < videoEnd {
+		return videoEnd
+	}
+	return at
+}
+
+// look takes in what a page has, and tries what is new with all the rest.
+func (f *finder) look(page []byte, pa uint64) *Kernel {
+	f.pages++
+	roots, records, blocks := len(f.roots), len(f.records), len(f.blocks)
+	if records < maxRecords && hasRecord(page) {
+		f.records = append(f.records, pa)
+	}
+	f.addBlocks(page, pa)
+	f.addRoots(page, pa)
+	for i, root := range f.roots {
+		fresh := i >= roots
+		for n, record := range f.records {
+			if !fresh && n < records {
+				continue
+			}
+			if k := f.byRecord(root, record); k != nil {
+				return k
+			}
+		}
+		for n, block := range f.blocks {
+			if !fresh && n < blocks {
+				continue
+			}
+			if k := f.byBlock(root, block); k != nil {
+				return k
+			}
+		}
+	}
+	return nil
+}
+
+// byRecord is the kernel around a debug record, if the tables show it in one.
+func (f *finder) byRecord(root top, record uint64) *Kernel {
+	addr := f.mapped(root, record)
+	if addr == 0 {
+		return nil
+	}
+	k, err := f.kernel(hint{root.mode, root.at, addr, KernelRoadDebugRecord})
+	if err != nil {
+		return nil
+	}
+	return k
+}
+
+// byBlock is the kernel a debugger data block tells of: where the tables show its
+// image, or, if that is out, the block itself.
+func (f *finder) byBlock(root top, b blockHit) *Kernel {
+	space, err := f.space(root.mode, root.at)
+	machine := machineOf(root.mode)
+	w := pointerOf(machine)
+	base := b.base & w.top() // kernels of 32 bits have it sign-extended
+	if err != nil || !w.inKernel(base) {
+		return nil
+	}
+	h := hint{root.mode, root.at, base, KernelRoadDebuggerData}
+	if img := readKernel(space, base, machine); img != nil {
+		if k, err := f.open(h, img); err == nil {
+			return k
+		}
+	}
+	addr := f.mapped(root, b.at&^(pageSize-1))
+	if addr == 0 {
+		return nil
+	}
+	addr += b.at % pageSize
+	d, err := openDebuggerData(space, addr, w)
+	if err != nil || !d.sound() {
+		return nil
+	}
+	if k, err := f.make(h, space, base, addr); err == nil {
+		return k
+	}
+	return nil
+}
+
+// addBlocks takes in what looks like a debugger data block in a page. A block
+// that a page border cuts is found if its tag and what follows are in the page.
+func (f *finder) addBlocks(page []byte, pa uint64) {
+	tag, le := []byte("KDBG"), binary.LittleEndian
+	for at := 0; len(f.blocks) < maxRecords; at += len(tag) {
+		i := bytes.Index(page[at:], tag)
+		if i < 0 {
+			return
+		}
+		at += i
+		if at < kdTag || at%8 != 0 || at+0x10 > len(page) {
+			continue
+		}
+		size, base := le.Uint32(page[at+4:]), le.Uint64(page[at+8:])
+		if size >= kdHeader && size <= maxBlock && base%pageSize == 0 && base>>31 != 0 {
+			f.blocks = append(f.blocks, blockHit{pa + uint64(at) - kdTag, base})
+		}
+	}
+}
+
+// addRoots takes in what address spaces begin in a page.
+func (f *finder) addRoots(page []byte, pa uint64) {
+	self, known := false, false
 	for _, mode := range f.modes {
-		if len(roots) == maxRecords {
-			break
+		if len(f.roots) >= maxRecords {
+			return
 		}
 		at, ok := pa, false
 		switch mode {
 		case paging.ModeX64, paging.ModeLA57:
-			ok = mapsItself(page, pa)
+			if !known {
+				self, known = mapsItself(page, pa), true
+			}
+			ok = self
 		case paging.ModeX86:
 			ok = directoryOfItself(page, pa)
 		case paging.ModePAE:
 			at, ok = f.pointers(page, pa)
 		}
 		if ok {
-			roots = append(roots, top{mode, at})
+			f.roots = append(f.roots, top{mode, at})
 		}
 	}
-	return roots
 }
 
 // skip is how far a read came, or how far it cannot go.
@@ -208,6 +314,8 @@ func tiers(mode paging.Mode) []tier {
 func (f *finder) mapped(root top, pa uint64) uint64 {
 	base := uint64(0)
 	switch root.mode {
+	case paging.ModeARM64: // descriptors of another form
+		return 0
 	case paging.ModeX64:
 		base = 0xffff000000000000
 	case paging.ModeLA57:

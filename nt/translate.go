@@ -11,21 +11,6 @@ import (
 	"github.com/symres/symres/pdb"
 )
 
-// modeOf is the format of the page tables a dump has.
-func modeOf(h crashdump.Header) (paging.Mode, error) {
-	switch {
-	case h.Machine == machineAMD64:
-		return paging.ModeX64, nil
-	case h.Machine == machineARM64:
-		return paging.ModeARM64, nil
-	case h.Machine == machineI386 && !h.PAE:
-		return paging.ModeX86, nil
-	case h.Machine == machineI386:
-		return paging.ModePAE, nil
-	}
-	return 0, fmt.Errorf("page tables of machine %#04x: %w", h.Machine, crashdump.ErrUnsupported)
-}
-
 // fiveLevels turns to tables of five levels where only they lead to what the
 // header names: no dump says how many its processor walked.
 func (k *Kernel) fiveLevels() {

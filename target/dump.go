@@ -52,7 +52,7 @@ func (o *opener) readCrashDump(ctx context.Context, r io.ReaderAt, size int64) e
 	if err != nil {
 		return err
 	}
-	kernel, err := nt.FromDump(f)
+	kernel, err := nt.FromDumpContext(ctx, f)
 	if err != nil {
 		return err
 	}
@@ -60,7 +60,7 @@ func (o *opener) readCrashDump(ctx context.Context, r io.ReaderAt, size int64) e
 	if f.Header().Type == crashdump.TypeTriage {
 		o.target.kind = KindTriage
 	}
-	return o.useKernel(ctx, kernel, f.Problems())
+	return o.useKernel(ctx, kernel, append(kernel.Problems(), f.Problems()...))
 }
 
 // useKernel makes the kernel the target, with the paging files that were named.

@@ -60,7 +60,7 @@ func findKernel(memory memsource.Source, f *physmem.File) (*nt.Kernel, error) {
 	for _, r := range f.Ranges() {
 		top = max(top, r.Address+(r.Size-1))
 	}
-	return nt.FromPhysical(nt.Physical{Memory: memory, Mode: modeOf(f.Machine()), Scan: top})
+	return nt.FromPhysical(nt.Physical{Memory: memory, Mode: modeOf(f.Machine()), Scan: top, NextData: f.NextData})
 }
 
 // modeOf is the format of page tables a machine has, 0 where it has several.

@@ -1,0 +1,24 @@
+package fsx
+
+import "os"
+
+// NextData returns the first offset at or above off at which the file may hold
+// something else than zeros, which is its size where nothing follows: holes of a
+// sparse file are passed over without reading them. Where the system or the file
+// system does not tell, it is off.
+func (f *File) NextData(off int64) int64 {
+	f.mu.RLock()
+	defer f.mu.RUnlock()
+	file, ok := f.closer.(*os.File)
+	if f.closed || !ok || off < 0 || off >= f.size {
+		return off
+	}
+	next, none, err := seekData(file, off)
+	switch {
+	case none:
+		return f.size
+	case err != nil || next < off:
+		return off
+	}
+	return min(next, f.size)
+}
