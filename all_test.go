@@ -29,6 +29,7 @@ var layers = [][]string{
 	{"memsource/paging"},
 	{"memsource/memtest", "pattern"},
 	{"memsource", "vadmath", "pdb/undname", "sympath/creds", "internal/cab"},
+	{"internal/codeview"},
 	{"internal/wire", "internal/msf", "guid", "internal/ntstatus", "internal/smb2", "internal/fsx", "internal/flock", "internal/hexaddr", "internal/wtext", "internal/demo"},
 }
 

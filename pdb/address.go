@@ -186,18 +186,18 @@ type functionWalk struct {
 // has reports whether the record at off lies in a procedure. Damage before it
 // counts as no.
 func (w *functionWalk) has(off uint32) (bool, error) {
-	for w.to <= off && w.r.next < off && w.r.step() {
+	for w.to <= off && w.r.Next < off && w.r.Step() {
 		if !w.r.kind().IsProc() {
 			continue
 		}
-		w.from = w.r.off
+		w.from = w.r.Off
 		if err := w.r.skipBody(); err != nil {
 			return false, err
 		}
-		w.to = w.r.next
+		w.to = w.r.Next
 	}
-	if fatal(w.r.err) {
-		return false, w.r.err
+	if fatal(w.r.Err) {
+		return false, w.r.Err
 	}
 	return w.from < off && off < w.to, nil
 }

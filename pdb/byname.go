@@ -3,6 +3,7 @@ package pdb
 import (
 	"strings"
 
+	"github.com/symres/symres/internal/codeview"
 	"github.com/symres/symres/internal/msf"
 )
 
@@ -49,7 +50,7 @@ const shortName = 8
 
 // secondLook looks for a public outside its bucket.
 func (f *File) secondLook(p *publics, name string, fold bool) ([]uint32, error) {
-	if p.gss == nil || p.table.n == 0 || len(name) > maxRecord {
+	if p.gss == nil || p.table.n == 0 || len(name) > codeview.MaxRecord {
 		return nil, nil
 	}
 	sound, err := f.soundBuckets.get(f.hasSoundBuckets)

@@ -9,15 +9,6 @@ import (
 func u16(b []byte, off int) uint16 { return binary.LittleEndian.Uint16(b[off:]) }
 func u32(b []byte, off int) uint32 { return binary.LittleEndian.Uint32(b[off:]) }
 
-// untilNUL returns the bytes of b before its first NUL, all of b without one:
-// a name is bounded by its record whatever is in it.
-func untilNUL(b []byte) []byte {
-	if i := bytes.IndexByte(b, 0); i >= 0 {
-		return b[:i:i]
-	}
-	return b[:len(b):len(b)]
-}
-
 // cstr returns the NUL-terminated string at off of b.
 func cstr(b []byte, off uint32) ([]byte, bool) {
 	if uint64(off) >= uint64(len(b)) {

@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"encoding/binary"
 	"slices"
+
+	"github.com/symres/symres/internal/codeview"
 )
 
 // C11 line information, of compilers before Visual C++ 7 (cvlines.h). All
@@ -73,7 +75,7 @@ func (c *moduleCode) oldName(b []byte, at uint32, i int, oldNames bool) {
 	if oldNames {
 		name = name[1:][:min(int(name[0]), len(name)-1)]
 	}
-	name = untilNUL(name)
+	name = codeview.UntilNUL(name)
 	if len(name) == 0 || len(name) > maxString {
 		return
 	}
@@ -105,7 +107,7 @@ func (c *moduleCode) appendOldRows(rows []oldRow, b []byte, at, file uint32, cod
 		if uint64(lines)+4+uint64(count)*6 > uint64(len(b)) {
 			continue
 		}
-		if c.ms.s.Work().Spend(runHead+count*8) != nil {
+		if c.ms.s.Work().Spend(codeview.RunHead+count*8) != nil {
 			return rows // files can share lines; readLines11 tells
 		}
 		first, last := u32(b, ranges+i*8), u32(b, ranges+i*8+4)
@@ -148,7 +150,7 @@ func layOver(rows []oldRow, end uint32) (out []oldRow) {
 			if at == off {
 				continue
 			}
-			next := oldRow{file: out[len(out)-1].file, flags: lineAlways}
+			next := oldRow{file: out[len(out)-1].file, flags: codeview.LineAlways}
 			if len(open) > 0 {
 				next = open[len(open)-1]
 			}
@@ -175,7 +177,7 @@ func (c *moduleCode) oldRuns(rows []oldRow, first uint32) {
 		}
 		c.old = le.AppendUint32(c.old, rows[0].file)
 		c.old = le.AppendUint32(c.old, uint32(n))
-		c.old = le.AppendUint32(c.old, uint32(runHead+n*8))
+		c.old = le.AppendUint32(c.old, uint32(codeview.RunHead+n*8))
 		for _, row := range rows[:n] {
 			c.old = le.AppendUint32(c.old, row.off-first)
 			c.old = le.AppendUint32(c.old, row.flags)

@@ -1,57 +1,10 @@
 package pdb
 
 import (
-	"cmp"
-	"slices"
-
 	"github.com/symres/symres/internal/msf"
+
+	"github.com/symres/symres/internal/codeview"
 )
-
-// Kinds of the parts of C13 line information (cvinfo.h).
-const (
-	partLines     = 0xF2
-	partChecksums = 0xF4
-	partInlinees  = 0xF6
-	partImports   = 0xF7
-	partExports   = 0xF8
-	partHead      = 8 // u32 kind, u32 bytes
-)
-
-// partWalk walks the parts of C13 line information: u32 kind, u32 bytes, data,
-// padding to 4. Parts of a kind with bit 31 set are to be ignored and have no
-// kind of the above. It belongs to one goroutine.
-type partWalk struct {
-	w    msf.Walker
-	kind uint32
-	data msf.Area
-	next uint32
-	end  uint32
-	err  error // why the walk ended early
-}
-
-// partsOf starts a walk over the parts of an area.
-func partsOf(a msf.Area) partWalk { return partWalk{w: a.Walker(), next: a.Off, end: a.End} }
-
-// step moves to the next part. It reports false at the end and after damage,
-// which is in err.
-func (p *partWalk) step() bool {
-	if p.err != nil || p.end-p.next < partHead {
-		return false
-	}
-	var h []byte
-	if h, p.err = p.w.Span(p.next, partHead); p.err != nil {
-		return false
-	}
-	p.kind = u32(h, 0)
-	size, off := u32(h, 4), p.next+partHead
-	if size > p.end-off {
-		p.err = damage(p.w.Stream.Name, int64(p.next), "part %#x of %d bytes runs over the end at %#x", p.kind, size, p.end)
-		return false
-	}
-	p.data = msf.Area{Stream: p.w.Stream, Off: off, End: off + size}
-	p.next = off + min((size+3)&^3, p.end-off)
-	return true
-}
 
 // A line block is the lines of one piece of code, mostly a function (F2):
 //
@@ -69,116 +22,16 @@ type lineBlock struct {
 
 const (
 	blockHead  = 12
-	runHead    = 12
 	haveColumn = 1 // flag of a line block
 )
 
-// lineRow is a row of a line block.
-type lineRow struct {
-	off    uint32 // in the block
-	flags  uint32 // line and so on
-	file   uint32 // place of its checksum
-	column uint16 // 0 unknown
-	endCol uint16
-}
-
-// Numbers that stand where a line should: code no debugger steps into, and
-// code one always steps into.
-const (
-	lineNever  = 0xFEEFEE
-	lineAlways = 0xF00F00
-)
-
-// line returns the line, 0 where the row has none.
-func (r lineRow) line() uint32 {
-	if n := r.flags & 0xFFFFFF; n != lineNever && n != lineAlways {
-		return n
-	}
-	return 0
-}
-
-// endLine returns the last line of the statement. The field for it holds the
-// low bits of its distance; some writers put the low bits of the line itself.
-func (r lineRow) endLine() uint32 {
-	n := r.line()
-	if n == 0 {
-		return 0
-	}
-	return n + r.flags>>24&0x7F
-}
-
-// statement reports whether the row is a statement rather than an expression.
-func (r lineRow) statement() bool { return r.flags>>31 != 0 }
-
-// lineRuns walks the runs of lines of a block. It stops at the first one that
-// does not fit.
-type lineRuns struct {
-	rest    []byte
-	wide    bool // the block has columns
-	file    uint32
-	rows    []byte
-	columns []byte // of the rows, or none
-}
-
 // runs starts a walk over the lines of a block.
-func (c *moduleCode) runs(b lineBlock) (lineRuns, error) {
+func (c *moduleCode) runs(b lineBlock) (codeview.LineRuns, error) {
 	if b.old {
-		return lineRuns{rest: c.old[b.at:][:b.n]}, nil
+		return codeview.LineRuns{Rest: c.old[b.at:][:b.n]}, nil
 	}
 	rest, err := c.ms.s.View(b.at, b.n)
-	return lineRuns{rest: rest, wide: b.columns}, err
-}
-
-func (r *lineRuns) step() bool {
-	p := r.rest
-	if len(p) < runHead {
-		return false
-	}
-	n, size := u32(p, 4), u32(p, 8)
-	if size < runHead || uint64(size) > uint64(len(p)) || uint64(n)*8 > uint64(size-runHead) {
-		return false
-	}
-	r.file, r.rows, r.columns, r.rest = u32(p, 0), p[runHead:][:n*8], nil, p[size:]
-	if r.wide && uint64(size) == runHead+12*uint64(n) {
-		r.columns = p[runHead+n*8 : size]
-	}
-	return true
-}
-
-// row returns row i of the run.
-func (r *lineRuns) row(i int) lineRow {
-	row := lineRow{off: u32(r.rows, i*8), flags: u32(r.rows, i*8+4), file: r.file}
-	if r.columns != nil {
-		row.column, row.endCol = u16(r.columns, i*4), u16(r.columns, i*4+2)
-	}
-	return row
-}
-
-// find returns the row that covers off of the block. Runs of several files interleave: the row is the one with the highest
-// offset at or below off, wherever it stands. Of several at one offset the first
-// is the line of the byte there, the last that of the bytes behind it; so does
-// dbghelp (measured).
-func (r lineRuns) find(off uint32) (best lineRow, ok bool) {
-	for r.step() {
-		for i := range len(r.rows) / 8 {
-			if at := u32(r.rows, i*8); at <= off && (!ok || at > best.off || at == best.off && at < off) {
-				best, ok = r.row(i), true
-			}
-		}
-	}
-	return best, ok
-}
-
-// sorted returns all rows of a block by their offset.
-func (r lineRuns) sorted() []lineRow {
-	var list []lineRow
-	for r.step() {
-		for i := range len(r.rows) / 8 {
-			list = append(list, r.row(i))
-		}
-	}
-	slices.SortStableFunc(list, func(a, b lineRow) int { return cmp.Compare(a.off, b.off) })
-	return list
+	return codeview.LineRuns{Rest: rest, Wide: b.columns}, err
 }
 
 // inlinee is where an inlined function begins in its source (F6).

@@ -41,14 +41,14 @@ func (f *File) CallSites(module int) iter.Seq2[CallSite, error] {
 			return err
 		}
 		r := recordsOf(ms.symbols)
-		for r.step() {
+		for r.Step() {
 			kind := r.kind()
-			if kind != kindCallSite && kind != kindHeapAllocSite || len(r.rec) < callHead {
+			if kind != kindCallSite && kind != kindHeapAllocSite || len(r.Rec) < callHead {
 				continue
 			}
-			c := CallSite{Alloc: kind == kindHeapAllocSite, Offset: u32(r.rec, 4), Segment: u16(r.rec, 8), Type: u32(r.rec, 12)}
+			c := CallSite{Alloc: kind == kindHeapAllocSite, Offset: u32(r.Rec, 4), Segment: u16(r.Rec, 8), Type: u32(r.Rec, 12)}
 			if c.Alloc {
-				c.Length = u16(r.rec, 10)
+				c.Length = u16(r.Rec, 10)
 			}
 			c.RVA, c.HasRVA = sec.place(c.Segment, c.Offset)
 			if err := f.check(); err != nil {
@@ -58,8 +58,8 @@ func (f *File) CallSites(module int) iter.Seq2[CallSite, error] {
 				return nil
 			}
 		}
-		if r.err != nil {
-			return r.err
+		if r.Err != nil {
+			return r.Err
 		}
 		return ms.bad
 	})

@@ -1,5 +1,7 @@
 package pdb
 
+import "github.com/symres/symres/internal/codeview"
+
 // lines checks the string table and the lines of all modules.
 func (c *checker) lines() error {
 	if _, err := c.f.strings(); err != nil {
@@ -34,13 +36,13 @@ func (c *checker) linesOf(m *moduleCode) error {
 		if err != nil || c.stop {
 			break
 		}
-		var runs lineRuns
+		var runs codeview.LineRuns
 		if runs, err = m.runs(b); err != nil {
 			break
 		}
-		for runs.step() {
+		for runs.Step() {
 		}
-		if n := len(runs.rest); n > 0 {
+		if n := len(runs.Rest); n > 0 {
 			c.damage(m.ms.s.Name, int64(b.at)+int64(b.n)-int64(n), "%d bytes of a line block are no run of lines", n)
 		}
 	}

@@ -35,31 +35,31 @@ func (c *checker) scopes(ms *modStream) error {
 	var ends []uint32 // what the open scopes say
 	for w.step() && !c.stop {
 		kind := w.kind()
-		if _, ok := formOf(kind); ok && !sym.parse(w.rec) {
-			c.damage(ms.s.Name, int64(w.off), "%v of %d bytes is cut off", kind, len(w.rec))
+		if _, ok := formOf(kind); ok && !sym.parse(w.Rec) {
+			c.damage(ms.s.Name, int64(w.Off), "%v of %d bytes is cut off", kind, len(w.Rec))
 		}
 		switch {
-		case kind.opens() && len(w.rec) >= endField+4:
-			ends = append(ends, u32(w.rec, endField))
+		case kind.opens() && len(w.Rec) >= endField+4:
+			ends = append(ends, u32(w.Rec, endField))
 		case kind.opens():
 			ends = append(ends, 0)
 		case kind.closes() && len(ends) == 0:
-			c.damage(ms.s.Name, int64(w.off), "%v ends no scope", kind)
+			c.damage(ms.s.Name, int64(w.Off), "%v ends no scope", kind)
 		case kind.closes():
-			if said := ends[len(ends)-1]; said != w.off {
-				c.damage(ms.s.Name, int64(w.off), "a scope ends here, its record says at %#x", said)
+			if said := ends[len(ends)-1]; said != w.Off {
+				c.damage(ms.s.Name, int64(w.Off), "a scope ends here, its record says at %#x", said)
 			}
 			ends = ends[:len(ends)-1]
 		}
 	}
-	if len(ends) > 0 && w.err == nil && !c.stop {
+	if len(ends) > 0 && w.Err == nil && !c.stop {
 		c.damage(ms.s.Name, int64(ms.symbols.End), "%d scopes have no end", len(ends))
 	}
-	if fatal(w.err) {
-		return w.err
+	if fatal(w.Err) {
+		return w.Err
 	}
-	if w.err != nil {
-		c.add(w.err)
+	if w.Err != nil {
+		c.add(w.Err)
 	}
 	return nil
 }

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"slices"
 
+	"github.com/symres/symres/internal/codeview"
 	"github.com/symres/symres/internal/msf"
 )
 
@@ -99,7 +100,7 @@ func (c *checker) records(t *names, refs []hashRef) error {
 		if c.stop {
 			return nil
 		}
-		rec, err := recordIn(&w, ref.off)
+		rec, err := codeview.RecordIn(&w, ref.off)
 		if err == nil {
 			err = count.Record(len(rec))
 		}
@@ -173,7 +174,7 @@ func (c *checker) keys(p *publics, entries []uint64) ([]addrKey, error) {
 	w := msf.Walker{Stream: p.gss}
 	count := msf.Tab{W: p.gss.Work()}
 	for _, e := range entries {
-		rec, err := recordIn(&w, uint32(e>>32))
+		rec, err := codeview.RecordIn(&w, uint32(e>>32))
 		if err == nil {
 			err = count.Record(0)
 		}

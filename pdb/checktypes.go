@@ -3,6 +3,7 @@ package pdb
 import (
 	"slices"
 
+	"github.com/symres/symres/internal/codeview"
 	"github.com/symres/symres/internal/msf"
 )
 
@@ -40,8 +41,8 @@ func (c *checker) typeTable(t *typeTable) error {
 	w := t.records(typeEntry{ti: t.begin})
 	for w.step() && !c.stop {
 		if len(at) > 0 && at[0].ti == w.ti {
-			if at[0].off != w.off-t.recs {
-				c.damage(t.s.Name, int64(w.off), "type %#x lies at %#x, the index says %#x", w.ti, w.off-t.recs, at[0].off)
+			if at[0].off != w.Off-t.recs {
+				c.damage(t.s.Name, int64(w.Off), "type %#x lies at %#x, the index says %#x", w.ti, w.Off-t.recs, at[0].off)
 			}
 			at = at[1:]
 		}
@@ -49,7 +50,7 @@ func (c *checker) typeTable(t *typeTable) error {
 			return err
 		}
 	}
-	return w.err
+	return w.Err
 }
 
 // typeHash checks the layout of the hash stream; nil: it cannot be used.
@@ -91,8 +92,8 @@ func (c *checker) bucket(hash *msf.Walker, w *typeWalk) error {
 		c.damage(h.s.Name, int64(off), "type %#x is in bucket %#x of %#x", w.ti, v, h.buckets)
 		return nil
 	}
-	if g, ok := parseTag(w.rec); ok && g.hashed() && v != h.bucketOf(hashName(g.name)) {
-		c.damage(h.s.Name, int64(off), "type %#x (%q) is in bucket %#x, its name leads to %#x", w.ti, g.name, v, h.bucketOf(hashName(g.name)))
+	if g, ok := codeview.ParseTag(w.Rec); ok && g.Hashed() && v != h.bucketOf(hashName(g.Name)) {
+		c.damage(h.s.Name, int64(off), "type %#x (%q) is in bucket %#x, its name leads to %#x", w.ti, g.Name, v, h.bucketOf(hashName(g.Name)))
 	}
 	return nil
 }

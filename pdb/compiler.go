@@ -3,6 +3,8 @@ package pdb
 import (
 	"fmt"
 	"iter"
+
+	"github.com/symres/symres/internal/codeview"
 )
 
 // Compiler is what a module says about the tool that made it (S_COMPILE2,
@@ -45,27 +47,27 @@ func (f *File) Compilers(module int) iter.Seq2[Compiler, error] {
 		}
 		object := ""
 		r := recordsOf(ms.symbols)
-		for r.step() {
+		for r.Step() {
 			switch k := r.kind(); {
-			case k == KindObjName && len(r.rec) >= 8:
-				object = string(untilNUL(r.rec[8:]))
+			case k == KindObjName && len(r.Rec) >= 8:
+				object = string(codeview.UntilNUL(r.Rec[8:]))
 			case k.IsProc():
 				if err := r.skipBody(); err != nil {
 					return err
 				}
 			case k == KindCompile2 || k == KindCompile3:
-				c, ok := parseCompiler(r.rec)
+				c, ok := parseCompiler(r.Rec)
 				c.Object = object
 				var err error
 				if !ok {
-					c, err = Compiler{}, damage(ms.s.Name, int64(r.off), "%v of %d bytes is cut off", k, len(r.rec))
+					c, err = Compiler{}, damage(ms.s.Name, int64(r.Off), "%v of %d bytes is cut off", k, len(r.Rec))
 				}
 				if !yield(c, err) {
 					return nil
 				}
 			}
 		}
-		return r.err
+		return r.Err
 	})
 }
 
@@ -82,7 +84,7 @@ func parseCompiler(rec []byte) (c Compiler, ok bool) {
 		return Compiler{}, false
 	}
 	flags := u32(rec, 4)
-	c = Compiler{Language: Language(flags), Flags: flags >> 8, Machine: u16(rec, 8), Name: string(untilNUL(rec[at:]))}
+	c = Compiler{Language: Language(flags), Flags: flags >> 8, Machine: u16(rec, 8), Name: string(codeview.UntilNUL(rec[at:]))}
 	for i := range parts {
 		c.Frontend[i] = u16(rec, versions+2*i)
 		c.Backend[i] = u16(rec, versions+2*parts+2*i)

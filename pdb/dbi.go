@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/symres/symres/internal/codeview"
 	"github.com/symres/symres/internal/msf"
 	"github.com/symres/symres/internal/wire"
 )
@@ -343,7 +344,7 @@ func (f *File) readHeaders(num uint32, what string) ([]Section, error) {
 	list := make([]Section, 0, len(b)/sectionHeaderSize)
 	for ; len(b) >= sectionHeaderSize; b = b[sectionHeaderSize:] {
 		list = append(list, Section{
-			Name:             string(untilNUL(b[:8])),
+			Name:             string(codeview.UntilNUL(b[:8])),
 			VirtualSize:      u32(b, 8),
 			VirtualAddress:   u32(b, 12),
 			SizeOfRawData:    u32(b, 16),

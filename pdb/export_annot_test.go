@@ -1,5 +1,7 @@
 package pdb
 
+import "github.com/symres/symres/internal/codeview"
+
 // InlineRange is a range of code of an inline site.
 type InlineRange struct {
 	Chunk, Start, End  uint32
@@ -7,14 +9,14 @@ type InlineRange struct {
 }
 
 // NoFile is the file of a range in the file of the inlined function.
-const NoFile = noFile
+const NoFile = codeview.NoFile
 
 // RunAnnotations decodes binary annotations.
 func RunAnnotations(b string) []InlineRange {
 	var list []InlineRange
-	for a := runAnnotations([]byte(b)); a.step(); {
-		o := a.out
-		list = append(list, InlineRange{o.chunk, o.start, o.end, o.pos.file, o.pos.line, o.pos.column})
+	for a := codeview.RunAnnotations([]byte(b)); a.Step(); {
+		o := a.Out
+		list = append(list, InlineRange{o.Chunk, o.Start, o.End, o.Pos.File, o.Pos.Line, o.Pos.Column})
 	}
 	return list
 }

@@ -52,29 +52,38 @@ func (f *File) HasLengthOffset(rva uint32) ([]bool, error) {
 	}
 	var list []bool
 	r, err := c.ms.body(o.funcs[i])
-	for err == nil && r.step() {
+	for err == nil && r.Step() {
 		if k := r.kind(); k != kindInlineSite && k != kindInlineSite2 {
 			continue
 		}
-		b := r.rec[siteHead(r.rec):]
+		b := r.Rec[siteHead(r.Rec):]
 		if _, ok := positionAt(b, 0, off-o.funcAt[i].off); ok {
-			list = append([]bool{hasOp(b, opChangeLengthOffset)}, list...)
+			list = append([]bool{hasOp(b, 12)}, list...)
 		}
 	}
-	return list, r.err
+	return list, r.Err
 }
 
-func hasOp(b []byte, want uint32) bool {
-	for a := runAnnotations(b); len(a.b) > 0; {
-		op, _ := a.operand()
-		x, ok := a.operand()
-		if !ok {
-			return false
+// hasOp reports whether annotations have an operation; see codeview.Annotations.
+func hasOp(b []byte, want byte) bool {
+	operand := func() byte {
+		first, n := b[0], 1
+		if first >= 0xC0 {
+			n = 4
+		} else if first >= 0x80 {
+			n = 2
 		}
+		b = b[min(n, len(b)):]
+		return first
+	}
+	for len(b) > 0 {
+		op := operand()
 		if op == want {
 			return true
 		}
-		a.apply(op, x)
+		if op != 0 && len(b) > 0 {
+			operand()
+		}
 	}
 	return false
 }
@@ -93,8 +102,8 @@ func (f *File) CheckSites() (n int, err error) {
 			if err != nil {
 				return err
 			}
-			r.step()
-			name, _ := nameOf(r.rec)
+			r.Step()
+			name, _ := nameOf(r.Rec)
 			if err := checkSites(&r, []InlineRange{{End: o.funcAt[i].size}}, &n); err != nil {
 				return fmt.Errorf("%s: %w", name, err)
 			}
@@ -106,7 +115,7 @@ func (f *File) CheckSites() (n int, err error) {
 
 // checkSites walks to the end of the scope the current record has opened.
 func checkSites(r *recordWalk, parent []InlineRange, n *int) error {
-	for r.step() {
+	for r.Step() {
 		kind := r.kind()
 		ranges := parent
 		if kind.closes() {
@@ -117,11 +126,11 @@ func checkSites(r *recordWalk, parent []InlineRange, n *int) error {
 		}
 		if kind == kindInlineSite || kind == kindInlineSite2 {
 			*n++
-			ranges = RunAnnotations(string(r.rec[siteHead(r.rec):]))
+			ranges = RunAnnotations(string(r.Rec[siteHead(r.Rec):]))
 			for _, in := range ranges {
 				for off := in.Start; off < in.End; off++ {
 					if !inside(parent, off) {
-						return fmt.Errorf("site at %#x: %#x..%#x is not inside %x", r.off, in.Start, in.End, parent)
+						return fmt.Errorf("site at %#x: %#x..%#x is not inside %x", r.Off, in.Start, in.End, parent)
 					}
 				}
 			}
@@ -130,7 +139,7 @@ func checkSites(r *recordWalk, parent []InlineRange, n *int) error {
 			return err
 		}
 	}
-	return r.err
+	return r.Err
 }
 
 func inside(list []InlineRange, off uint32) bool {
@@ -170,17 +179,17 @@ func (f *File) ModuleBytesAt(rva uint32) (uint32, error) {
 func (f *File) InlineNames(visit func(id uint32, name string)) error {
 	return f.eachCode(func(c *moduleCode) error {
 		r := recordsOf(c.ms.symbols)
-		for r.step() {
+		for r.Step() {
 			if k := r.kind(); k != kindInlineSite && k != kindInlineSite2 {
 				continue
 			}
-			id := u32(r.rec, 12)
+			id := u32(r.Rec, 12)
 			name, err := f.inlineeName(c, c.inlinee(id), id)
 			if err != nil {
 				return err
 			}
 			visit(id, name)
 		}
-		return r.err
+		return r.Err
 	})
 }

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"fmt"
 	"slices"
+
+	"github.com/symres/symres/internal/codeview"
 )
 
 // CheckLanes compares what lanes find in records at an offset of a stream with
@@ -22,7 +24,7 @@ func CheckLanes(records []byte, base uint32) (fit bool, err error) {
 	})
 	kinds := withAddress()
 	at := 0
-	for at+recordHead <= len(records) {
+	for at+codeview.RecordHead <= len(records) {
 		next, counts := kinds.head(records, at)
 		if counts {
 			want = append(want, base+uint32(at))

@@ -31,8 +31,8 @@ func (f *File) EachVariable(visit func(Variable)) error {
 			for w.next() {
 				visit(w.v)
 			}
-			if w.err != nil {
-				return w.err
+			if w.Err != nil {
+				return w.Err
 			}
 		}
 		return nil

@@ -26,11 +26,11 @@ func (f *File) ModuleRecordsOf(i int) (m ModuleRecords, err error) {
 	}
 	m.Symbols, m.Lines11, m.Lines13, m.Global = ms.symbols.Len(), ms.lines11.Len(), ms.lines13.Len(), ms.globalRefs.Len()
 	r := recordsOf(ms.symbols)
-	for r.step() {
+	for r.Step() {
 		m.Records++
 	}
-	if r.err != nil {
-		return m, r.err
+	if r.Err != nil {
+		return m, r.Err
 	}
 	return m, ms.bad
 }

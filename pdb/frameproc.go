@@ -56,13 +56,13 @@ func (f *File) FrameProcAt(rva uint32) (p FrameProc, ok bool, err error) {
 // read takes the records of a function at an RVA up to the one about its frame,
 // which may stand behind its blocks.
 func (p FrameProc) read(w recordWalk, rva uint32) (FrameProc, bool, error) {
-	for depth := 0; w.step(); {
+	for depth := 0; w.Step(); {
 		switch kind := w.kind(); {
-		case depth == 0 && kind.IsProc() && len(w.rec) >= procHeadLength:
-			p.RVA, p.Size, p.BodyStart, p.BodyEnd = rva, u32(w.rec, 16), u32(w.rec, 20), u32(w.rec, 24)
+		case depth == 0 && kind.IsProc() && len(w.Rec) >= procHeadLength:
+			p.RVA, p.Size, p.BodyStart, p.BodyEnd = rva, u32(w.Rec, 16), u32(w.Rec, 20), u32(w.Rec, 24)
 			depth = 1
-		case kind == kindFrameProc && depth == 1 && len(w.rec) >= frameProcLen:
-			p.Frame, p.SavedRegs, p.Flags = u32(w.rec, 4), u32(w.rec, 16), u32(w.rec, 26)
+		case kind == kindFrameProc && depth == 1 && len(w.Rec) >= frameProcLen:
+			p.Frame, p.SavedRegs, p.Flags = u32(w.Rec, 4), u32(w.Rec, 16), u32(w.Rec, 26)
 			return p, true, nil
 		case kind.opens():
 			depth++
@@ -73,5 +73,5 @@ func (p FrameProc) read(w recordWalk, rva uint32) (FrameProc, bool, error) {
 			break
 		}
 	}
-	return p, false, w.err
+	return p, false, w.Err
 }

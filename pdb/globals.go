@@ -4,6 +4,7 @@ import (
 	"errors"
 	"iter"
 
+	"github.com/symres/symres/internal/codeview"
 	"github.com/symres/symres/internal/msf"
 )
 
@@ -49,13 +50,13 @@ func (g *globals) walk() (*offsetSet, error) {
 		return set, nil // the table is just empty
 	}
 	r := recordsOf(msf.Area{Stream: g.gss, End: g.gss.Size})
-	for r.step() {
+	for r.Step() {
 		if g.holds(r.kind()) {
-			set.add(r.off)
+			set.add(r.Off)
 		}
 	}
-	if fatal(r.err) {
-		return nil, r.err
+	if fatal(r.Err) {
+		return nil, r.Err
 	}
 	return set, nil
 }
@@ -119,7 +120,7 @@ func (f *File) eachIn(t *names, set *offsetSet, visit visitor) (bool, error) {
 		if err := f.check(); err != nil {
 			return false, err
 		}
-		rec, err := recordIn(&w, off)
+		rec, err := codeview.RecordIn(&w, off)
 		if err != nil {
 			if !errors.Is(err, ErrFormat) {
 				return false, err
@@ -188,14 +189,14 @@ func (f *File) moduleSymbol(ms *modStream, off uint32, sec *sections) (Symbol, e
 	if ms.s == nil || off < ms.symbols.Off || off >= ms.symbols.End {
 		return Symbol{}, damage("references to modules", int64(off), "module %d has no record there", ms.num+1)
 	}
-	rec, err := recordAt(ms.s, off)
+	rec, err := codeview.RecordAt(ms.s, off)
 	if err == nil {
 		err = f.msf.Work.Spend(len(rec) + msf.PerRecord)
 	}
 	if err != nil {
 		return Symbol{}, err
 	}
-	w := scopeWalk{recordWalk: recordWalk{off: off, rec: rec}, ms: ms}
+	w := scopeWalk{recordWalk: recordWalk{codeview.Records{Off: off, Rec: rec}}, ms: ms}
 	var sym Symbol
 	ok, err := f.symbolHere(&w, sec, &sym)
 	if err == nil && !ok {

@@ -1,6 +1,10 @@
 package pdb
 
-import "strings"
+import (
+	"strings"
+
+	"github.com/symres/symres/internal/codeview"
+)
 
 const (
 	maxNameParts = 64      // pieces a long name is cut into
@@ -22,17 +26,17 @@ func (f *File) idName(id uint32) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	r := leafReader{b: rec, off: lenField}
-	leaf := r.begin()
-	scope := r.ti()
+	r := codeview.Reader{B: rec, Off: codeview.LenField}
+	leaf := r.Begin()
+	scope := r.Ti()
 	switch leaf {
-	case leafFuncID:
-		r.ti()
+	case codeview.LeafFuncID:
+		r.Ti()
 		return f.scopedName(t, id, scope, &r)
-	case leafMFuncID:
-		r.ti()
+	case codeview.LeafMFuncID:
+		r.Ti()
 		return f.memberName(t, id, scope, &r)
-	case leafStringID:
+	case codeview.LeafStringID:
 		return t.stringID(id)
 	}
 	return "", t.bad(id, "%v is no name", leaf)
@@ -40,10 +44,10 @@ func (f *File) idName(id uint32) (string, error) {
 
 // scopedName joins the name of a function with that of its namespace, which
 // is a string.
-func (f *File) scopedName(t *typeTable, id, scope uint32, r *leafReader) (string, error) {
-	name := string(r.name())
+func (f *File) scopedName(t *typeTable, id, scope uint32, r *codeview.Reader) (string, error) {
+	name := string(r.Name())
 	switch {
-	case r.short:
+	case r.Short:
 		return "", t.bad(id, "record ends early")
 	case scope == 0:
 		return name, nil
@@ -56,9 +60,9 @@ func (f *File) scopedName(t *typeTable, id, scope uint32, r *leafReader) (string
 }
 
 // memberName joins the name of a member function with that of its class.
-func (f *File) memberName(t *typeTable, id, class uint32, r *leafReader) (string, error) {
-	name := string(r.name())
-	if r.short {
+func (f *File) memberName(t *typeTable, id, class uint32, r *codeview.Reader) (string, error) {
+	name := string(r.Name())
+	if r.Short {
 		return "", t.bad(id, "record ends early")
 	}
 	types, err := f.loadTypes()
@@ -69,8 +73,8 @@ func (f *File) memberName(t *typeTable, id, class uint32, r *leafReader) (string
 	if err != nil {
 		return name, ignoreDamage(err)
 	}
-	if g, ok := parseTag(rec); ok {
-		return string(g.name) + "::" + name, nil
+	if g, ok := codeview.ParseTag(rec); ok {
+		return string(g.Name) + "::" + name, nil
 	}
 	return name, nil
 }
@@ -86,13 +90,13 @@ func (t *typeTable) stringID(id uint32) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	r := leafReader{b: rec, off: lenField}
-	if leaf := r.begin(); leaf != leafSubstrList {
+	r := codeview.Reader{B: rec, Off: codeview.LenField}
+	if leaf := r.Begin(); leaf != codeview.LeafSubstrList {
 		return "", t.bad(list, "%v is no list of strings", leaf)
 	}
 	var b strings.Builder
-	for n := min(r.u32(), maxNameParts); n > 0 && !r.short && b.Len() < maxNameText; n-- {
-		part, _, err := t.stringPart(r.u32())
+	for n := min(r.U32(), maxNameParts); n > 0 && !r.Short && b.Len() < maxNameText; n-- {
+		part, _, err := t.stringPart(r.U32())
 		if err != nil {
 			return "", err
 		}
@@ -109,11 +113,11 @@ func (t *typeTable) stringPart(id uint32) (text string, list uint32, err error) 
 	if err != nil {
 		return "", 0, err
 	}
-	r := leafReader{b: rec, off: lenField}
-	leaf := r.begin()
-	list = r.u32()
-	text = string(r.name())
-	if leaf != leafStringID || r.short {
+	r := codeview.Reader{B: rec, Off: codeview.LenField}
+	leaf := r.Begin()
+	list = r.U32()
+	text = string(r.Name())
+	if leaf != codeview.LeafStringID || r.Short {
 		return "", 0, t.bad(id, "%v is no string", leaf)
 	}
 	return text, list, nil

@@ -1,5 +1,7 @@
 package pdb
 
+import "github.com/symres/symres/internal/codeview"
+
 // maxSeen is how many symbols below an address are looked at for a function that
 // covers it.
 const maxSeen = 64
@@ -46,7 +48,7 @@ func (x *Index) function(ms *modStream, rva uint32) (fn codeOffset, ok bool) {
 // so many bytes from its beginning. It has no end where it does not say rightly
 // where that is.
 func (ms *modStream) functionAt(rec, off uint32) (fn function, is, covers bool) {
-	b, err := recordAt(ms.s, rec)
+	b, err := codeview.RecordAt(ms.s, rec)
 	if err != nil || !isFunction(Kind(u16(b, 2))) {
 		return function{}, false, false
 	}
@@ -55,10 +57,10 @@ func (ms *modStream) functionAt(rec, off uint32) (fn function, is, covers bool) 
 		return function{}, ok, false
 	}
 	end := u32(b, endField)
-	if end <= rec || end >= ms.symbols.End || recordHead > ms.symbols.End-end {
+	if end <= rec || end >= ms.symbols.End || codeview.RecordHead > ms.symbols.End-end {
 		return function{}, true, true
 	}
-	if b, err = ms.s.View(end, recordHead); err != nil || !Kind(u16(b, 2)).closes() {
+	if b, err = ms.s.View(end, codeview.RecordHead); err != nil || !Kind(u16(b, 2)).closes() {
 		end = 0
 	}
 	return function{rec: rec, end: end}, true, true

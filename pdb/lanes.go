@@ -1,5 +1,7 @@
 package pdb
 
+import "github.com/symres/symres/internal/codeview"
+
 const (
 	numLanes = 4
 	minLanes = 16 << 10 // bytes that are worth more than one lane
@@ -44,7 +46,7 @@ func (l *lanes) procedure(at int) int {
 			continue
 		}
 		end := int64(u32(l.buf, at+endField)) - int64(l.base)
-		if end > int64(at) && end+recordHead <= int64(len(l.buf)) && Kind(u16(l.buf, int(end)+2)).closes() {
+		if end > int64(at) && end+codeview.RecordHead <= int64(len(l.buf)) && Kind(u16(l.buf, int(end)+2)).closes() {
 			return at
 		}
 	}
@@ -53,7 +55,7 @@ func (l *lanes) procedure(at int) int {
 
 // run walks all lanes. It reports whether they fit together.
 func (l *lanes) run() bool {
-	const room = recordHead - 1
+	const room = codeview.RecordHead - 1
 	kinds := &l.kinds
 	buf, a, b, c, d := l.buf, l.from[0], l.from[1], l.from[2], l.from[3]
 	for a < l.from[1]-room && b < l.from[2]-room && c < l.from[3]-room && d < l.from[4]-room {
@@ -82,7 +84,7 @@ func (l *lanes) note(lane, at int, counts bool) {
 // begins.
 func (l *lanes) finish(lane, at int) bool {
 	end := l.from[lane+1]
-	for at+recordHead <= end {
+	for at+codeview.RecordHead <= end {
 		next, counts := l.kinds.head(l.buf, at)
 		l.note(lane, at, counts)
 		at = next
@@ -94,7 +96,7 @@ func (l *lanes) finish(lane, at int) bool {
 // that goes one by one.
 func (l *lanes) damaged(lane int) bool {
 	for _, at := range l.hits[lane] {
-		if u16(l.buf, int(at)) < recordHead-lenField {
+		if u16(l.buf, int(at)) < codeview.RecordHead-codeview.LenField {
 			return true
 		}
 	}
@@ -104,7 +106,7 @@ func (l *lanes) damaged(lane int) bool {
 func (l *lanes) visit(visit func(off uint32, rec []byte)) {
 	for _, hits := range l.hits {
 		for _, at := range hits {
-			end := int(at) + int(u16(l.buf, int(at))) + lenField
+			end := int(at) + int(u16(l.buf, int(at))) + codeview.LenField
 			visit(l.base+at, l.buf[at:end:end])
 		}
 	}

@@ -6,6 +6,8 @@ import (
 	"iter"
 	"slices"
 	"strings"
+
+	"github.com/symres/symres/internal/codeview"
 )
 
 // Line is a piece of code and the place in a source file it comes from.
@@ -52,11 +54,11 @@ func (f *File) LineAt(rva uint32) (line Line, ok bool, err error) {
 	if err != nil {
 		return Line{}, false, ignoreDamage(err)
 	}
-	row, ok := runs.find(off - c.blockAt[i].off)
-	if !ok || row.line() == 0 {
+	row, ok := runs.Find(off - c.blockAt[i].off)
+	if !ok || row.Line() == 0 {
 		return Line{}, false, nil
 	}
-	size := runs.end(row.off, c.blockAt[i].size) - row.off
+	size := runs.End(row.Off, c.blockAt[i].size) - row.Off
 	line, err = f.makeLine(sec, c, row, c.blockAt[i], size)
 	return line, err == nil, err
 }
@@ -115,12 +117,12 @@ func (f *File) eachLine(sec *sections, c *moduleCode, visit func(Line) bool) (do
 		if err != nil {
 			return false, err
 		}
-		rows := runs.sorted()
+		rows := runs.Sorted()
 		for j, row := range rows {
-			if row.line() == 0 || row.off >= c.blockAt[i].size {
+			if row.Line() == 0 || row.Off >= c.blockAt[i].size {
 				continue
 			}
-			size := nextOffset(rows[j:], c.blockAt[i].size) - row.off
+			size := nextOffset(rows[j:], c.blockAt[i].size) - row.Off
 			line, err := f.makeLine(sec, c, row, c.blockAt[i], size)
 			if err != nil {
 				return false, err
@@ -135,31 +137,19 @@ func (f *File) eachLine(sec *sections, c *moduleCode, visit func(Line) bool) (do
 
 // nextOffset returns where the code of the first row ends. Of rows at one
 // offset only the last has code.
-func nextOffset(rows []lineRow, end uint32) uint32 {
+func nextOffset(rows []codeview.LineRow, end uint32) uint32 {
 	if len(rows) > 1 {
-		return min(end, rows[1].off)
+		return min(end, rows[1].Off)
 	}
 	return end
 }
 
-// end returns where the code of the row at off ends.
-func (r lineRuns) end(off, end uint32) uint32 {
-	for r.step() {
-		for i := range len(r.rows) / 8 {
-			if at := u32(r.rows, i*8); at > off {
-				end = min(end, at)
-			}
-		}
-	}
-	return end
-}
-
-func (f *File) makeLine(sec *sections, c *moduleCode, row lineRow, at place, size uint32) (Line, error) {
-	name, err := f.fileName(c, row.file)
+func (f *File) makeLine(sec *sections, c *moduleCode, row codeview.LineRow, at place, size uint32) (Line, error) {
+	name, err := f.fileName(c, row.File)
 	line := Line{
-		File: name, Line: row.line(), EndLine: row.endLine(), Statement: row.statement(),
-		Column: row.column, EndColumn: row.endCol,
-		Segment: at.seg, Offset: at.off + row.off, Size: size, Module: uint16(c.ms.num + 1),
+		File: name, Line: row.Line(), EndLine: row.EndLine(), Statement: row.Statement(),
+		Column: row.Column, EndColumn: row.EndCol,
+		Segment: at.seg, Offset: at.off + row.Off, Size: size, Module: uint16(c.ms.num + 1),
 	}
 	line.RVA, line.HasRVA = sec.place(line.Segment, line.Offset)
 	return line, err
@@ -285,15 +275,15 @@ func (s *lineSearch) inlined(c *moduleCode) error {
 	}
 	for i, fn := range o.funcs {
 		r, err := c.ms.body(fn)
-		for err == nil && s.err == nil && r.step() {
+		for err == nil && s.err == nil && r.Step() {
 			if kind := r.kind(); kind != kindInlineSite && kind != kindInlineSite2 {
 				continue
 			}
-			if err := s.site(c, o.funcAt[i], r.rec); err != nil {
+			if err := s.site(c, o.funcAt[i], r.Rec); err != nil {
 				return err
 			}
 		}
-		if err := cmp.Or(err, r.err); err != nil {
+		if err := cmp.Or(err, r.Err); err != nil {
 			return err
 		}
 	}
@@ -310,21 +300,21 @@ func (s *lineSearch) site(c *moduleCode, fn place, rec []byte) error {
 	if i < 0 {
 		return nil
 	}
-	for a := runAnnotations(rec[head:]); a.step(); {
-		if a.out.chunk != 0 { // lies elsewhere
+	for a := codeview.RunAnnotations(rec[head:]); a.Step(); {
+		if a.Out.Chunk != 0 { // lies elsewhere
 			continue
 		}
-		pos := a.out.pos
-		if pos.file == noFile {
-			pos.file = c.inlinees[i].file
+		pos := a.Out.Pos
+		if pos.File == codeview.NoFile {
+			pos.File = c.inlinees[i].file
 		}
-		name, err := s.f.fileName(c, pos.file)
+		name, err := s.f.fileName(c, pos.File)
 		if err != nil {
 			return err
 		}
-		at := makePlace(fn.seg, fn.off+a.out.start, a.out.end-a.out.start)
+		at := makePlace(fn.seg, fn.off+a.Out.Start, a.Out.End-a.Out.Start)
 		l := Line{
-			File: name, Line: pos.line + c.inlinees[i].line, Column: uint16(pos.column), Inlined: true,
+			File: name, Line: pos.Line + c.inlinees[i].line, Column: uint16(pos.Column), Inlined: true,
 			Segment: at.seg, Offset: at.off, Size: at.size, Module: uint16(c.ms.num + 1),
 		}
 		l.EndLine = l.Line

@@ -1,6 +1,10 @@
 package pdb
 
-import "iter"
+import (
+	"iter"
+
+	"github.com/symres/symres/internal/codeview"
+)
 
 // Range is a piece of code.
 type Range struct {
@@ -109,7 +113,7 @@ func (f *File) Locals(rva uint32) iter.Seq2[Variable, error] {
 				return nil
 			}
 		}
-		return w.err
+		return w.Err
 	})
 }
 
@@ -135,10 +139,10 @@ type codeScope struct {
 // it that say where it is.
 func (w *localWalk) next() bool {
 	w.v, w.has = Variable{}, false
-	for !w.over && (w.ahead || w.step()) {
+	for !w.over && (w.ahead || w.Step()) {
 		w.ahead = false
 		kind := w.kind()
-		if l, ok := parseLocation(w.rec, w); ok {
+		if l, ok := parseLocation(w.Rec, w); ok {
 			if w.has {
 				w.v.Locations = append(w.v.Locations, l)
 			}
@@ -167,16 +171,16 @@ func (w *localWalk) next() bool {
 func (w *localWalk) scopeOf(kind Kind) codeScope {
 	s := codeScope{inlined: len(w.scopes) > 0 && w.scopes[len(w.scopes)-1].inlined}
 	if kind != kindInlineSite && kind != kindInlineSite2 {
-		if at, ok := placeOf(w.rec); ok {
+		if at, ok := placeOf(w.Rec); ok {
 			s.ranges = w.ranges(nil, at)
 		}
 		return s
 	}
 	s.inlined = true
-	if head := siteHead(w.rec); len(w.rec) >= head {
-		for a := runAnnotations(w.rec[head:]); a.step(); {
-			if a.out.chunk == 0 {
-				s.ranges = w.ranges(s.ranges, makePlace(w.fn.seg, w.fn.off+a.out.start, a.out.end-a.out.start))
+	if head := siteHead(w.Rec); len(w.Rec) >= head {
+		for a := codeview.RunAnnotations(w.Rec[head:]); a.Step(); {
+			if a.Out.Chunk == 0 {
+				s.ranges = w.ranges(s.ranges, makePlace(w.fn.seg, w.fn.off+a.Out.Start, a.Out.End-a.Out.Start))
 			}
 		}
 	}
@@ -202,22 +206,22 @@ func (w *localWalk) scope() codeScope {
 // variable reads a record that begins a variable.
 func (w *localWalk) variable() (v Variable, ok bool) {
 	f, ok := localForm(w.kind())
-	if !ok || len(w.rec) < f.name {
+	if !ok || len(w.Rec) < f.name {
 		return Variable{}, false
 	}
-	name, ok := localName(w.rec, f)
+	name, ok := localName(w.Rec, f)
 	s := w.scope()
-	v = Variable{Name: string(name), Type: u32(w.rec, f.typ), Scope: s.ranges, Inlined: s.inlined}
+	v = Variable{Name: string(name), Type: u32(w.Rec, f.typ), Scope: s.ranges, Inlined: s.inlined}
 	if f.flags != 0 {
-		v.Flags = u16(w.rec, f.flags)
+		v.Flags = u16(w.Rec, f.flags)
 	}
 	if f.place != PlaceUnknown {
 		l := Location{Place: f.place, Ranges: s.ranges}
 		if f.reg != 0 {
-			l.Register = u16(w.rec, f.reg)
+			l.Register = u16(w.Rec, f.reg)
 		}
 		if f.off != 0 {
-			l.Offset = int32(u32(w.rec, f.off))
+			l.Offset = int32(u32(w.Rec, f.off))
 		}
 		v.Locations = []Location{l}
 	}
@@ -262,7 +266,7 @@ func localForm(k Kind) (f localRecord, ok bool) {
 
 func localName(rec []byte, f localRecord) ([]byte, bool) {
 	if !f.old {
-		return untilNUL(rec[f.name:]), true
+		return codeview.UntilNUL(rec[f.name:]), true
 	}
 	if len(rec) == f.name || int(rec[f.name]) >= len(rec)-f.name {
 		return nil, false

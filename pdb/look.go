@@ -3,6 +3,8 @@ package pdb
 import (
 	"cmp"
 	"slices"
+
+	"github.com/symres/symres/internal/codeview"
 )
 
 // look is a look at one address of a module. It belongs to one goroutine.
@@ -29,25 +31,25 @@ func (l *look) at(seg uint16, off uint32) ([]Frame, error) {
 		return l.dst[:start], err
 	}
 	slices.Reverse(l.dst[start:])
-	outer := Frame{Function: name, Line: pos.line, Column: pos.column}
+	outer := Frame{Function: name, Line: pos.Line, Column: pos.Column}
 	if hasLine {
-		outer.File, err = l.f.fileName(l.c, pos.file)
+		outer.File, err = l.f.fileName(l.c, pos.File)
 	}
 	return append(l.dst, outer), err
 }
 
 // line returns the line of the function itself.
-func (l *look) line(seg uint16, off uint32) (sourcePos, bool, error) {
+func (l *look) line(seg uint16, off uint32) (codeview.Position, bool, error) {
 	i := l.c.blockAt.find(seg, off)
 	if i < 0 {
-		return sourcePos{}, false, nil
+		return codeview.Position{}, false, nil
 	}
 	runs, err := l.c.runs(l.c.blocks[i])
 	if err != nil {
-		return sourcePos{}, false, ignoreDamage(err)
+		return codeview.Position{}, false, ignoreDamage(err)
 	}
-	row, ok := runs.find(off - l.c.blockAt[i].off)
-	return sourcePos{file: row.file, line: row.line(), column: uint32(row.column)}, ok && row.line() != 0, nil
+	row, ok := runs.Find(off - l.c.blockAt[i].off)
+	return codeview.Position{File: row.File, Line: row.Line(), Column: uint32(row.Column)}, ok && row.Line() != 0, nil
 }
 
 // codeOffset is a place in the code of a function.
@@ -83,16 +85,16 @@ func (l *look) function(seg uint16, off uint32, hasLine bool) (codeOffset, error
 // there, neither has what is inside.
 func (l *look) inlined(at codeOffset) (name string, err error) {
 	r, err := l.c.ms.body(at.function)
-	if err != nil || !r.step() {
-		return "", ignoreDamage(cmp.Or(err, r.err))
+	if err != nil || !r.Step() {
+		return "", ignoreDamage(cmp.Or(err, r.Err))
 	}
-	if b, ok := nameOf(r.rec); ok {
+	if b, ok := nameOf(r.Rec); ok {
 		name = string(b)
 	}
 	depth := 1 // of the scopes that are open
 	skip := 0  // depth of the scope that is passed over, if any
 	taken := 0 // depth of the innermost site with code there
-	for depth > 0 && r.step() {
+	for depth > 0 && r.Step() {
 		switch kind := r.kind(); {
 		case kind.closes():
 			if depth == taken {
@@ -107,7 +109,7 @@ func (l *look) inlined(at codeOffset) (name string, err error) {
 			if skip != 0 || kind != kindInlineSite && kind != kindInlineSite2 {
 				continue
 			}
-			ok, err := l.site(r.rec, at)
+			ok, err := l.site(r.Rec, at)
 			if err != nil {
 				return "", err
 			}
@@ -122,15 +124,15 @@ func (l *look) inlined(at codeOffset) (name string, err error) {
 			}
 		}
 	}
-	return name, ignoreDamage(r.err)
+	return name, ignoreDamage(r.Err)
 }
 
 // passOver goes on behind the scope the current record opens, if the record
 // says rightly where that is.
 func (w *recordWalk) passOver() (bool, error) {
-	next := w.next
+	next := w.Next
 	err := w.skipBody()
-	return w.next != next, err
+	return w.Next != next, err
 }
 
 // site appends the frame of an inline site if it has code at a place.
@@ -166,10 +168,10 @@ func siteHead(rec []byte) int {
 
 // positionAt returns the position annotations give a place; ok is false where
 // they have no code. Of ranges that overlap, the last counts.
-func positionAt(b []byte, chunk, off uint32) (pos sourcePos, ok bool) {
-	for a := runAnnotations(b); a.step(); {
-		if a.out.chunk == chunk && off >= a.out.start && off < a.out.end {
-			pos, ok = a.out.pos, true
+func positionAt(b []byte, chunk, off uint32) (pos codeview.Position, ok bool) {
+	for a := codeview.RunAnnotations(b); a.Step(); {
+		if a.Out.Chunk == chunk && off >= a.Out.Start && off < a.Out.End {
+			pos, ok = a.Out.Pos, true
 		}
 	}
 	return pos, ok
@@ -177,15 +179,15 @@ func positionAt(b []byte, chunk, off uint32) (pos sourcePos, ok bool) {
 
 // frame describes an inlined function; pos counts from its beginning. What the
 // module does not say about it stays empty.
-func (l *look) frame(id uint32, pos sourcePos) (frame Frame, err error) {
+func (l *look) frame(id uint32, pos codeview.Position) (frame Frame, err error) {
 	i := l.c.inlinee(id)
-	frame = Frame{Column: pos.column, Inlined: true}
+	frame = Frame{Column: pos.Column, Inlined: true}
 	if frame.Function, err = l.f.inlineeName(l.c, i, id); err != nil || i < 0 {
 		return frame, err
 	}
-	if frame.Line = pos.line + l.c.inlinees[i].line; pos.file == noFile {
-		pos.file = l.c.inlinees[i].file
+	if frame.Line = pos.Line + l.c.inlinees[i].line; pos.File == codeview.NoFile {
+		pos.File = l.c.inlinees[i].file
 	}
-	frame.File, err = l.f.fileName(l.c, pos.file)
+	frame.File, err = l.f.fileName(l.c, pos.File)
 	return frame, err
 }

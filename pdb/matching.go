@@ -5,6 +5,7 @@ import (
 	"math/bits"
 	"slices"
 
+	"github.com/symres/symres/internal/codeview"
 	"github.com/symres/symres/internal/msf"
 )
 
@@ -131,7 +132,7 @@ func (m *matching) hit(at, end uint32) (next uint32, err error) {
 	if at < m.done {
 		return m.done, nil
 	}
-	b, err := recordIn(&m.w, rec)
+	b, err := codeview.RecordIn(&m.w, rec)
 	if fatal(err) {
 		return 0, err
 	}
@@ -152,7 +153,7 @@ func (m *matching) straddling(end uint32) error {
 	if !ok || m.stop || end >= m.w.Stream.Size {
 		return nil
 	}
-	b, err := recordIn(&m.w, rec)
+	b, err := codeview.RecordIn(&m.w, rec)
 	if fatal(err) {
 		return err
 	}
@@ -165,7 +166,7 @@ func (m *matching) straddling(end uint32) error {
 
 // record yields the symbol of a record if its name matches.
 func (m *matching) record(off uint32) error {
-	rec, err := recordIn(&m.w, off)
+	rec, err := codeview.RecordIn(&m.w, off)
 	if err == nil {
 		err = m.count.Record(len(rec))
 	}
@@ -227,7 +228,7 @@ func (f *File) hidden(sec *sections, key addrKey) (bool, error) {
 		return false, err
 	}
 	for _, off := range best.records {
-		rec, err := recordAt(best.ms.s, off)
+		rec, err := codeview.RecordAt(best.ms.s, off)
 		if err == nil {
 			err = f.msf.Work.Spend(msf.PerRecord)
 		}

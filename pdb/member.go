@@ -4,6 +4,8 @@ import (
 	"errors"
 	"iter"
 	"slices"
+
+	"github.com/symres/symres/internal/codeview"
 )
 
 // MemberKind says what a [Member] is.
@@ -151,7 +153,7 @@ func (t Type) widened(yield func(Member, error) bool) func(Member, error) bool {
 	shift, negative := 64-8*elem.size, elem.isSigned()
 	return func(m Member, err error) bool {
 		if m.Kind == MemberEnumerator {
-			m.Value = m.Value.widen(shift, negative)
+			m.Value.n = m.Value.n.Widen(shift, negative)
 		}
 		return yield(m, err)
 	}
@@ -179,20 +181,6 @@ func (t Type) isSigned() bool {
 	return false
 }
 
-// widen returns the number its lowest 64-shift bits are. One that does not fit in
-// them, and what is no integer, stays as it is.
-func (n Number) widen(shift uint64, negative bool) Number {
-	top := int64(n.lo<<shift) >> shift // as a signed one
-	fits := n.hi == 0 && n.lo<<shift>>shift == n.lo || n.hi == uint64(top>>63) && uint64(top) == n.lo
-	switch {
-	case n.form > numSigned || !fits:
-		return n
-	case negative:
-		return signed(top)
-	}
-	return Number{lo: n.lo << shift >> shift}
-}
-
 // errStop ends a walk whose caller has seen enough.
 var errStop = errors.New("stop")
 
@@ -216,7 +204,7 @@ func (f *File) eachMember(list uint32, yield func(Member, error) bool) error {
 		if err != nil {
 			return err
 		}
-		w := memberWalk{f: f, t: t, ti: next, r: leafReader{b: rec, off: lenField}, yield: yield}
+		w := memberWalk{f: f, t: t, ti: next, r: codeview.Reader{B: rec, Off: codeview.LenField}, yield: yield}
 		if next, err = w.walk(); err != nil {
 			return err
 		}
@@ -229,17 +217,17 @@ type memberWalk struct {
 	f     *File
 	t     *typeTable
 	ti    uint32
-	r     leafReader
+	r     codeview.Reader
 	next  uint32 // record the list goes on in
 	yield func(Member, error) bool
 }
 
 // walk yields the entries and returns the record the list goes on in.
 func (w *memberWalk) walk() (next uint32, err error) {
-	if leaf := w.r.begin(); leaf != leafFieldList {
+	if leaf := w.r.Begin(); leaf != codeview.LeafFieldList {
 		return 0, w.t.bad(w.ti, "%v is no field list", leaf)
 	}
-	for w.r.skipPad(); w.r.off < len(w.r.b); w.r.skipPad() {
+	for w.r.SkipPad(); w.r.Off < len(w.r.B); w.r.SkipPad() {
 		if err := w.entry(); err != nil {
 			return 0, err
 		}
@@ -249,19 +237,19 @@ func (w *memberWalk) walk() (next uint32, err error) {
 
 // entry reads one entry and yields what is in it.
 func (w *memberWalk) entry() error {
-	at := w.r.off
-	leaf := w.r.begin()
+	at := w.r.Off
+	leaf := w.r.Begin()
 	m := Member{f: w.f}
 	methods := uint32(0)
 	switch {
-	case leaf == leafMethod:
-		w.r.u16() // number of overloads
-		methods, m.name = w.r.ti(), w.r.name()
+	case leaf == codeview.LeafMethod:
+		w.r.U16() // number of overloads
+		methods, m.name = w.r.Ti(), w.r.Name()
 	case !m.parse(leaf, w):
 		return w.t.bad(w.ti, "unknown entry %v at %#x of a field list", leaf, at)
 	}
 	switch {
-	case w.r.short:
+	case w.r.Short:
 		return w.t.bad(w.ti, "%v at %#x of a field list ends early", leaf, at)
 	case methods != 0:
 		return w.overloads(methods, m)
@@ -293,83 +281,83 @@ func (m *Member) splitBits() error {
 
 // parse reads an entry other than that of overloaded functions; false for an
 // unknown one, behind which nothing can be read.
-func (m *Member) parse(leaf Leaf, w *memberWalk) bool {
+func (m *Member) parse(leaf codeview.Leaf, w *memberWalk) bool {
 	r := &w.r
 	switch leaf {
-	case leafMember:
+	case codeview.LeafMember:
 		m.Kind = MemberData
-		m.Attr, m.Index = r.attrTI()
-		m.Offset, m.name = r.size(), r.name()
-	case leafEnumerate:
-		m.Kind, m.Attr, m.Value, m.name = MemberEnumerator, r.u16(), r.number(), r.name()
-	case leafStMember:
+		m.Attr, m.Index = r.AttrTI()
+		m.Offset, m.name = r.Size(), r.Name()
+	case codeview.LeafEnumerate:
+		m.Kind, m.Attr, m.Value, m.name = MemberEnumerator, r.U16(), Number{r.Number()}, r.Name()
+	case codeview.LeafStMember:
 		m.Kind = MemberStatic
-		m.Attr, m.Index = r.attrTI()
-		m.name = r.name()
-	case leafMemberModify:
+		m.Attr, m.Index = r.AttrTI()
+		m.name = r.Name()
+	case codeview.LeafMemberModify:
 		m.Kind = MemberVisibility
-		m.Attr, m.Index = r.attrTI()
-		m.name = r.name()
-	case leafOneMethod:
+		m.Attr, m.Index = r.AttrTI()
+		m.name = r.Name()
+	case codeview.LeafOneMethod:
 		m.Kind = MemberMethod
-		m.Attr, m.Index = r.u16(), r.ti() // in this order in all forms
+		m.Attr, m.Index = r.U16(), r.Ti() // in this order in all forms
 		m.virtualOffset(r)
-		m.name = r.name()
-	case leafNestType:
-		m.Kind, m.Index, m.name = MemberNested, r.paddedTI(), r.name()
-	case leafNestTypeEx:
+		m.name = r.Name()
+	case codeview.LeafNestType:
+		m.Kind, m.Index, m.name = MemberNested, r.PaddedTI(), r.Name()
+	case codeview.LeafNestTypeEx:
 		m.Kind = MemberNested
-		m.Attr, m.Index = r.attrTI()
-		m.name = r.name()
-	case leafIndex:
-		w.next = r.paddedTI()
+		m.Attr, m.Index = r.AttrTI()
+		m.name = r.Name()
+	case codeview.LeafIndex:
+		w.next = r.PaddedTI()
 	default:
 		return m.parseBase(leaf, r)
 	}
 	return true
 }
 
-func (m *Member) parseBase(leaf Leaf, r *leafReader) bool {
+func (m *Member) parseBase(leaf codeview.Leaf, r *codeview.Reader) bool {
 	switch leaf {
-	case leafBClass, leafBInterface:
+	case codeview.LeafBClass, codeview.LeafBInterface:
 		m.Kind = MemberBase
-		m.Attr, m.Index = r.attrTI()
-		m.Offset = r.size()
-	case leafVBClass, leafIVBClass:
+		m.Attr, m.Index = r.AttrTI()
+		m.Offset = r.Size()
+	case codeview.LeafVBClass, codeview.LeafIVBClass:
 		m.Kind = MemberVirtualBase
-		if leaf == leafIVBClass {
+		if leaf == codeview.LeafIVBClass {
 			m.Kind = MemberIndirectBase
 		}
 		m.parseVirtualBase(r)
-	case leafVFuncTab:
-		m.Kind, m.Index = MemberVFTable, r.paddedTI()
-	case leafVFuncOff:
-		m.Kind, m.Index, m.Offset = MemberVFTable, r.paddedTI(), uint64(r.u32())
-	case leafFriendCls:
-		m.Kind, m.Index = MemberFriend, r.paddedTI()
-	case leafFriendFcn:
-		m.Kind, m.Index, m.name = MemberFriend, r.paddedTI(), r.name()
+	case codeview.LeafVFuncTab:
+		m.Kind, m.Index = MemberVFTable, r.PaddedTI()
+	case codeview.LeafVFuncOff:
+		m.Kind, m.Index, m.Offset = MemberVFTable, r.PaddedTI(), uint64(r.U32())
+	case codeview.LeafFriendCls:
+		m.Kind, m.Index = MemberFriend, r.PaddedTI()
+	case codeview.LeafFriendFcn:
+		m.Kind, m.Index, m.name = MemberFriend, r.PaddedTI(), r.Name()
 	default:
 		return false
 	}
 	return true
 }
 
-func (m *Member) parseVirtualBase(r *leafReader) {
-	if r.narrow {
-		m.Index, m.Table = r.ti(), r.ti()
-		m.Attr = r.u16()
+func (m *Member) parseVirtualBase(r *codeview.Reader) {
+	if r.Narrow {
+		m.Index, m.Table = r.Ti(), r.Ti()
+		m.Attr = r.U16()
 	} else {
-		m.Attr, m.Index = r.attrTI()
-		m.Table = r.ti()
+		m.Attr, m.Index = r.AttrTI()
+		m.Table = r.Ti()
 	}
-	m.Offset, m.Value = r.size(), r.number()
+	m.Offset, m.Value = r.Size(), Number{r.Number()}
 }
 
 // virtualOffset reads the field only introducing virtual functions have.
-func (m *Member) virtualOffset(r *leafReader) {
+func (m *Member) virtualOffset(r *codeview.Reader) {
 	if introducing(m.Attr) {
-		m.Offset = uint64(r.u32())
+		m.Offset = uint64(r.U32())
 	}
 }
 
@@ -379,19 +367,19 @@ func (w *memberWalk) overloads(list uint32, m Member) error {
 	if err != nil {
 		return err
 	}
-	r := leafReader{b: rec, off: lenField}
-	if leaf := r.begin(); leaf != leafMethodList {
+	r := codeview.Reader{B: rec, Off: codeview.LenField}
+	if leaf := r.Begin(); leaf != codeview.LeafMethodList {
 		return w.t.bad(list, "%v is no method list", leaf)
 	}
 	m.Kind = MemberMethod
-	for len(r.b)-r.off >= 4 { // less than an entry of any form is padding
+	for len(r.B)-r.Off >= 4 { // less than an entry of any form is padding
 		m.Offset = 0
-		if m.Attr = r.u16(); !r.narrow {
-			r.u16() // padding
+		if m.Attr = r.U16(); !r.Narrow {
+			r.U16() // padding
 		}
-		m.Index = r.ti()
+		m.Index = r.Ti()
 		m.virtualOffset(&r)
-		if r.short {
+		if r.Short {
 			return w.t.bad(list, "method list ends early")
 		}
 		if !w.yield(m, nil) {

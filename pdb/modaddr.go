@@ -1,6 +1,10 @@
 package pdb
 
-import "github.com/symres/symres/internal/msf"
+import (
+	"github.com/symres/symres/internal/msf"
+
+	"github.com/symres/symres/internal/codeview"
+)
 
 // placed visits the records of a module that may have an address; see
 // addressOf. It returns damage that ends the walk early. rec is good until visit
@@ -17,36 +21,36 @@ func (ms *modStream) placed(own *[]byte, visit func(off uint32, rec []byte)) err
 		}
 	}
 	r := recordsOf(ms.symbols)
-	if r.w.Chunk = msf.ReadAhead; buf != nil {
-		r.w.Off, r.w.Buf = ms.symbols.Off, buf
+	if r.W.Chunk = msf.ReadAhead; buf != nil {
+		r.W.Off, r.W.Buf = ms.symbols.Off, buf
 	}
 	kinds := withAddress()
 	for r.stepPlaced(&kinds) {
 		if kinds.has(r.kind()) {
-			visit(r.off, r.rec)
+			visit(r.Off, r.Rec)
 		}
 	}
-	return r.err
+	return r.Err
 }
 
 // stepPlaced moves to the next record of one of the kinds, or to another one if
 // that is easier. It goes over the others, which are most, without leaving the
 // loop.
 func (r *recordWalk) stepPlaced(kinds *kindSet) bool {
-	if r.next >= r.w.Off && r.next < r.end {
-		buf := r.w.Buf[:min(len(r.w.Buf), int(r.end-r.w.Off))]
-		at := int(r.next - r.w.Off)
+	if r.Next >= r.W.Off && r.Next < r.End {
+		buf := r.W.Buf[:min(len(r.W.Buf), int(r.End-r.W.Off))]
+		at := int(r.Next - r.W.Off)
 		last := at
-		for at+recordHead <= len(buf) {
+		for at+codeview.RecordHead <= len(buf) {
 			next, counts := kinds.head(buf, at)
 			if last = at; counts {
 				break
 			}
 			at = next
 		}
-		r.next = r.w.Off + uint32(last)
+		r.Next = r.W.Off + uint32(last)
 	}
-	return r.step()
+	return r.Step()
 }
 
 // kindSet is a set of kinds that answers without a branch: which kind comes next
@@ -72,7 +76,7 @@ func (s *kindSet) has(k Kind) bool { return s[k&(1<<kindBits-1)] == uint8(k>>kin
 // latter is of a kind of the set, or none.
 func (s *kindSet) head(buf []byte, at int) (next int, counts bool) {
 	head := u32(buf, at)
-	return at + int(head&0xFFFF) + lenField, s.has(Kind(head>>16)) || head&0xFFFE == 0
+	return at + int(head&0xFFFF) + codeview.LenField, s.has(Kind(head>>16)) || head&0xFFFE == 0
 }
 
 // addressOf returns the address of a private symbol an address can be answered

@@ -3,6 +3,7 @@ package pdb
 import (
 	"fmt"
 
+	"github.com/symres/symres/internal/codeview"
 	"github.com/symres/symres/internal/msf"
 )
 
@@ -159,8 +160,8 @@ func (f *File) moduleAt(m *modules, i int) (modInfo, error) {
 		info.c13 = u32(tail, 12)
 	}
 	info.files = u16(tail, 16)
-	info.name = untilNUL(b[head:])
-	info.objectLib = untilNUL(b[head+len(info.name)+1:])
+	info.name = codeview.UntilNUL(b[head:])
+	info.objectLib = codeview.UntilNUL(b[head+len(info.name)+1:])
 	return info, nil
 }
 
@@ -236,19 +237,7 @@ func (ms *modStream) layOut() {
 }
 
 // recordWalk walks the symbol records of an area. It belongs to one goroutine.
-//
-//	for r := a.records(); r.step(); {
-//		use r.kind(), r.rec, r.off
-//	}
-//	if r.err != nil ...
-type recordWalk struct {
-	w    msf.Walker
-	off  uint32 // of the record in the stream
-	next uint32 // where the next one begins
-	end  uint32
-	rec  []byte // the whole record: u16 length, u16 kind, data
-	err  error  // why the walk ended early
-}
+type recordWalk struct{ codeview.Records }
 
 // recordsOf starts a walk over the records of an area, most or all of which
 // will be read.
@@ -262,48 +251,8 @@ func recordsOf(a msf.Area) recordWalk {
 // someRecordsOf is recordsOf for a walk that does not go far, or over what was read
 // just now.
 func someRecordsOf(a msf.Area) recordWalk {
-	return recordWalk{w: a.Walker(), off: a.Off, next: a.Off, end: a.End}
+	return recordWalk{codeview.Records{W: a.Walker(), Off: a.Off, Next: a.Off, End: a.End}}
 }
 
 // kind returns the kind of the record.
-func (r *recordWalk) kind() Kind { return Kind(u16(r.rec, 2)) }
-
-// step moves to the next record. It reports false at the end and after damage,
-// which is in err.
-func (r *recordWalk) step() bool {
-	off := r.next
-	if d := off - r.w.Off; off < r.end && off >= r.w.Off && uint64(d)+recordHead <= uint64(len(r.w.Buf)) {
-		b := r.w.Buf[d:]
-		n := uint32(u16(b, 0)) + lenField
-		if n >= recordHead && n <= r.end-off && n <= uint32(len(b)) {
-			r.rec, r.off, r.next = b[:n:n], off, off+n
-			return true
-		}
-	}
-	return r.stepSlow()
-}
-
-// stepSlow is step across the end of a run and over damage.
-func (r *recordWalk) stepSlow() bool {
-	off := r.next
-	if off >= r.end || r.err != nil {
-		return false
-	}
-	n := uint32(recordHead)
-	if n <= r.end-off {
-		var head []byte
-		if head, r.err = r.w.Span(off, recordHead); r.err != nil {
-			return false
-		}
-		n = uint32(u16(head, 0)) + lenField
-	}
-	if n < recordHead || n > r.end-off {
-		r.err = damage(r.w.Stream.Name, int64(off), "symbol record of %d bytes before %#x", n, r.end)
-		return false
-	}
-	if r.rec, r.err = r.w.Span(off, n); r.err != nil {
-		return false
-	}
-	r.off, r.next = off, off+n
-	return true
-}
+func (r *recordWalk) kind() Kind { return Kind(r.Records.Kind()) }

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/symres/symres/internal/codeview"
 	"github.com/symres/symres/internal/msf"
 )
 
@@ -63,7 +64,7 @@ func (t *names) live(visit func(off uint32, rec []byte)) error {
 	w := msf.Walker{Stream: t.gss}
 	count := msf.Tab{W: t.gss.Work()}
 	for off := range set.all() {
-		rec, err := recordIn(&w, off)
+		rec, err := codeview.RecordIn(&w, off)
 		if err == nil {
 			err = count.Record(len(rec))
 		}
@@ -86,7 +87,7 @@ func (t *names) live(visit func(off uint32, rec []byte)) error {
 // find returns the offsets of the records with a name, ascending. Only the
 // bucket of the name is read unless the table is bad.
 func (t *names) find(name string, fold bool) ([]uint32, error) {
-	if t.gss == nil || len(name) > maxRecord {
+	if t.gss == nil || len(name) > codeview.MaxRecord {
 		return nil, nil
 	}
 	offs, err := t.findHashed(name, fold)
@@ -102,7 +103,7 @@ func (t *names) find(name string, fold bool) ([]uint32, error) {
 
 // recordAt returns the record at off. It reads no more than the record: the
 // point of a point query.
-func (t *names) recordAt(off uint32) ([]byte, error) { return recordAt(t.gss, off) }
+func (t *names) recordAt(off uint32) ([]byte, error) { return codeview.RecordAt(t.gss, off) }
 
 // findHashed returns the offsets of the records with this name in the buckets
 // its hash leads to. A FormatError says that the table is bad.
@@ -187,7 +188,7 @@ func newMatcher(t *names, name string, fold bool) *matcher {
 // records is a FormatError: such a table is not to be trusted.
 func (m *matcher) match(off uint32) (bool, error) {
 	rec, size, err := m.read(off)
-	if err != nil || len(rec) < recordHead || !m.t.holds(Kind(u16(rec, 2))) {
+	if err != nil || len(rec) < codeview.RecordHead || !m.t.holds(Kind(u16(rec, 2))) {
 		return false, err
 	}
 	kind := Kind(u16(rec, 2))
@@ -211,16 +212,16 @@ func (m *matcher) match(off uint32) (bool, error) {
 // beginning already tells that it cannot have the name, and its size.
 func (m *matcher) read(off uint32) (rec []byte, size uint32, err error) {
 	gss := m.t.gss
-	if !gss.Holds(off, recordHead) {
-		return nil, 0, gss.Short(off, recordHead)
+	if !gss.Holds(off, codeview.RecordHead) {
+		return nil, 0, gss.Short(off, codeview.RecordHead)
 	}
 	rec = m.buf[:min(uint32(len(m.buf)), gss.Size-off)]
 	// What follows in another page is read only if it can matter.
-	first := rec[:min(uint32(len(rec)), max(recordHead, readPage-off%readPage))]
+	first := rec[:min(uint32(len(rec)), max(codeview.RecordHead, readPage-off%readPage))]
 	if err := gss.Read(first, off); err != nil {
 		return nil, 0, err
 	}
-	if size = uint32(u16(rec, 0)) + lenField; !gss.Holds(off, size) {
+	if size = uint32(u16(rec, 0)) + codeview.LenField; !gss.Holds(off, size) {
 		return nil, 0, gss.Short(off, size)
 	}
 	rec = rec[:min(uint32(len(rec)), size)]

@@ -5,6 +5,7 @@ import (
 	"math"
 	"slices"
 
+	"github.com/symres/symres/internal/codeview"
 	"github.com/symres/symres/internal/msf"
 )
 
@@ -41,7 +42,7 @@ func (m diskMap) at(i uint32) (addrKey, uint32, error) {
 	if err != nil {
 		return 0, 0, err
 	}
-	size, kind := uint32(u16(h, 0))+lenField, Kind(u16(h, 2))
+	size, kind := uint32(u16(h, 0))+codeview.LenField, Kind(u16(h, 2))
 	if kind != KindPub32 && kind != KindPub32ST || size < pubHead || !m.gss.Holds(off, size) {
 		return 0, 0, damage(m.gss.Name, int64(off), "entry %d of the address map is a %v of %d bytes", i, kind, size)
 	}

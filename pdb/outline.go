@@ -3,6 +3,7 @@ package pdb
 import (
 	"slices"
 
+	"github.com/symres/symres/internal/codeview"
 	"github.com/symres/symres/internal/msf"
 )
 
@@ -72,10 +73,10 @@ func (o *outline) take(ms *modStream, off uint32, rec []byte) {
 // body walks the records of a function, itself first, to the next function: the
 // caller heeds the end of the scope. Mostly they are read as one piece.
 func (ms *modStream) body(fn function) (r recordWalk, err error) {
-	r = recordWalk{w: msf.Walker{Stream: ms.s, Chunk: bodyAhead}, off: fn.rec, next: fn.rec, end: fn.end}
+	r = recordWalk{codeview.Records{W: msf.Walker{Stream: ms.s, Chunk: bodyAhead}, Off: fn.rec, Next: fn.rec, End: fn.end}}
 	if fn.end-fn.rec <= maxBody {
-		r.w.Off = fn.rec
-		r.w.Buf, err = ms.s.View(fn.rec, fn.end-fn.rec)
+		r.W.Off = fn.rec
+		r.W.Buf, err = ms.s.View(fn.rec, fn.end-fn.rec)
 	}
 	return r, err
 }

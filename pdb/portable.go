@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/symres/symres/guid"
+	"github.com/symres/symres/internal/codeview"
 	"github.com/symres/symres/internal/msf"
 	"github.com/symres/symres/internal/wire"
 )
@@ -65,7 +66,7 @@ func portableStream(head []byte) (off, n uint32, err error) {
 		if c.Err() != nil {
 			break
 		}
-		if string(untilNUL(name)) == "#Pdb" {
+		if string(codeview.UntilNUL(name)) == "#Pdb" {
 			return off, n, nil
 		}
 	}

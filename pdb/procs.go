@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"iter"
 
+	"github.com/symres/symres/internal/codeview"
 	"github.com/symres/symres/internal/msf"
 )
 
@@ -83,7 +84,7 @@ func (f *File) coldName(w *scopeWalk) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	a, err := f.aroundIn(o.addrs, makeKey(u16(w.rec, 30), u32(w.rec, 24)))
+	a, err := f.aroundIn(o.addrs, makeKey(u16(w.Rec, 30), u32(w.Rec, 24)))
 	for _, at := range a.records {
 		if name, err := w.ms.nameAt(at); name != nil || fatal(err) {
 			return name, err
@@ -96,7 +97,7 @@ func (f *File) coldName(w *scopeWalk) ([]byte, error) {
 // none.
 func (ms *modStream) nameAt(off uint32) ([]byte, error) {
 	w := ms.symbols.Walker()
-	rec, err := recordIn(&w, off)
+	rec, err := codeview.RecordIn(&w, off)
 	if err == nil {
 		err = ms.s.Work().Spend(len(rec) + msf.PerRecord)
 	}

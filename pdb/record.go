@@ -1,5 +1,7 @@
 package pdb
 
+import "github.com/symres/symres/internal/codeview"
+
 // form says where the fields of a symbol record lie, counted from its length
 // field; 0 is a field the record does not have (cvinfo.h).
 type form struct {
@@ -59,7 +61,7 @@ func parseSymbol(rec []byte) (sym Symbol, ok bool) {
 
 // parse is parseSymbol in place. The kinds there are most of have their own way.
 func (s *Symbol) parse(rec []byte) bool {
-	if len(rec) < recordHead {
+	if len(rec) < codeview.RecordHead {
 		return false
 	}
 	switch kind := Kind(u16(rec, 2)); kind {
@@ -78,7 +80,7 @@ func (s *Symbol) parse(rec []byte) bool {
 		*s = Symbol{}
 		s.Kind, s.Segment, s.Offset, s.Flags = kind, u16(rec, 36), u32(rec, 32), uint32(rec[38])
 		s.Size, s.Type = u32(rec, 16), u32(rec, 28)
-		s.name = untilNUL(rec[head:])
+		s.name = codeview.UntilNUL(rec[head:])
 		return true
 	default:
 		return s.parseOther(kind, rec)
@@ -90,7 +92,7 @@ func (s *Symbol) parse(rec []byte) bool {
 func (s *Symbol) public(rec []byte) {
 	s.Kind, s.Segment, s.Offset, s.Flags = KindPub32, u16(rec, 12), u32(rec, 8), u32(rec, 4)
 	s.RVA, s.HasRVA = 0, false
-	s.name = untilNUL(rec[pubHead:])
+	s.name = codeview.UntilNUL(rec[pubHead:])
 }
 
 func (s *Symbol) parseOther(kind Kind, rec []byte) (ok bool) {
@@ -111,15 +113,15 @@ func (s *Symbol) parseOther(kind Kind, rec []byte) (ok bool) {
 	at := int(f.name)
 	switch {
 	case kind.IsConstant():
-		r := leafReader{b: rec, off: at}
-		if s.Value = r.number(); r.short {
+		r := codeview.Reader{B: rec, Off: at}
+		if s.Value.n = r.Number(); r.Short {
 			return false
 		}
-		at = r.off
+		at = r.Off
 	case kind.isRef():
 		s.Module, s.ref = u16(rec, 12), u32(rec, 8)
 	case kind == KindExport:
-		s.Value = Number{lo: uint64(u16(rec, 4))}
+		s.Value.n = codeview.Unsigned(uint64(u16(rec, 4)))
 	}
 	if f.name != 0 {
 		s.name, ok = nameAt(kind, rec, at)
@@ -143,7 +145,7 @@ func field(rec []byte, at, n uint8) uint32 {
 // nameAt returns the name at a position of the record.
 func nameAt(k Kind, rec []byte, at int) ([]byte, bool) {
 	if _, old := k.current(); !old {
-		return untilNUL(rec[at:]), true
+		return codeview.UntilNUL(rec[at:]), true
 	}
 	if at >= len(rec) || int(rec[at]) >= len(rec)-at {
 		return nil, false
@@ -163,7 +165,7 @@ func nameOf(rec []byte) (name []byte, ok bool) {
 // nameStart returns where the name begins in a record, which may be cut off
 // behind that.
 func nameStart(rec []byte) (at int, ok bool) {
-	if len(rec) < recordHead {
+	if len(rec) < codeview.RecordHead {
 		return 0, false
 	}
 	kind := Kind(u16(rec, 2))
@@ -174,7 +176,7 @@ func nameStart(rec []byte) (at int, ok bool) {
 	if !kind.IsConstant() {
 		return int(f.name), true
 	}
-	r := leafReader{b: rec, off: int(f.name)}
-	r.number()
-	return r.off, !r.short
+	r := codeview.Reader{B: rec, Off: int(f.name)}
+	r.Number()
+	return r.Off, !r.Short
 }

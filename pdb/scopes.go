@@ -1,6 +1,10 @@
 package pdb
 
-import "iter"
+import (
+	"iter"
+
+	"github.com/symres/symres/internal/codeview"
+)
 
 // scopeWalk walks the records of a module and keeps track of the scopes they
 // open. It belongs to one goroutine.
@@ -16,10 +20,10 @@ func (ms *modStream) scopes() scopeWalk { return scopeWalk{recordWalk: recordsOf
 // step moves to the next record. The scope it opens or closes counts from the
 // record behind it.
 func (w *scopeWalk) step() bool {
-	if w.rec != nil {
+	if w.Rec != nil {
 		w.track()
 	}
-	return w.recordWalk.step()
+	return w.recordWalk.Step()
 }
 
 // track enters or leaves the scope of the current record. Ends without a
@@ -28,7 +32,7 @@ func (w *scopeWalk) track() {
 	switch k := w.kind(); {
 	case k.opens():
 		if w.open = append(w.open, k.IsProc()); k.IsProc() {
-			w.procs = append(w.procs, w.off)
+			w.procs = append(w.procs, w.Off)
 		}
 	case k.closes() && len(w.open) > 0:
 		last := len(w.open) - 1
@@ -53,22 +57,22 @@ const endField = 8 // of a record that opens a scope: offset of its end record
 // the record says rightly where that is. It need not: the walk then just takes
 // one record after the other.
 func (w *recordWalk) skipBody() error {
-	if len(w.rec) < endField+4 || !w.kind().opens() {
+	if len(w.Rec) < endField+4 || !w.kind().opens() {
 		return nil
 	}
-	end := u32(w.rec, endField)
-	if end < w.next || end%4 != 0 || end >= w.end || recordHead > w.end-end {
+	end := u32(w.Rec, endField)
+	if end < w.Next || end%4 != 0 || end >= w.End || codeview.RecordHead > w.End-end {
 		return nil
 	}
-	rec, err := w.w.Span(end, recordHead)
+	rec, err := w.W.Span(end, codeview.RecordHead)
 	if err != nil {
 		return err
 	}
-	n := uint32(u16(rec, 0)) + lenField
-	if n < recordHead || !Kind(u16(rec, 2)).closes() || n > w.end-end {
+	n := uint32(u16(rec, 0)) + codeview.LenField
+	if n < codeview.RecordHead || !Kind(u16(rec, 2)).closes() || n > w.End-end {
 		return nil
 	}
-	w.rec, w.next = nil, end+n // nothing was opened for it
+	w.Rec, w.Next = nil, end+n // nothing was opened for it
 	return nil
 }
 
@@ -125,23 +129,23 @@ func (f *File) walkModule(i int, pick func(*scopeWalk, *Symbol) (bool, error), v
 			return false, nil
 		}
 	}
-	if ms.bad != nil && !fatal(w.err) {
-		w.err = ms.bad // records that make no sense follow from it
+	if ms.bad != nil && !fatal(w.Err) {
+		w.Err = ms.bad // records that make no sense follow from it
 	}
-	if fatal(w.err) {
-		return false, w.err
+	if fatal(w.Err) {
+		return false, w.Err
 	}
-	return w.err == nil || visit(new(Symbol), w.err), nil
+	return w.Err == nil || visit(new(Symbol), w.Err), nil
 }
 
 // symbolHere reads the symbol of the current record; ok is false when it is
 // none.
 func (f *File) symbolHere(w *scopeWalk, sec *sections, sym *Symbol) (ok bool, err error) {
-	if !sym.parse(w.rec) {
+	if !sym.parse(w.Rec) {
 		kind := w.kind()
 		*sym = Symbol{}
 		if _, known := formOf(kind); known {
-			err = damage(w.ms.s.Name, int64(w.off), "%v of %d bytes is cut off", kind, len(w.rec))
+			err = damage(w.ms.s.Name, int64(w.Off), "%v of %d bytes is cut off", kind, len(w.Rec))
 		}
 		return false, err
 	}
@@ -152,9 +156,9 @@ func (f *File) symbolHere(w *scopeWalk, sec *sections, sym *Symbol) (ok bool, er
 	sec.placeSymbol(sym)
 	switch sym.Kind {
 	case KindTrampoline:
-		sym.name, err = f.trampolineName(w.rec)
+		sym.name, err = f.trampolineName(w.Rec)
 	case KindSepCode:
-		sym.ref = w.off
+		sym.ref = w.Off
 		sym.name, err = f.coldName(w)
 	}
 	return true, err

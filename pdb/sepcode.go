@@ -1,6 +1,10 @@
 package pdb
 
-import "github.com/symres/symres/internal/msf"
+import (
+	"github.com/symres/symres/internal/msf"
+
+	"github.com/symres/symres/internal/codeview"
+)
 
 // piece is a part of a function that the linker put elsewhere (S_SEPCODE).
 type piece struct {
@@ -17,7 +21,7 @@ func (f *File) owned(sec *sections, sym Symbol) (Symbol, error) {
 	if err != nil || ms.s == nil {
 		return sym, ignoreDamage(err)
 	}
-	rec, err := recordAt(ms.s, sym.ref)
+	rec, err := codeview.RecordAt(ms.s, sym.ref)
 	if err != nil || len(rec) < 32 {
 		return sym, ignoreDamage(err)
 	}
@@ -62,21 +66,21 @@ func (c *moduleCode) findPieces(o *outline) (*[]piece, error) {
 	var list []piece
 	numbers := map[int32]uint16{}
 	r := recordsOf(c.ms.symbols)
-	r.w.Chunk = msf.ReadAhead
-	for r.step() && len(list) < maxPieces {
+	r.W.Chunk = msf.ReadAhead
+	for r.Step() && len(list) < maxPieces {
 		if r.kind() != KindSepCode {
 			continue
 		}
-		at, ok := placeOf(r.rec)
+		at, ok := placeOf(r.Rec)
 		if !ok {
 			continue
 		}
-		fn := int32(o.funcAt.exact(makeKey(u16(r.rec, 30), u32(r.rec, 24))))
+		fn := int32(o.funcAt.exact(makeKey(u16(r.Rec, 30), u32(r.Rec, 24))))
 		numbers[fn]++
 		list = append(list, piece{place: at, fn: fn, chunk: numbers[fn]})
 	}
-	if fatal(r.err) {
-		return nil, r.err
+	if fatal(r.Err) {
+		return nil, r.Err
 	}
 	return &list, nil
 }

@@ -2,8 +2,6 @@ package pdb
 
 import (
 	"bytes"
-
-	"github.com/symres/symres/internal/msf"
 )
 
 // Flags of a public symbol. Linkers other than Microsoft's set few of them.
@@ -91,14 +89,8 @@ func appendHex(b []byte, v uint32, digits int) []byte {
 	return b
 }
 
-// Layout of a record: u16 length of what follows the field, u16 kind, data.
-// S_PUB32: u32 flags, u32 offset, u16 segment, name.
-const (
-	recordHead = 4
-	pubHead    = 14 // of S_PUB32, up to its name
-	lenField   = 2
-	maxRecord  = 0xFFFF + lenField
-)
+// pubHead is the length of S_PUB32 up to its name: u32 flags, u32 offset, u16 segment.
+const pubHead = 14
 
 // parsePublic reads a whole record; ok is false when it is no public or too
 // short for one. The RVA is left open.
@@ -107,41 +99,4 @@ func parsePublic(rec []byte) (sym Symbol, ok bool) {
 		return Symbol{}, false
 	}
 	return parseSymbol(rec)
-}
-
-// recordIn returns the symbol record at off of the stream that is walked.
-func recordIn(w *msf.Walker, off uint32) ([]byte, error) {
-	if d := off - w.Off; off >= w.Off && uint64(d)+recordHead <= uint64(len(w.Buf)) {
-		b := w.Buf[d:]
-		if n := int(u16(b, 0)) + lenField; n >= recordHead && n <= len(b) {
-			return b[:n:n], nil
-		}
-	}
-	return recordSlow(w, off)
-}
-
-// recordSlow is recordIn across the end of a run and over damage.
-func recordSlow(w *msf.Walker, off uint32) ([]byte, error) {
-	head, err := w.Span(off, recordHead)
-	if err != nil {
-		return nil, err
-	}
-	n := uint32(u16(head, 0)) + lenField
-	if n < recordHead {
-		return nil, damage(w.Stream.Name, int64(off), "symbol record of %d bytes", n)
-	}
-	return w.Span(off, n)
-}
-
-// recordAt returns the symbol record at off, for a question about one.
-func recordAt(s *msf.Stream, off uint32) ([]byte, error) {
-	head, err := s.View(off, recordHead)
-	if err != nil {
-		return nil, err
-	}
-	n := uint32(u16(head, 0)) + lenField
-	if n < recordHead {
-		return nil, damage(s.Name, int64(off), "symbol record of %d bytes", n)
-	}
-	return s.View(off, n)
 }

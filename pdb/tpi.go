@@ -4,6 +4,7 @@ import (
 	"slices"
 	"sync/atomic"
 
+	"github.com/symres/symres/internal/codeview"
 	"github.com/symres/symres/internal/msf"
 )
 
@@ -91,12 +92,12 @@ func readTypes(m *msf.Container, num uint32, what string) (*typeTable, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := leafReader{b: b}
+	r := codeview.Reader{B: b}
 	size := t.parseHead(&r)
 	switch {
 	case size == 0:
 		return nil, damage(s.Name, 0, "unknown version %d", t.version)
-	case r.short || size > s.Size:
+	case r.Short || size > s.Size:
 		return nil, damage(s.Name, 0, "header of %d bytes in a stream of %d", size, s.Size)
 	case t.begin < firstType || t.end < t.begin:
 		return nil, damage(s.Name, 8, "types from %#x to %#x", t.begin, t.end)
@@ -113,23 +114,23 @@ func readTypes(m *msf.Container, num uint32, what string) (*typeTable, error) {
 
 // parseHead reads the header in the form of its version and returns its size,
 // 0 for an unknown version. stop is the number of bytes of the records.
-func (t *typeTable) parseHead(r *leafReader) uint32 {
-	t.version = r.u32()
+func (t *typeTable) parseHead(r *codeview.Reader) uint32 {
+	t.version = r.U32()
 	switch t.version {
 	case tpiVC2, tpiV40, tpiV41:
-		r.narrow = true
+		r.Narrow = true
 		t.parseOldHead(r)
 		return tpiHead16
 	case tpiV50Interim:
 		t.parseOldHead(r)
 		return tpiHeadInterim
 	case tpiV50, tpiV70, tpiV80:
-		size := r.u32()
-		t.begin, t.end, t.stop = r.u32(), r.u32(), r.u32()
-		t.hashNum, _ = uint32(r.u16()), r.u16()
-		t.keySize, t.buckets = r.u32(), r.u32()
+		size := r.U32()
+		t.begin, t.end, t.stop = r.U32(), r.U32(), r.U32()
+		t.hashNum, _ = uint32(r.U16()), r.U16()
+		t.keySize, t.buckets = r.U32(), r.U32()
 		for _, p := range []*typePart{&t.vals, &t.pairs, &t.adj} {
-			p.off, p.size = r.u32(), r.u32()
+			p.off, p.size = r.U32(), r.U32()
 		}
 		return max(size, tpiHead)
 	}
@@ -137,9 +138,9 @@ func (t *typeTable) parseHead(r *leafReader) uint32 {
 }
 
 // parseOldHead reads the forms that say nothing about the hash stream.
-func (t *typeTable) parseOldHead(r *leafReader) {
-	t.begin, t.end, t.stop = r.ti(), r.ti(), r.u32()
-	t.hashNum = uint32(r.u16())
+func (t *typeTable) parseOldHead(r *codeview.Reader) {
+	t.begin, t.end, t.stop = r.Ti(), r.Ti(), r.U32()
+	t.hashNum = uint32(r.U16())
 	t.keySize, t.buckets = 2, oldBuckets
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"slices"
 
+	"github.com/symres/symres/internal/codeview"
 	"github.com/symres/symres/internal/msf"
 )
 
@@ -15,7 +16,7 @@ const (
 	typeStep = 8 << 10
 	// maxTypeStep is how far apart they can be when the last record is large.
 	// An index with a wider gap would make a lookup walk too far.
-	maxTypeStep = typeStep + maxRecord
+	maxTypeStep = typeStep + codeview.MaxRecord
 )
 
 // typeEntry says where the record of a type lies: off counts from the first
@@ -72,7 +73,7 @@ func (t *typeTable) seek(index *typeIndex, ti uint32) ([]byte, error) {
 		return nil, cmp.Or(index.bad, t.bad(ti, "has no record"))
 	}
 	w := t.records(index.at[i])
-	w.w.Chunk = typeStep
+	w.W.Chunk = typeStep
 	return t.walkTo(ti, index, w)
 }
 
@@ -88,10 +89,10 @@ func (x *typeIndex) find(ti uint32) int {
 func (t *typeTable) walkTo(ti uint32, index *typeIndex, w typeWalk) ([]byte, error) {
 	for w.step() {
 		if w.ti == ti {
-			return w.rec, nil
+			return w.Rec, nil
 		}
 	}
-	return nil, cmp.Or(w.err, index.bad, t.bad(ti, "has no record"))
+	return nil, cmp.Or(w.Err, index.bad, t.bad(ti, "has no record"))
 }
 
 // peek is record for a question that looks at many records far apart, each
@@ -117,7 +118,7 @@ func (t *typeTable) peek(ti uint32, buf *[]byte) ([]byte, error) {
 	if err := t.s.Read(*buf, off); err != nil {
 		return nil, err
 	}
-	w.w.Off, w.w.Buf = off, *buf
+	w.W.Off, w.W.Buf = off, *buf
 	rec, err := t.walkTo(ti, index, w)
 	if err != nil && !fatal(err) {
 		return t.record(ti) // which knows what to do about a bad index
@@ -194,15 +195,15 @@ func (t *typeTable) walk() (*typeIndex, error) {
 	index := new(typeIndex)
 	w := t.records(typeEntry{ti: t.begin})
 	for last := uint32(0); w.step(); {
-		if off := w.off - t.recs; len(index.at) == 0 || off-last >= typeStep {
+		if off := w.Off - t.recs; len(index.at) == 0 || off-last >= typeStep {
 			index.at = append(index.at, typeEntry{ti: w.ti, off: off})
 			last = off
 		}
 	}
-	if fatal(w.err) {
-		return nil, w.err
+	if fatal(w.Err) {
+		return nil, w.Err
 	}
-	index.bad = w.err
+	index.bad = w.Err
 	return index, nil
 }
 
@@ -213,59 +214,28 @@ func (t *typeTable) walk() (*typeIndex, error) {
 //	}
 //	if w.err != nil ...
 type typeWalk struct {
-	t    *typeTable
-	w    msf.Walker
-	ti   uint32
-	off  uint32 // of the record in the stream
-	next typeEntry
-	rec  []byte
-	err  error // why the walk ended early
+	codeview.Records
+	t  *typeTable
+	ti uint32
 }
 
 // records starts a walk at an entry of an index.
 func (t *typeTable) records(from typeEntry) typeWalk {
-	return typeWalk{t: t, w: msf.Walker{Stream: t.s}, next: from}
+	return typeWalk{t: t, ti: from.ti - 1, Records: codeview.Records{W: msf.Walker{Stream: t.s}, Next: t.recs + from.off, End: t.stop}}
 }
 
 // step moves to the next record. It reports false after the last one and
 // after damage, which is in err.
 func (w *typeWalk) step() bool {
-	off := w.t.recs + w.next.off
-	if d := off - w.w.Off; w.next.ti < w.t.end && off >= w.w.Off && uint64(d)+typeHead <= uint64(len(w.w.Buf)) {
-		b := w.w.Buf[d:]
-		n := uint32(u16(b, 0)) + lenField
-		if n >= typeHead && n <= uint32(len(b)) && off <= w.t.stop && n <= w.t.stop-off {
-			w.rec, w.ti, w.off = b[:n:n], w.next.ti, off
-			w.next = typeEntry{ti: w.ti + 1, off: w.next.off + n}
-			return true
-		}
-	}
-	return w.stepSlow()
-}
-
-// stepSlow is step across the end of a run and over damage.
-func (w *typeWalk) stepSlow() bool {
-	t := w.t
-	if w.err != nil || w.next.ti >= t.end {
+	if w.ti+1 >= w.t.end {
 		return false
 	}
-	off := t.recs + w.next.off
-	n := uint32(typeHead)
-	if off <= t.stop && n <= t.stop-off {
-		var head []byte
-		if head, w.err = w.w.Span(off, typeHead); w.err != nil {
-			return false
-		}
-		n = uint32(u16(head, 0)) + lenField
+	if w.Records.Step() {
+		w.ti++
+		return true
 	}
-	if n < typeHead || off > t.stop || n > t.stop-off {
-		w.err = cmp.Or(t.short, damage(t.s.Name, int64(off), "type record %#x of %d bytes before %#x", w.next.ti, n, t.stop))
-		return false
+	if !fatal(w.Err) {
+		w.Err = cmp.Or(w.t.short, w.Err, w.t.bad(w.ti+1, "the records end at %#x", w.t.stop))
 	}
-	if w.rec, w.err = w.w.Span(off, n); w.err != nil {
-		return false
-	}
-	w.ti, w.off = w.next.ti, off
-	w.next = typeEntry{ti: w.ti + 1, off: w.next.off + n}
-	return true
+	return false
 }

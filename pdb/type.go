@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"fmt"
 	"iter"
+
+	"github.com/symres/symres/internal/codeview"
 )
 
 // TypeKind says what a [Type] is.
@@ -44,7 +46,7 @@ func (k TypeKind) String() string {
 type Type struct {
 	f     *File
 	index uint32
-	leaf  Leaf
+	leaf  codeview.Leaf
 	kind  TypeKind
 	bits  uint8  // of a bit field
 	bit   uint8  // of a bit field: position
@@ -62,9 +64,14 @@ type Type struct {
 // 0x1000 are basic types and pointers to them, which have no record.
 func (t Type) Index() uint32 { return t.index }
 
-// Leaf returns the kind of record the type comes from, as it stands in the
-// file; 0 for a type without a record.
-func (t Type) Leaf() Leaf { return t.leaf }
+// Leaf returns the name that the kind of record the type comes from has in
+// Microsoft's headers, such as "LF_STRUCTURE", "" for a type without a record.
+func (t Type) Leaf() string {
+	if t.leaf == 0 {
+		return ""
+	}
+	return t.leaf.String()
+}
 
 // Kind returns what the type is.
 func (t Type) Kind() TypeKind { return t.kind }
@@ -96,17 +103,17 @@ func (t Type) isRecord() bool { return t.kind >= TypeStruct && t.kind <= TypeInt
 
 // IsForward reports whether the type is a tag that is only declared here; see
 // [Type.Definition].
-func (t Type) IsForward() bool { return t.IsTag() && t.attr&propForward != 0 }
+func (t Type) IsForward() bool { return t.IsTag() && t.attr&codeview.PropForward != 0 }
 
 // IsAnonymous reports whether the type is a tag without a name of its own.
 func (t Type) IsAnonymous() bool {
-	g := tag{name: t.name}
-	return t.IsTag() && (len(t.name) == 0 || g.anonymous())
+	g := codeview.Tag{Name: t.name}
+	return t.IsTag() && (len(t.name) == 0 || g.Anonymous())
 }
 
 // IsScoped reports whether the type is a tag that is local to a function: its
 // unique name, not its name, leads to it.
-func (t Type) IsScoped() bool { return t.IsTag() && t.attr&propScoped != 0 }
+func (t Type) IsScoped() bool { return t.IsTag() && t.attr&codeview.PropScoped != 0 }
 
 // BitField returns the position of the lowest bit and the number of bits of a
 // bit field, whose integer type is [Type.Elem].
@@ -196,12 +203,12 @@ func (f *File) Types() iter.Seq2[Type, error] {
 				yield(Type{}, err)
 				return
 			}
-			if !yield(f.parseType(t, w.ti, w.rec)) {
+			if !yield(f.parseType(t, w.ti, w.Rec)) {
 				return
 			}
 		}
-		if w.err != nil {
-			yield(Type{}, w.err)
+		if w.Err != nil {
+			yield(Type{}, w.Err)
 		}
 	}
 }
@@ -217,7 +224,7 @@ func (t Type) Definition() (Type, error) {
 	if err != nil {
 		return Type{}, err
 	}
-	ti, ok, err := table.findDefinition(&tag{props: t.attr, name: t.name, unique: t.uniq})
+	ti, ok, err := table.findDefinition(&codeview.Tag{Props: t.attr, Name: t.name, Unique: t.uniq})
 	if err != nil {
 		return Type{}, err
 	}
@@ -262,7 +269,7 @@ func (t Type) Params() iter.Seq2[Type, error] {
 			return
 		}
 		for n := args.count(); n > 0; n-- {
-			if !yield(t.f.Type(args.ti())) {
+			if !yield(t.f.Type(args.Ti())) {
 				return
 			}
 		}
@@ -279,21 +286,21 @@ func (f *File) argList(ti uint32) (*argReader, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &argReader{leafReader{b: rec, off: lenField}}
-	if leaf := r.begin(); leaf != leafArgList {
+	r := &argReader{codeview.Reader{B: rec, Off: codeview.LenField}}
+	if leaf := r.Begin(); leaf != codeview.LeafArgList {
 		return nil, t.bad(ti, "%v is no list of arguments", leaf)
 	}
 	return r, nil
 }
 
 // argReader reads an argument list.
-type argReader struct{ leafReader }
+type argReader struct{ codeview.Reader }
 
 // count reads how many arguments follow, at most as many as there are.
 func (r *argReader) count() uint32 {
-	n, size := r.ti(), 4
-	if r.narrow {
+	n, size := r.Ti(), 4
+	if r.Narrow {
 		size = 2
 	}
-	return min(n, uint32((len(r.b)-r.off)/size))
+	return min(n, uint32((len(r.B)-r.Off)/size))
 }

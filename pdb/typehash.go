@@ -6,6 +6,7 @@ import (
 	"slices"
 	"sync/atomic"
 
+	"github.com/symres/symres/internal/codeview"
 	"github.com/symres/symres/internal/msf"
 	"github.com/symres/symres/internal/wire"
 )
@@ -198,7 +199,7 @@ func (h *typeHash) chain() (*typeChains, error) {
 type tagQuery struct {
 	name    []byte // the name it has
 	key     []byte // whose hash leads to it
-	match   func(*tag) bool
+	match   func(*codeview.Tag) bool
 	hashed  bool // it can only be where its hash leads
 	forward bool // a forward reference will do
 }
@@ -257,7 +258,7 @@ func (t *typeTable) pick(types, heads []uint32, q tagQuery) (ti uint32, ok bool,
 			if fatal(err) {
 				return 0, false, err
 			}
-			if g, ok := parseTag(rec); err == nil && ok && g.forward() == q.forward && q.match(&g) {
+			if g, ok := codeview.ParseTag(rec); err == nil && ok && g.Forward() == q.forward && q.match(&g) {
 				return ti, true, nil
 			}
 		}
@@ -301,42 +302,39 @@ func (t *typeTable) walkUnhashed() (*[]uint64, error) {
 	var index []uint64
 	w := t.records(typeEntry{ti: t.begin})
 	for w.step() {
-		if g, ok := parseTag(w.rec); ok && (h.bad != nil || !g.hashed()) {
-			index = append(index, uint64(hashName(g.name))<<32|uint64(w.ti))
+		if g, ok := codeview.ParseTag(w.Rec); ok && (h.bad != nil || !g.Hashed()) {
+			index = append(index, uint64(hashName(g.Name))<<32|uint64(w.ti))
 		}
 	}
-	if fatal(w.err) {
-		return nil, w.err
+	if fatal(w.Err) {
+		return nil, w.Err
 	}
 	slices.Sort(index)
 	return &index, nil
 }
 
-// hashed reports whether the bucket of the tag is the hash of its name.
-func (g *tag) hashed() bool { return !g.forward() && !g.scoped() && !g.anonymous() }
-
 // findNamed returns the tag of a name.
 func (t *typeTable) findNamed(name string, equal func(a, b []byte) bool) (ti uint32, ok bool, err error) {
-	if len(name) > maxRecord {
+	if len(name) > codeview.MaxRecord {
 		return 0, false, nil
 	}
 	want := []byte(name)
-	return t.findTag(tagQuery{name: want, key: want, forward: true, match: func(g *tag) bool {
-		return equal(g.name, want) || len(g.unique) > 0 && equal(g.unique, want)
+	return t.findTag(tagQuery{name: want, key: want, forward: true, match: func(g *codeview.Tag) bool {
+		return equal(g.Name, want) || len(g.Unique) > 0 && equal(g.Unique, want)
 	}})
 }
 
 // findDefinition returns the definition a forward reference stands for.
-func (t *typeTable) findDefinition(fwd *tag) (ti uint32, ok bool, err error) {
-	q := tagQuery{name: fwd.name, key: fwd.name, hashed: !fwd.scoped() && !fwd.anonymous()}
-	if fwd.scoped() && len(fwd.unique) > 0 {
-		q.key = fwd.unique // with linkers after that of VS 2010
+func (t *typeTable) findDefinition(fwd *codeview.Tag) (ti uint32, ok bool, err error) {
+	q := tagQuery{name: fwd.Name, key: fwd.Name, hashed: !fwd.Scoped() && !fwd.Anonymous()}
+	if fwd.Scoped() && len(fwd.Unique) > 0 {
+		q.key = fwd.Unique // with linkers after that of VS 2010
 	}
-	q.match = func(g *tag) bool {
-		if len(fwd.unique) > 0 && len(g.unique) > 0 {
-			return bytes.Equal(g.unique, fwd.unique)
+	q.match = func(g *codeview.Tag) bool {
+		if len(fwd.Unique) > 0 && len(g.Unique) > 0 {
+			return bytes.Equal(g.Unique, fwd.Unique)
 		}
-		return bytes.Equal(g.name, fwd.name)
+		return bytes.Equal(g.Name, fwd.Name)
 	}
 	return t.findTag(q)
 }

@@ -1,101 +1,104 @@
 package pdb
 
+import "github.com/symres/symres/internal/codeview"
+
 // parseType reads the record of a type.
 func (f *File) parseType(table *typeTable, index uint32, rec []byte) (Type, error) {
-	r := leafReader{b: rec, off: lenField}
-	t := Type{f: f, index: index, leaf: Leaf(u16(rec, lenField))}
-	leaf := r.begin()
-	if leaf.isTag() {
+	r := codeview.Reader{B: rec, Off: codeview.LenField}
+	t := Type{f: f, index: index, leaf: codeview.Leaf(u16(rec, codeview.LenField))}
+	leaf := r.Begin()
+	if leaf.IsTag() {
 		t.parseTag(leaf, &r)
 	} else {
 		t.parse(leaf, &r)
 	}
-	if r.short {
+	if r.Short {
 		return Type{}, table.bad(index, "%v of %d bytes ends early", t.leaf, len(rec))
 	}
 	return t, nil
 }
 
-func (t *Type) parseTag(leaf Leaf, r *leafReader) {
-	g := tag{leaf: leaf}
-	g.parse(r)
-	t.kind = leaf.tagKind()
-	t.attr, t.elem, t.list, t.size, t.name, t.uniq = g.props, g.underlying, g.fields, g.size, g.name, g.unique
+func (t *Type) parseTag(leaf codeview.Leaf, r *codeview.Reader) {
+	g := codeview.Tag{Leaf: leaf}
+	g.Parse(r)
+	t.kind = tagKind(leaf)
+	t.attr, t.elem, t.list, t.size, t.name, t.uniq = g.Props, g.Underlying, g.Fields, g.Size, g.Name, g.Unique
 }
 
-func (l Leaf) tagKind() TypeKind {
+// tagKind says what a tag is.
+func tagKind(l codeview.Leaf) TypeKind {
 	switch l {
-	case leafClass, leafClass2:
+	case codeview.LeafClass, codeview.LeafClass2:
 		return TypeClass
-	case leafUnion, leafUnion2:
+	case codeview.LeafUnion, codeview.LeafUnion2:
 		return TypeUnion
-	case leafEnum:
+	case codeview.LeafEnum:
 		return TypeEnum
-	case leafInterface, leafInterface2:
+	case codeview.LeafInterface, codeview.LeafInterface2:
 		return TypeInterface
 	}
 	return TypeStruct
 }
 
 // parse reads the record of a type that is no tag.
-func (t *Type) parse(leaf Leaf, r *leafReader) {
+func (t *Type) parse(leaf codeview.Leaf, r *codeview.Reader) {
 	switch leaf {
-	case leafModifier:
+	case codeview.LeafModifier:
 		t.kind = TypeModifier
-		elem, attr := r.tiAttr()
+		elem, attr := r.TiAttr()
 		t.elem, t.attr = elem, uint32(attr)
-	case leafPointer:
+	case codeview.LeafPointer:
 		t.kind = TypePointer
 		t.parsePointer(r)
-	case leafArray:
+	case codeview.LeafArray:
 		t.kind = TypeArray
-		t.elem = r.ti()
-		r.ti() // of the index
-		t.size = r.size()
-	case leafBitField:
+		t.elem = r.Ti()
+		r.Ti() // of the index
+		t.size = r.Size()
+	case codeview.LeafBitField:
 		t.kind = TypeBitField
 		t.parseBitField(r)
-	case leafProcedure:
+	case codeview.LeafProcedure:
 		t.kind = TypeFunction
-		t.elem = r.ti()
+		t.elem = r.Ti()
 		t.parseCall(r)
-	case leafMFunction:
+	case codeview.LeafMFunction:
 		t.kind = TypeMethod
-		t.elem, t.class = r.ti(), r.ti()
-		r.ti() // of this
+		t.elem, t.class = r.Ti(), r.Ti()
+		r.Ti() // of this
 		t.parseCall(r)
-	case leafAlias:
+	case codeview.LeafAlias:
 		t.kind = TypeAlias
-		t.elem, t.name = r.ti(), r.name()
+		t.elem, t.name = r.Ti(), r.Name()
 	}
 }
 
 // parseCall reads the calling convention and the arguments of a function.
-func (t *Type) parseCall(r *leafReader) {
-	t.conv = r.u8()
-	r.u8()  // attributes
-	r.u16() // number of parameters: the list knows
-	t.list = r.ti()
+func (t *Type) parseCall(r *codeview.Reader) {
+	t.conv = r.U8()
+	r.U8()  // attributes
+	r.U16() // number of parameters: the list knows
+	t.list = r.Ti()
 }
 
-func (t *Type) parseBitField(r *leafReader) {
-	if r.narrow {
-		t.bits, t.bit, t.elem = r.u8(), r.u8(), r.ti()
+func (t *Type) parseBitField(r *codeview.Reader) {
+	if r.Narrow {
+		t.bits, t.bit, t.elem = r.U8(), r.U8(), r.Ti()
 		return
 	}
-	t.elem, t.bits, t.bit = r.ti(), r.u8(), r.u8()
+	t.elem, t.bits, t.bit = r.Ti(), r.U8(), r.U8()
 }
 
-func (t *Type) parsePointer(r *leafReader) {
-	if r.narrow {
-		t.attr, t.elem = uint32(r.u16()), r.ti()
+func (t *Type) parsePointer(r *codeview.Reader) {
+	if r.Narrow {
+		t.attr, t.elem = uint32(r.U16()), r.Ti()
 	} else {
-		t.elem, t.attr = r.u32(), r.u32()
+		t.elem, t.attr = r.U32(), r.U32()
 	}
 	if mode := t.ptrMode(); mode == ptrModeMember || mode == ptrModeMethod {
-		t.class = r.ti()
+		t.class = r.Ti()
 	}
-	if t.size = uint64(t.attr >> ptrSizeShift & ptrSizeMask); t.size == 0 || r.narrow {
+	if t.size = uint64(t.attr >> ptrSizeShift & ptrSizeMask); t.size == 0 || r.Narrow {
 		t.size = pointerSize(t.attr & ptrTypeMask)
 	}
 }

@@ -1,6 +1,10 @@
 package pdb
 
-import "github.com/symres/symres/internal/msf"
+import (
+	"github.com/symres/symres/internal/msf"
+
+	"github.com/symres/symres/internal/codeview"
+)
 
 const (
 	// recordsPerLookup is how many records a walk over all takes in the time of
@@ -38,12 +42,12 @@ func (t *typeTable) findPlaces() (*typePlaces, error) {
 	list := make(typePlaces, 0, min(t.end-t.begin, (t.stop-t.recs)/typeHead))
 	t.s.Load()
 	w := t.records(typeEntry{ti: t.begin})
-	w.w.Chunk = msf.ReadAhead
+	w.W.Chunk = msf.ReadAhead
 	for w.step() {
-		list = append(list, w.off)
+		list = append(list, w.Off)
 	}
-	if fatal(w.err) {
-		return nil, w.err
+	if fatal(w.Err) {
+		return nil, w.Err
 	}
 	return &list, nil
 }
@@ -54,7 +58,7 @@ func (t *typeTable) recordAt(off uint32) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	n := uint32(u16(b, 0)) + lenField
+	n := uint32(u16(b, 0)) + codeview.LenField
 	if n <= uint32(len(b)) {
 		return b[:n:n], nil
 	}

@@ -34,7 +34,7 @@ func compareTypes(t *testing.T, f *pdb.File, want map[uint32]*llvmType) (n typeC
 		}
 		seen++
 		w := want[typ.Index()]
-		if w == nil || typ.Leaf().String() != w.leaf {
+		if w == nil || typ.Leaf() != w.leaf {
 			t.Fatalf("type %#x is %v, want %+v", typ.Index(), typ.Leaf(), w)
 		}
 		if again, err := f.Type(typ.Index()); err != nil || again.String() != typ.String() || again.Index() != typ.Index() {

@@ -119,7 +119,7 @@ func TestTypes_forms(t *testing.T) {
 				t.Errorf("%s: %s\nwant %s", form, got, text)
 			}
 		}
-		if leaf := typeNamed(t, f, "E").Leaf().String(); strings.HasSuffix(leaf, "_16t") != (form == "16t") {
+		if leaf := typeNamed(t, f, "E").Leaf(); strings.HasSuffix(leaf, "_16t") != (form == "16t") {
 			t.Errorf("%s: leaf %s", form, leaf)
 		}
 		if _, err := f.TypeByName("T"); !errors.Is(err, pdb.ErrNotFound) {

@@ -26,7 +26,7 @@ func (r *rows) typeRecord(t pdb.Type) {
 	}
 	start := len(r.b)
 	b := append(hexaddr.Append(r.b, uint64(t.Index()), 6), ' ', ' ')
-	b = append(append(b, t.Leaf().String()...), ' ', ' ')
+	b = append(append(b, t.Leaf()...), ' ', ' ')
 	if known {
 		b = hexaddr.Append(b, size, 1)
 	} else {
@@ -48,7 +48,7 @@ func (r *rows) typeRecord(t pdb.Type) {
 func (r *rows) typeObject(t pdb.Type, size uint64, known bool) {
 	r.more()
 	r.hex("index", uint64(t.Index()))
-	r.str("leaf", t.Leaf().String())
+	r.str("leaf", t.Leaf())
 	r.str("kind", t.Kind().String())
 	r.known("name", t.Name())
 	r.known("unique", t.UniqueName())

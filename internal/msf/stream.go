@@ -17,8 +17,8 @@ type Stream struct {
 	whole     atomic.Pointer[[]byte] // all of it, once load has read it
 }
 
-// damage makes the error for bytes at off that break the rules of the format.
-func (s *Stream) damage(off uint32, format string, args ...any) error {
+// Damage makes the error for bytes at off that break the rules of the format.
+func (s *Stream) Damage(off uint32, format string, args ...any) error {
 	return s.Container.damaged.damage(s.Name, int64(off), format, args...)
 }
 
@@ -33,7 +33,7 @@ func (s *Stream) Holds(off, n uint32) bool { return off <= s.Size && n <= s.Size
 
 // Short is the error for n bytes at off that run over the end.
 func (s *Stream) Short(off, n uint32) error {
-	return s.damage(off, "%d bytes run over the end at %#x", n, s.Size)
+	return s.Damage(off, "%d bytes run over the end at %#x", n, s.Size)
 }
 
 // Read fills p from byte off.
@@ -64,7 +64,7 @@ func (s *Stream) Bytes(off, n uint32) ([]byte, error) {
 		return nil, s.Short(off, n)
 	}
 	if n > MaxAlloc {
-		return nil, s.damage(off, "%d bytes in one piece are too many", n)
+		return nil, s.Damage(off, "%d bytes in one piece are too many", n)
 	}
 	p := make([]byte, n)
 	return p, s.Read(p, off)

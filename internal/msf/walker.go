@@ -64,7 +64,7 @@ const ReadAhead = 256 << 10
 // fill reads the bytes at off, and those behind them, into the walker's memory.
 func (w *Walker) fill(off, n uint32) ([]byte, error) {
 	if n > MaxAlloc {
-		return nil, w.Stream.damage(off, "%d bytes in one piece are too many", n)
+		return nil, w.Stream.Damage(off, "%d bytes in one piece are too many", n)
 	}
 	size := max(n, min(w.Chunk, w.Stream.Size-off))
 	if uint32(cap(w.own)) < size {
@@ -96,7 +96,7 @@ func (w *Walker) Strlen(off, end uint32) (uint32, error) {
 		}
 		at += uint32(len(b))
 	}
-	return 0, w.Stream.damage(off, "string without NUL")
+	return 0, w.Stream.Damage(off, "string without NUL")
 }
 
 // Area is a range of a stream. Offsets inside it count from the start of the

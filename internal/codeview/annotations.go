@@ -1,4 +1,4 @@
-package pdb
+package codeview
 
 // Operations of binary annotations (cvinfo.h, BinaryAnnotationOpcode). An
 // S_INLINESITE record ends with a list of them: it is a program that walks
@@ -20,56 +20,56 @@ const (
 	opColumnEnd          = 13 // not used here
 )
 
-// noFile is the file of a position whose file is not known (yet).
-const noFile = ^uint32(0)
+// NoFile is the file of a position whose file is not known (yet).
+const NoFile = ^uint32(0)
 
-// sourcePos is a place in a source file.
-type sourcePos struct {
-	file   uint32 // place of its checksum in the checksums of the module
-	line   uint32
-	column uint32 // 0 unknown
+// Position is a place in a source file.
+type Position struct {
+	File   uint32 // place of its checksum in the checksums of the module
+	Line   uint32
+	Column uint32 // 0 unknown
 }
 
-// inlineRange is a piece of code that an inlined function was expanded to.
-type inlineRange struct {
-	chunk      uint32 // 0: offsets count from the function; n: from its n-th separated piece
-	start, end uint32
-	pos        sourcePos
+// Range is a piece of code that an inlined function was expanded to.
+type Range struct {
+	Chunk      uint32 // 0: offsets count from the function; n: from its n-th separated piece
+	Start, End uint32
+	Pos        Position
 }
 
-// annotations runs the annotations of an inline site. It belongs to one
+// Annotations runs the annotations of an inline site. It belongs to one
 // goroutine. Damage ends it: what came before is as good as it was.
 //
-//	for a := runAnnotations(b); a.step(); {
-//		use a.out
+//	for a := RunAnnotations(b); a.Step(); {
+//		use a.Out
 //	}
-type annotations struct {
+type Annotations struct {
 	b     []byte
-	cur   inlineRange // where the program is; cur.end is not used
-	open  inlineRange // the last range without a length, if isOpen
-	queue inlineRange // comes after out, if queued
+	cur   Range // where the program is; cur.end is not used
+	open  Range // the last range without a length, if isOpen
+	queue Range // comes after out, if queued
 
 	isOpen, queued bool
-	out            inlineRange
+	Out            Range
 }
 
-// runAnnotations starts at the beginning of the function. Lines count from the
+// RunAnnotations starts at the beginning of the function. Lines count from the
 // line the inlined function begins at, which is in its file until another one
 // is named.
-func runAnnotations(b []byte) annotations {
-	return annotations{b: b, cur: inlineRange{pos: sourcePos{file: noFile}}}
+func RunAnnotations(b []byte) Annotations {
+	return Annotations{b: b, cur: Range{Pos: Position{File: NoFile}}}
 }
 
-// step runs up to the next range that is complete. A range without a length
+// Step runs up to the next range that is complete. A range without a length
 // reaches to the start of the next one; the last one has a length.
 //
 // The rule for opChangeLengthOffset was measured on files of Microsoft's
 // compiler and follows cvinfo.h ("length of code, default next start"): its
 // range has its own length, which does not move the offset, and it ends the
 // open range before it where it starts.
-func (a *annotations) step() bool {
+func (a *Annotations) Step() bool {
 	if a.queued {
-		a.out, a.queued = a.queue, false
+		a.Out, a.queued = a.queue, false
 		return true
 	}
 	for {
@@ -92,24 +92,24 @@ func (a *annotations) step() bool {
 
 // apply runs one operation. done says that out is a new range; ok is false
 // where the annotations break off.
-func (a *annotations) apply(op, x uint32) (done, ok bool) {
+func (a *Annotations) apply(op, x uint32) (done, ok bool) {
 	switch op {
 	case opCodeOffset:
-		a.cur.start = x
+		a.cur.Start = x
 	case opCodeBase:
-		a.cur.chunk, a.cur.start, a.isOpen = x, 0, false
+		a.cur.Chunk, a.cur.Start, a.isOpen = x, 0, false
 	case opChangeOffset:
 		return a.start(x)
 	case opChangeLength:
 		return a.length(x)
 	case opChangeFile:
-		a.cur.pos.file = x
+		a.cur.Pos.File = x
 	case opChangeLine:
-		a.cur.pos.line += signedDelta(x)
+		a.cur.Pos.Line += signedDelta(x)
 	case opColumnStart:
-		a.cur.pos.column = x
+		a.cur.Pos.Column = x
 	case opChangeOffsetLine:
-		a.cur.pos.line += signedDelta(x >> 4)
+		a.cur.Pos.Line += signedDelta(x >> 4)
 		return a.start(x & 0xF)
 	case opChangeLengthOffset:
 		delta, more := a.operand()
@@ -125,57 +125,57 @@ func (a *annotations) apply(op, x uint32) (done, ok bool) {
 }
 
 // advance moves the offset.
-func (a *annotations) advance(delta uint32) bool {
-	a.cur.start += delta
-	return a.cur.start >= delta
+func (a *Annotations) advance(delta uint32) bool {
+	a.cur.Start += delta
+	return a.cur.Start >= delta
 }
 
 // closeOpen makes the open range, which ends at end, the next one.
-func (a *annotations) closeOpen(end uint32) bool {
-	was := a.isOpen && end > a.open.start
+func (a *Annotations) closeOpen(end uint32) bool {
+	was := a.isOpen && end > a.open.Start
 	if was {
-		a.out, a.out.end = a.open, end
+		a.Out, a.Out.End = a.open, end
 	}
 	a.isOpen = false
 	return was
 }
 
 // start begins a range that has no length yet.
-func (a *annotations) start(delta uint32) (done, ok bool) {
+func (a *Annotations) start(delta uint32) (done, ok bool) {
 	if !a.advance(delta) {
 		return false, false
 	}
-	done = a.closeOpen(a.cur.start)
+	done = a.closeOpen(a.cur.Start)
 	a.open, a.isOpen = a.cur, true
 	return done, true
 }
 
 // length gives the range begun last its length and moves behind it, as LLVM
 // does; in files of Microsoft's compiler nothing follows.
-func (a *annotations) length(n uint32) (done, ok bool) {
+func (a *Annotations) length(n uint32) (done, ok bool) {
 	if !a.advance(n) {
 		return false, false
 	}
-	return a.isOpen && a.closeOpen(a.open.start+n), true
+	return a.isOpen && a.closeOpen(a.open.Start+n), true
 }
 
 // piece begins a range of n bytes. The open range reaches up to it.
-func (a *annotations) piece(n, delta uint32) (done, ok bool) {
-	if !a.advance(delta) || n > ^a.cur.start {
+func (a *Annotations) piece(n, delta uint32) (done, ok bool) {
+	if !a.advance(delta) || n > ^a.cur.Start {
 		return false, false
 	}
 	piece := a.cur
-	piece.end = piece.start + n
-	if a.closeOpen(piece.start) {
+	piece.End = piece.Start + n
+	if a.closeOpen(piece.Start) {
 		a.queue, a.queued = piece, n > 0
 		return true, true
 	}
-	a.out = piece
+	a.Out = piece
 	return n > 0, true
 }
 
 // operand reads a compressed number of 1, 2 or 4 bytes (CVUncompressData).
-func (a *annotations) operand() (uint32, bool) {
+func (a *Annotations) operand() (uint32, bool) {
 	b := a.b
 	switch {
 	case len(b) >= 1 && b[0] < 0x80:

@@ -1,4 +1,4 @@
-package pdb
+package codeview
 
 import (
 	"fmt"
@@ -68,22 +68,25 @@ func (n Number) String() string {
 	return fmt.Sprint(v.Lsh(v, 64).Add(v, new(big.Int).SetUint64(n.lo)))
 }
 
+// Unsigned is the number of an unsigned integer.
+func Unsigned(v uint64) Number { return Number{lo: v} }
+
 func signed(v int64) Number { return Number{lo: uint64(v), hi: uint64(v >> 63), form: numSigned} }
 
-// number reads a numeric leaf (cvinfo.h: LF_NUMERIC and after). What is less
+// Number reads a numeric leaf (cvinfo.h: LF_NUMERIC and after). What is less
 // than 0x8000 is the value itself.
-func (r *leafReader) number() Number {
-	switch l := r.u16(); l {
+func (r *Reader) Number() Number {
+	switch l := r.U16(); l {
 	case 0x8000:
-		return signed(int64(int8(r.u8())))
+		return signed(int64(int8(r.U8())))
 	case 0x8001:
-		return signed(int64(int16(r.u16())))
+		return signed(int64(int16(r.U16())))
 	case 0x8002:
-		return Number{lo: uint64(r.u16())}
+		return Number{lo: uint64(r.U16())}
 	case 0x8003:
-		return signed(int64(int32(r.u32())))
+		return signed(int64(int32(r.U32())))
 	case 0x8004:
-		return Number{lo: uint64(r.u32())}
+		return Number{lo: uint64(r.U32())}
 	case 0x8009:
 		return signed(int64(r.u64()))
 	case 0x800A:
@@ -91,7 +94,7 @@ func (r *leafReader) number() Number {
 	case 0x8017, 0x8018:
 		return Number{lo: r.u64(), hi: r.u64(), form: numberForm(0x8018 - l)}
 	case 0x8005:
-		return Number{lo: math.Float64bits(float64(math.Float32frombits(r.u32()))), form: numFloat}
+		return Number{lo: math.Float64bits(float64(math.Float32frombits(r.U32()))), form: numFloat}
 	case 0x8006:
 		return Number{lo: r.u64(), form: numFloat}
 	default:
@@ -104,7 +107,7 @@ func (r *leafReader) number() Number {
 }
 
 // skipNumber passes over the forms that have no value here.
-func (r *leafReader) skipNumber(l uint16) {
+func (r *Reader) skipNumber(l uint16) {
 	switch l {
 	case 0x801C: // half
 		r.take(2)
@@ -121,23 +124,37 @@ func (r *leafReader) skipNumber(l uint16) {
 	case 0x800F:
 		r.take(32)
 	case 0x8010: // text after its length
-		r.take(int(r.u16()))
+		r.take(int(r.U16()))
 	case 0x801B: // text before a NUL
 		st := r.st
 		r.st = false
-		r.name()
+		r.Name()
 		r.st = st
 	default:
-		r.short = true // of unknown length: what follows cannot be read
+		r.Short = true // of unknown length: what follows cannot be read
 	}
 }
 
-// size reads a numeric leaf that is a size or an offset. A negative one, or
+// Size reads a numeric leaf that is a size or an offset. A negative one, or
 // one that does not fit, is damage.
-func (r *leafReader) size() uint64 {
-	v, ok := r.number().Uint64()
+func (r *Reader) Size() uint64 {
+	v, ok := r.Number().Uint64()
 	if !ok {
-		r.short = true
+		r.Short = true
 	}
 	return v
+}
+
+// Widen returns the number its lowest 64-shift bits are. One that does not fit in
+// them, and what is no integer, stays as it is.
+func (n Number) Widen(shift uint64, negative bool) Number {
+	top := int64(n.lo<<shift) >> shift // as a signed one
+	fits := n.hi == 0 && n.lo<<shift>>shift == n.lo || n.hi == uint64(top>>63) && uint64(top) == n.lo
+	switch {
+	case n.form > numSigned || !fits:
+		return n
+	case negative:
+		return signed(top)
+	}
+	return Number{lo: n.lo << shift >> shift}
 }

@@ -1,4 +1,4 @@
-package pdb
+package codeview
 
 import "fmt"
 
@@ -10,56 +10,56 @@ type Leaf uint16
 // names, are read as these.
 const (
 	leafVTShape   Leaf = 0x000A
-	leafModifier  Leaf = 0x1001
-	leafPointer   Leaf = 0x1002
-	leafProcedure Leaf = 0x1008
-	leafMFunction Leaf = 0x1009
+	LeafModifier  Leaf = 0x1001
+	LeafPointer   Leaf = 0x1002
+	LeafProcedure Leaf = 0x1008
+	LeafMFunction Leaf = 0x1009
 
-	leafArgList    Leaf = 0x1201
-	leafFieldList  Leaf = 0x1203
-	leafBitField   Leaf = 0x1205
-	leafMethodList Leaf = 0x1206
+	LeafArgList    Leaf = 0x1201
+	LeafFieldList  Leaf = 0x1203
+	LeafBitField   Leaf = 0x1205
+	LeafMethodList Leaf = 0x1206
 
-	leafBClass    Leaf = 0x1400
-	leafVBClass   Leaf = 0x1401
-	leafIVBClass  Leaf = 0x1402
-	leafIndex     Leaf = 0x1404
-	leafVFuncTab  Leaf = 0x1409
-	leafFriendCls Leaf = 0x140A
-	leafVFuncOff  Leaf = 0x140C
+	LeafBClass    Leaf = 0x1400
+	LeafVBClass   Leaf = 0x1401
+	LeafIVBClass  Leaf = 0x1402
+	LeafIndex     Leaf = 0x1404
+	LeafVFuncTab  Leaf = 0x1409
+	LeafFriendCls Leaf = 0x140A
+	LeafVFuncOff  Leaf = 0x140C
 
-	leafEnumerate    Leaf = 0x1502
-	leafArray        Leaf = 0x1503
-	leafClass        Leaf = 0x1504
+	LeafEnumerate    Leaf = 0x1502
+	LeafArray        Leaf = 0x1503
+	LeafClass        Leaf = 0x1504
 	leafStructure    Leaf = 0x1505
-	leafUnion        Leaf = 0x1506
-	leafEnum         Leaf = 0x1507
-	leafAlias        Leaf = 0x150A
-	leafFriendFcn    Leaf = 0x150C
-	leafMember       Leaf = 0x150D
-	leafStMember     Leaf = 0x150E
-	leafMethod       Leaf = 0x150F
-	leafNestType     Leaf = 0x1510
-	leafOneMethod    Leaf = 0x1511
-	leafNestTypeEx   Leaf = 0x1512
-	leafMemberModify Leaf = 0x1513
-	leafInterface    Leaf = 0x1519
-	leafBInterface   Leaf = 0x151A
+	LeafUnion        Leaf = 0x1506
+	LeafEnum         Leaf = 0x1507
+	LeafAlias        Leaf = 0x150A
+	LeafFriendFcn    Leaf = 0x150C
+	LeafMember       Leaf = 0x150D
+	LeafStMember     Leaf = 0x150E
+	LeafMethod       Leaf = 0x150F
+	LeafNestType     Leaf = 0x1510
+	LeafOneMethod    Leaf = 0x1511
+	LeafNestTypeEx   Leaf = 0x1512
+	LeafMemberModify Leaf = 0x1513
+	LeafInterface    Leaf = 0x1519
+	LeafBInterface   Leaf = 0x151A
 	leafVFTable      Leaf = 0x151D
 
-	leafFuncID        Leaf = 0x1601
-	leafMFuncID       Leaf = 0x1602
+	LeafFuncID        Leaf = 0x1601
+	LeafMFuncID       Leaf = 0x1602
 	leafBuildInfo     Leaf = 0x1603
-	leafSubstrList    Leaf = 0x1604
-	leafStringID      Leaf = 0x1605
+	LeafSubstrList    Leaf = 0x1604
+	LeafStringID      Leaf = 0x1605
 	leafUDTSrcLine    Leaf = 0x1606
 	leafUDTModSrcLine Leaf = 0x1607
 
 	// The forms with 32 bits of properties (microsoft-pdb issue 50).
-	leafClass2     Leaf = 0x1608
+	LeafClass2     Leaf = 0x1608
 	leafStructure2 Leaf = 0x1609
-	leafUnion2     Leaf = 0x160A
-	leafInterface2 Leaf = 0x160B
+	LeafUnion2     Leaf = 0x160A
+	LeafInterface2 Leaf = 0x160B
 )
 
 const (
@@ -75,7 +75,7 @@ func (l Leaf) String() string {
 		return fmt.Sprintf("0x%04x", uint16(l))
 	case l == l.modern():
 		return name
-	case l <= lastNarrow && l.modern() != leafEnumerate:
+	case l <= lastNarrow && l.modern() != LeafEnumerate:
 		return name + "_16t"
 	}
 	return name + "_ST"
@@ -85,25 +85,25 @@ func (l Leaf) name() string {
 	switch l {
 	case leafVTShape:
 		return "LF_VTSHAPE"
-	case leafModifier:
+	case LeafModifier:
 		return "LF_MODIFIER"
-	case leafPointer:
+	case LeafPointer:
 		return "LF_POINTER"
-	case leafProcedure:
+	case LeafProcedure:
 		return "LF_PROCEDURE"
-	case leafMFunction:
+	case LeafMFunction:
 		return "LF_MFUNCTION"
-	case leafArgList:
+	case LeafArgList:
 		return "LF_ARGLIST"
-	case leafFieldList:
+	case LeafFieldList:
 		return "LF_FIELDLIST"
-	case leafBitField:
+	case LeafBitField:
 		return "LF_BITFIELD"
-	case leafMethodList:
+	case LeafMethodList:
 		return "LF_METHODLIST"
-	case leafArray:
+	case LeafArray:
 		return "LF_ARRAY"
-	case leafAlias:
+	case LeafAlias:
 		return "LF_ALIAS"
 	case leafVFTable:
 		return "LF_VFTABLE"
@@ -114,23 +114,23 @@ func (l Leaf) name() string {
 // nameTag names the records of types that have a tag.
 func (l Leaf) nameTag() string {
 	switch l {
-	case leafClass:
+	case LeafClass:
 		return "LF_CLASS"
 	case leafStructure:
 		return "LF_STRUCTURE"
-	case leafUnion:
+	case LeafUnion:
 		return "LF_UNION"
-	case leafEnum:
+	case LeafEnum:
 		return "LF_ENUM"
-	case leafInterface:
+	case LeafInterface:
 		return "LF_INTERFACE"
-	case leafClass2:
+	case LeafClass2:
 		return "LF_CLASS2"
 	case leafStructure2:
 		return "LF_STRUCTURE2"
-	case leafUnion2:
+	case LeafUnion2:
 		return "LF_UNION2"
-	case leafInterface2:
+	case LeafInterface2:
 		return "LF_INTERFACE2"
 	}
 	return ""
@@ -139,39 +139,39 @@ func (l Leaf) nameTag() string {
 // nameEntry names the entries of field lists.
 func (l Leaf) nameEntry() string {
 	switch l {
-	case leafBClass:
+	case LeafBClass:
 		return "LF_BCLASS"
-	case leafBInterface:
+	case LeafBInterface:
 		return "LF_BINTERFACE"
-	case leafVBClass:
+	case LeafVBClass:
 		return "LF_VBCLASS"
-	case leafIVBClass:
+	case LeafIVBClass:
 		return "LF_IVBCLASS"
-	case leafIndex:
+	case LeafIndex:
 		return "LF_INDEX"
-	case leafVFuncTab:
+	case LeafVFuncTab:
 		return "LF_VFUNCTAB"
-	case leafVFuncOff:
+	case LeafVFuncOff:
 		return "LF_VFUNCOFF"
-	case leafFriendCls:
+	case LeafFriendCls:
 		return "LF_FRIENDCLS"
-	case leafFriendFcn:
+	case LeafFriendFcn:
 		return "LF_FRIENDFCN"
-	case leafEnumerate:
+	case LeafEnumerate:
 		return "LF_ENUMERATE"
-	case leafMember:
+	case LeafMember:
 		return "LF_MEMBER"
-	case leafStMember:
+	case LeafStMember:
 		return "LF_STMEMBER"
-	case leafMethod:
+	case LeafMethod:
 		return "LF_METHOD"
-	case leafOneMethod:
+	case LeafOneMethod:
 		return "LF_ONEMETHOD"
-	case leafNestType:
+	case LeafNestType:
 		return "LF_NESTTYPE"
-	case leafNestTypeEx:
+	case LeafNestTypeEx:
 		return "LF_NESTTYPEEX"
-	case leafMemberModify:
+	case LeafMemberModify:
 		return "LF_MEMBERMODIFY"
 	}
 	return ""
@@ -180,15 +180,15 @@ func (l Leaf) nameEntry() string {
 // nameID names the records of the IPI stream.
 func (l Leaf) nameID() string {
 	switch l {
-	case leafFuncID:
+	case LeafFuncID:
 		return "LF_FUNC_ID"
-	case leafMFuncID:
+	case LeafMFuncID:
 		return "LF_MFUNC_ID"
 	case leafBuildInfo:
 		return "LF_BUILDINFO"
-	case leafSubstrList:
+	case LeafSubstrList:
 		return "LF_SUBSTR_LIST"
-	case leafStringID:
+	case LeafStringID:
 		return "LF_STRING_ID"
 	case leafUDTSrcLine:
 		return "LF_UDT_SRC_LINE"
@@ -204,21 +204,21 @@ func (l Leaf) modern() Leaf {
 	case l <= lastNarrow:
 		return l.widened()
 	case l >= 0x1003 && l <= 0x1007: // LF_ARRAY_ST to LF_ENUM_ST
-		return l - 0x1003 + leafArray
+		return l - 0x1003 + LeafArray
 	case l >= 0x1405 && l <= 0x1408: // LF_MEMBER_ST to LF_NESTTYPE_ST
-		return l - 0x1405 + leafMember
+		return l - 0x1405 + LeafMember
 	}
 	switch l {
 	case 0x1010:
-		return leafAlias
+		return LeafAlias
 	case 0x1403:
-		return leafFriendFcn
+		return LeafFriendFcn
 	case 0x140B:
-		return leafOneMethod
+		return LeafOneMethod
 	case 0x140D:
-		return leafNestTypeEx
+		return LeafNestTypeEx
 	case 0x140E:
-		return leafMemberModify
+		return LeafMemberModify
 	}
 	return l
 }
@@ -227,43 +227,43 @@ func (l Leaf) modern() Leaf {
 func (l Leaf) widened() Leaf {
 	switch {
 	case l >= 0x0003 && l <= 0x0007: // LF_ARRAY_16t to LF_ENUM_16t
-		return l - 0x0003 + leafArray
+		return l - 0x0003 + LeafArray
 	case l >= 0x0400 && l <= 0x0402: // LF_BCLASS_16t to LF_IVBCLASS_16t
-		return l - 0x0400 + leafBClass
+		return l - 0x0400 + LeafBClass
 	case l >= 0x0406 && l <= 0x0409: // LF_MEMBER_16t to LF_NESTTYPE_16t
-		return l - 0x0406 + leafMember
+		return l - 0x0406 + LeafMember
 	}
 	switch l {
 	case 0x0001:
-		return leafModifier
+		return LeafModifier
 	case 0x0002:
-		return leafPointer
+		return LeafPointer
 	case 0x0008:
-		return leafProcedure
+		return LeafProcedure
 	case 0x0009:
-		return leafMFunction
+		return LeafMFunction
 	case 0x0201:
-		return leafArgList
+		return LeafArgList
 	case 0x0204:
-		return leafFieldList
+		return LeafFieldList
 	case 0x0206:
-		return leafBitField
+		return LeafBitField
 	case 0x0207:
-		return leafMethodList
+		return LeafMethodList
 	case 0x0403: // LF_ENUMERATE_ST, which has no type index
-		return leafEnumerate
+		return LeafEnumerate
 	case 0x0404:
-		return leafFriendFcn
+		return LeafFriendFcn
 	case 0x0405:
-		return leafIndex
+		return LeafIndex
 	case 0x040A:
-		return leafVFuncTab
+		return LeafVFuncTab
 	case 0x040B:
-		return leafFriendCls
+		return LeafFriendCls
 	case 0x040C:
-		return leafOneMethod
+		return LeafOneMethod
 	case 0x040D:
-		return leafVFuncOff
+		return LeafVFuncOff
 	}
 	return l
 }
