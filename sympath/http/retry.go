@@ -2,6 +2,7 @@ package http
 
 import (
 	"context"
+	"math"
 	"math/rand/v2"
 	"net/http"
 	"strconv"
@@ -19,14 +20,15 @@ func newBackOff() *backoff.ExponentialBackOff {
 	return b
 }
 
-// retryAfter reads seconds or a date; what is past or makes no sense is 0.
+// retryAfter reads seconds or a date; what is past or makes no sense is 0, and
+// nothing is longer than 68 years, the most that 31 bits of seconds are.
 func retryAfter(s string, now time.Time) time.Duration {
 	s = strings.TrimSpace(s)
 	if n, err := strconv.ParseUint(s, 10, 31); err == nil {
 		return time.Duration(n) * time.Second
 	}
 	if t, err := http.ParseTime(s); err == nil && t.After(now) {
-		return t.Sub(now)
+		return min(t.Sub(now), math.MaxInt32*time.Second)
 	}
 	return 0
 }

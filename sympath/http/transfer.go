@@ -195,14 +195,19 @@ func validator(h http.Header) string {
 	return h.Get("Last-Modified")
 }
 
-// contentRange reads "bytes 5-9/10".
+// contentRange reads "bytes 5-9/10" (RFC 9110 14.4): digits alone, and a range
+// that lies in the file.
 func contentRange(s string) (from, total int64, ok bool) {
 	s, ok = strings.CutPrefix(s, "bytes ")
 	span, all, slash := strings.Cut(s, "/")
-	first, _, dash := strings.Cut(span, "-")
-	from, err1 := strconv.ParseInt(first, 10, 64)
-	total, err2 := strconv.ParseInt(all, 10, 64)
-	return from, total, ok && slash && dash && err1 == nil && err2 == nil
+	first, last, dash := strings.Cut(span, "-")
+	begin, err1 := strconv.ParseUint(first, 10, 63)
+	to, err2 := strconv.ParseUint(last, 10, 63)
+	n, err3 := strconv.ParseUint(all, 10, 63)
+	if !ok || !slash || !dash || errors.Join(err1, err2, err3) != nil || begin > to || to >= n {
+		return 0, 0, false
+	}
+	return int64(begin), int64(n), true
 }
 
 // take copies the body into the sink, the first bytes only when they are those
