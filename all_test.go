@@ -49,7 +49,6 @@ var reserved = map[string][]string{
 	"github.com/spf13/cobra":    {"internal/cli", "internal/cli/manual"},
 	"golang.org/x/term":         {"internal/cli"},
 	"github.com/go-delve/delve": {"examples/delve"},
-	"github.com/jdx/go-netrc":   {"sympath/creds"},
 	"golang.org/x/crypto":       {"internal/smb2"},
 }
 

@@ -16,10 +16,6 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
-
-	"github.com/jdx/go-netrc"
-
-	"github.com/symres/symres/internal/fsx"
 )
 
 // Credential is what is sent to one origin, and to no other: a user name and
@@ -69,7 +65,7 @@ type Config struct {
 type Finder struct {
 	ask   func(ctx context.Context, origin string) (*Credential, error)
 	env   map[string]*Credential // by origin
-	netrc *netrc.Netrc
+	netrc map[string]*Credential // by machine, in lower case
 
 	mu    sync.Mutex
 	known map[string]*Credential
@@ -117,36 +113,6 @@ func parseAuth(s string) (map[string]*Credential, error) {
 	return creds, nil
 }
 
-var errEncrypted = errors.New("an encrypted netrc file is not read")
-
-// maxNetrc bounds the size of the file that is read.
-const maxNetrc = 1 << 20
-
-// readNetrc reads the file itself: given a name that ends in .gpg, the library
-// would run a program.
-func readNetrc(name string) (*netrc.Netrc, error) {
-	if strings.EqualFold(filepath.Ext(name), ".gpg") {
-		return nil, fmt.Errorf("netrc: %w", errEncrypted)
-	}
-	f, err := fsx.Open(name)
-	if err != nil {
-		return nil, fmt.Errorf("netrc: %w", err)
-	}
-	defer f.Close()
-	if f.Size() > maxNetrc {
-		return nil, fmt.Errorf("netrc: %w", fsx.ErrTooLarge)
-	}
-	data := make([]byte, f.Size())
-	if _, err := f.ReadAt(data, 0); err != nil && err != io.EOF {
-		return nil, fmt.Errorf("netrc: %w", err)
-	}
-	n, err := netrc.ParseString(string(data))
-	if err != nil {
-		return nil, errors.New("netrc: cannot be parsed") // the cause may quote it
-	}
-	return n, nil
-}
-
 // Find returns the credential for the origin of a URL, or nil. Netrc is used
 // for https and smb, which do not send a password in the clear.
 func (f *Finder) Find(ctx context.Context, u *url.URL) (*Credential, error) {
@@ -166,10 +132,8 @@ func (f *Finder) Find(ctx context.Context, u *url.URL) (*Credential, error) {
 	if cred == nil {
 		cred = f.env[at]
 	}
-	if cred == nil && f.netrc != nil && (u.Scheme == "https" || u.Scheme == "smb") {
-		if m := f.netrc.Machine(u.Hostname()); m != nil && !m.IsDefault {
-			cred = &Credential{User: m.Get("login"), Password: m.Get("password")}
-		}
+	if scheme := strings.ToLower(u.Scheme); cred == nil && (scheme == "https" || scheme == "smb") {
+		cred = f.netrc[strings.ToLower(u.Hostname())]
 	}
 	f.known[at] = cred
 	return cred, nil
