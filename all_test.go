@@ -18,6 +18,7 @@ const modulePath = "github.com/symres/symres"
 var layers = [][]string{
 	{"cmd/symres", "pdb/bench", "sympath/bench", "examples/delve", "examples/pagedout", "examples/pebpagedout", "examples/customstore"},
 	{"internal/cli"},
+	{"internal/cli/dumpinfo"},
 	{"target", "internal/cli/manual"},
 	{"sympath/stores", "stack"},
 	{"."},

@@ -4,18 +4,17 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/symres/symres"
+	"github.com/symres/symres/internal/cli/dumpinfo"
 	"github.com/symres/symres/internal/filekind"
 	"github.com/symres/symres/memsource/crashdump"
 	"github.com/symres/symres/memsource/minidump"
 	"github.com/symres/symres/pdb"
 	"github.com/symres/symres/pe"
 	"github.com/symres/symres/sympath"
-	"github.com/symres/symres/vadmath"
 )
 
 func (a *app) identifyCommand() *cobra.Command {
@@ -23,12 +22,13 @@ func (a *app) identifyCommand() *cobra.Command {
 		Use:   "identify FILE...",
 		Short: "tell what files are and the keys they are stored under",
 		Long: "identify prints the kind of each file and what identifies it: time stamp, size and PDB of an image,\n" +
-			"GUID and age of a PDB, and the keys under which symbol stores file them.",
-		Example: "  symres identify null.sys null.pdb",
+			"GUID and age of a PDB, and the keys under which symbol stores file them. Of a dump it says why it was\n" +
+			"made: the bug check or the exception with its parameters by name, and of which process and system.",
+		Example: "  symres identify null.sys null.pdb\n  symres identify MEMORY.DMP",
 		Args:    cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, files []string) error {
 			return a.each(cmd.Context(), files, func(path string) error {
-				o, err := identityOf(path)
+				o, err := identityOf(cmd.Context(), path)
 				if err == nil {
 					a.printIdentity(o)
 				}
@@ -80,15 +80,13 @@ type identityObject struct {
 	PDBKey      string `json:"pdb_key,omitempty"`
 	Type        string `json:"type,omitempty"` // of a dump
 	Build       uint32 `json:"build,omitempty"`
-	// BugCheck is why the dump of a system was made, with its parameters.
-	BugCheck   string   `json:"bugcheck,omitempty"`
-	Parameters []string `json:"bugcheck_parameters,omitempty"`
+	*dumpinfo.Dump
 
 	kind  filekind.Kind
 	notes []string
 }
 
-func identityOf(path string) (*identityObject, error) {
+func identityOf(ctx context.Context, path string) (*identityObject, error) {
 	f, err := openFile(path)
 	if err != nil {
 		return nil, err
@@ -103,9 +101,9 @@ func identityOf(path string) (*identityObject, error) {
 	case filekind.Portable:
 		err = o.portable(f)
 	case filekind.CrashDump:
-		err = o.crashDump(f)
+		err = o.crashDump(ctx, f)
 	case filekind.Minidump:
-		err = o.minidump(f)
+		err = o.minidump(ctx, f)
 	case filekind.Core, filekind.LiME:
 		err = o.physical(f)
 	case filekind.Unknown, filekind.Path:
@@ -177,50 +175,28 @@ func (o *identityObject) portable(f *file) error {
 	return nil
 }
 
-func (o *identityObject) crashDump(f *file) error {
+func (o *identityObject) crashDump(ctx context.Context, f *file) (err error) {
 	d, err := crashdump.New(f, f.Size())
 	if err != nil {
 		return err
 	}
 	h := d.Header()
 	o.Machine, o.Type, o.Build = machineName(h.Machine), h.Type.String(), h.Build
-	if h.BugCheckCode == 0 {
-		return nil // a live dump, or one made without a crash
-	}
-	o.BugCheck = hexString(uint64(h.BugCheckCode))
-	for _, p := range h.BugCheckParameters {
-		o.Parameters = append(o.Parameters, hexString(p))
-	}
-	o.notes = append(o.notes, fmt.Sprintf("bug check %X (%s)", h.BugCheckCode, strings.Join(o.Parameters, ", ")))
-	return nil
+	o.Dump, err = dumpinfo.Of(ctx, f, f.Size())
+	return err
 }
 
-// minidump says of which process the dump is, and why it was made.
-func (o *identityObject) minidump(f *file) error {
+func (o *identityObject) minidump(ctx context.Context, f *file) (err error) {
 	d, err := minidump.New(f, f.Size())
 	if err != nil {
 		return err
 	}
-	o.Machine, o.Build = "", d.System().Build
+	o.Build = d.System().Build
 	if m := d.System().Machine; m != 0 {
 		o.Machine = machineName(m)
 	}
-	modules := 0
-	for m, err := range d.Modules() {
-		if err != nil {
-			break // what is wrong is for check to tell
-		}
-		if modules++; modules == 1 {
-			o.notes = append(o.notes, "of the process "+m.Name)
-		}
-	}
-	if modules > 0 {
-		o.notes = append(o.notes, fmt.Sprintf("%d modules", modules))
-	}
-	if e, err := d.Exception(); err == nil {
-		o.notes = append(o.notes, fmt.Sprintf("exception %08x at %s", e.Code, vadmath.FormatAddr(e.Address, d.Bits())))
-	}
-	return nil
+	o.Dump, err = dumpinfo.Of(ctx, f, f.Size())
+	return err
 }
 
 // printIdentity prints the object, or the block of !lmi.
@@ -231,8 +207,11 @@ func (a *app) printIdentity(o *identityObject) {
 	}
 	a.console.line("%s: %s", o.File, o.kind.Title())
 	field := func(name, value string) {
+		if name != "" {
+			name += ":"
+		}
 		if value != "" {
-			a.console.line("    %-14s %s", name+":", value)
+			a.console.line("    %-14s %s", name, value)
 		}
 	}
 	field("Machine Type", o.Machine)
@@ -250,6 +229,11 @@ func (a *app) printIdentity(o *identityObject) {
 		field("Age", fmt.Sprint(o.Age))
 	}
 	field("PDB Key", o.PDBKey)
+	if o.Dump != nil {
+		for _, f := range o.Dump.Fields() {
+			field(f.Name, f.Value)
+		}
+	}
 	for _, n := range o.notes {
 		field("Note", n)
 	}

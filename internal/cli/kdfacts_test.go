@@ -73,14 +73,16 @@ func (s *kdTarget) open() {
 func (s *kdTarget) bugCheck() {
 	out, errs, status := run(s.T, "", "identify", "--json", s.dump)
 	var o struct {
-		Code       string   `json:"bugcheck"`
-		Parameters []string `json:"bugcheck_parameters"`
+		BugCheck struct {
+			Code       string   `json:"code"`
+			Parameters []string `json:"parameters"`
+		} `json:"bugcheck"`
 	}
 	if err := json.Unmarshal([]byte(out), &o); err != nil || status != 0 {
 		s.Fatalf("identify: %v: %s", err, errs)
 	}
-	s.facts.Set("bugcheck code", plain(o.Code))
-	s.facts["bugcheck parameters"] = strings.ReplaceAll(strings.Join(o.Parameters, " "), "0x", "")
+	s.facts.Set("bugcheck code", plain(o.BugCheck.Code))
+	s.facts["bugcheck parameters"] = strings.ReplaceAll(strings.Join(o.BugCheck.Parameters, " "), "0x", "")
 }
 
 // useTypes reads the kernel by its PDB, where the path has it.
