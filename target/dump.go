@@ -11,6 +11,7 @@ import (
 	"github.com/symres/symres/internal/filekind"
 	"github.com/symres/symres/memsource/crashdump"
 	"github.com/symres/symres/memsource/minidump"
+	"github.com/symres/symres/memsource/physmem"
 	"github.com/symres/symres/nt"
 )
 
@@ -26,6 +27,9 @@ func (o *opener) readDump(ctx context.Context, r io.ReaderAt, size int64) error 
 		return o.readMinidump(ctx, r, size)
 	case kind == filekind.Core || kind == filekind.LiME || kind == filekind.Unknown && size >= minRaw:
 		return o.readPhysical(ctx, r, size)
+	}
+	if f, ok := physmem.ForeignKind(string(kind)); ok {
+		return &physmem.ForeignError{Foreign: f}
 	}
 	return &formatError{notDump(kind, size)}
 }

@@ -17,7 +17,7 @@ import (
 // Kind is what a file is, in the words of the JSON contract.
 type Kind string
 
-// The kinds that commands treat apart. [pdb.Sniff] knows more.
+// The kinds that commands treat apart. [pdb.Sniff] and [physmem.ForeignOf] know more.
 const (
 	Unknown   Kind = "unknown"
 	PE        Kind = "pe"
@@ -41,6 +41,9 @@ func (k Kind) Title() string {
 	}
 	if title, ok := titles[k]; ok {
 		return title
+	}
+	if f, ok := physmem.ForeignKind(string(k)); ok {
+		return f.Title
 	}
 	return "a file of unknown kind"
 }
@@ -79,6 +82,18 @@ func Of(r io.ReaderAt, size int64) (Kind, error) {
 	}
 	if _, ok := PathText(r, size); ok {
 		return Path, nil
+	}
+	return foreign(r, size)
+}
+
+// foreign names what is not read, [Unknown] for what has no mark.
+func foreign(r io.ReaderAt, size int64) (Kind, error) {
+	first := make([]byte, min(size, physmem.ForeignLen))
+	if _, err := r.ReadAt(first, 0); err != nil && !errors.Is(err, io.EOF) {
+		return Unknown, err
+	}
+	if f, ok := physmem.ForeignOf(first); ok {
+		return Kind(f.Kind), nil
 	}
 	return Unknown, nil
 }

@@ -21,6 +21,8 @@ func TestOf(t *testing.T) {
 		"minidump": {"MDMP\x93\xa7\x00\x00", filekind.Minidump},
 		"lime":     {"EMiL\x01\x00\x00\x00" + strings.Repeat("\x00", 24), filekind.LiME},
 		"elf":      {"\x7fELF\x02\x01\x01" + strings.Repeat("\x00", 64), filekind.ELF},
+		"hiberfil": {"HIBR" + strings.Repeat("\x00", 4096), "hiberfil"},
+		"evidence": {"EVF\x09\x0d\x0a\xff\x00", "ewf"},
 		"path":     {"srv*C:\\sym;D:\\x\n", filekind.Path},
 		"lines":    {"a\nb\n", filekind.Unknown},
 		"zeros":    {strings.Repeat("\x00", 4096), filekind.Unknown},

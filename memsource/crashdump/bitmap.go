@@ -3,8 +3,6 @@ package crashdump
 import (
 	"encoding/binary"
 	"fmt"
-	"io"
-	"math"
 	"math/bits"
 	"sync"
 
@@ -31,6 +29,7 @@ type bitmapMap struct {
 	readable uint64 // how many the file holds
 	pages    uint64 // how many are set, says the head
 	data     uint64 // file offset of the first page
+	bad      []error
 
 	mu    sync.Mutex // guards the fields below
 	rank  []uint64   // rank[i]: bits set before chunk i
@@ -38,9 +37,8 @@ type bitmapMap struct {
 	last  uint64 // the chunk held, plus 1
 }
 
-// loadBitmap reads the head behind the dump header. Ghidra's labels for the two
-// counts are the other way round than kdmp's: the bits can never be fewer than
-// the pages, so the larger is taken for the bits.
+// loadBitmap reads the head behind the dump header: +20 the first page, +28 the
+// pages present, +30 the bits.
 func (f *File) loadBitmap() (pageMap, error) {
 	head, at := make([]byte, bitmapHead), f.header.size()
 	if err := f.readFull("bitmap head", head, at); err != nil {
@@ -50,23 +48,11 @@ func (f *File) loadBitmap() (pageMap, error) {
 		return nil, fmt.Errorf("crash dump: no FDMP or SDMP signature at offset %#x: %w", at, ErrFormat)
 	}
 	le := binary.LittleEndian
-	a, b := le.Uint64(head[0x28:]), le.Uint64(head[0x30:])
-	return f.newBitmap(&bitmapMap{start: at + bitmapHead, data: le.Uint64(head[0x20:]), pages: min(a, b), bits: max(a, b)})
-}
-
-// newBitmap checks what a head says of its bitmap.
-func (f *File) newBitmap(m *bitmapMap) (pageMap, error) {
-	if m.bits > maxPages {
-		return nil, fmt.Errorf("crash dump: bitmap of %#x pages: %w", m.bits, ErrFormat)
+	m := &bitmapMap{start: at + bitmapHead, data: le.Uint64(head[0x20:])}
+	if err := f.settle(m, le.Uint64(head[0x28:]), le.Uint64(head[0x30:])); err != nil {
+		return nil, err
 	}
-	if m.data < m.start+(m.bits+7)/8 || m.data > math.MaxInt64/2 {
-		return nil, fmt.Errorf("crash dump: first page cannot be at offset %#x: %w", m.data, ErrFormat)
-	}
-	m.file, m.readable, m.rank = f, m.bits, []uint64{0}
-	if held := f.size - min(f.size, m.start); held < (m.bits+7)/8 {
-		m.readable = held * 8
-	}
-	return m, nil
+	return f.newBitmap(m), nil
 }
 
 // find implements pageMap.
@@ -187,12 +173,7 @@ func (m *bitmapMap) problems(fileSize uint64) []error {
 	if err != nil {
 		return []error{err}
 	}
-	var out []error
-	if m.readable < m.bits {
-		out = append(out, fmt.Errorf("crash dump: the file ends inside the bitmap: %w", io.ErrUnexpectedEOF))
-	} else if total != m.pages {
-		out = append(out, fmt.Errorf("crash dump: %d pages in the bitmap, %d in its head: %w", total, m.pages, ErrFormat))
-	}
+	out := m.disagreements(total)
 	shift := m.file.header.pageShift()
 	return appendError(out, truncated(missingPages(m.data, total, fileSize, shift)))
 }

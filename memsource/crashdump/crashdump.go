@@ -3,14 +3,15 @@
 //
 // [Open] reads the header only. What else there is depends on the type:
 //
-//   - full (1), summary (2) and bitmap (5, 6) dumps hold pages of physical memory:
-//     [File.Physical] is a source over physical addresses, to be put under a
+//   - full (1), summary (2), bitmap (5, 6) and range (8, 9, 10) dumps hold pages
+//     of physical memory: [File.Physical] is a source over physical addresses, to be put under a
 //     page-table walker such as memsource/paging;
 //   - triage dumps (4) hold pieces of virtual memory ([File.Blocks]) and a list
 //     of the loaded drivers with name, base, size, checksum and time stamp
 //     ([File.Drivers]), which is all that is needed to find their symbols.
 //
-// Other types are named and refused with [ErrUnsupported]. A dump is never
+// Other types are named and refused with [ErrUnsupported], unless the signature
+// behind the header says what they are. A dump is never
 // read whole: pages, bitmap chunks and list entries are fetched when asked for.
 // Everything in a dump may be forged; counts and offsets are believed only as
 // far as the file reaches, and what does not fit is listed by [File.Problems].

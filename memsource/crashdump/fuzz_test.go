@@ -24,6 +24,8 @@ func FuzzDump(f *testing.F) {
 	f.Add(triageDump(32, someDrivers, someDrivers[2:], []piece{{probe - 2, "data"}, {^uint64(0), "x"}}), probe)
 	f.Add(summaryDump(32, 12, span{1, 2}, span{5, 1}), probe)
 	f.Add(summaryDump(64, 12, span{1, 2}, span{5, 1}), probe)
+	f.Add(rangeDump(8, nil, span{1, 2}, span{5, 1}), probe)
+	f.Add(rangeDump(10, bytes.Repeat([]byte{7}, 64), span{1, 2}, span{5, 1}), probe)
 	f.Add(head64(2), ^uint64(7))
 	f.Fuzz(func(t *testing.T, b []byte, addr uint64) {
 		one := describe(t, b, addr)

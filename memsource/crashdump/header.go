@@ -23,16 +23,16 @@ const fill = 0x45474150
 // and other readers call the numbers.
 type DumpType uint32
 
-// The dump types known. Full, Summary, BitmapFull, BitmapKernel and Triage are read.
+// The dump types known. All are read that hold memory.
 const (
 	TypeFull         DumpType = 1 // every page of physical memory, in runs
 	TypeSummary      DumpType = 2 // kernel pages, the form of Windows 2000 to 7
 	TypeHeaderOnly   DumpType = 3
 	TypeTriage       DumpType = 4 // "small memory dump": pieces of virtual memory and the driver list
 	TypeBitmapFull   DumpType = 5
-	TypeBitmapKernel DumpType = 6 // kernel, active-memory and live dumps
-	TypeAutomatic    DumpType = 7
-	TypeKernelK      DumpType = 8  // .dump /k
+	TypeBitmapKernel DumpType = 6  // kernel, active-memory and live dumps
+	TypeAutomatic    DumpType = 7  // read by what is behind the header
+	TypeKernelK      DumpType = 8  // .dump /k: rows of pages, as in the two that follow
 	TypeKernelKA     DumpType = 9  // .dump /ka
 	TypeKernelF      DumpType = 10 // .dump /f
 )

@@ -25,8 +25,8 @@ type pageMap interface {
 	problems(fileSize uint64) []error
 }
 
-// Physical returns a source over the physical memory in a full, bitmap or
-// summary dump.
+// Physical returns a source over the physical memory in a dump of any type but
+// triage.
 // Addresses are physical. A page the dump does not hold faults with
 // [memsource.ReasonNotInDump], Physical set, and Len reaching to the next page held
 // as far as that is known; a page beyond the end of a truncated file faults
@@ -42,19 +42,73 @@ func (f *File) Physical() (memsource.Source, error) {
 	return &physical{file: f, pages: pages, shift: f.header.pageShift()}, nil
 }
 
+// loadPages goes by the type in the header. One that is not known, or has not
+// behind it what it should, gives way to the signature that is there.
 func (f *File) loadPages() (pageMap, error) {
-	switch f.header.Type {
-	case TypeFull:
+	typ := f.header.Type
+	switch behind := f.behind(); {
+	case typ == TypeTriage:
+		return nil, fmt.Errorf("crash dump: %w", ErrNoPages)
+	case typ == TypeFull && (f.described() || behind == 0):
 		return f.loadRuns()
-	case TypeBitmapFull, TypeBitmapKernel:
-		return f.loadBitmap()
+	case typ == TypeSummary && behind != TypeKernelF, (typ == TypeBitmapFull || typ == TypeBitmapKernel) && behind != TypeKernelF:
+		return f.loadTyped(typ)
+	case typ == TypeKernelK || typ == TypeKernelKA || typ == TypeKernelF:
+		if behind == TypeBitmapFull {
+			return f.otherwise(behind)
+		}
+		return f.loadRanges()
+	case behind != 0:
+		return f.otherwise(behind)
+	}
+	return nil, f.unsupported()
+}
+
+// loadTyped reads the page map of a type that has one behind the header.
+func (f *File) loadTyped(typ DumpType) (pageMap, error) {
+	switch typ {
 	case TypeSummary:
 		return f.loadSummary()
-	case TypeTriage:
-		return nil, fmt.Errorf("crash dump: %w", ErrNoPages)
-	default:
-		return nil, f.unsupported()
+	case TypeKernelF:
+		return f.loadRanges()
 	}
+	return f.loadBitmap()
+}
+
+// behind tells by the signature what follows the header: the bitmap of
+// TypeBitmapFull, the rows of TypeKernelF, or 0 for neither.
+func (f *File) behind() DumpType {
+	var b [12]byte
+	if _, err := f.readSome(b[:], f.header.size()); err != nil {
+		return 0
+	}
+	switch {
+	case string(b[:8]) == "FDMPDUMP", string(b[:8]) == "SDMPDUMP":
+		return TypeBitmapFull
+	case string(b[4:]) == "RDMPDUMP":
+		return TypeKernelF
+	}
+	return 0
+}
+
+// otherwise reads what follows the header though its type is another.
+func (f *File) otherwise(behind DumpType) (pageMap, error) {
+	pages, err := f.loadTyped(behind)
+	if err != nil {
+		return nil, err
+	}
+	return noted{pages, fmt.Errorf("crash dump: of type %d (%v) by its header, and has the pages of type %d (%v): %w",
+		uint32(f.header.Type), f.header.Type, uint32(behind), behind, ErrFormat)}, nil
+}
+
+// noted is a page map with a problem of its own.
+type noted struct {
+	pageMap
+	bad error
+}
+
+func (n noted) problems(fileSize uint64) []error {
+	return append([]error{n.bad}, n.pageMap.problems(fileSize)...)
 }
 
 func (f *File) unsupported() error {

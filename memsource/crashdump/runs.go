@@ -45,6 +45,12 @@ func (f *File) loadRuns() (pageMap, error) {
 	return m, nil
 }
 
+// described reports whether the header has a descriptor.
+func (f *File) described() bool {
+	n, _, _ := f.descriptor()
+	return n != 0
+}
+
 // descriptor returns the claimed number of runs and of pages, and every run
 // there is room for.
 func (f *File) descriptor() (n, pages uint64, runs []run) {

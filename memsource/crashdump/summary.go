@@ -31,7 +31,9 @@ func (f *File) loadSummary() (pageMap, error) {
 	if f.header.Bits == 64 {
 		start += 8
 	}
-	return f.newBitmap(&bitmapMap{
-		start: start, data: first, bits: uint64(le.Uint32(head[0x10:])), pages: uint64(le.Uint32(head[0x14:])),
-	})
+	m := &bitmapMap{start: start, data: first}
+	if err := f.settle(m, uint64(le.Uint32(head[0x14:])), uint64(le.Uint32(head[0x10:]))); err != nil {
+		return nil, err
+	}
+	return f.newBitmap(m), nil
 }

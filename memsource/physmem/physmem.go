@@ -121,15 +121,19 @@ func Open(path string) (*File, error) {
 // stay readable, and be safe for concurrent reads, as long as the File is used.
 // What has no mark of another format is a raw image. Errors wrap [ErrFormat]
 // for an empty file and for headers without any memory, [ErrUnsupported] for
-// cores of other systems, or are those of r.
+// cores of other systems, are a [*ForeignError] for the kinds of file [ForeignOf]
+// knows, or those of r.
 func New(r io.ReaderAt, size int64) (*File, error) {
 	if size <= 0 {
 		return nil, fmt.Errorf("memory image of %d bytes: %w", size, ErrFormat)
 	}
 	f := &File{r: r, size: uint64(size), memory: memsource.Sparse{Missing: memsource.ReasonNotInDump}}
-	first := make([]byte, min(size, SniffLen))
+	first := make([]byte, min(size, ForeignLen))
 	if err := f.read("first bytes", first, 0); err != nil {
 		return nil, err
+	}
+	if foreign, ok := ForeignOf(first); ok {
+		return nil, &ForeignError{foreign}
 	}
 	var err error
 	switch f.format = Sniff(first); f.format {

@@ -299,7 +299,7 @@ func TestSparse16GB(t *testing.T) {
 	if err := memsource.ReadFull(f, b, size-3); err != nil || string(b) != "end" {
 		t.Errorf("%q, %v", b, err)
 	}
-	if c.bytes > physmem.SniffLen+3 {
+	if c.bytes > physmem.ForeignLen+3 {
 		t.Errorf("%d bytes read to open and read 3", c.bytes)
 	}
 }
