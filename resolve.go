@@ -31,8 +31,8 @@ type Location struct {
 // Resolve names an address: the nearest symbol at or below it in the same
 // section, how far it is, and the other names there. A load that failed is not
 // tried again before [Session.Load] asks for it. The error wraps
-// [ErrNoModule] when no module covers the address, [ErrNoSymbols] when its
-// module has none, and [ErrNotFound] when nothing lies below the address.
+// [ErrNoModule] when no module covers the address, as an [*identify.UnloadedError] where
+// one did, [ErrNoSymbols] when its module has none, [ErrNotFound] when nothing lies below.
 func (s *Session) Resolve(ctx context.Context, addr uint64) (Location, error) {
 	m, err := s.at(addr)
 	if err != nil {

@@ -191,6 +191,7 @@ func (s *Session) find(name string) (*module, error) {
 
 // at returns the module that covers addr.
 func (s *Session) at(addr uint64) (*module, error) {
+	unloaded := s.unloaded() // before the lock: the first time it is read
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	if s.closed {
@@ -201,7 +202,7 @@ func (s *Session) at(addr uint64) (*module, error) {
 		i--
 	}
 	if i < 0 || !s.modules[i].Contains(addr) {
-		return nil, fmt.Errorf("%s: %w", hexaddr.Addr(addr), ErrNoModule)
+		return nil, identify.OrUnloaded(fmt.Errorf("%s: %w", hexaddr.Addr(addr), ErrNoModule), unloaded, addr)
 	}
 	return s.modules[i], nil
 }

@@ -162,3 +162,25 @@ func TestForeign_asksNothing(t *testing.T) {
 		}
 	}
 }
+
+// TestUnloaded_named: an address in an unloaded module is named by it, unless a
+// loaded one has it now.
+func TestUnloaded_named(t *testing.T) {
+	m := process()
+	m.Unloaded = []dumpbuild.MinidumpModule{
+		{Name: "first.dll", Base: 0x72540000, Size: 0x4000}, {Name: "KBDRU.DLL", Base: 0x72540000, Size: 0x4000},
+		{Name: "old.dll", Base: 0x140000000, Size: 0x20000},
+	}
+	tg, _ := opened(t, write(t, "a.dmp", dumpbuild.BuildMinidump(m)), target.Options{Symbols: sympath.Chain()})
+	for addr, want := range map[uint64]int{0x72540100: 2, 0x140001000: 0, 0x140009000: 1, 0x1000: 0} {
+		_, err := tg.Session().Resolve(t.Context(), addr)
+		gone, _ := errors.AsType[*identify.UnloadedError](err)
+		got := 0
+		if gone != nil {
+			got = len(gone.Modules)
+		}
+		if got != want || errors.Is(err, symres.ErrNoModule) == (addr == 0x140001000) {
+			t.Errorf("%x: %v, want %d unloaded modules", addr, err, want)
+		}
+	}
+}
