@@ -29,7 +29,7 @@ var layers = [][]string{
 	{"sympath", "memsource/crashdump", "memsource/physmem", "memsource/minidump", "memsource/gdbremote", "memsource/process"},
 	{"memsource/paging"},
 	{"memsource/memtest", "pattern"},
-	{"memsource", "vadmath", "pdb/undname", "sympath/creds", "internal/cab"},
+	{"memsource", "vadmath", "pdb/undname", "sympath/creds", "internal/cab", "internal/unpack"},
 	{"internal/codeview"},
 	{"internal/wire", "internal/msf", "guid", "internal/ntstatus", "internal/smb2", "internal/fsx", "internal/flock", "internal/hexaddr", "internal/wtext", "internal/demo"},
 }
@@ -40,17 +40,19 @@ var testOnly = []string{"internal/cabbuild", "internal/dumpbuild", "internal/fix
 
 // reserved imports, and the folders or files that may have them.
 var reserved = map[string][]string{
-	"log":                       {},
-	"unsafe":                    {"internal/fsx/map_windows.go"},
-	"os/exec":                   {"internal/nginx", "internal/qemutest", "internal/smbd", "pdb/bench", "sympath/bench"},
-	"net/http":                  {"sympath/http"},
-	"github.com/saferwall/pe":   {"internal/pedisk"},
-	"golang.org/x/exp/mmap":     {"internal/fsx", "memsource"},
-	"golang.org/x/sys":          {"internal/flock", "internal/fsx", "memsource/process"},
-	"github.com/spf13/cobra":    {"internal/cli", "internal/cli/manual"},
-	"golang.org/x/term":         {"internal/cli"},
-	"github.com/go-delve/delve": {"examples/delve"},
-	"golang.org/x/crypto":       {"internal/smb2"},
+	"log":                           {},
+	"unsafe":                        {"internal/fsx/map_windows.go"},
+	"os/exec":                       {"internal/nginx", "internal/qemutest", "internal/smbd", "pdb/bench", "sympath/bench"},
+	"net/http":                      {"sympath/http"},
+	"github.com/saferwall/pe":       {"internal/pedisk"},
+	"golang.org/x/exp/mmap":         {"internal/fsx", "memsource"},
+	"golang.org/x/sys":              {"internal/flock", "internal/fsx", "memsource/process"},
+	"github.com/spf13/cobra":        {"internal/cli", "internal/cli/manual"},
+	"golang.org/x/term":             {"internal/cli"},
+	"github.com/go-delve/delve":     {"examples/delve"},
+	"golang.org/x/crypto":           {"internal/smb2"},
+	"github.com/klauspost/compress": {"internal/unpack", "memsource/physmem"},
+	"github.com/ulikunitz/xz":       {"internal/unpack"},
 }
 
 // source is one parsed non-test file.

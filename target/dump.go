@@ -21,6 +21,8 @@ func (o *opener) readDump(ctx context.Context, r io.ReaderAt, size int64) error 
 	switch {
 	case err != nil:
 		return err
+	case kind.Compressed():
+		return o.readCompressed(ctx, r, size)
 	case kind == filekind.CrashDump:
 		return o.readCrashDump(ctx, r, size)
 	case kind == filekind.Minidump:

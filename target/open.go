@@ -16,8 +16,9 @@ import (
 )
 
 // Open opens a target in a file: a kernel crash dump, a user minidump, or an
-// image of physical memory (raw, LiME, ELF core). What it is is told by its
-// content. Unless Options.Symbols is given, its folder is searched after the
+// image of physical memory (raw, LiME, AVML, ELF core, VMware). What it is is told by its
+// content. One that is compressed (gzip, zstd, xz, bzip2) is expanded to a temporary
+// file first, within bounds; it is gone when the target is closed. Unless Options.Symbols is given, its folder is searched after the
 // symbol path. ctx is for the opening alone.
 //
 // Errors wrap [ErrFormat] for a file of another kind, [nt.ErrNoKernel] when a
@@ -32,6 +33,7 @@ func Open(ctx context.Context, path string, opts Options) (*Target, error) {
 		}
 		o.closes(f)
 		o.beside(path)
+		o.path = path
 		if err := o.readDump(ctx, f, f.Size()); err != nil {
 			return fmt.Errorf("%s: %w", path, err)
 		}
@@ -63,6 +65,8 @@ type opener struct {
 	target    *Target
 	config    symres.Config
 	pageFiles map[int]io.ReaderAt
+	path      string   // of the file; "" where there is none
+	expanded  bool     // the file is what a compressed one expanded to
 	opened    []func() // called when the target is open, or is not going to be
 }
 

@@ -16,7 +16,9 @@ require (
 	github.com/edsrzf/mmap-go v1.1.0 // indirect
 	github.com/hashicorp/golang-lru/v2 v2.0.7 // indirect
 	github.com/ianlancetaylor/demangle v0.0.0-20260724033716-83e58baca724 // indirect
+	github.com/klauspost/compress v1.20.4 // indirect
 	github.com/saferwall/pe v1.6.5 // indirect
+	github.com/ulikunitz/xz v0.5.17 // indirect
 	golang.org/x/arch v0.28.0 // indirect
 	golang.org/x/crypto v0.58.0 // indirect
 	golang.org/x/exp v0.0.0-20261014143641-f0251eb4aa3e // indirect

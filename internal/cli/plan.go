@@ -131,6 +131,9 @@ func (p *plan) add(ctx context.Context, path string) error {
 	if done, err := p.addFile(f); done {
 		return err
 	}
+	if f.kind.Compressed() {
+		return p.addDump(ctx, path)
+	}
 	switch f.kind {
 	case filekind.CrashDump, filekind.Minidump, filekind.Core, filekind.LiME:
 		return p.addDump(ctx, path)

@@ -6,9 +6,11 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
+	"github.com/symres/symres/internal/unpack"
 	"github.com/symres/symres/memsource/crashdump"
 	"github.com/symres/symres/memsource/physmem"
 	"github.com/symres/symres/pdb"
@@ -42,6 +44,9 @@ func (k Kind) Title() string {
 	if title, ok := titles[k]; ok {
 		return title
 	}
+	if k.Compressed() {
+		return "a file compressed with " + string(k)
+	}
 	if f, ok := physmem.ForeignKind(string(k)); ok {
 		return f.Title
 	}
@@ -55,7 +60,19 @@ func (k Kind) Readable() bool {
 	case PE, PDB, CrashDump, Minidump, Core, LiME, Path:
 		return true
 	}
-	return false
+	return k.Compressed()
+}
+
+// compressed are the kinds whose content is one file, and that are expanded to
+// read it.
+func compressed() []unpack.Format {
+	return []unpack.Format{unpack.FormatGzip, unpack.FormatZstd, unpack.FormatXZ, unpack.FormatBzip2, unpack.FormatZlib}
+}
+
+// Compressed reports whether the kind is a compressed file, which may hold
+// anything.
+func (k Kind) Compressed() bool {
+	return slices.ContainsFunc(compressed(), func(f unpack.Format) bool { return string(k) == f.String() })
 }
 
 // maxPathText bounds a file that is looked at as the text of a symbol path.
@@ -91,6 +108,9 @@ func foreign(r io.ReaderAt, size int64) (Kind, error) {
 	first := make([]byte, min(size, physmem.ForeignLen))
 	if _, err := r.ReadAt(first, 0); err != nil && !errors.Is(err, io.EOF) {
 		return Unknown, err
+	}
+	if f := unpack.Sniff(first); f != 0 {
+		return Kind(f.String()), nil
 	}
 	if f, ok := physmem.ForeignOf(first); ok {
 		return Kind(f.Kind), nil

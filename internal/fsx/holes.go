@@ -10,15 +10,24 @@ func (f *File) NextData(off int64) int64 {
 	f.mu.RLock()
 	defer f.mu.RUnlock()
 	file, ok := f.closer.(*os.File)
-	if f.closed || !ok || off < 0 || off >= f.size {
+	if f.closed || !ok {
 		return off
 	}
-	next, none, err := seekData(file, off)
+	return NextData(file, f.size, off)
+}
+
+// NextData is [File.NextData] for an open file of that size, which is read at
+// offsets only: where it stands is changed.
+func NextData(f *os.File, size, off int64) int64 {
+	if off < 0 || off >= size {
+		return off
+	}
+	next, none, err := seekData(f, off)
 	switch {
 	case none:
-		return f.size
+		return size
 	case err != nil || next < off:
 		return off
 	}
-	return min(next, f.size)
+	return min(next, size)
 }
