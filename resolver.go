@@ -15,6 +15,7 @@ type Resolver struct {
 	syms    opened
 	loc     Location // the last answer
 	frames  []Frame
+	index   *pdb.Index   // nil where the last answer needed none
 	near    []pdb.Symbol // memory for answers of the index
 	run     pdb.Run      // of the last answer, where repeat
 	repeat  bool         // other addresses of the run have the same answer, but for the distance
@@ -62,7 +63,11 @@ func (r *Resolver) Resolve(ctx context.Context, addr uint64) (*Location, error) 
 		return nil, err
 	}
 	if r.syms.lines {
-		r.frames, r.loc.FramesErr = r.syms.pdb.AppendFrames(r.frames[:0], rva)
+		if r.index != nil {
+			r.frames, r.loc.FramesErr = r.index.AppendFrames(r.frames[:0], rva)
+		} else {
+			r.frames, r.loc.FramesErr = r.syms.pdb.Frames(rva)
+		}
 		r.loc.Frames = r.frames
 	}
 	return &r.loc, nil
@@ -92,6 +97,7 @@ func (r *Resolver) enter(ctx context.Context, addr uint64) error {
 
 // nearest fills in the symbol of an address.
 func (r *Resolver) nearest(rva uint32, addr uint64) error {
+	r.index = nil
 	if r.module.asked.Add(1) > uint64(r.syms.held.Size())/indexShare {
 		return r.indexed(rva, addr)
 	}
@@ -121,6 +127,7 @@ func (r *Resolver) indexed(rva uint32, addr uint64) error {
 	if err != nil {
 		return r.plain(rva, addr)
 	}
+	r.index = index
 	run, ok := index.Find(rva)
 	if ok && r.repeat && run.First == r.run.First {
 		r.loc.at(addr, run.Displacement)

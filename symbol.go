@@ -127,16 +127,15 @@ func (m *module) symbol(syms opened, p pdb.Symbol) Symbol {
 	if p.HasRVA {
 		sym.RVA, sym.Address = p.RVA, m.Base+uint64(p.RVA)
 	} else if sym.Kind.hasAddress() {
-		sym.unplaced(syms.pdb, p)
+		sym.unplaced(p)
 	}
 	return sym
 }
 
 // unplaced says what a symbol without RVA has in the place of an address.
-func (s *Symbol) unplaced(f *pdb.File, p pdb.Symbol) {
-	absolute, err := f.Absolute(p)
+func (s *Symbol) unplaced(p pdb.Symbol) {
 	s.ThreadLocal = p.Kind.IsThreadLocal()
-	s.Absolute = absolute && err == nil && !s.ThreadLocal
+	s.Absolute = p.Absolute
 	if s.Unplaced = !s.Absolute && !s.ThreadLocal; !s.Unplaced {
 		s.Address = uint64(p.Offset)
 	}

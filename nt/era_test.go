@@ -93,8 +93,8 @@ func TestTypesWithoutMachine(t *testing.T) {
 		copy(b[at+58:], []byte{0, 0})
 		f := open(t, b)
 		got, err := nt.LayoutsOf(f)
-		if err != nil || f.Machine() != 0 || got.Process.Bits != bits || got != named {
-			t.Errorf("machine %#x, %v\n%+v, want\n%+v", f.Machine(), err, got, named)
+		if err != nil || f.Info().DBI.Machine != 0 || got.Process.Bits != bits || got != named {
+			t.Errorf("machine %#x, %v\n%+v, want\n%+v", f.Info().DBI.Machine, err, got, named)
 		}
 	}
 }

@@ -90,7 +90,7 @@ func layoutsOf(f *pdb.File) (layouts, error) {
 // pointerBits is the width of the target's pointers. Public PDBs as old as
 // those of Windows XP name no machine; a list entry is two pointers in each.
 func pointerBits(f *pdb.File) (int, error) {
-	switch f.Machine() {
+	switch f.Info().DBI.Machine {
 	case machineI386, machineARM:
 		return 32, nil
 	case machineAMD64, machineARM64, machineIA64:
@@ -102,7 +102,7 @@ func pointerBits(f *pdb.File) (int, error) {
 		}
 		return int(size) * 4, err
 	}
-	return 0, fmt.Errorf("types of machine %#x: %w", f.Machine(), pdb.ErrNotFound)
+	return 0, fmt.Errorf("types of machine %#x: %w", f.Info().DBI.Machine, pdb.ErrNotFound)
 }
 
 // maxStructure bounds the structures of the kernel that are read: the largest,

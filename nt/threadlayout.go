@@ -91,7 +91,7 @@ func (t *typeReader) thread() threadLayout {
 		ID: t.must(thread, "Cid.UniqueThread"), State: t.must(thread, "Tcb.State"), Stack: t.must(thread, "Tcb.KernelStack"),
 		Base: t.may(thread, "Tcb.StackBase", "Tcb.InitialStack"), Limit: t.may(thread, "Tcb.StackLimit"), TEB: t.may(thread, "Tcb.Teb"),
 		Trap: t.may(thread, "Tcb.TrapFrame"), Resident: t.may(thread, "Tcb.KernelStackResident"), Process: t.may(thread, "Tcb.ApcState.Process"),
-		Current: t.must(prcb, "CurrentThread"), ContextAt: t.may(prcb, "Context"), ContextSize: contextSize(t.f.Machine()),
+		Current: t.must(prcb, "CurrentThread"), ContextAt: t.may(prcb, "Context"), ContextSize: contextSize(t.f.Info().DBI.Machine),
 	}
 	if f, ok := t.has(prcb, "ProcessorState.ContextFrame"); ok {
 		l.Context, l.ContextSize = at(uint16(f.Offset), uint8(t.bits/8)), uint16(f.Size)

@@ -211,7 +211,7 @@ func (f *File) folded(pubs, syms []Symbol) ([]Symbol, error) {
 		return syms, nil
 	}
 	for _, pub := range pubs {
-		more, err := f.globalsNamed(undname.NameOnly(pub.Name()), false)
+		more, err := f.GlobalsByName(undname.NameOnly(pub.Name()))
 		if fatal(err) {
 			return nil, err
 		}

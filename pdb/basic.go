@@ -57,7 +57,7 @@ func (f *File) simpleType(index uint32) (Type, error) {
 
 // pointerBytes returns how wide pointers of the program are, in bytes.
 func (f *File) pointerBytes() uint64 {
-	switch f.Machine() { // IMAGE_FILE_MACHINE_* of winnt.h
+	switch f.info.DBI.Machine { // IMAGE_FILE_MACHINE_* of winnt.h
 	case 0x8664, 0xAA64, 0xA641, 0xA64E, 0x0200, 0x0284, 0x5064, 0x6264:
 		return 8
 	}

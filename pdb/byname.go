@@ -1,15 +1,23 @@
 package pdb
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/symres/symres/internal/codeview"
 	"github.com/symres/symres/internal/msf"
 )
 
+// NameFlag says how a name is looked up.
+type NameFlag uint8
+
+// IgnoreCase leaves aside the case of ASCII letters. It costs nothing: the hash of the
+// format is blind to case.
+const IgnoreCase NameFlag = 1
+
 // ByName returns the public symbols with exactly this name, in the order of
 // their records; none is not an error. The name is the decorated one and case
-// counts. Only the bucket of the name is read. When the hash table is damaged
+// counts, unless [IgnoreCase] is given. Only the bucket of the name is read. When the hash table is damaged
 // all records are read once, and what was learned is kept; so they are for a name
 // that its bucket does not have, of 8 bytes or more, unless Microsoft's linker made
 // the PDB: lld up to version 22 put some of these into other buckets.
@@ -17,13 +25,8 @@ import (
 // Damaged records are not found. Errors come from reading, or satisfy
 // errors.Is(err, [ErrFormat]) when nothing could be looked up. Size is not
 // filled in; see [File.SizeOf].
-func (f *File) ByName(name string) ([]Symbol, error) { return f.publicsNamed(name, false) }
-
-// ByNameFold is [File.ByName] without regard to the case of ASCII letters.
-// It reads no more: the hash of the format is blind to case.
-func (f *File) ByNameFold(name string) ([]Symbol, error) { return f.publicsNamed(name, true) }
-
-func (f *File) publicsNamed(name string, fold bool) ([]Symbol, error) {
+func (f *File) ByName(name string, how ...NameFlag) ([]Symbol, error) {
+	fold := slices.Contains(how, IgnoreCase)
 	q, err := f.ask(f.msf.Work.Point())
 	if err != nil {
 		return nil, err
@@ -72,7 +75,7 @@ func (f *File) hasSoundBuckets() (*bool, error) {
 	if err != nil || string(m.name) != "* Linker *" {
 		return &sound, ignoreDamage(err)
 	}
-	for c, err := range f.Compilers(list.len()) {
+	for c, err := range f.Module(list.len()).Compilers() {
 		if fatal(err) {
 			return nil, err
 		}
@@ -143,13 +146,8 @@ func (t *names) symbol(sym *Symbol, rec []byte, sec *sections) bool {
 // part of a function, constants, and types by name; none is not an error. Names
 // are not decorated. A function has a reference in the table, which is
 // followed into its module. Otherwise it is as [File.ByName].
-func (f *File) GlobalsByName(name string) ([]Symbol, error) { return f.globalsNamed(name, false) }
-
-// GlobalsByNameFold is [File.GlobalsByName] without regard to the case of
-// ASCII letters.
-func (f *File) GlobalsByNameFold(name string) ([]Symbol, error) { return f.globalsNamed(name, true) }
-
-func (f *File) globalsNamed(name string, fold bool) ([]Symbol, error) {
+func (f *File) GlobalsByName(name string, how ...NameFlag) ([]Symbol, error) {
+	fold := slices.Contains(how, IgnoreCase)
 	q, err := f.ask(f.msf.Work.Point())
 	if err != nil {
 		return nil, err

@@ -24,19 +24,19 @@ const (
 	callHead               = 16
 )
 
-// CallSites enumerates the indirect calls and the allocations of a module, as
-// far as the compiler recorded them, in the order of their records. The
-// module is its number in the order of [File.Modules], counted from 1.
+// CallSites enumerates the indirect calls and the allocations of the module, as
+// far as the compiler recorded them, in the order of their records.
 //
 // A damaged module gives an error, satisfying errors.Is(err, [ErrFormat]), in
 // the end; an error of reading ends the sequence.
-func (f *File) CallSites(module int) iter.Seq2[CallSite, error] {
+func (m Module) CallSites() iter.Seq2[CallSite, error] {
+	f := m.f
 	return granted(f, f.msf.Work.Point(), func(yield func(CallSite, error) bool) error {
 		sec, err := f.placer()
 		if err != nil {
 			return err
 		}
-		ms, err := f.openModule(module - 1)
+		ms, err := m.open()
 		if err != nil || ms.s == nil {
 			return err
 		}

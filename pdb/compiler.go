@@ -13,7 +13,7 @@ type Compiler struct {
 	Object   string    // the object file the record stands in, as it was called then
 	Name     string    // such as "Microsoft (R) Optimizing Compiler"
 	Language Language  // of the source
-	Machine  uint16    // CV_CPU_TYPE_e of cvinfo.h, which are not those of [File.Machine]
+	Machine  uint16    // CV_CPU_TYPE_e of cvinfo.h, which are not those of [DBIHeader]
 	Flags    uint32    // the bits behind the language, as they stand
 	Frontend [4]uint16 // major, minor, build, and QFE, which old records lack
 	Backend  [4]uint16 // the same of the code generator
@@ -36,12 +36,13 @@ func (l Language) String() string {
 	return fmt.Sprintf("language %#x", uint8(l))
 }
 
-// Compilers enumerates the tools of a module, counted from 1 in the order of
-// [File.Modules]: one for most, several where the linker made the module from
-// several objects. Damage is reported as by [File.ModuleSymbols].
-func (f *File) Compilers(module int) iter.Seq2[Compiler, error] {
+// Compilers enumerates the tools that made the module: one for most, several where the
+// linker made the module from several objects. Damage is reported as by
+// [Module.Symbols].
+func (m Module) Compilers() iter.Seq2[Compiler, error] {
+	f := m.f
 	return granted(f, f.msf.Work.Point(), func(yield func(Compiler, error) bool) error {
-		ms, err := f.openModule(module - 1)
+		ms, err := m.open()
 		if err != nil || ms.s == nil {
 			return err
 		}

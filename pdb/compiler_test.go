@@ -57,7 +57,7 @@ func compilersOf(t *testing.T, f *pdb.File) (list []string) {
 			t.Fatal(err)
 		}
 		n++
-		for c, err := range f.Compilers(n) {
+		for c, err := range f.Module(n).Compilers() {
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -210,8 +210,7 @@ func spanOf(spans []span, rva uint32) int {
 
 // Sections returns the section headers of the image, in order: segment n of a
 // symbol is entry n-1, except in an image that was rearranged after linking
-// (OMAP), where segments count in [File.OriginalSections]. A PDB without
-// section headers gives none. Errors satisfy errors.Is(err, [ErrFormat]) or
+// (OMAP), where they count in those it was linked with. A PDB without section headers gives none. Errors satisfy errors.Is(err, [ErrFormat]) or
 // come from reading.
 func (f *File) Sections() ([]Section, error) {
 	if err := f.enter(); err != nil {
@@ -223,21 +222,6 @@ func (f *File) Sections() ([]Section, error) {
 		return nil, err
 	}
 	return append([]Section(nil), s.image...), nil
-}
-
-// OriginalSections returns the section headers segments of symbols count in.
-// They are those of [File.Sections] unless the image was rearranged after
-// linking. Errors are those of Sections.
-func (f *File) OriginalSections() ([]Section, error) {
-	if err := f.enter(); err != nil {
-		return nil, err
-	}
-	defer f.leave()
-	s, err := f.loadSections()
-	if err != nil {
-		return nil, err
-	}
-	return append([]Section(nil), s.orig...), nil
 }
 
 func (f *File) loadSections() (*sections, error) {
@@ -264,23 +248,6 @@ func (f *File) UseSections(image []Section) error {
 	defer f.leave()
 	f.given = slices.Clone(image[:min(len(image), noStream)])
 	return nil
-}
-
-// Absolute reports whether a symbol lies in no section of the image, so that its
-// Offset is a value and no place. A symbol without RVA that is not absolute has no
-// known place: the PDB has no section headers, or the symbol was removed when the
-// image was rearranged after linking. Errors come from reading, or satisfy
-// errors.Is(err, [ErrClosed]).
-func (f *File) Absolute(sym Symbol) (bool, error) {
-	if err := f.enter(); err != nil {
-		return false, err
-	}
-	defer f.leave()
-	s, err := f.placer()
-	if err != nil {
-		return false, err
-	}
-	return len(s.orig) > 0 && !s.has(sym.Segment) && !sym.Kind.IsThreadLocal(), nil
 }
 
 // placer returns what gives symbols their RVAs. Damaged section headers give

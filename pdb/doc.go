@@ -13,7 +13,7 @@
 //   - [File.Nearest] finds the symbols at or below an address without an index;
 //     [File.Index] builds one for very many addresses.
 //   - [File.Symbols] enumerates what debuggers list, [File.Publics] and
-//     [File.Procs] public symbols and functions alone, [File.ModuleSymbols] what
+//     [File.Procs] public symbols and functions alone, [Module.Symbols] what
 //     is in one module.
 //   - [File.TypeByName] finds a structure through the hash table of the types,
 //     [Type.Field] the offset of a field in it; [File.Types] enumerates them.

@@ -17,7 +17,7 @@ func Example() {
 	defer f.Close()
 
 	_, age := f.ID() // the GUID and this age make up the symbol store key
-	fmt.Printf("machine %#x, age %d\n", f.Machine(), age)
+	fmt.Printf("machine %#x, age %d\n", f.Info().DBI.Machine, age)
 
 	syms, err := f.ByName("__imp__KeSetEvent@12")
 	if err != nil {

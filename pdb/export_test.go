@@ -1,5 +1,7 @@
 package pdb
 
+import "slices"
+
 import "github.com/symres/symres/internal/msf"
 
 // NewMemory is [New] over bytes in memory, through the source of a mapped file:
@@ -64,4 +66,58 @@ func (f *File) TypeBucket(name string) (int, error) {
 	}
 	types, err := h.bucket(hashName(name))
 	return len(types), err
+}
+
+// Resolve follows a reference to a function into its module.
+func (f *File) Resolve(sym Symbol) (Symbol, error) {
+	q, err := f.ask(f.msf.Work.Point())
+	if err != nil {
+		return sym, err
+	}
+	defer q.end()
+	return f.resolve(sym)
+}
+
+// OriginalSections returns the section headers segments of symbols count in.
+func (f *File) OriginalSections() ([]Section, error) {
+	s, err := f.loadSections()
+	if err != nil {
+		return nil, err
+	}
+	return s.orig, nil
+}
+
+// FramesOf is Frames for many addresses, in ascending order, without an index.
+func (f *File) FramesOf(rvas []uint32, _ int) ([][]Frame, error) {
+	out := make([][]Frame, len(rvas))
+	order := make([]uint64, len(rvas)) // address<<32 | its number
+	for i, rva := range rvas {
+		order[i] = uint64(rva)<<32 | uint64(i)
+	}
+	slices.Sort(order)
+	for _, at := range order {
+		var err error
+		if out[uint32(at)], err = f.Frames(uint32(at >> 32)); err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
+}
+
+// AppendFrames is Index.AppendFrames without an index.
+func (f *File) AppendFrames(dst []Frame, rva uint32) ([]Frame, error) {
+	return f.appendFrames(dst, rva)
+}
+
+// NearestPublics is Nearest among the public symbols alone.
+func (f *File) NearestPublics(rva uint32) ([]Symbol, error) {
+	sec, want, ok, err := f.locate(rva)
+	if !ok || err != nil {
+		return nil, err
+	}
+	syms, a, err := f.publicsBelow(want)
+	if err != nil {
+		return nil, err
+	}
+	return syms, f.finish(sec, want, a, syms)
 }

@@ -127,6 +127,9 @@ func newFile(src msf.Source, size int64) (*File, error) {
 	if f.dbi, err = loadDBI(f.msf); err != nil {
 		return nil, err
 	}
+	if f.dbi != nil {
+		f.info.HasDBI, f.info.DBI = true, f.dbi.DBIHeader
+	}
 	return f, nil
 }
 
@@ -208,23 +211,9 @@ func (f *File) ID() (guid.GUID, uint32) {
 	return f.info.GUID, f.dbi.Age
 }
 
-// Info returns the head of the PDB info stream.
+// Info returns the head of the PDB info stream, and that of the stream of debug
+// information.
 func (f *File) Info() Info { return f.info }
-
-// DBI returns the facts of the DBI header; ok is false for a PDB without
-// debug information (a type server), which is valid and has no symbols.
-func (f *File) DBI() (h DBIHeader, ok bool) {
-	if f.dbi == nil {
-		return DBIHeader{}, false
-	}
-	return f.dbi.DBIHeader, true
-}
-
-// Machine returns the IMAGE_FILE_MACHINE value of the image, 0 if unknown.
-func (f *File) Machine() uint16 {
-	h, _ := f.DBI()
-	return h.Machine
-}
 
 // Whole returns nil when every block that the directory or a stream uses lies
 // in the file, and else a [*FormatError] that names the first stream of which

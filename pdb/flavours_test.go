@@ -77,7 +77,7 @@ func TestFlavourFastlink(t *testing.T) {
 			t.Fatal(err)
 		}
 		n++
-		for s, err := range f.ModuleSymbols(n) {
+		for s, err := range f.Module(n).Symbols() {
 			if err != nil {
 				t.Fatal(m.Name, err)
 			}
@@ -103,8 +103,8 @@ func TestFlavourStripped(t *testing.T) {
 	if s := status(t, f); s.Detail != pdb.DetailStripped {
 		t.Errorf("%+v", s)
 	}
-	if h, _ := f.DBI(); h.Flags&pdb.DBIStripped == 0 {
-		t.Errorf("flags %#x", h.Flags)
+	if f.Info().DBI.Flags&pdb.DBIStripped == 0 {
+		t.Errorf("flags %#x", f.Info().DBI.Flags)
 	}
 	for s, err := range f.Procs() {
 		if err != nil || s.Kind != pdb.KindLProc32 {

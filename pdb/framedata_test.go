@@ -52,12 +52,12 @@ func TestCorpusFrameData(t *testing.T) {
 
 func oldFrameData(t *testing.T, f *pdb.File) (list []string) {
 	t.Helper()
-	for d, err := range f.FPO() {
+	for d, err := range f.FrameRecords().FPO() {
 		if err != nil {
 			t.Fatal(err)
 		}
 		kind := []string{"FPO", "Trap", "TSS", "Non-FPO"}[d.Type]
-		if at, ok, err := f.FPOAt(d.RVA); d.Size > 0 && (!ok || at.RVA != d.RVA || err != nil) {
+		if at, ok, err := f.FrameRecords().FPOAt(d.RVA); d.Size > 0 && (!ok || at.RVA != d.RVA || err != nil) {
 			t.Errorf("FPOAt(%#x) = %+v, %v, %v", d.RVA, at, ok, err)
 		}
 		list = append(list, fmt.Sprintf("%08X %d %d %d %d %d %s", d.RVA, d.Size, d.Locals/4, d.Params/4, d.Prolog, d.Regs, kind))
@@ -69,14 +69,14 @@ func oldFrameData(t *testing.T, f *pdb.File) (list []string) {
 func newFrameData(t *testing.T, f *pdb.File) (list []string) {
 	t.Helper()
 	last := uint32(0)
-	for d, err := range f.FrameData() {
+	for d, err := range f.FrameRecords().FrameData() {
 		if err != nil {
 			t.Fatal(err)
 		}
 		is := func(flag uint32) bool { return d.Flags&flag != 0 }
 		list = append(list, strings.Join(strings.Fields(fmt.Sprintf("%08X %d %d %d %d %d %d %v %v %v %s", d.RVA, d.Size, d.Locals, d.Params,
 			d.MaxStack, d.Prolog, d.SavedRegs, is(pdb.FrameSEH), is(pdb.FrameEH), is(pdb.FrameStart), d.Program)), " "))
-		if at, ok, err := f.FrameDataAt(d.RVA); d.Size > 0 && d.RVA > last && (!ok || at.RVA != d.RVA || err != nil) {
+		if at, ok, err := f.FrameRecords().FrameDataAt(d.RVA); d.Size > 0 && d.RVA > last && (!ok || at.RVA != d.RVA || err != nil) {
 			t.Errorf("FrameDataAt(%#x) = %+v, %v, %v", d.RVA, at, ok, err)
 		}
 		last = max(last, d.RVA)
@@ -96,7 +96,7 @@ func TestFPO(t *testing.T) {
 		{RVA: 0x1020, Size: 0x10, UsesEBP: true},
 	}
 	var got []pdb.FPO
-	for d, err := range openImage(t, p.write()).FPO() {
+	for d, err := range openImage(t, p.write()).FrameRecords().FPO() {
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -107,15 +107,15 @@ func TestFPO(t *testing.T) {
 	}
 	old := openImage(t, p.write())
 	for rva, want := range map[uint32]uint32{0xfff: 0, 0x1000: 0x1000, 0x101f: 0x1000, 0x1020: 0x1020, 0x1030: 0} {
-		if d, ok, err := old.FPOAt(rva); d.RVA != want || ok != (want != 0) || err != nil {
+		if d, ok, err := old.FrameRecords().FPOAt(rva); d.RVA != want || ok != (want != 0) || err != nil {
 			t.Errorf("FPOAt(%#x) = %+v, %v, %v", rva, d, ok, err)
 		}
 	}
 	f := openImage(t, samplePDB().write())
-	if _, ok, err := f.FPOAt(0x1000); ok || err != nil {
+	if _, ok, err := f.FrameRecords().FPOAt(0x1000); ok || err != nil {
 		t.Errorf("FPO without a stream: %v, %v", ok, err)
 	}
-	if _, ok, err := f.FrameDataAt(0x1000); ok || err != nil {
+	if _, ok, err := f.FrameRecords().FrameDataAt(0x1000); ok || err != nil {
 		t.Errorf("frame data without a stream: %v, %v", ok, err)
 	}
 }
@@ -136,7 +136,7 @@ func TestCorpusCallSites(t *testing.T) {
 				if modules++; err != nil {
 					t.Fatal(err)
 				}
-				for s, err := range f.CallSites(modules) {
+				for s, err := range f.Module(modules).CallSites() {
 					if err != nil {
 						t.Fatal(err)
 					}
@@ -173,14 +173,14 @@ func TestSourceStreams(t *testing.T) {
 	p := samplePDB()
 	p.named["sourcelink$1"] = []byte(`{"documents":{}}`)
 	f := openImage(t, p.write())
-	r, err := f.SourceServer()
+	r, err := f.Stream("srcsrv")
 	if err != nil {
 		t.Fatal(err)
 	}
 	if b, err := io.ReadAll(r); string(b) != "SRCSRV: ini" || err != nil {
 		t.Errorf("%q, %v", b, err)
 	}
-	docs, err := f.SourceLinks()
+	docs, err := sourceLinks(f)
 	if err != nil || len(docs) != 2 {
 		t.Fatalf("%d documents, %v", len(docs), err)
 	}
@@ -192,11 +192,11 @@ func TestSourceStreams(t *testing.T) {
 	none := samplePDB()
 	none.named = nil
 	f = openImage(t, none.write())
-	if r, err := f.SourceServer(); r != nil || err != nil {
-		t.Errorf("SourceServer = %v, %v", r, err)
+	if r, err := f.Stream("srcsrv"); r != nil || err != nil {
+		t.Errorf("srcsrv: %v, %v", r, err)
 	}
-	if docs, err := f.SourceLinks(); docs != nil || err != nil {
-		t.Errorf("SourceLinks = %v, %v", docs, err)
+	if docs, err := sourceLinks(f); docs != nil || err != nil {
+		t.Errorf("source links: %v, %v", docs, err)
 	}
 }
 
@@ -206,7 +206,7 @@ func TestCorpusSourceStreams(t *testing.T) {
 	links, servers := 0, 0
 	for _, c := range corpusPDBs(t) {
 		f := open(t, c[1])
-		docs, err := f.SourceLinks()
+		docs, err := sourceLinks(f)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -216,7 +216,7 @@ func TestCorpusSourceStreams(t *testing.T) {
 				t.Errorf("%s: %.40q, %v", c[0], b, err)
 			}
 		}
-		r, err := f.SourceServer()
+		r, err := f.Stream("srcsrv")
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -231,4 +231,19 @@ func TestCorpusSourceStreams(t *testing.T) {
 	if links == 0 || servers == 0 {
 		t.Errorf("%d Source Link streams, %d source server streams", links, servers)
 	}
+}
+
+// sourceLinks opens the Source Link documents of a PDB; linkers leave several in one.
+func sourceLinks(f *pdb.File) (docs []*io.SectionReader, err error) {
+	state, err := f.Status()
+	for _, s := range state.Streams {
+		if s.Name == "sourcelink" || strings.HasPrefix(s.Name, "sourcelink$") {
+			r, err := f.Stream(s.Name)
+			if err != nil {
+				return nil, err
+			}
+			docs = append(docs, r)
+		}
+	}
+	return docs, err
 }

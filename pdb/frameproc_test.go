@@ -45,7 +45,7 @@ func TestCorpusFrameProcs(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			p, ok, err := f.FrameProcAt(s.RVA)
+			p, ok, err := f.FrameRecords().FrameProcAt(s.RVA)
 			if err != nil {
 				t.Fatalf("%s: %s: %v", c[1], s.Name(), err)
 			}

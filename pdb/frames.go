@@ -18,10 +18,15 @@ type Frame struct {
 // The first question about code of a module reads the stream of the module;
 // what matters of it is kept. Errors satisfy errors.Is(err, [ErrFormat]) or
 // come from reading.
-func (f *File) Frames(rva uint32) ([]Frame, error) { return f.AppendFrames(nil, rva) }
+func (f *File) Frames(rva uint32) ([]Frame, error) { return f.appendFrames(nil, rva) }
 
-// AppendFrames is [File.Frames] that appends to dst, for bulk work.
-func (f *File) AppendFrames(dst []Frame, rva uint32) ([]Frame, error) {
+// AppendFrames is [File.Frames] that appends to dst: with room there it allocates
+// nothing.
+func (x *Index) AppendFrames(dst []Frame, rva uint32) ([]Frame, error) {
+	return x.f.appendFrames(dst, rva)
+}
+
+func (f *File) appendFrames(dst []Frame, rva uint32) ([]Frame, error) {
 	q, err := f.ask(f.msf.Work.Point())
 	if err != nil {
 		return dst, err
@@ -54,4 +59,28 @@ func (f *File) codeAt(rva uint32) (c *moduleCode, seg uint16, off uint32, err er
 	}
 	c, err = f.moduleCode(mod)
 	return c, seg, off, err
+}
+
+// functionAt is a function and a place in it.
+type functionAt struct {
+	codeOffset
+	at place // of the function
+	ms *modStream
+}
+
+// functionAt returns the function whose own code lies at an RVA.
+func (f *File) functionAt(rva uint32) (fn functionAt, ok bool, err error) {
+	c, seg, off, err := f.codeAt(rva)
+	if err != nil || c == nil {
+		return fn, false, err
+	}
+	o, err := f.outlineOf(c.ms)
+	if err != nil {
+		return fn, false, err
+	}
+	i := o.funcAt.find(seg, off)
+	if i < 0 {
+		return fn, false, nil
+	}
+	return functionAt{codeOffset: codeOffset{function: o.funcs[i], off: off - o.funcAt[i].off}, at: o.funcAt[i], ms: c.ms}, true, nil
 }

@@ -1,7 +1,6 @@
 package pdb_test
 
 import (
-	"errors"
 	"fmt"
 	"log"
 	"maps"
@@ -111,33 +110,6 @@ func TestSeparatedPieces(t *testing.T) {
 				}
 			}
 		})
-	}
-}
-
-// TestFramesOf: any number of workers gives what single questions give.
-func TestFramesOf(t *testing.T) {
-	f := openImage(t, codePDB().write())
-	var rvas []uint32
-	for i := range uint32(1000) {
-		rvas = append(rvas, 0x1000+i*7919%0x200)
-	}
-	for _, workers := range []int{-1, 1, 3, 100} {
-		got, err := f.FramesOf(rvas, workers)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for i, rva := range rvas {
-			if want, err := f.Frames(rva); !slices.Equal(got[i], want) || err != nil {
-				t.Fatalf("%d workers: %#x: %+v, want %+v, %v", workers, rva, got[i], want, err)
-			}
-		}
-	}
-	if got, err := f.FramesOf(nil, 4); len(got) != 0 || err != nil {
-		t.Errorf("%v, %v", got, err)
-	}
-	f.Close()
-	if _, err := f.FramesOf(rvas, 2); !errors.Is(err, pdb.ErrClosed) {
-		t.Errorf("after Close: %v", err)
 	}
 }
 

@@ -18,28 +18,28 @@ func codeAnswers(f *pdb.File) string {
 		say(f.LineAt(rva))
 	}
 	for module := range 4 {
-		for l, err := range f.Lines(module) {
+		for l, err := range f.Module(module).Lines() {
 			say(l, err)
 		}
-		for s, err := range f.SourceFiles(module) {
+		for s, err := range f.Module(module).SourceFiles() {
 			say(s, err)
 		}
-		for s, err := range f.CallSites(module) {
+		for s, err := range f.Module(module).CallSites() {
 			say(s, err)
 		}
 	}
 	for v, err := range f.Locals(0x1012) {
 		say(v, err)
 	}
-	for d, err := range f.FPO() {
+	for d, err := range f.FrameRecords().FPO() {
 		say(d, err)
 	}
-	for d, err := range f.FrameData() {
+	for d, err := range f.FrameRecords().FrameData() {
 		say(d, err)
 	}
-	say(f.FrameDataAt(0x1010))
-	say(f.FPOAt(0x1010))
-	say(f.FrameProcAt(0x1010))
+	say(f.FrameRecords().FrameDataAt(0x1010))
+	say(f.FrameRecords().FPOAt(0x1010))
+	say(f.FrameRecords().FrameProcAt(0x1010))
 	say(f.LineAddresses("main.c", 1))
 	return b.String()
 }
@@ -71,7 +71,7 @@ func checkCode(t *testing.T, f *pdb.File) {
 		}
 	}
 	n := 0
-	for l, err := range f.Lines(1) {
+	for l, err := range f.Module(1).Lines() {
 		if n++; err != nil || n > 50 {
 			break
 		}

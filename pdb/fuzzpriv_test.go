@@ -33,7 +33,7 @@ func checkPrivateRoundTrip(t *testing.T, f *pdb.File) {
 		if n++; n > 300 {
 			return
 		}
-		if moved, _ := f.Rearranged(); err != nil || !want.HasRVA || moved || !sound || !inSection(f, want) {
+		if moved, _ := rearranged(f); err != nil || !want.HasRVA || moved || !sound || !inSection(f, want) {
 			continue
 		}
 		got, err := x.Nearest(want.RVA)

@@ -135,7 +135,7 @@ func checkTypeMemory(t *testing.T, data []byte) {
 		return
 	}
 	f.TypeByName("S")
-	f.TypeByNameFold("nothing of this name")
+	f.TypeByName("nothing of this name", pdb.IgnoreCase)
 	for i := range uint32(8) {
 		if typ, err := f.Type(0x1000 + i); err == nil {
 			typ.Definition()

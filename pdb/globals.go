@@ -63,8 +63,8 @@ func (g *globals) walk() (*offsetSet, error) {
 
 // Globals enumerates what the table of globals refers to, in the order of the
 // records: variables, constants, types by name, and a reference for each
-// function, which [File.Resolve] follows. Each record comes once. Variables of
-// functions are not among them; see [File.ModuleSymbols].
+// function, which [File.GlobalsByName] follows. Each record comes once. Variables of
+// functions are not among them; see [Module.Symbols].
 //
 // A damaged record gives an error, satisfying errors.Is(err, [ErrFormat]), in
 // its place and the sequence goes on; an error of reading ends it.
@@ -142,26 +142,22 @@ func (f *File) eachIn(t *names, set *offsetSet, visit visitor) (bool, error) {
 }
 
 // placeSymbol fills in the RVA of a symbol that has an address. Where a
-// thread-local variable lies is only the place of its first value.
+// thread-local variable lies is only the place of its first value. A symbol without
+// RVA that is not absolute has no known place: the PDB has no section headers, or it
+// was removed when the image was rearranged after linking.
 func (s *sections) placeSymbol(sym *Symbol) {
-	if sym.Segment != 0 && !sym.Kind.IsThreadLocal() {
-		sym.RVA, sym.HasRVA = s.place(sym.Segment, sym.Offset)
+	if sym.Kind.IsThreadLocal() {
+		return
+	}
+	if sym.RVA, sym.HasRVA = s.place(sym.Segment, sym.Offset); !sym.HasRVA {
+		sym.Absolute = len(s.orig) > 0 && !s.has(sym.Segment)
 	}
 }
 
-// Resolve follows a reference to a function into its module and returns the
+// resolve follows a reference to a function into its module and returns the
 // symbol there. Any other symbol is returned as it is. A reference that leads
 // nowhere is returned together with an error that satisfies
 // errors.Is(err, [ErrFormat]); other errors come from reading.
-func (f *File) Resolve(sym Symbol) (Symbol, error) {
-	q, err := f.ask(f.msf.Work.Point())
-	if err != nil {
-		return sym, err
-	}
-	defer q.end()
-	return f.resolve(sym)
-}
-
 func (f *File) resolve(sym Symbol) (Symbol, error) {
 	if !sym.Kind.isRef() {
 		return sym, f.check()

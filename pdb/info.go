@@ -13,12 +13,15 @@ import (
 
 const versionVC70 = 20000404 // from this version on the info stream has a GUID
 
-// Info is the head of the PDB info stream.
+// Info is the head of the PDB info stream, and that of the stream of debug information.
 type Info struct {
 	Version   uint32 // 20000404 in every current PDB
 	Signature uint32 // time_t of creation, or a hash in reproducible builds
 	Age       uint32 // raised by every tool that writes the PDB; see [File.ID]
 	GUID      guid.GUID
+
+	HasDBI bool      // false for a PDB without debug information (a type server), which is valid and has no symbols
+	DBI    DBIHeader // of the stream of debug information
 }
 
 func loadInfo(m *msf.Container) (Info, error) {
@@ -60,37 +63,11 @@ type infoTail struct {
 	features []uint32
 }
 
-// NamedStreams returns the named streams, such as "/names", "srcsrv" and
-// "sourcelink", ordered by name. Errors satisfy errors.Is(err, [ErrFormat])
-// or come from reading.
-func (f *File) NamedStreams() ([]NamedStream, error) {
-	if err := f.enter(); err != nil {
-		return nil, err
-	}
-	defer f.leave()
-	t, err := f.tail()
-	if err != nil {
-		return nil, err
-	}
-	return slices.Clone(t.named), nil
-}
-
-// Features returns the feature codes of the PDB, such as [FeatureVC140].
-// Errors are those of [File.NamedStreams].
-func (f *File) Features() ([]uint32, error) {
-	if err := f.enter(); err != nil {
-		return nil, err
-	}
-	defer f.leave()
-	t, err := f.tail()
-	if err != nil {
-		return nil, err
-	}
-	return slices.Clone(t.features), nil
-}
-
-// Stream returns the bytes of a named stream. A name the PDB does not have
-// gives nil and no error.
+// Stream returns the bytes of a named stream: of "srcsrv", for one, the text that says
+// where the sources can be had from, and of "sourcelink" the same as JSON. They are data
+// here: no command in them is run and nothing is fetched. A name the PDB does not have
+// gives nil and no error. [File.Status] lists the names. Other errors satisfy
+// errors.Is(err, [ErrFormat]) or come from reading.
 func (f *File) Stream(name string) (*io.SectionReader, error) {
 	if err := f.enter(); err != nil {
 		return nil, err

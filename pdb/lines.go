@@ -63,18 +63,19 @@ func (f *File) LineAt(rva uint32) (line Line, ok bool, err error) {
 	return line, err == nil, err
 }
 
-// Lines enumerates the lines of a module by their addresses, without inlined
-// code. The module is its number in the order of [File.Modules], counted from 1.
+// Lines enumerates the lines of the module by their addresses, without inlined
+// code.
 //
 // A damaged module gives an error, satisfying errors.Is(err, [ErrFormat]), in
 // the end; an error of reading ends the sequence.
-func (f *File) Lines(module int) iter.Seq2[Line, error] {
+func (m Module) Lines() iter.Seq2[Line, error] {
+	f := m.f
 	return granted(f, f.msf.Work.Point(), func(yield func(Line, error) bool) error {
 		sec, err := f.placer()
 		if err != nil {
 			return err
 		}
-		c, err := f.moduleCode(module - 1)
+		c, err := m.code()
 		if err != nil {
 			return err
 		}

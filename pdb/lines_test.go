@@ -67,7 +67,7 @@ func lineText(l pdb.Line) string {
 
 func moduleLines(t *testing.T, f *pdb.File, module int) (list []string) {
 	t.Helper()
-	for l, err := range f.Lines(module) {
+	for l, err := range f.Module(module).Lines() {
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -91,7 +91,7 @@ func TestLines(t *testing.T) {
 		}
 	}
 	var last error
-	for _, last = range f.Lines(4) {
+	for _, last = range f.Module(4).Lines() {
 	}
 	if !errors.Is(last, pdb.ErrFormat) {
 		t.Errorf("module 4: %v, want ErrFormat", last)
@@ -177,7 +177,7 @@ func TestLineAddresses(t *testing.T) {
 func TestSourceFiles(t *testing.T) {
 	f := openImage(t, codePDB().write())
 	var got []pdb.SourceFile
-	for s, err := range f.SourceFiles(1) {
+	for s, err := range f.Module(1).SourceFiles() {
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -227,7 +227,7 @@ func TestLines11(t *testing.T) {
 			t.Errorf("version %d: %+v, %v", version, got, err)
 		}
 		n := 0
-		for s, err := range f.SourceFiles(1) {
+		for s, err := range f.Module(1).SourceFiles() {
 			if n++; err != nil || s.Checksum != "" || !strings.HasPrefix(s.Name, `c:\old\`) {
 				t.Errorf("version %d: %+v, %v", version, s, err)
 			}
@@ -283,7 +283,7 @@ func TestCorpusLines(t *testing.T) {
 				if module++; err != nil {
 					t.Fatal(err)
 				}
-				for l, err := range f.Lines(module) {
+				for l, err := range f.Module(module).Lines() {
 					if err != nil {
 						t.Fatal(err)
 					}

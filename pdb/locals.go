@@ -91,23 +91,15 @@ func (f *File) Locals(rva uint32) iter.Seq2[Variable, error] {
 		if err != nil || f.dbi == nil {
 			return err
 		}
-		c, seg, off, err := f.codeAt(rva)
-		if err != nil || c == nil {
+		fn, ok, err := f.functionAt(rva)
+		if err != nil || !ok {
 			return err
 		}
-		o, err := f.outlineOf(c.ms)
+		r, err := fn.ms.body(fn.function)
 		if err != nil {
 			return err
 		}
-		i := o.funcAt.find(seg, off)
-		if i < 0 {
-			return nil
-		}
-		r, err := c.ms.body(o.funcs[i])
-		if err != nil {
-			return err
-		}
-		w := localWalk{recordWalk: r, sec: sec, fn: o.funcAt[i]}
+		w := localWalk{recordWalk: r, sec: sec, fn: fn.at}
 		for w.next() {
 			if !yield(w.v, nil) {
 				return nil

@@ -134,7 +134,7 @@ func TestCorpusLocals(t *testing.T) {
 	for _, c := range corpusPDBs(t) {
 		t.Run(filepath.Base(c[0]), func(t *testing.T) {
 			f := open(t, c[1])
-			if moved, err := f.Rearranged(); moved || err != nil {
+			if moved, err := rearranged(f); moved || err != nil {
 				t.Skipf("SKIPPED, NOT PASSED: llvm-pdbutil lists addresses before remapping (%v)", err)
 			}
 			var got []string

@@ -23,7 +23,7 @@ func (f *File) Symbols() iter.Seq2[Symbol, error] {
 			}
 			return visit(s, err)
 		}
-		if on, err := f.eachProc(0, 1, keep); !on || err != nil {
+		if on, err := f.eachProc(Part{N: 1}, keep); !on || err != nil {
 			return err
 		}
 		g, err := f.loadGlobals()

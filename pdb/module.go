@@ -9,6 +9,33 @@ type Module struct {
 	Object    string // the library or object file it was taken from
 	Stream    uint32 // number of the stream with its symbols and lines
 	HasStream bool   // false: nothing private is known of it
+
+	f   *File
+	num int   // counted from 0
+	err error // why nothing is known
+}
+
+// Module returns the module of a number, counted from 1, as symbols and lines refer to
+// it. Of one that does not exist or cannot be read nothing is set, and its sequences
+// give the error.
+func (f *File) Module(n int) Module {
+	m := Module{f: f, num: n - 1}
+	if m.err = f.enter(); m.err != nil {
+		return m
+	}
+	defer f.leave()
+	list, err := f.loadModules()
+	if err == nil && (n < 1 || n > list.len()) {
+		err = damage("module list", 0, "no module %d among %d", n-1, list.len())
+	}
+	if err == nil {
+		var info modInfo
+		if info, err = f.moduleAt(list, n-1); err == nil {
+			return info.module(f)
+		}
+	}
+	m.err = err
+	return m
 }
 
 // Modules enumerates the modules in the order of their numbers. An error ends
@@ -26,7 +53,7 @@ func (f *File) Modules() iter.Seq2[Module, error] {
 				break
 			}
 			var m modInfo
-			if m, err = f.moduleAt(list, i); err == nil && !yield(m.module(), nil) {
+			if m, err = f.moduleAt(list, i); err == nil && !yield(m.module(f), nil) {
 				return
 			}
 		}
@@ -40,10 +67,26 @@ func (f *File) Modules() iter.Seq2[Module, error] {
 }
 
 // module returns the public form of a record.
-func (m modInfo) module() Module {
-	out := Module{Name: string(m.name), Object: string(m.objectLib)}
+func (m modInfo) module(f *File) Module {
+	out := Module{f: f, num: m.num, Name: string(m.name), Object: string(m.objectLib)}
 	if m.stream != noStream {
 		out.Stream, out.HasStream = m.stream, true
 	}
 	return out
+}
+
+// open returns the stream of the module.
+func (m Module) open() (*modStream, error) {
+	if m.err != nil {
+		return nil, m.err
+	}
+	return m.f.openModule(m.num)
+}
+
+// code returns what the module says about its code.
+func (m Module) code() (*moduleCode, error) {
+	if m.err != nil {
+		return nil, m.err
+	}
+	return m.f.moduleCode(m.num)
 }

@@ -211,24 +211,6 @@ func (f *File) Nearest(rva uint32) ([]Symbol, error) {
 	return syms, f.finish(sec, want, a, syms)
 }
 
-// NearestPublics is [File.Nearest] among the public symbols alone.
-func (f *File) NearestPublics(rva uint32) ([]Symbol, error) {
-	q, err := f.ask(f.msf.Work.Point())
-	if err != nil {
-		return nil, err
-	}
-	defer q.end()
-	sec, want, ok, err := f.locate(rva)
-	if !ok || err != nil {
-		return nil, err
-	}
-	syms, a, err := f.publicsBelow(want)
-	if err != nil {
-		return nil, err
-	}
-	return syms, f.finish(sec, want, a, syms)
-}
-
 // locate returns the segment:offset of an RVA; ok is false when it is in no
 // section.
 func (f *File) locate(rva uint32) (sec *sections, want addrKey, ok bool, err error) {

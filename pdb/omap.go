@@ -33,21 +33,6 @@ func (m remap) apply(rva uint32) (to uint32, ok bool) {
 // omapNone marks a removed range in files syzygy wrote; others use 0.
 const omapNone = 0x80000000
 
-// Rearranged reports whether the image was rearranged after linking (OMAP), so
-// that RVAs of symbols are translated ones. Errors are those of
-// [File.Sections].
-func (f *File) Rearranged() (bool, error) {
-	if err := f.enter(); err != nil {
-		return false, err
-	}
-	defer f.leave()
-	s, err := f.loadSections()
-	if err != nil {
-		return false, err
-	}
-	return s.omap != nil, nil
-}
-
 // readOmap returns nil where the PDB has no tables or empty ones.
 func (f *File) readOmap() (*omap, error) {
 	to, err := f.readRemap(f.dbi.opt[optOmapTo], "OMAP to source")

@@ -148,7 +148,7 @@ func TestUseSections(t *testing.T) {
 		}
 		placed := 0
 		for sym, err := range bare.Symbols() {
-			if absolute, err2 := bare.Absolute(sym); err != nil || err2 != nil || sym.HasRVA || sym.RVA != 0 || absolute {
+			if absolute, err2 := sym.Absolute, error(nil); err != nil || err2 != nil || sym.HasRVA || sym.RVA != 0 || absolute {
 				t.Errorf("%s: %v: RVA %x %v, absolute %v; %v, %v", name, sym, sym.RVA, sym.HasRVA, absolute, err, err2)
 			}
 		}
@@ -169,7 +169,7 @@ func TestUseSections(t *testing.T) {
 			if placed++; ok {
 				continue
 			}
-			if absolute, err := told.Absolute(sym); err != nil || absolute == sym.Kind.IsThreadLocal() {
+			if absolute, err := sym.Absolute, error(nil); err != nil || absolute == sym.Kind.IsThreadLocal() {
 				t.Errorf("%s, told: %v: absolute %v, %v", name, sym, absolute, err)
 			}
 		}

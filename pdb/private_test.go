@@ -15,8 +15,14 @@ func TestHasPrivate(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got, err := f.HasPrivate(); got != want || err != nil {
+		if got, err := f.Status(); (got.Detail == pdb.DetailPrivate) != want || err != nil {
 			t.Errorf("%s: %v, %v; want %v", name, got, err, want)
 		}
 	}
+}
+
+// rearranged reports whether the image was rearranged after linking.
+func rearranged(f *pdb.File) (bool, error) {
+	s, err := f.Status()
+	return s.Rearranged, err
 }

@@ -67,11 +67,11 @@ func TestProcs(t *testing.T) {
 
 func TestModuleSymbols(t *testing.T) {
 	f := openImage(t, privatePDB().write())
-	wantLines(t, "ModuleSymbols(1)", lines(f.ModuleSymbols(1)),
+	wantLines(t, "ModuleSymbols(1)", lines(f.Module(1).Symbols()),
 		"GPROC32 0001:00000010 main", "LABEL32 0001:00000014 again", "BLOCK32 0001:00000012 ", "LDATA32 0002:00000030 counter",
 		"GPROC32 0001:00000020 Main", "LDATA32 0001:00000048 ", "THUNK32 0001:00000050 [thunk]:main", "SEPCODE 0001:00000060 main")
 	var inside []string
-	for s, err := range f.ModuleSymbols(1) {
+	for s, err := range f.Module(1).Symbols() {
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -81,7 +81,7 @@ func TestModuleSymbols(t *testing.T) {
 	}
 	wantLines(t, "in a function", inside, "again", "", "counter")
 	for _, n := range []int{0, 4, -1} {
-		if got := lines(f.ModuleSymbols(n)); len(got) != 1 || !strings.Contains(got[0], "no module") {
+		if got := lines(f.Module(n).Symbols()); len(got) != 1 || !strings.Contains(got[0], "no module") {
 			t.Errorf("ModuleSymbols(%d) = %q", n, got)
 		}
 	}
@@ -153,7 +153,7 @@ func TestLostModule(t *testing.T) {
 	lost := fmt.Sprintf("error: pdb: stream %d (symbols of module 0)+0x0: block number %#x is not in 1..%#x", firstExtra, m.count, m.count)
 	want := append([]string{lost}, samplePrivates[4:]...)
 	wantLines(t, "Procs", lines(f.Procs()), want...)
-	wantLines(t, "Procs in parts", slices.Concat(lines(copied(f.ProcsPart(0, 2))), lines(copied(f.ProcsPart(1, 2)))), want...)
+	wantLines(t, "Procs in parts", slices.Concat(lines(copied(pdb.Part{File: f, I: 0, N: 2}.Procs())), lines(copied(pdb.Part{File: f, I: 1, N: 2}.Procs()))), want...)
 }
 
 func TestGlobals(t *testing.T) {
@@ -190,11 +190,11 @@ func TestGlobalsByName(t *testing.T) {
 			t.Errorf("GlobalsByName(%q) = %q, want %q", name, got, want)
 		}
 	}
-	if syms, err := f.GlobalsByNameFold("DATA"); err != nil || len(syms) != 2 {
-		t.Errorf("GlobalsByNameFold(DATA) = %v, %v", syms, err)
+	if syms, err := f.GlobalsByName("DATA", pdb.IgnoreCase); err != nil || len(syms) != 2 {
+		t.Errorf("GlobalsByName(DATA, pdb.IgnoreCase) = %v, %v", syms, err)
 	}
-	if syms, err := f.ByNameFold("_MAIN"); err != nil || len(syms) != 2 {
-		t.Errorf("ByNameFold(_MAIN) = %v, %v", syms, err)
+	if syms, err := f.ByName("_MAIN", pdb.IgnoreCase); err != nil || len(syms) != 2 {
+		t.Errorf("ByName(_MAIN, pdb.IgnoreCase) = %v, %v", syms, err)
 	}
 	if syms, err := f.GlobalsByName("minus"); err != nil || syms[0].Value.String() != "-2" {
 		t.Errorf("minus: %+v, %v", syms, err)
@@ -333,7 +333,10 @@ func TestParts(t *testing.T) {
 	for what, list := range map[string]struct {
 		whole iter.Seq2[pdb.Symbol, error]
 		part  func(i, n int) iter.Seq2[*pdb.Symbol, error]
-	}{"Publics": {f.Publics(), f.PublicsPart}, "Procs": {f.Procs(), f.ProcsPart}} {
+	}{
+		"Publics": {f.Publics(), func(i, n int) iter.Seq2[*pdb.Symbol, error] { return pdb.Part{File: f, I: i, N: n}.Publics() }},
+		"Procs":   {f.Procs(), func(i, n int) iter.Seq2[*pdb.Symbol, error] { return pdb.Part{File: f, I: i, N: n}.Procs() }},
+	} {
 		want := lines(list.whole)
 		for _, n := range []int{1, 2, 3, 7, 1000} {
 			got := make([][]string, n)

@@ -20,35 +20,24 @@ import (
 // latest; an error of reading ends it.
 func (f *File) Procs() iter.Seq2[Symbol, error] {
 	return f.sequence(func(visit visitor) error {
-		_, err := f.eachProc(0, 1, visit)
+		_, err := f.eachProc(Part{N: 1}, visit)
 		return err
 	})
 }
 
-// ProcsPart enumerates part i, counted from 0, of n of [File.Procs]: the parts
-// one after the other are the whole. They are for use by several goroutines at
-// once. Where nothing can be read part 0 says so. A Symbol is overwritten by the
-// next and must not be changed.
-func (f *File) ProcsPart(i, n int) iter.Seq2[*Symbol, error] {
-	return granted(f, f.msf.Work.Whole()/int64(max(n, 1)), func(visit func(*Symbol, error) bool) error {
-		_, err := f.eachProc(i, n, visit)
-		return err
-	})
-}
-
-// eachProc visits all functions of part i of n of the modules. It returns an
+// eachProc visits all functions of a part of the modules. It returns an
 // error that ends the sequence, and whether to go on.
-func (f *File) eachProc(i, n int, visit visitor) (bool, error) {
+func (f *File) eachProc(part Part, visit visitor) (bool, error) {
 	list, err := f.loadModules()
 	if err != nil {
-		return false, ofPart(i, err)
+		return false, part.ofFirst(err)
 	}
 	sec, err := f.placer()
 	if err != nil {
-		return false, ofPart(i, err)
+		return false, part.ofFirst(err)
 	}
 	pick := func(w *scopeWalk, sym *Symbol) (bool, error) { return f.procHere(w, sec, sym) }
-	first, last := share(list.len(), i, n)
+	first, last := share(list.len(), part.I, part.N)
 	for m := first; m < last; m++ {
 		on, err := f.walkModule(m, pick, visit)
 		if errors.Is(err, ErrFormat) && !errors.Is(err, ErrLimit) { // the file lost bytes of this module, maybe not of others
@@ -58,7 +47,7 @@ func (f *File) eachProc(i, n int, visit visitor) (bool, error) {
 			return on, err
 		}
 	}
-	return list.bad == nil || i != n-1 || visit(new(Symbol), list.bad), nil
+	return list.bad == nil || part.I != part.N-1 || visit(new(Symbol), list.bad), nil
 }
 
 // procHere reads the current record if it is code, and passes over what

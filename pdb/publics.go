@@ -93,29 +93,46 @@ func (f *File) Publics() iter.Seq2[Symbol, error] {
 	})
 }
 
-// PublicsPart enumerates part i, counted from 0, of n of [File.Publics]: the
-// parts one after the other are the whole. They are for use by several
-// goroutines at once. Where nothing can be read part 0 says so. A Symbol is
-// overwritten by the next and must not be changed.
-func (f *File) PublicsPart(i, n int) iter.Seq2[*Symbol, error] {
-	return granted(f, f.msf.Work.Whole()/int64(max(n, 1)), func(visit func(*Symbol, error) bool) error {
-		p, err := f.loadPublics()
-		if err != nil || p.gss == nil {
-			return ofPart(i, err)
+// Part is part I, counted from 0, of N of a File, for use by several goroutines at
+// once: the parts of a sequence one after the other are the whole of it. Where nothing
+// can be read part 0 says so. A Symbol is overwritten by the next and must not be
+// changed.
+type Part struct {
+	File *File
+	I, N int
+}
+
+// granted is what a walk over the part may cost.
+func (p Part) granted() int64 { return p.File.msf.Work.Whole() / int64(max(p.N, 1)) }
+
+// Publics enumerates the part of [File.Publics].
+func (p Part) Publics() iter.Seq2[*Symbol, error] {
+	return granted(p.File, p.granted(), func(visit func(*Symbol, error) bool) error {
+		t, err := p.File.loadPublics()
+		if err != nil || t.gss == nil {
+			return p.ofFirst(err)
 		}
-		set, err := p.set.get(p.offsets)
+		set, err := t.set.get(t.offsets)
 		if err != nil {
-			return ofPart(i, err)
+			return p.ofFirst(err)
 		}
-		part := set.part(i, n)
-		_, err = f.eachIn(&p.names, &part, visit)
+		part := set.part(p.I, p.N)
+		_, err = p.File.eachIn(&t.names, &part, visit)
 		return err
 	})
 }
 
-// ofPart leaves an error that all parts have to part 0.
-func ofPart(i int, err error) error {
-	if i > 0 && !errors.Is(err, ErrClosed) {
+// Procs enumerates the part of [File.Procs].
+func (p Part) Procs() iter.Seq2[*Symbol, error] {
+	return granted(p.File, p.granted(), func(visit func(*Symbol, error) bool) error {
+		_, err := p.File.eachProc(p, visit)
+		return err
+	})
+}
+
+// ofFirst leaves an error that all parts have to part 0.
+func (p Part) ofFirst(err error) error {
+	if p.I > 0 && !errors.Is(err, ErrClosed) {
 		return nil
 	}
 	return err

@@ -126,9 +126,9 @@ func TestMinimalPDBHasMoreBuckets(t *testing.T) {
 	p.buckets, p.features = 0x3FFFF, []uint32{pdb.FeatureVC140, pdb.FeatureMinimal}
 	f := openImage(t, p.write())
 	checkSample(t, f)
-	features, err := f.Features()
-	if err != nil || !slices.Contains(features, pdb.FeatureMinimal) {
-		t.Errorf("Features = %#x, %v", features, err)
+	state, err := f.Status()
+	if err != nil || !slices.Contains(state.Features, pdb.FeatureMinimal) {
+		t.Errorf("Features = %#x, %v", state.Features, err)
 	}
 }
 
@@ -151,8 +151,8 @@ func TestAges(t *testing.T) {
 	if _, age := f.ID(); age != 3 {
 		t.Errorf("ID has age %d, want that of the DBI stream, 3", age)
 	}
-	if f.Info().Age != 7 || f.Machine() != 0x8664 {
-		t.Errorf("Info %+v, machine %#x", f.Info(), f.Machine())
+	if f.Info().Age != 7 || f.Info().DBI.Machine != 0x8664 {
+		t.Errorf("Info %+v, machine %#x", f.Info(), f.Info().DBI.Machine)
 	}
 }
 
@@ -165,7 +165,7 @@ func TestPDBWithoutDebugInformation(t *testing.T) {
 		if _, age := f.ID(); age != 7 {
 			t.Errorf("%s: age %d, want that of the info stream", name, age)
 		}
-		if _, ok := f.DBI(); ok {
+		if f.Info().HasDBI {
 			t.Errorf("%s: has a DBI header", name)
 		}
 		if got := all(t, f); got != nil || byName(t, f, "_main") != nil || nearest(t, f, 0x1010) != nil {
@@ -197,7 +197,8 @@ func TestShortOptionalHeader(t *testing.T) {
 
 func TestNamedStreamsAndModules(t *testing.T) {
 	f := openImage(t, samplePDB().write())
-	list, err := f.NamedStreams()
+	state, err := f.Status()
+	list := state.Streams
 	if err != nil || len(list) != 2 || list[0].Name != "sourcelink" || list[1].Name != "srcsrv" {
 		t.Errorf("NamedStreams = %v, %v", list, err)
 	}
@@ -232,7 +233,7 @@ func TestRearranged(t *testing.T) {
 	to := le32(nil, 0x1000, 0x1000, 0x1100, 0, 0x3000, 0x3000, 0x4000, 0, 0x8000, 0x1100, 0x8700, 0)
 	p.extra = [][]byte{to, from}
 	f := openImage(t, p.write())
-	if yes, err := f.Rearranged(); !yes || err != nil {
+	if yes, err := rearranged(f); !yes || err != nil {
 		t.Fatalf("Rearranged = %v, %v", yes, err)
 	}
 	if got := byName(t, f, "?f@@YAXXZ"); len(got) != 1 || got[0].RVA != 0x8000 || got[0].Offset != 0x100 {
@@ -267,13 +268,13 @@ func TestUseAfterClose(t *testing.T) {
 		t.Errorf("sequence went on after Close: %d symbols, %v", n, last)
 	}
 	for what, err := range map[string]error{
-		"ByName":       second(f.ByName("_main")),
-		"Nearest":      second(f.Nearest(0x1010)),
-		"SizeOf":       second(f.SizeOf(sym)),
-		"Sections":     second(f.Sections()),
-		"NamedStreams": second(f.NamedStreams()),
-		"Stream":       second(f.Stream("srcsrv")),
-		"Check":        errors.Join(f.Check()...),
+		"ByName":   second(f.ByName("_main")),
+		"Nearest":  second(f.Nearest(0x1010)),
+		"SizeOf":   second(f.SizeOf(sym)),
+		"Sections": second(f.Sections()),
+		"Status":   second(f.Status()),
+		"Stream":   second(f.Stream("srcsrv")),
+		"Check":    errors.Join(f.Check()...),
 	} {
 		if !errors.Is(err, fs.ErrClosed) {
 			t.Errorf("%s after Close: %v, want fs.ErrClosed", what, err)
@@ -346,7 +347,7 @@ func TestPublicsInPlace(t *testing.T) {
 	}
 	f := openImage(t, p.write())
 	n := 0
-	for s, err := range f.PublicsPart(0, 1) {
+	for s, err := range (pdb.Part{File: f, N: 1}).Publics() {
 		if err != nil {
 			t.Fatal(err)
 		}

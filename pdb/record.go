@@ -91,7 +91,7 @@ func (s *Symbol) parse(rec []byte) bool {
 // public: nothing else was ever in one.
 func (s *Symbol) public(rec []byte) {
 	s.Kind, s.Segment, s.Offset, s.Flags = KindPub32, u16(rec, 12), u32(rec, 8), u32(rec, 4)
-	s.RVA, s.HasRVA = 0, false
+	s.RVA, s.HasRVA, s.Absolute = 0, false, false
 	s.name = codeview.UntilNUL(rec[pubHead:])
 }
 

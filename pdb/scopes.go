@@ -1,6 +1,7 @@
 package pdb
 
 import (
+	"cmp"
 	"iter"
 
 	"github.com/symres/symres/internal/codeview"
@@ -76,23 +77,23 @@ func (w *recordWalk) skipBody() error {
 	return nil
 }
 
-// ModuleSymbols enumerates the symbols of one module in the order of their
+// Symbols enumerates the symbols of the module in the order of their
 // records, as far as they have an address or are known by name outside a
 // function: procedures, thunks, trampolines, cold parts, blocks, labels,
 // variables, constants, types by name, and of the linker's module sections
 // and COFF groups. InFunction marks those that belong to a function.
-// Parameters and local variables are not among them. The module is its number
-// in the order of [File.Modules], counted from 1.
+// Parameters and local variables are not among them.
 //
 // A damaged record gives an error, satisfying errors.Is(err, [ErrFormat]) and
 // saying where, in its place; an error of reading ends the sequence.
-func (f *File) ModuleSymbols(module int) iter.Seq2[Symbol, error] {
+func (m Module) Symbols() iter.Seq2[Symbol, error] {
+	f := m.f
 	return f.sequence(func(visit visitor) error {
 		sec, err := f.placer()
-		if err != nil {
+		if err = cmp.Or(err, m.err); err != nil {
 			return err
 		}
-		_, err = f.walkModule(module-1, func(w *scopeWalk, sym *Symbol) (bool, error) {
+		_, err = f.walkModule(m.num, func(w *scopeWalk, sym *Symbol) (bool, error) {
 			ok, err := f.symbolHere(w, sec, sym)
 			_, sym.InFunction = w.proc()
 			return ok, err

@@ -34,7 +34,7 @@ func TestByName_secondLook(t *testing.T) {
 				}
 			}
 		}
-		if list, err := f.ByNameFold("BETA_TWO"); err != nil || len(list) != found || found == 1 && list[0].Offset != 0x200 {
+		if list, err := f.ByName("BETA_TWO", pdb.IgnoreCase); err != nil || len(list) != found || found == 1 && list[0].Offset != 0x200 {
 			t.Errorf("%q: %v, %v", linker, list, err)
 		}
 		wrong := 0

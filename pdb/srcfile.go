@@ -39,15 +39,15 @@ type SourceFile struct {
 	Checksum string // the bytes of the checksum, none where there is none
 }
 
-// SourceFiles enumerates the source files that the code of a module comes
-// from, in the order the module lists them; some may have no code left. The
-// module is its number in the order of [File.Modules], counted from 1.
+// SourceFiles enumerates the source files that the code of the module comes
+// from, in the order the module lists them; some may have no code left.
 //
 // A damaged module gives an error, satisfying errors.Is(err, [ErrFormat]), in
 // the end; an error of reading ends the sequence.
-func (f *File) SourceFiles(module int) iter.Seq2[SourceFile, error] {
+func (m Module) SourceFiles() iter.Seq2[SourceFile, error] {
+	f := m.f
 	return granted(f, f.msf.Work.Point(), func(yield func(SourceFile, error) bool) error {
-		c, err := f.moduleCode(module - 1)
+		c, err := m.code()
 		if err != nil {
 			return err
 		}

@@ -44,6 +44,9 @@ type Status struct {
 	Rearranged   bool // the image was rearranged after linking; addresses are translated (OMAP)
 	SourceServer bool // says how to fetch its sources, in the stream srcsrv
 	SourceLink   bool // the same as JSON, in the streams sourcelink and sourcelink$1 and so on
+
+	Features []uint32      // codes of what the PDB has, such as [FeatureVC140]
+	Streams  []NamedStream // such as "/names", "srcsrv" and "sourcelink", ordered by name
 }
 
 // Status tells what kinds of answers the PDB can give. It reads little: heads
@@ -67,6 +70,7 @@ func (f *File) Status() (s Status, err error) {
 	if err != nil {
 		return Status{}, err
 	}
+	s.Features, s.Streams = slices.Clone(tail.features), slices.Clone(tail.named)
 	for _, n := range tail.named {
 		s.SourceServer = s.SourceServer || n.Name == "srcsrv"
 		s.SourceLink = s.SourceLink || n.Name == "sourcelink" || strings.HasPrefix(n.Name, "sourcelink$")
@@ -126,11 +130,4 @@ func (f *File) detailOfModules() (Detail, error) {
 		return DetailEmpty, nil
 	}
 	return DetailPublic, nil
-}
-
-// HasPrivate reports whether the PDB has more than public symbols: whether
-// [File.Status] says [DetailPrivate]. Errors are those of Status.
-func (f *File) HasPrivate() (bool, error) {
-	s, err := f.Status()
-	return err == nil && s.Detail == DetailPrivate, err
 }

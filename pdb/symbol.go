@@ -44,9 +44,10 @@ type Symbol struct {
 	ref          uint32 // of a reference or a cold part: offset of the record in the stream of the module
 	Module       uint16 // number of the module in the order of File.Modules, counted from 1; 0: none
 	HasRVA       bool   // false for what has no address and for absolute symbols
+	Absolute     bool   // it lies in no section of the image: Offset is a value and no place
 	Inferred     bool   // Size is not in the record but what the symbol can reach at most
 	Beyond       bool   // of a cold part of a function, as File.Nearest answers with it: the address is behind the part
-	InFunction   bool   // the record lies in that of a function: a static variable, a block, a label. File.ModuleSymbols and File.Nearest fill it in
+	InFunction   bool   // the record lies in that of a function: a static variable, a block, a label. Module.Symbols and File.Nearest fill it in
 	Value        Number // of a constant; the ordinal of an export
 	name         []byte
 }

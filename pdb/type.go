@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"iter"
+	"slices"
 
 	"github.com/symres/symres/internal/codeview"
 )
@@ -150,12 +151,11 @@ func (f *File) Type(index uint32) (Type, error) {
 //
 // Errors satisfy errors.Is with [ErrNotFound] when there is no such type, with
 // [ErrFormat] when the PDB is damaged, or come from reading.
-func (f *File) TypeByName(name string) (Type, error) { return f.typeNamed(name, bytes.Equal) }
-
-// TypeByNameFold is [File.TypeByName] without regard to case.
-func (f *File) TypeByNameFold(name string) (Type, error) { return f.typeNamed(name, bytes.EqualFold) }
-
-func (f *File) typeNamed(name string, equal func(a, b []byte) bool) (Type, error) {
+func (f *File) TypeByName(name string, how ...NameFlag) (Type, error) {
+	equal := bytes.Equal
+	if slices.Contains(how, IgnoreCase) {
+		equal = bytes.EqualFold
+	}
 	t, err := f.loadTypes()
 	if err != nil {
 		return Type{}, err

@@ -127,7 +127,7 @@ func TestTypes_lookup(t *testing.T) {
 					t.Errorf("hash %v, round %d: %q is %#x, %v; want %#x", hash, round, name, typ.Index(), err, ti)
 				}
 			}
-			if typ, err := f.TypeByNameFold("oPAQUE"); err != nil || typ.Name() != "Opaque" {
+			if typ, err := f.TypeByName("oPAQUE", pdb.IgnoreCase); err != nil || typ.Name() != "Opaque" {
 				t.Errorf("oPAQUE is %v, %v", typ, err)
 			}
 			for fwd, def := range map[uint32]uint32{0x1000: 0x1002, 0x1004: 0x1003, 0x1005: 0} {

@@ -38,11 +38,11 @@ func questions() map[string]func(f *pdb.File) (int, error) {
 		"Matching":  symbols(func(f *pdb.File) iter.Seq2[pdb.Symbol, error] { return f.Matching([]string{"f"}, nil) }),
 		"modules": func(f *pdb.File) (int, error) {
 			return perModule(f, func(m int) (int, error) {
-				return given(f.ModuleSymbols(m), func(s pdb.Symbol) int { return len(s.NameBytes()) })
+				return given(f.Module(m).Symbols(), func(s pdb.Symbol) int { return len(s.NameBytes()) })
 			})
 		},
 		"lines": func(f *pdb.File) (int, error) {
-			return perModule(f, func(m int) (int, error) { return given(f.Lines(m), func(pdb.Line) int { return 1 }) })
+			return perModule(f, func(m int) (int, error) { return given(f.Module(m).Lines(), func(pdb.Line) int { return 1 }) })
 		},
 		"types": func(f *pdb.File) (int, error) {
 			return given(f.Types(), func(t pdb.Type) int {
@@ -83,12 +83,12 @@ func questions() map[string]func(f *pdb.File) (int, error) {
 			lines, err := f.LineAddresses("n", 10)
 			return len(lines), err
 		},
-		"ByName":        func(f *pdb.File) (int, error) { return list(f.ByNameFold("F")) },
-		"GlobalsByName": func(f *pdb.File) (int, error) { return list(f.GlobalsByNameFold("F")) },
+		"ByName":        func(f *pdb.File) (int, error) { return list(f.ByName("F", pdb.IgnoreCase)) },
+		"GlobalsByName": func(f *pdb.File) (int, error) { return list(f.GlobalsByName("F", pdb.IgnoreCase)) },
 		"Check":         func(f *pdb.File) (int, error) { return 0, errors.Join(f.Check()...) },
 		"NamedStreams": func(f *pdb.File) (n int, err error) {
-			all, err := f.NamedStreams()
-			for _, s := range all {
+			state, err := f.Status()
+			for _, s := range state.Streams {
 				n += len(s.Name)
 			}
 			return n, err

@@ -50,7 +50,7 @@ func (s *symbols) Function(ctx context.Context, rva uint32) (unwind.Function, er
 		return unwind.Function{}, errors.Join(unwind.ErrNone, err)
 	}
 	f := unwind.Function{Name: syms[0].Name(), RVA: syms[0].RVA, Size: syms[0].Size, Proof: proof}
-	p, ok, err := file.FrameProcAt(rva)
+	p, ok, err := file.FrameRecords().FrameProcAt(rva)
 	if ok && p.Flags&(pdb.FrameProcAlloca|pdb.FrameProcNaked) == 0 {
 		f.RVA, f.Size, f.HasFrame = p.RVA, p.Size, true
 		f.BodyStart, f.BodyEnd, f.Frame, f.SavedRegs = p.BodyStart, p.BodyEnd, p.Frame, p.SavedRegs
@@ -64,7 +64,7 @@ func (s *symbols) FrameData(ctx context.Context, rva uint32) (unwind.FrameData, 
 	if err != nil {
 		return unwind.FrameData{}, err
 	}
-	d, ok, err := file.FrameDataAt(rva)
+	d, ok, err := file.FrameRecords().FrameDataAt(rva)
 	if err != nil || !ok {
 		return unwind.FrameData{}, errors.Join(unwind.ErrNone, err)
 	}
@@ -81,7 +81,7 @@ func (s *symbols) FPO(ctx context.Context, rva uint32) (unwind.FPO, error) {
 	if err != nil {
 		return unwind.FPO{}, err
 	}
-	d, ok, err := file.FPOAt(rva)
+	d, ok, err := file.FrameRecords().FPOAt(rva)
 	if err != nil || !ok {
 		return unwind.FPO{}, errors.Join(unwind.ErrNone, err)
 	}

@@ -105,8 +105,8 @@ func (o *opener) pdbModule(path string) (symres.Module, error) {
 		return symres.Module{}, fmt.Errorf("%s: %w", path, err)
 	}
 	guid, age := p.ID()
-	o.config.Machine = p.Machine()
-	o.target.bits = bitsOf(p.Machine(), nil)
+	o.config.Machine = p.Info().DBI.Machine
+	o.target.bits = bitsOf(p.Info().DBI.Machine, nil)
 	name := fileName(filepath.ToSlash(path))
 	return symres.Module{
 		Name: symres.ModuleName(name), Image: strings.TrimSuffix(name, filepath.Ext(name)), Size: sizeOf(sections),

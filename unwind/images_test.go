@@ -105,7 +105,7 @@ func (s pdbSymbols) Function(_ context.Context, rva uint32) (unwind.Function, er
 		return unwind.Function{}, errors.Join(unwind.ErrNone, err)
 	}
 	f := unwind.Function{Name: syms[0].Name(), RVA: syms[0].RVA, Size: syms[0].Size, Proof: unwind.ProofExact}
-	p, ok, err := s.file.FrameProcAt(rva)
+	p, ok, err := s.file.FrameRecords().FrameProcAt(rva)
 	if ok && p.Flags&(pdb.FrameProcAlloca|pdb.FrameProcNaked) == 0 {
 		f.RVA, f.Size, f.HasFrame = p.RVA, p.Size, true
 		f.BodyStart, f.BodyEnd, f.Frame, f.SavedRegs = p.BodyStart, p.BodyEnd, p.Frame, p.SavedRegs
@@ -115,7 +115,7 @@ func (s pdbSymbols) Function(_ context.Context, rva uint32) (unwind.Function, er
 
 // FrameData implements unwind.Symbols.
 func (s pdbSymbols) FrameData(_ context.Context, rva uint32) (unwind.FrameData, error) {
-	d, ok, err := s.file.FrameDataAt(rva)
+	d, ok, err := s.file.FrameRecords().FrameDataAt(rva)
 	if err != nil || !ok {
 		return unwind.FrameData{}, errors.Join(unwind.ErrNone, err)
 	}
@@ -128,7 +128,7 @@ func (s pdbSymbols) FrameData(_ context.Context, rva uint32) (unwind.FrameData, 
 
 // FPO implements unwind.Symbols.
 func (s pdbSymbols) FPO(_ context.Context, rva uint32) (unwind.FPO, error) {
-	d, ok, err := s.file.FPOAt(rva)
+	d, ok, err := s.file.FrameRecords().FPOAt(rva)
 	if err != nil || !ok {
 		return unwind.FPO{}, errors.Join(unwind.ErrNone, err)
 	}

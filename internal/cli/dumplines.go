@@ -13,14 +13,12 @@ func (d *dump) lines() error { return dumpAll(d, d.allLines(), (*rows).line) }
 
 func (d *dump) allLines() iter.Seq2[pdb.Line, error] {
 	return func(yield func(pdb.Line, error) bool) {
-		module := 0
-		for _, err := range d.pdb.Modules() {
+		for m, err := range d.pdb.Modules() {
 			if err != nil {
 				yield(pdb.Line{}, err)
 				return
 			}
-			module++
-			for line, err := range d.pdb.Lines(module) {
+			for line, err := range m.Lines() {
 				if !yield(line, err) {
 					return
 				}

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"iter"
 	"slices"
 	"strconv"
 
@@ -8,9 +9,13 @@ import (
 	"github.com/symres/symres/pdb"
 )
 
-func (d *dump) publics() error { return dumpParts(d, d.pdb.PublicsPart) }
+func (d *dump) publics() error {
+	return dumpParts(d, func(i, n int) iter.Seq2[*pdb.Symbol, error] { return pdb.Part{File: d.pdb, I: i, N: n}.Publics() })
+}
 
-func (d *dump) procs() error { return dumpParts(d, d.pdb.ProcsPart) }
+func (d *dump) procs() error {
+	return dumpParts(d, func(i, n int) iter.Seq2[*pdb.Symbol, error] { return pdb.Part{File: d.pdb, I: i, N: n}.Procs() })
+}
 
 func (d *dump) globals() error {
 	return dumpAll(d, d.pdb.Globals(), func(r *rows, s pdb.Symbol) { r.symbol(&s) })

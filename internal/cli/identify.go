@@ -150,7 +150,7 @@ func (o *identityObject) pdb(f *file) error {
 	guid, age := p.ID()
 	o.GUID, o.Age, o.PDBKey = guid.String(), age, sympath.PDB70(guid, age).Key()
 	o.PDB = lastPart(f.path)
-	if m := p.Machine(); m != 0 {
+	if m := p.Info().DBI.Machine; m != 0 {
 		o.Machine = machineName(m)
 	}
 	if info := p.Info(); info.Age != age {

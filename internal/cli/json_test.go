@@ -59,7 +59,7 @@ func exampleSession(t *testing.T) *symres.Session {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := symres.NewSession(symres.Config{Symbols: path.Store(sympath.Options{}), Machine: f.Machine()})
+	s, err := symres.NewSession(symres.Config{Symbols: path.Store(sympath.Options{}), Machine: f.Info().DBI.Machine})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -54,8 +54,9 @@ func Briefly(reasons []string) string {
 // Named finds the one type of the name, through the hash tables of the PDB.
 func (f *Finder) Named() ([]Found, error) {
 	p := f.File
-	for _, find := range []func(string) (pdb.Type, error){p.TypeByName, p.TypeByNameFold} {
-		t, err := find(f.Name)
+	how := []pdb.NameFlag{0, pdb.IgnoreCase}
+	for _, flag := range how {
+		t, err := p.TypeByName(f.Name, flag)
 		if err == nil {
 			return []Found{Found{Type: t}}, nil
 		}
@@ -63,8 +64,8 @@ func (f *Finder) Named() ([]Found, error) {
 			return nil, err
 		}
 	}
-	for _, find := range []func(string) ([]pdb.Symbol, error){p.GlobalsByName, p.GlobalsByNameFold} {
-		symbols, err := find(f.Name)
+	for _, flag := range how {
+		symbols, err := p.GlobalsByName(f.Name, flag)
 		if err != nil {
 			return nil, err
 		}

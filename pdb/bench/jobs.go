@@ -10,8 +10,11 @@ import (
 	"os/exec"
 	"runtime"
 	"runtime/debug"
+	"slices"
 	"strconv"
 	"syscall"
+
+	"golang.org/x/sync/errgroup"
 
 	"github.com/symres/symres/pdb"
 )
@@ -78,7 +81,7 @@ func printFrames(f *pdb.File, w *bufio.Writer) error {
 		}
 		rvas = append(rvas, uint32(v))
 	}
-	stacks, err := f.FramesOf(rvas, runtime.GOMAXPROCS(0))
+	stacks, err := framesOf(f, rvas)
 	if err != nil {
 		return err
 	}
@@ -95,4 +98,28 @@ func printFrames(f *pdb.File, w *bufio.Writer) error {
 		w.WriteByte('\n')
 	}
 	return nil
+}
+
+// framesOf asks for the frames of many addresses, in the order of the addresses so that
+// what lies together is read together, on as many goroutines as there are processors.
+func framesOf(f *pdb.File, rvas []uint32) ([][]pdb.Frame, error) {
+	order := make([]uint64, len(rvas)) // address<<32 | its number
+	for i, rva := range rvas {
+		order[i] = uint64(rva)<<32 | uint64(i)
+	}
+	slices.Sort(order)
+	out := make([][]pdb.Frame, len(rvas))
+	var group errgroup.Group
+	size := max(64, len(order)/(4*runtime.GOMAXPROCS(0))+1)
+	for share := range slices.Chunk(order, size) {
+		group.Go(func() (err error) {
+			for _, at := range share {
+				if out[uint32(at)], err = f.Frames(uint32(at >> 32)); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	}
+	return out, group.Wait()
 }

@@ -29,28 +29,20 @@ const (
 // FrameProcAt returns what the function whose code holds an RVA says about its
 // frame; ok is false where nothing is said. Errors satisfy errors.Is(err,
 // [ErrFormat]) or come from reading.
-func (f *File) FrameProcAt(rva uint32) (p FrameProc, ok bool, err error) {
-	if err := f.enter(); err != nil {
+func (r FrameRecords) FrameProcAt(rva uint32) (p FrameProc, ok bool, err error) {
+	if err := r.f.enter(); err != nil {
 		return p, false, err
 	}
-	defer f.leave()
-	c, seg, off, err := f.codeAt(rva)
-	if err != nil || c == nil {
+	defer r.f.leave()
+	fn, ok, err := r.f.functionAt(rva)
+	if err != nil || !ok {
 		return p, false, err
 	}
-	o, err := f.outlineOf(c.ms)
+	w, err := fn.ms.body(fn.function)
 	if err != nil {
 		return p, false, err
 	}
-	i := o.funcAt.find(seg, off)
-	if i < 0 {
-		return p, false, nil
-	}
-	w, err := c.ms.body(o.funcs[i])
-	if err != nil {
-		return p, false, err
-	}
-	return p.read(w, rva-(off-o.funcAt[i].off))
+	return p.read(w, rva-fn.off)
 }
 
 // read takes the records of a function at an RVA up to the one about its frame,

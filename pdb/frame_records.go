@@ -1,0 +1,177 @@
+package pdb
+
+import (
+	"iter"
+	"sort"
+
+	"github.com/symres/symres/internal/msf"
+)
+
+// Entries of the optional debug header that hold frame data.
+const (
+	optFPO    = 0
+	optNewFPO = 9
+)
+
+// FPO says how the frame of a piece of x86 code is laid out (winnt.h, FPO_DATA).
+type FPO struct {
+	RVA     uint32
+	Size    uint32 // bytes of code
+	Locals  uint32 // bytes of local variables
+	Params  uint32 // bytes of parameters
+	Prolog  uint8  // bytes of code
+	Regs    uint8  // registers that are saved
+	SEH     bool   // has a structured exception handler
+	UsesEBP bool   // allocates EBP
+	Type    uint8  // 0 frame pointer omitted, 1 trap frame, 2 task frame, 3 has a frame
+}
+
+// FrameData says how the frame of a piece of x86 code is laid out, in the
+// newer form (cvinfo.h, FRAMEDATA).
+type FrameData struct {
+	RVA       uint32
+	Size      uint32 // bytes of code
+	Locals    uint32 // bytes
+	Params    uint32 // bytes
+	MaxStack  uint32 // bytes
+	Program   string // computes the registers of the caller; not run here
+	Prolog    uint16 // bytes of code
+	SavedRegs uint16 // bytes
+	Flags     uint32 // FrameSEH and so on
+}
+
+// Flags of [FrameData].
+const (
+	FrameSEH   = 1 // has a structured exception handler
+	FrameEH    = 2 // has a C++ exception handler
+	FrameStart = 4 // is the start of a function
+)
+
+const (
+	fpoSize       = 16
+	frameDataSize = 32
+)
+
+// FrameRecords are what a PDB knows about the frames of functions. It is a small
+// value, safe for concurrent use.
+type FrameRecords struct{ f *File }
+
+// FrameRecords returns the records about frames, for walks over stacks.
+func (f *File) FrameRecords() FrameRecords { return FrameRecords{f} }
+
+// FPO enumerates the frame pointer omission records, in the order they lie in.
+// Errors satisfy errors.Is(err, [ErrFormat]) or come from reading, and end it.
+func (r FrameRecords) FPO() iter.Seq2[FPO, error] {
+	return eachFixed(r.f, optFPO, "FPO", fpoSize, parseFPO)
+}
+
+// FrameData enumerates the frame data records, in the order they lie in.
+// Errors are those of [FrameRecords.FPO].
+func (r FrameRecords) FrameData() iter.Seq2[FrameData, error] {
+	return eachFixed(r.f, optNewFPO, "frame data", frameDataSize, r.f.parseFrameData)
+}
+
+// FPOAt returns the old frame record of the code at an RVA. ok is false where
+// there is none. Linkers write the records in the order of their addresses; a
+// PDB whose records are not finds less. Addresses and errors are those of
+// [FrameRecords.FrameDataAt].
+func (r FrameRecords) FPOAt(rva uint32) (d FPO, ok bool, err error) {
+	return fixedAt(r.f, rva, optFPO, "FPO", fpoSize, 1, parseFPO)
+}
+
+// FrameDataAt returns the frame data of the code at an RVA: of the records
+// that cover it the last one, which is the most special. ok is false where
+// there is none. Records count addresses as they were before an image was
+// rearranged. Errors are those of [FrameRecords.FPO].
+func (r FrameRecords) FrameDataAt(rva uint32) (d FrameData, ok bool, err error) {
+	return fixedAt(r.f, rva, optNewFPO, "frame data", frameDataSize, maxOverlap, r.f.parseFrameData)
+}
+
+// fixedAt parses the record that covers an RVA in a stream of nothing but records
+// that begin with u32 RVA, u32 bytes, by ascending RVA. It looks at up to most of those
+// that begin at or below the RVA.
+func fixedAt[T any](f *File, rva uint32, entry int, what string, size uint32, most int, parse func([]byte) (T, error)) (d T, ok bool, err error) {
+	if err := f.enter(); err != nil {
+		return d, false, err
+	}
+	defer f.leave()
+	s, err := f.optionalStream(entry, what)
+	if s == nil || err != nil {
+		return d, false, err
+	}
+	w := msf.Walker{Stream: s, Chunk: size}
+	at := func(i int) (b []byte) {
+		if err == nil {
+			b, err = w.Span(uint32(i)*size, size)
+		}
+		return b
+	}
+	i := sort.Search(int(s.Size/size), func(i int) bool {
+		b := at(i)
+		return b == nil || u32(b, 0) > rva
+	})
+	for n := i; err == nil && i > 0 && i > n-most; i-- {
+		if b := at(i - 1); b != nil && rva-u32(b, 0) < u32(b, 4) {
+			d, err = parse(b)
+			return d, err == nil, err
+		}
+	}
+	return d, false, err
+}
+
+// parseFPO reads one record.
+func parseFPO(b []byte) (FPO, error) {
+	bits := u16(b, 14)
+	return FPO{
+		RVA: u32(b, 0), Size: u32(b, 4), Locals: u32(b, 8) * 4, Params: uint32(u16(b, 12)) * 4,
+		Prolog: uint8(bits), Regs: uint8(bits >> 8 & 7), SEH: bits>>11&1 != 0, UsesEBP: bits>>12&1 != 0, Type: uint8(bits >> 14),
+	}, nil
+}
+
+// parseFrameData reads one record. A program that cannot be read is left out.
+func (f *File) parseFrameData(b []byte) (FrameData, error) {
+	d := FrameData{
+		RVA: u32(b, 0), Size: u32(b, 4), Locals: u32(b, 8), Params: u32(b, 12), MaxStack: u32(b, 16),
+		Prolog: u16(b, 24), SavedRegs: u16(b, 26), Flags: u32(b, 28),
+	}
+	var err error
+	d.Program, err = f.stringAt(u32(b, 20))
+	return d, ignoreDamage(err)
+}
+
+// optionalStream opens a stream of the optional debug header, nil where the PDB
+// does not have it.
+func (f *File) optionalStream(entry int, what string) (*msf.Stream, error) {
+	if f.dbi == nil || f.dbi.opt[entry] == noStream {
+		return nil, nil
+	}
+	return f.msf.Stream(f.dbi.opt[entry], what)
+}
+
+// eachFixed enumerates the records of a stream that consists of nothing else.
+func eachFixed[T any](f *File, entry int, what string, size uint32, parse func([]byte) (T, error)) iter.Seq2[T, error] {
+	return within(f, func(yield func(T, error) bool) error {
+		s, err := f.optionalStream(entry, what)
+		if s == nil || err != nil {
+			return err
+		}
+		w := msf.Walker{Stream: s}
+		for off := uint32(0); s.Size-off >= size; off += size {
+			if err := f.check(); err != nil {
+				return err
+			}
+			b, err := w.Span(off, size)
+			if err != nil {
+				return err
+			}
+			d, err := parse(b)
+			if err != nil {
+				return err
+			}
+			if !yield(d, nil) {
+				return nil
+			}
+		}
+		return nil
+	})
+}
