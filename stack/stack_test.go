@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/fstest"
 
 	"github.com/symres/symres"
 	"github.com/symres/symres/internal/fixture"
@@ -59,6 +60,7 @@ type crash struct {
 	image  []byte
 	order  []uint64
 	exe    []byte
+	pdb    []byte
 }
 
 func openCrash(t *testing.T, dir string) *crash {
@@ -76,13 +78,15 @@ func openCrash(t *testing.T, dir string) *crash {
 	}
 	e, err := f.Exception()
 	if err == nil {
-		c.regs, err = unwind.ParseContext(unwind.X64, e.Registers)
+		c.regs, err = unwind.ParseContext(unwind.Machine(f.System().Machine), e.Registers)
 	}
 	if err != nil || c.module.Size == 0 {
 		t.Fatalf("module %v, %v", c.module, err)
 	}
-	if c.exe, err = os.ReadFile(filepath.Join(dir, "crash.exe")); err != nil {
-		t.Fatal(err)
+	for name, b := range map[string]*[]byte{"crash.exe": &c.exe, "crash.pdb": &c.pdb} {
+		if *b, err = os.ReadFile(filepath.Join(dir, name)); err != nil {
+			t.Fatal(err)
+		}
 	}
 	c.lay(t)
 	return c
@@ -132,7 +136,9 @@ func (c *crash) walk(t *testing.T, part float64, file []byte) (frames []unwind.F
 	for _, page := range c.order[:int(part*float64(len(c.order)))] {
 		memory.gone[page] = true
 	}
-	s, err := symres.NewSession(symres.Config{Memory: memory, Machine: 0x8664, Images: sympath.Dir(dir, os.DirFS(dir))})
+	s, err := symres.NewSession(symres.Config{
+		Memory: memory, Machine: uint16(c.regs.Machine), Images: sympath.Dir(dir, os.DirFS(dir)), Symbols: sympath.Dir("pdb", fstest.MapFS{"crash.pdb": {Data: c.pdb}}),
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -156,33 +162,63 @@ func (c *crash) walk(t *testing.T, part float64, file []byte) (frames []unwind.F
 // other code is refused: then no frame is wrong, and the walk says which page it
 // lacks and what the copy was refused for.
 func TestPagesOut(t *testing.T) {
-	dirs, err := filepath.Glob(filepath.Join(fixture.Shared(t), "stacks", "x86_64-*"))
-	if err != nil || len(dirs) == 0 {
-		t.Fatalf("no stacks: %v", err)
+	dirs, err := filepath.Glob(filepath.Join(fixture.Shared(t), "stacks", "*-O?"))
+	if err != nil || len(dirs) != 6 {
+		t.Fatalf("stacks in %q: %v", dirs, err)
 	}
 	for _, dir := range dirs {
-		c := openCrash(t, dir)
-		whole, _ := c.walk(t, 0, nil)
-		if len(whole) < 13 {
-			t.Fatalf("%s: %d frames of the whole image", dir, len(whole))
-		}
-		for _, part := range []float64{0.5, 0.9, 0.99} {
-			frames, end := c.walk(t, part, c.exe)
-			if !slices.EqualFunc(frames, whole, sameFrame) {
-				t.Errorf("%s: %v of the pages are out: %d frames, not the %d of all pages: %v", dir, part, len(frames), len(whole), end)
+		t.Run(filepath.Base(dir), func(t *testing.T) {
+			c := openCrash(t, dir)
+			whole, _ := c.walk(t, 0, nil)
+			if len(whole) < 13 {
+				t.Fatalf("%d frames of the whole image", len(whole))
 			}
-			copied := slices.ContainsFunc(frames, func(f unwind.Frame) bool { return f.Origin.Bytes == unwind.BytesCopy })
-			if !copied || frames[1].Origin.Proof < unwind.ProofWeak {
-				t.Errorf("%s: the second frame rests on %v", dir, frames[1].Origin)
+			for _, part := range []float64{0.5, 0.9, 0.99} {
+				c.compare(t, part, whole)
 			}
+			c.refused(t, whole)
+			slices.Reverse(c.order) // code first
+			for _, part := range []float64{0.5, 0.9, 0.99} {
+				c.compare(t, part, whole)
+			}
+		})
+	}
+}
+
+// compare walks with a part of the pages out, and wants the same frames.
+func (c *crash) compare(t *testing.T, part float64, whole []unwind.Frame) {
+	t.Helper()
+	frames, end := c.walk(t, part, c.exe)
+	if !slices.EqualFunc(frames, whole, sameFrame) {
+		t.Errorf("%v of the pages are out: %d frames, not the %d of all pages: %v", part, len(frames), len(whole), end)
+	}
+	// On x86 the copy is what names the PDB, where its code is not needed.
+	copied := func(f unwind.Frame) bool {
+		return f.Origin.Bytes == unwind.BytesCopy || c.regs.Machine == unwind.X86 && f.Origin.Proof == unwind.ProofImage
+	}
+	if headersFirst := c.order[0] == 0; headersFirst && !slices.ContainsFunc(frames, copied) {
+		t.Errorf("%v of the pages are out: no frame rests on the copy", part)
+	}
+	if i := slices.IndexFunc(frames, func(f unwind.Frame) bool { return f.Origin.Proof < unwind.ProofImage }); i >= 0 {
+		t.Errorf("%v of the pages are out: frame %d rests on %v", part, i, frames[i].Origin)
+	}
+}
+
+// refused walks with a wrong copy: what is not guessed is right, and what it lacks
+// is said.
+func (c *crash) refused(t *testing.T, whole []unwind.Frame) {
+	t.Helper()
+	frames, end := c.walk(t, 0.9, c.wrong(t))
+	for i, f := range frames {
+		if !f.Rule.Guess() && !sameFrame(f, whole[i]) {
+			t.Errorf("frame %d with a wrong copy: %v %x", i, f.Rule, f.PC)
 		}
-		frames, end := c.walk(t, 0.5, c.wrong(t))
-		if len(frames) > len(whole) || !slices.EqualFunc(frames, whole[:len(frames)], sameFrame) || len(frames) == len(whole) {
-			t.Errorf("%s: %d frames with a wrong copy", dir, len(frames))
-		}
-		if !errors.Is(end, memsource.ErrPagedOut) || !errors.Is(end, symres.ErrMismatch) {
-			t.Errorf("%s: with a wrong copy the walk ends with: %v", dir, end)
-		}
+		end = errors.Join(end, f.Lacks)
+	}
+	// All the code x86 needs is in: there it is the PDB the copy would have named.
+	out := errors.Is(end, memsource.ErrPagedOut) || c.regs.Machine == unwind.X86
+	if !out || !errors.Is(end, symres.ErrMismatch) {
+		t.Errorf("with a wrong copy the walk lacks: %v", end)
 	}
 }
 
@@ -190,7 +226,8 @@ func TestPagesOut(t *testing.T) {
 func (c *crash) wrong(t *testing.T) []byte {
 	b := slices.Clone(c.exe)
 	for _, s := range headers(t, c.exe).Sections {
-		for i := s.RawOffset; s.Name != ".rsrc" && i < s.RawOffset+s.RawSize; i += 8 {
+		other := s.Name == ".text" || s.Name == ".pdata" || s.Name == ".xdata" || s.Name == ".rdata" && c.regs.Machine == unwind.X64
+		for i := s.RawOffset; other && i < s.RawOffset+s.RawSize; i += 8 {
 			b[i] ^= 0x55
 		}
 	}

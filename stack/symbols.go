@@ -2,7 +2,7 @@ package stack
 
 import (
 	"context"
-	"errors"
+	"fmt"
 	"sync"
 
 	"github.com/symres/symres"
@@ -25,18 +25,26 @@ type symbols struct {
 func (s *symbols) open(ctx context.Context) (*pdb.File, unwind.Proof, error) {
 	f, err := s.session.PDB(ctx, s.name)
 	if err != nil {
-		return nil, 0, errors.Join(unwind.ErrNone, err)
+		return nil, 0, none(err)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if !s.known {
 		report, err := s.session.Load(ctx, s.name)
 		if err != nil {
-			return nil, 0, errors.Join(unwind.ErrNone, err)
+			return nil, 0, none(err)
 		}
 		s.known, s.proof = true, proofOf(report.Proof)
 	}
 	return f, s.proof, nil
+}
+
+// none says that there is no record, and for which reason if there is one.
+func none(err error) error {
+	if err == nil {
+		return unwind.ErrNone
+	}
+	return fmt.Errorf("%w: %w", unwind.ErrNone, err)
 }
 
 // Function implements [unwind.Symbols].
@@ -47,7 +55,7 @@ func (s *symbols) Function(ctx context.Context, rva uint32) (unwind.Function, er
 	}
 	syms, err := file.Nearest(rva)
 	if err != nil || len(syms) == 0 {
-		return unwind.Function{}, errors.Join(unwind.ErrNone, err)
+		return unwind.Function{}, none(err)
 	}
 	f := unwind.Function{Name: syms[0].Name(), RVA: syms[0].RVA, Size: syms[0].Size, Proof: proof}
 	p, ok, err := file.FrameRecords().FrameProcAt(rva)
@@ -66,7 +74,7 @@ func (s *symbols) FrameData(ctx context.Context, rva uint32) (unwind.FrameData, 
 	}
 	d, ok, err := file.FrameRecords().FrameDataAt(rva)
 	if err != nil || !ok {
-		return unwind.FrameData{}, errors.Join(unwind.ErrNone, err)
+		return unwind.FrameData{}, none(err)
 	}
 	return unwind.FrameData{
 		RVA: d.RVA, Size: d.Size, Locals: d.Locals, Params: d.Params, PrologSize: d.Prolog, SavedRegs: d.SavedRegs,
@@ -83,7 +91,7 @@ func (s *symbols) FPO(ctx context.Context, rva uint32) (unwind.FPO, error) {
 	}
 	d, ok, err := file.FrameRecords().FPOAt(rva)
 	if err != nil || !ok {
-		return unwind.FPO{}, errors.Join(unwind.ErrNone, err)
+		return unwind.FPO{}, none(err)
 	}
 	return unwind.FPO{
 		RVA: d.RVA, Size: d.Size, Locals: d.Locals, Params: d.Params, PrologSize: d.Prolog, SavedRegs: d.Regs,

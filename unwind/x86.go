@@ -110,7 +110,7 @@ func (x *x86) trusted() (step, error) {
 	if s, ok := x.leaf(); ok {
 		return s, nil
 	}
-	return step{}, cmp.Or(x.w.ctx.Err(), error(errNoEntry))
+	return step{}, cmp.Or(x.w.ctx.Err(), noRecord(record))
 }
 
 // frameData finds the record of the code at the PC. Where a call is the last

@@ -7,8 +7,17 @@ import (
 	"strings"
 )
 
-// errNoRecord is why a frame rests on code alone.
-var errNoRecord = fmt.Errorf("%w: no record of the frame", ErrNone)
+// errNoRecord is why a frame rests on code or guesses alone.
+var errNoRecord = fmt.Errorf("%w about the frame", ErrNone)
+
+// noRecord is errNoRecord with the reason why there are no records, if err has
+// one: the PDB cannot be had, or cannot be read.
+func noRecord(err error) error {
+	if err == ErrNone {
+		return errNoRecord
+	}
+	return fmt.Errorf("records about the frame: %w", err)
+}
 
 // fpo finds the old record of the code at the PC.
 func (x *x86) fpo() (FPO, error) {
