@@ -10,7 +10,7 @@ import (
 )
 
 // Live opens a running process of this machine, by its ID: one of Windows, or of
-// Wine on Linux. It is not stopped. Errors are those of [process.Open].
+// Wine on Linux. It is not stopped, but for a moment by [Target.Threads]. Errors are those of [process.Open].
 func Live(ctx context.Context, pid int, opts Options) (*Target, error) {
 	return open(ctx, opts, func(o *opener) error {
 		o.target.kind = KindProcess
@@ -19,7 +19,7 @@ func Live(ctx context.Context, pid int, opts Options) (*Target, error) {
 			return err
 		}
 		o.closes(p)
-		o.config.Memory = p
+		o.target.live, o.config.Memory = p, p
 		if opts.NoModules {
 			return nil
 		}

@@ -14,6 +14,7 @@ import (
 	"github.com/symres/symres/memsource/crashdump"
 	"github.com/symres/symres/memsource/gdbremote"
 	"github.com/symres/symres/memsource/minidump"
+	"github.com/symres/symres/memsource/process"
 	"github.com/symres/symres/nt"
 	"github.com/symres/symres/stack"
 	"github.com/symres/symres/vadmath"
@@ -61,6 +62,7 @@ type Target struct {
 	dump     *crashdump.File // nil unless it is one
 	mini     *minidump.File  // as is this
 	stub     *gdbremote.Client
+	live     *process.Process
 	stacks   *stack.Stacks
 
 	closing sync.Once

@@ -29,7 +29,8 @@ type Thread struct {
 	Origin string
 	// Err says why there are no registers. It wraps [ErrNoRecord],
 	// [nt.ErrNotResident], [nt.ErrMalformed], [nt.ErrNoLayout],
-	// [unwind.ErrContext], [unwind.ErrMachine] or a [*memsource.Fault].
+	// [unwind.ErrContext], [unwind.ErrMachine] or a [*memsource.Fault], or is that
+	// of [process.Thread].
 	Err error
 
 	// Of a kernel target: the addresses of its ETHREAD, of its EPROCESS and of
@@ -55,11 +56,12 @@ func (th *Thread) use(c unwind.Context, origin string, err error) {
 // minidump, the one of the exception first and with the registers it had then;
 // those of a kernel target, after [Target.LoadTypes], the one that stopped it
 // first, then those of the other processors and all that wait, of
-// Options.Process alone where that was given; the processor a GDB stub shows.
+// Options.Process alone where that was given; the processor a GDB stub shows;
+// those of a live process, each of which is stopped for a moment to read its
+// registers, see [process.Process.Threads].
 //
 // An error stands for what cannot be read of a list. It wraps [ErrNoRecord]
-// where the target has none: files, memory of the caller's, and a live process,
-// whose threads would have to be stopped to have registers.
+// where the target has none: files, and memory of the caller's.
 func (t *Target) Threads(ctx context.Context) iter.Seq2[Thread, error] {
 	switch {
 	case t.mini != nil:
@@ -68,8 +70,8 @@ func (t *Target) Threads(ctx context.Context) iter.Seq2[Thread, error] {
 		return func(yield func(Thread, error) bool) { t.kernelThreads(ctx, yield) }
 	case t.stub != nil:
 		return func(yield func(Thread, error) bool) { yield(t.stubThread(ctx)) }
-	case t.kind == KindProcess:
-		return failing[Thread](fmt.Errorf("threads of a process that runs: only one who stops them has their registers: %w", ErrNoRecord))
+	case t.live != nil:
+		return func(yield func(Thread, error) bool) { t.liveThreads(ctx, yield) }
 	}
 	return failing[Thread](fmt.Errorf("threads: %w", ErrNoRecord))
 }

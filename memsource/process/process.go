@@ -5,13 +5,15 @@
 //
 // A [Process] is a [memsource.Source]: what is not mapped faults as NotMapped,
 // what the process itself may not read, such as memory it only reserved, as
-// NoAccess. Processes are not stopped; what is read may change meanwhile.
+// NoAccess. Processes are not stopped to be read; what is read may change
+// meanwhile. [Process.Threads] stops threads for a moment.
 //
 // Reading the memory of a process takes the right to trace it: that of the same
 // user and, on many Linux systems, of an ancestor or of root.
 package process
 
 import (
+	"context"
 	"fmt"
 	"iter"
 	"math"
@@ -47,6 +49,10 @@ type system interface {
 	read(buf []byte, addr uint64) (n int, err error)
 	// regions yields the regions that end behind addr, in ascending order.
 	regions(addr uint64) iter.Seq2[Region, error]
+	// threads returns the numbers of the threads.
+	threads() ([]int, error)
+	// stopped gives a thread its registers; the error is for its Err.
+	stopped(ctx context.Context, t *Thread) error
 	close() error
 }
 

@@ -15,6 +15,7 @@ import (
 // linux reads /proc/PID/mem. Both files belong to the address space they were
 // opened for: a later process of the same number is not mistaken for it.
 type linux struct {
+	pid int
 	mem *os.File
 
 	mu   sync.Mutex // guards the fields below
@@ -33,7 +34,7 @@ func open(pid int) (system, error) {
 		mem.Close()
 		return nil, err
 	}
-	l := &linux{mem: mem, maps: maps}
+	l := &linux{pid: pid, mem: mem, maps: maps}
 	if _, err := l.look(); err != nil {
 		l.close()
 		return nil, err

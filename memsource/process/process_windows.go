@@ -1,6 +1,7 @@
 package process
 
 import (
+	"context"
 	"errors"
 	"iter"
 	"math"
@@ -28,6 +29,11 @@ func open(pid int) (system, error) {
 }
 
 func (p windowsProcess) close() error { return windows.CloseHandle(p.handle) }
+
+// threads and stopped are of Linux so far.
+func (p windowsProcess) threads() ([]int, error) { return nil, errors.ErrUnsupported }
+
+func (p windowsProcess) stopped(context.Context, *Thread) error { return errors.ErrUnsupported }
 
 func (p windowsProcess) read(buf []byte, addr uint64) (int, error) {
 	return readPages(p.copy, buf, addr)
