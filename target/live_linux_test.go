@@ -15,7 +15,7 @@ import (
 	"github.com/symres/symres"
 	"github.com/symres/symres/internal/fixture"
 	"github.com/symres/symres/memsource/memtest"
-	"github.com/symres/symres/memsource/process"
+	proc "github.com/symres/symres/memsource/process"
 	"github.com/symres/symres/sympath"
 	"github.com/symres/symres/target"
 	"github.com/symres/symres/unwind"
@@ -99,16 +99,16 @@ func TestLive_systemCall(t *testing.T) {
 	le.PutUint16(regs[0x38:], 0x33)
 	le.PutUint64(regs[0x98:], 0x7000)
 	le.PutUint64(regs[0xf8:], 0x1234) // in no module
-	th := target.LiveThread(tg, process.Thread{ID: 7, Registers: regs, GSBase: at})
+	th := target.LiveThread(tg, proc.Thread{ID: 7, Registers: regs, GSBase: at})
 	want := target.Registers{IP: image.Base() + 0x5000, SP: at + stack + 0x100, FP: 0xbb}
 	if th.Registers != want || th.Context.Int[3] != 0xb || th.ID != 0x24 || th.TEB != at || th.Stack != at+stack || th.StackSize != 0x1000 || th.Err != nil {
 		t.Errorf("%+v", th)
 	}
 	le.PutUint64(regs[0xf8:], image.Base()+0x5010)
-	if th := target.LiveThread(tg, process.Thread{ID: 7, Registers: regs, GSBase: at}); th.Registers.SP != 0x7000 || th.Origin != "the thread, stopped for a moment" {
+	if th := target.LiveThread(tg, proc.Thread{ID: 7, Registers: regs, GSBase: at}); th.Registers.SP != 0x7000 || th.Origin != "the thread, stopped for a moment" {
 		t.Errorf("in a module: %+v", th)
 	}
-	if th := target.LiveThread(tg, process.Thread{ID: 7, Registers: regs, GSBase: at + 8}); th.ID != 7 || th.TEB != 0 {
+	if th := target.LiveThread(tg, proc.Thread{ID: 7, Registers: regs, GSBase: at + 8}); th.ID != 7 || th.TEB != 0 {
 		t.Errorf("not a TEB: %+v", th)
 	}
 	runtime.KeepAlive(rest)
