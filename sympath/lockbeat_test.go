@@ -2,6 +2,7 @@ package sympath_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -18,6 +19,7 @@ import (
 type slow struct {
 	pieces  int
 	pause   time.Duration
+	err     error // what it ends with
 	fetches int
 }
 
@@ -31,7 +33,14 @@ func (s *slow) Fetch(ctx context.Context, q sympath.Query, sink *sympath.Sink) e
 		return err
 	}
 	for i := range s.pieces {
-		time.Sleep(s.pause)
+		select {
+		case <-time.After(s.pause):
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+		if s.err != nil {
+			return s.err
+		}
 		if _, err := sink.Write(data[len(data)*i/s.pieces : len(data)*(i+1)/s.pieces]); err != nil {
 			return err
 		}
@@ -88,24 +97,71 @@ func TestLock_beats(t *testing.T) {
 	}
 }
 
-// TestLock_beginsFresh: taking a lock is a sign of life too. The lock files of
-// a cache stay, so the time of the last fetch says nothing about this one.
+// TestLock_beginsFresh: taking a lock is a sign of life too. Whoever waited for
+// one holder that stood still, and then for another, is patient with each.
 func TestLock_beginsFresh(t *testing.T) {
 	dir := t.TempDir()
-	mustFind(t, serving(1).store(t, "srv*"+dir+"*https://symbols.test", defaults()), query(1))
-	locks, err := filepath.Glob(filepath.Join(dir, ".symres/lock/*"))
-	if err != nil || len(locks) != 1 {
-		t.Fatalf("locks %v, %v", locks, err)
-	}
-	old := time.Now().Add(-time.Hour)
-	if err := os.Chtimes(locks[0], old, old); err != nil {
-		t.Fatal(err)
-	}
-	os.RemoveAll(filepath.Join(dir, "f.pdb"))
-	mustFind(t, serving(1).store(t, "srv*"+dir+"*https://symbols.test", defaults()), query(1))
-	if fi, err := os.Stat(locks[0]); err != nil || time.Since(fi.ModTime()) > time.Minute {
-		t.Errorf("the lock was last touched at %v, %v", fi.ModTime(), err)
-	}
+	synctest.Test(t, func(t *testing.T) {
+		fails := &slow{pause: 50 * time.Second, pieces: 1, err: errors.New("503")}
+		held := make(chan outcome)
+		go func() { held <- search(t.Context(), fails.store(t, dir, time.Minute), query(1)) }()
+		synctest.Wait()
+		next := &slow{pause: 30 * time.Second, pieces: 1}
+		got := make(chan outcome)
+		for range 2 { // one of them fetches, the other waits for it as well
+			go func() { got <- search(t.Context(), next.store(t, dir, time.Minute), query(1)) }()
+		}
+		if o := <-held; o.err == nil {
+			t.Error("the first found it")
+		}
+		for range 2 {
+			if o := <-got; o.err != nil {
+				t.Error(o.err)
+			}
+		}
+		if next.fetches != 1 {
+			t.Errorf("%d fetches, want 1", next.fetches)
+		}
+	})
+}
+
+// TestLock_perFile: who fetches one file does not hold up another.
+func TestLock_perFile(t *testing.T) {
+	dir := t.TempDir()
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithCancel(t.Context())
+		stuck := &slow{pause: time.Hour, pieces: 1}
+		held := make(chan outcome)
+		go func() { held <- search(ctx, stuck.store(t, dir, time.Minute), query(1)) }()
+		synctest.Wait()
+		got := mustFind(t, serving(2).store(t, "srv*"+dir+"*https://symbols.test", defaults()), query(2))
+		if n := got.count(sympath.EventWait); n != 0 {
+			t.Errorf("%d events of waiting", n)
+		}
+		cancel()
+		<-held
+	})
+}
+
+// TestLock_farTier: a file that another process brings into the far cache,
+// while this one waits, is copied into the near one.
+func TestLock_farTier(t *testing.T) {
+	near, far := t.TempDir(), t.TempDir()
+	synctest.Test(t, func(t *testing.T) {
+		other := &slow{pause: time.Second, pieces: 1}
+		held := make(chan outcome)
+		go func() { held <- search(t.Context(), other.store(t, far, time.Minute), query(1)) }()
+		synctest.Wait()
+		o := serving(1)
+		got := mustFind(t, o.store(t, "srv*"+near+"*"+far+"*https://symbols.test", defaults()), query(1))
+		<-held
+		if o.fetches.Load() != 0 || got.count(sympath.EventWait) != 1 {
+			t.Errorf("%d fetches, events %+v", o.fetches.Load(), got.events)
+		}
+		if _, err := os.Stat(filepath.Join(near, "f.pdb/A00000011/f.pdb")); err != nil {
+			t.Error(err)
+		}
+	})
 }
 
 // TestCache_sizeOfEntry: an entry that has another size than it was filed with
