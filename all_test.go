@@ -25,7 +25,7 @@ var layers = [][]string{
 	{"identify", "nt", "internal/filepool", "internal/typefind"},
 	{"pe", "internal/fingerprint"},
 	{"internal/pedisk", "internal/filekind", "unwind"},
-	{"pdb", "internal/peimage", "sympath/http", "sympath/smb"},
+	{"pdb", "internal/peimage", "internal/container", "sympath/http", "sympath/smb"},
 	{"sympath", "memsource/crashdump", "memsource/physmem", "memsource/minidump", "memsource/gdbremote", "memsource/process"},
 	{"memsource/paging"},
 	{"memsource/memtest", "pattern"},

@@ -9,6 +9,8 @@ import (
 	"strings"
 
 	"github.com/symres/symres"
+	"github.com/symres/symres/internal/cab"
+	"github.com/symres/symres/internal/container"
 	"github.com/symres/symres/internal/fsx"
 	"github.com/symres/symres/pdb"
 	"github.com/symres/symres/pe"
@@ -19,7 +21,8 @@ import (
 // is not wanted is "". Its one module is the image at its preferred base, and
 // with a PDB alone that at base 0, so that addresses are RVAs. A PDB that is named
 // is the only place with symbols; else they are looked for along the symbol path
-// and, unless Options.Symbols is given, beside the image, as dbghelp does.
+// and, unless Options.Symbols is given, beside the image, as dbghelp does. Either may
+// lie in a cabinet or a zip archive.
 //
 // One module in Options.Modules says under which name and at which base it is.
 // Errors are those of [symres.OpenImage] and [pdb.Open], and an [*OptionError]
@@ -78,9 +81,17 @@ func roundUp(n uint64) uint64 { return (n + filePage - 1) &^ (filePage - 1) }
 
 // imageModule is the image at its preferred base.
 func (o *opener) imageModule(path string) (symres.Module, error) {
-	image, err := symres.OpenImage(path)
+	f, err := container.Open(context.Background(), path, container.Image)
 	if err != nil {
 		return symres.Module{}, err
+	}
+	defer f.Close() // what is needed is read
+	image, err := symres.NewImage(f, f.Size())
+	if err != nil {
+		return symres.Module{}, fmt.Errorf("%s: %w", path, err)
+	}
+	if f.Member != "" {
+		path = f.Member
 	}
 	o.config.Machine, o.target.bits = image.Machine, 32
 	if image.Is64 {
@@ -95,11 +106,14 @@ func (o *opener) imageModule(path string) (symres.Module, error) {
 
 // pdbModule is a module of which only the PDB is known.
 func (o *opener) pdbModule(path string) (symres.Module, error) {
-	p, err := pdb.Open(path)
+	p, f, err := o.openPDB(path)
 	if err != nil {
 		return symres.Module{}, err
 	}
 	defer p.Close()
+	if f.Member != "" {
+		path = f.Member
+	}
 	sections, err := p.Sections()
 	if err != nil {
 		return symres.Module{}, fmt.Errorf("%s: %w", path, err)
@@ -127,19 +141,45 @@ func sizeOf(sections []pdb.Section) uint64 {
 // usePDB makes the PDB the only place with symbols. It is opened here already,
 // so that a file of another kind is told of as such.
 func (o *opener) usePDB(path string) error {
-	p, err := pdb.Open(path)
+	p, f, err := o.openPDB(path)
 	if err != nil {
 		return err
 	}
-	o.config.Symbols = onePDB(path)
+	o.config.Symbols = onePDB(path, f)
+	if f.Container == cab.Unknown { // it is opened when it is wanted
+		return errors.Join(p.Close(), f.Close())
+	}
 	return p.Close()
 }
+
+// openPDB opens a PDB, which may lie in a container; the file is closed with the
+// target.
+func (o *opener) openPDB(path string) (*pdb.File, *container.File, error) {
+	f, err := container.Open(context.Background(), path, container.PDB)
+	if err != nil {
+		return nil, nil, err
+	}
+	o.closes(f)
+	p, err := pdb.New(f, f.Size())
+	if err != nil {
+		return nil, nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return p, f, nil
+}
+
+// kept is a file that somebody else closes.
+type kept struct{ *fsx.File }
+
+func (kept) Close() error { return nil }
 
 // onePDB is a store that has one PDB, whatever name it is asked for by, and has
 // nothing to say of images; the session holds its identity against the one that
 // is wanted.
-func onePDB(path string) sympath.Store {
+func onePDB(path string, packed *container.File) sympath.Store {
 	found := sympath.NewCandidate(path, sympath.OriginCustom, func(context.Context) (sympath.File, error) {
+		if packed.Container != cab.Unknown {
+			return kept{packed.File}, nil
+		}
 		f, err := fsx.OpenSteady(path)
 		if err != nil {
 			return nil, err

@@ -9,6 +9,7 @@ import (
 	"slices"
 
 	"github.com/symres/symres"
+	"github.com/symres/symres/internal/container"
 	"github.com/symres/symres/internal/fsx"
 	"github.com/symres/symres/nt"
 	"github.com/symres/symres/stack"
@@ -17,17 +18,19 @@ import (
 
 // Open opens a target in a file: a kernel crash dump, a user minidump, or an
 // image of physical memory (raw, LiME, AVML, ELF core, VMware). What it is is told by its
-// content. One that is compressed (gzip, zstd, xz, bzip2) is expanded to a temporary
-// file first, within bounds; it is gone when the target is closed. Unless Options.Symbols is given, its folder is searched after the
+// content. One that is compressed (gzip, zstd, xz, bzip2), or lies in a cabinet or zip
+// archive, is expanded first, within bounds, what is large to a temporary file that is
+// gone when the target is closed. Unless Options.Symbols is given, its folder is searched after the
 // symbol path. ctx is for the opening alone.
 //
 // Errors wrap [ErrFormat] for a file of another kind, [nt.ErrNoKernel] when a
 // memory image has none, are a [*ProcessError] when Options.Process is not one
 // process, and an [*OptionError] when an option does not fit; else they are
-// those of the file and of its reader.
+// those of the file and of its reader. Of a container with other files than the one
+// that is wanted it lists them.
 func Open(ctx context.Context, path string, opts Options) (*Target, error) {
 	return open(ctx, opts, func(o *opener) error {
-		f, err := fsx.Open(path)
+		f, err := container.Open(ctx, path, container.Dump)
 		if err != nil {
 			return err
 		}

@@ -148,6 +148,19 @@ func expandGzip(r io.ReaderAt, size int64, l Limits) (*File, error) {
 const zipDirectory = 512 << 10
 
 func expandZip(r io.ReaderAt, size int64, l Limits) (*File, error) {
+	z, err := newZip(r, size)
+	if err != nil {
+		return nil, err
+	}
+	m, err := onlyFile(z)
+	if err != nil {
+		return nil, err
+	}
+	return openZip(m, l.budget(size))
+}
+
+// newZip reads the directory of a zip archive.
+func newZip(r io.ReaderAt, size int64) (*zip.Reader, error) {
 	metered := &meter{r: r, left: zipDirectory}
 	z, err := zip.NewReader(metered, size)
 	if metered.left < 0 {
@@ -157,11 +170,7 @@ func expandZip(r io.ReaderAt, size int64, l Limits) (*File, error) {
 		return nil, foreign("zip", err)
 	}
 	metered.off = true
-	m, err := onlyFile(z)
-	if err != nil {
-		return nil, err
-	}
-	return openZip(m, l.budget(size))
+	return z, nil
 }
 
 // onlyFile returns the one member that is not a directory.

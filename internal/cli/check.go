@@ -68,7 +68,7 @@ func clipped(text string) string {
 }
 
 func (a *app) check(ctx context.Context, path string) error {
-	f, err := openFile(path)
+	f, err := openPacked(ctx, path)
 	if err != nil {
 		return err
 	}
@@ -90,6 +90,7 @@ func (a *app) check(ctx context.Context, path string) error {
 	case filekind.Unknown:
 		o.problem(unknownKind(f.Size()))
 	}
+	o.problem(f.unopened)
 	o.problem(sympath.CheckFiled(ctx, path))
 	if ctx.Err() != nil {
 		return ctx.Err()

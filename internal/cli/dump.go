@@ -84,7 +84,7 @@ const (
 func (d *dump) room() int64 { return leastRoom + roomPerByte*d.size }
 
 func (a *app) dump(ctx context.Context, path string, face face) error {
-	f, err := openFile(path)
+	f, err := openPacked(ctx, path)
 	if err != nil {
 		return err
 	}

@@ -69,6 +69,8 @@ func (a *app) each(ctx context.Context, files []string, do func(path string) err
 type identityObject struct {
 	File        string `json:"file"`
 	Format      string `json:"format"`
+	Container   string `json:"container,omitempty"` // the file is in, and
+	Member      string `json:"member,omitempty"`    // its name there
 	Machine     string `json:"machine,omitempty"`
 	Timestamp   string `json:"timestamp,omitempty"`
 	SizeOfImage string `json:"size_of_image,omitempty"`
@@ -82,17 +84,21 @@ type identityObject struct {
 	Build       uint32 `json:"build,omitempty"`
 	*dumpinfo.Dump
 
-	kind  filekind.Kind
-	notes []string
+	kind     filekind.Kind
+	notes    []string
+	unopened error
 }
 
 func identityOf(ctx context.Context, path string) (*identityObject, error) {
-	f, err := openFile(path)
+	f, err := openPacked(ctx, path)
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
-	o := &identityObject{File: path, Format: string(f.kind), kind: f.kind}
+	o := &identityObject{File: path, Format: string(f.kind), Container: f.container, Member: f.member, kind: f.kind, unopened: f.unopened}
+	if f.unopened != nil {
+		o.notes = append(o.notes, f.unopened.Error())
+	}
 	switch f.kind {
 	case filekind.PE:
 		err = o.image(f)
@@ -149,7 +155,7 @@ func (o *identityObject) pdb(f *file) error {
 	defer p.Close()
 	guid, age := p.ID()
 	o.GUID, o.Age, o.PDBKey = guid.String(), age, sympath.PDB70(guid, age).Key()
-	o.PDB = lastPart(f.path)
+	o.PDB = f.name()
 	if m := p.Info().DBI.Machine; m != 0 {
 		o.Machine = machineName(m)
 	}
@@ -171,7 +177,7 @@ func (o *identityObject) portable(f *file) error {
 		return err
 	}
 	cv := symres.CodeView{Kind: pe.CodeViewRSDS, GUID: guid, Portable: true}
-	o.GUID, o.PDBKey, o.PDB = guid.String(), cv.ID().Key(), lastPart(f.path)
+	o.GUID, o.PDBKey, o.PDB = guid.String(), cv.ID().Key(), f.name()
 	return nil
 }
 
@@ -214,6 +220,9 @@ func (a *app) printIdentity(o *identityObject) {
 			a.console.line("    %-14s %s", name, value)
 		}
 	}
+	if o.Member != "" {
+		field("Packed", fmt.Sprintf("%s in a %s", o.Member, o.Container))
+	}
 	field("Machine Type", o.Machine)
 	field("Dump Type", o.Type)
 	if o.Build != 0 {
@@ -237,7 +246,7 @@ func (a *app) printIdentity(o *identityObject) {
 	for _, n := range o.notes {
 		field("Note", n)
 	}
-	if !o.kind.Readable() {
+	if !o.kind.Readable() && o.unopened == nil {
 		field("Note", "recognised, not read yet")
 	}
 }

@@ -1,9 +1,11 @@
 package cli
 
 import (
+	"context"
 	"fmt"
 	"strings"
 
+	"github.com/symres/symres/internal/container"
 	"github.com/symres/symres/internal/filekind"
 	"github.com/symres/symres/internal/fsx"
 )
@@ -13,6 +15,11 @@ type file struct {
 	*fsx.File
 	path string
 	kind filekind.Kind
+
+	// Of a file that is taken from a container: what that is, and the file's name in
+	// it. unopened is why none could be taken.
+	container, member string
+	unopened          error
 }
 
 // openFile opens a file and tells its kind. The error has the status for a
@@ -27,13 +34,48 @@ func openFile(path string) (*file, error) {
 		f.Close()
 		return nil, unusable(fmt.Errorf("%s: %w", path, err))
 	}
-	return &file{f, path, k}, nil
+	return &file{File: f, path: path, kind: k}, nil
+}
+
+// openPacked is openFile and, of a cabinet or a zip archive, takes the file that is
+// in it. A container of which none can be taken stays what it is.
+func openPacked(ctx context.Context, path string) (*file, error) {
+	f, err := openFile(path)
+	if err != nil || f.kind != "cab" && f.kind != "zip" {
+		return f, err
+	}
+	c, err := container.Expand(ctx, f.File, container.Any)
+	if ctx.Err() != nil {
+		f.Close()
+		return nil, ctx.Err()
+	}
+	if err != nil {
+		f.unopened = err
+		return f, nil
+	}
+	kind, err := filekind.Of(c, c.Size())
+	if err != nil {
+		c.Close()
+		return nil, unusable(fmt.Errorf("%s: %s: %w", path, c.Member, err))
+	}
+	return &file{File: c.File, path: path, kind: kind, container: c.Container.String(), member: c.Member}, nil
+}
+
+// name is the file name, that in its container where it has one.
+func (f *file) name() string {
+	if f.member != "" {
+		return f.member
+	}
+	return lastPart(f.path)
 }
 
 // want returns an error unless the file is of kind k.
 func (f *file) want(k filekind.Kind) error {
 	if f.kind == k {
 		return nil
+	}
+	if f.unopened != nil {
+		return unusable(fmt.Errorf("%s: %w", f.path, f.unopened))
 	}
 	return unusable(fmt.Errorf("%s: %s, not %s", f.path, f.kind.Title(), k.Title()))
 }

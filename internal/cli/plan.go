@@ -123,7 +123,7 @@ func (p *plan) add(ctx context.Context, path string) error {
 	if fi.IsDir() {
 		return p.addDir(ctx, path)
 	}
-	f, err := openFile(path)
+	f, err := openPacked(ctx, path)
 	if err != nil {
 		return err
 	}
@@ -142,6 +142,9 @@ func (p *plan) add(ctx context.Context, path string) error {
 			return p.addDump(ctx, path)
 		}
 		return p.addManifest(ctx, f)
+	}
+	if f.unopened != nil {
+		return unusable(fmt.Errorf("%s: %w", path, f.unopened))
 	}
 	return unusable(fmt.Errorf("%s: %s: not a file that needs symbols", path, f.kind.Title()))
 }
@@ -208,7 +211,7 @@ func (p *plan) addImage(f *file) error {
 	if err != nil {
 		return unusable(fmt.Errorf("%s: %w", f.path, err))
 	}
-	name := filepath.Base(f.path)
+	name := filepath.Base(f.name())
 	if p.opts.withImage {
 		p.want([]sympath.Query{{File: name, ID: image.ID()}}, false)
 	}
@@ -227,7 +230,7 @@ func (p *plan) addPDB(f *file) error {
 	}
 	defer d.Close()
 	guid, age := d.ID()
-	p.want([]sympath.Query{{File: filepath.Base(f.path), ID: sympath.PDB70(guid, age)}}, false)
+	p.want([]sympath.Query{{File: filepath.Base(f.name()), ID: sympath.PDB70(guid, age)}}, false)
 	return nil
 }
 
@@ -236,7 +239,7 @@ func (p *plan) addPortable(f *file) error {
 	if err != nil {
 		return unusable(fmt.Errorf("%s: %w", f.path, err))
 	}
-	name := filepath.Base(f.path)
+	name := filepath.Base(f.name())
 	p.want(identify.PDBQueries(name, &symres.CodeView{Kind: pe.CodeViewRSDS, GUID: guid, Path: name, Portable: true}), false)
 	return nil
 }

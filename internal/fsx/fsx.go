@@ -59,6 +59,12 @@ func OpenSteady(path string) (*File, error) {
 	return &File{r: &steady{f, fi}, closer: f, name: path, size: fi.Size()}, nil
 }
 
+// NewFile is a file of size bytes that is read from r and ends with c, which may be
+// nil: what is known as name without being a file of this machine.
+func NewFile(r io.ReaderAt, size int64, name string, c io.Closer) *File {
+	return &File{r: r, closer: c, name: name, size: size}
+}
+
 // OpenAs opens the regular file at path and has parse make something of it,
 // which is to keep the File, to close it in the end. An error of parse is given
 // the path, and the file is closed.

@@ -9,6 +9,9 @@ import "os"
 func (f *File) NextData(off int64) int64 {
 	f.mu.RLock()
 	defer f.mu.RUnlock()
+	if h, ok := f.r.(interface{ NextData(off int64) int64 }); ok && !f.closed {
+		return h.NextData(off)
+	}
 	file, ok := f.closer.(*os.File)
 	if f.closed || !ok {
 		return off

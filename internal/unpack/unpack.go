@@ -113,15 +113,29 @@ func Open(ctx context.Context, r io.ReaderAt, size int64, l Limits) (*Spool, err
 	if err != nil {
 		return nil, src.blame(format, err)
 	}
-	s, err := newSpool(l.over(size))
+	s, err := save(expanded, l.over(size))
+	if err != nil {
+		return nil, src.blame(format, err)
+	}
+	return s, nil
+}
+
+// Save writes what r gives to a temporary file, within the limits for a source of
+// size bytes. Errors are as for [Open], without ErrFormat, or those of r.
+func Save(ctx context.Context, r io.Reader, size int64, l Limits) (*Spool, error) {
+	return save(&source{ctx: ctx, r: r}, l.over(size))
+}
+
+func save(r io.Reader, l Limits) (*Spool, error) {
+	s, err := newSpool(l)
 	if err != nil {
 		return nil, err
 	}
-	if _, err = io.CopyBuffer(onlyWriter{s}, expanded, make([]byte, 1<<20)); err == nil {
+	if _, err = io.CopyBuffer(onlyWriter{s}, r, make([]byte, 1<<20)); err == nil {
 		err = s.finish()
 	}
 	if err != nil {
-		return nil, errors.Join(src.blame(format, err), s.Close())
+		return nil, errors.Join(err, s.Close())
 	}
 	return s, nil
 }
