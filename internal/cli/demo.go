@@ -18,7 +18,8 @@ func (a *app) demoCommand() *cobra.Command {
 		Use:   "demo DIR",
 		Short: "write the files of the built-in target to a folder",
 		Long: "demo writes the crash dump and the share behind --demo to DIR, which is made when it is not there,\n" +
-			"and prints the options that use them. Nothing is overwritten. WinDbg and kd read the same files,\n" +
+			"and a minidump, crash.dmp: all that the commands in README and docs read. It prints the options\n" +
+			"that use them. Nothing is overwritten. WinDbg and kd read the same files,\n" +
 			"with DIR\\symbols;DIR\\kernel as their symbol path: kernel has the kernel's PDB, without which they\n" +
 			"cannot show processes.",
 		Args:              cobra.ExactArgs(1),

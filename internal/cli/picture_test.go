@@ -37,8 +37,8 @@ func TestPicture(t *testing.T) {
 			t.Errorf("%d columns: %s", len(line), line)
 		}
 	}
-	if readme, err := os.ReadFile("../../README.md"); err != nil || !strings.Contains(string(readme), plain) {
-		t.Errorf("the README (%v) does not show this:\n%s", err, plain)
+	if page, err := os.ReadFile("../../docs/verify.md"); err != nil || !strings.Contains(string(page), plain) {
+		t.Errorf("docs/verify.md (%v) does not show this:\n%s", err, plain)
 	}
 	sgr := regexp.MustCompile("\x1b\\[[0-9;]*m")
 	if strings.Contains(plain, "\x1b") || !sgr.MatchString(colored) || sgr.ReplaceAllString(colored, "") != plain {

@@ -33,6 +33,7 @@ const UNC = `\\demo\symbols`
 // Names of the files [WriteTo] writes, relative to its folder.
 const (
 	DumpName   = "demo.dmp"
+	CrashName  = "crash.dmp" // minidump of notepad.exe, which wrote to an address that it may not
 	ShareName  = "symbols"
 	KernelName = "kernel" // folder of the kernel's PDB, which is not on the share
 )
@@ -86,8 +87,8 @@ func unpack(name string) ([]byte, error) {
 }
 
 // WriteTo writes the demo's files below the folder dir, which must exist:
-// demo.dmp, the files of the share in symbols, and the PDB of the kernel, which
-// debuggers ask for, in kernel. It overwrites nothing:
+// demo.dmp, the minidump crash.dmp, the files of the share in symbols, and the PDB
+// of the kernel, which debuggers ask for, in kernel. It overwrites nothing:
 // when one of them is there already the error wraps [fs.ErrExist]. After an
 // error none of the files it made is left.
 func WriteTo(dir string) error {
@@ -133,7 +134,11 @@ func all() ([]named, error) {
 	if err != nil {
 		return nil, err
 	}
-	list := []named{{DumpName, dump}, {path.Join(KernelName, kernelPDB), kernel}}
+	crash, err := unpack("files/" + CrashName + ".gz")
+	if err != nil {
+		return nil, err
+	}
+	list := []named{{DumpName, dump}, {CrashName, crash}, {path.Join(KernelName, kernelPDB), kernel}}
 	share, err := Share()
 	if err != nil {
 		return nil, err

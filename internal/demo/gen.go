@@ -45,7 +45,8 @@ func run() error {
 	if err != nil {
 		return err
 	}
-	if err := errors.Join(putPlain("crash.dmp", dumpbuild.BuildMinidump(crash)), putPlain("ram.lime", lime(dump))); err != nil {
+	minidump := dumpbuild.BuildMinidump(crash)
+	if err := errors.Join(put("crash.dmp", minidump), putPlain("crash.dmp", minidump), putPlain("ram.lime", lime(dump))); err != nil {
 		return err
 	}
 	for _, name := range []string{"fs_rec/x64/private/fs_rec.pdb", "fs_rec/x64/private/fs_rec.sys", "nt/x64/ntkrnlmp.pdb"} {
