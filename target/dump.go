@@ -27,7 +27,9 @@ func (o *opener) readDump(ctx context.Context, r io.ReaderAt, size int64) error 
 		return o.readCrashDump(ctx, r, size)
 	case kind == filekind.Minidump:
 		return o.readMinidump(ctx, r, size)
-	case kind == filekind.Core || kind == filekind.LiME || kind == filekind.Unknown && size >= minRaw:
+	case kind == filekind.VMware:
+		return o.readState(ctx, r, size)
+	case kind == filekind.Core || kind == filekind.LiME || kind == filekind.AVML || kind == filekind.Unknown && size >= minRaw:
 		return o.readPhysical(ctx, r, size)
 	}
 	if f, ok := physmem.ForeignKind(string(kind)); ok {

@@ -17,15 +17,23 @@ import (
 // image: what the kernel leaves in low memory is in the first megabyte.
 const minRaw = 1 << 20
 
-// readPhysical takes an image of physical memory: the kernel in it, or, when
-// there is none and modules were named, what its first processor sees.
+// readPhysical takes an image of physical memory.
 func (o *opener) readPhysical(ctx context.Context, r io.ReaderAt, size int64) error {
+	if f := o.stateOf(r, size); f != nil {
+		return o.usePhysical(ctx, f, r, size)
+	}
 	f, err := physmem.New(r, size)
 	if err != nil {
 		return err
 	}
+	return o.usePhysical(ctx, f, r, size)
+}
+
+// usePhysical takes the kernel in an image, or, when there is none and modules
+// were named, what its first processor sees.
+func (o *opener) usePhysical(ctx context.Context, f *physmem.File, r io.ReaderAt, size int64) error {
 	o.target.kind = KindPhysical
-	kernel, err := findKernel(o.during(ctx, f), f)
+	f, kernel, err := o.searchRaw(ctx, f, r, size)
 	switch {
 	case ctx.Err() != nil:
 		return ctx.Err()

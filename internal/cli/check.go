@@ -83,7 +83,7 @@ func (a *app) check(ctx context.Context, path string) error {
 		o.crashDump(ctx, f)
 	case filekind.Minidump:
 		o.minidump(ctx, f)
-	case filekind.Core, filekind.LiME:
+	case filekind.Core, filekind.LiME, filekind.AVML, filekind.VMware:
 		o.physical(f)
 	case filekind.Path:
 		o.path(f)

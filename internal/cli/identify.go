@@ -110,7 +110,7 @@ func identityOf(ctx context.Context, path string) (*identityObject, error) {
 		err = o.crashDump(ctx, f)
 	case filekind.Minidump:
 		err = o.minidump(ctx, f)
-	case filekind.Core, filekind.LiME:
+	case filekind.Core, filekind.LiME, filekind.AVML, filekind.VMware:
 		err = o.physical(f)
 	case filekind.Unknown, filekind.Path:
 		return nil, notFound(fmt.Errorf("%s: %s", path, filekind.Unknown.Title()))

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/symres/symres/memsource/physmem"
@@ -9,6 +10,10 @@ import (
 // physical says what memory is in an image.
 func (o *identityObject) physical(f *file) error {
 	m, err := physmem.New(f, f.Size())
+	if errors.Is(err, physmem.ErrApart) {
+		o.notes = append(o.notes, physmem.ErrApart.Error())
+		return nil
+	}
 	if err != nil {
 		return err
 	}
@@ -32,6 +37,9 @@ func (o *identityObject) physical(f *file) error {
 // physical checks the headers of a memory image.
 func (o *checkObject) physical(f *file) {
 	m, err := physmem.New(f, f.Size())
+	if errors.Is(err, physmem.ErrApart) {
+		return // it is the saved state alone
+	}
 	if err != nil {
 		o.problem(err)
 		return

@@ -30,6 +30,8 @@ const (
 	ELF       Kind = "elf"
 	Core      Kind = "elf-core"
 	LiME      Kind = "lime"
+	AVML      Kind = "avml"
+	VMware    Kind = "vmware-state"
 	Path      Kind = "path" // text that is a symbol path
 )
 
@@ -37,7 +39,8 @@ const (
 func (k Kind) Title() string {
 	titles := map[Kind]string{
 		PE: "a PE image", PDB: "a PDB 7", CrashDump: "a kernel crash dump", Minidump: "a minidump",
-		ELF: "an ELF file", Core: "an ELF core", LiME: "a LiME memory image", Path: "a symbol path", "pdb2": "a PDB 2.00", "msfz": "a compressed PDB (MSFZ)",
+		ELF: "an ELF file", Core: "an ELF core", LiME: "a LiME memory image", AVML: "an AVML memory image",
+		VMware: "a saved state of VMware (.vmss, .vmsn)", Path: "a symbol path", "pdb2": "a PDB 2.00", "msfz": "a compressed PDB (MSFZ)",
 		Portable: "a portable PDB", "dbg": "a .dbg file", "cab": "a cabinet", "lib": "a library of object files",
 		"codeview": "bare CodeView symbols",
 	}
@@ -57,7 +60,7 @@ func (k Kind) Title() string {
 // recognising it.
 func (k Kind) Readable() bool {
 	switch k {
-	case PE, PDB, CrashDump, Minidump, Core, LiME, Path:
+	case PE, PDB, CrashDump, Minidump, Core, LiME, AVML, VMware, Path:
 		return true
 	}
 	return k.Compressed()
@@ -92,6 +95,10 @@ func Of(r io.ReaderAt, size int64) (Kind, error) {
 		return CrashDump, nil
 	case physmem.Sniff(head) == physmem.FormatLiME:
 		return LiME, nil
+	case physmem.Sniff(head) == physmem.FormatAVML:
+		return AVML, nil
+	case physmem.Sniff(head) == physmem.FormatVMware:
+		return VMware, nil
 	case physmem.Sniff(head) == physmem.FormatELF:
 		return Core, nil
 	case bytes.HasPrefix(head, []byte("\x7fELF")):

@@ -6,7 +6,7 @@ package physmem
 // safe for concurrent use.
 func (f *File) NextData(addr uint64) uint64 {
 	holes, ok := f.r.(interface{ NextData(off int64) int64 })
-	if !ok {
+	if !ok || f.format == FormatAVML {
 		return addr
 	}
 	next := ^uint64(0)

@@ -1,5 +1,6 @@
 // Package physmem reads images of physical memory that are no crash dumps: raw
-// images, LiME files, and ELF cores as QEMU's dump-guest-memory writes them.
+// images, LiME and AVML files, ELF cores as QEMU's dump-guest-memory writes them,
+// and what VMware saves of a machine. [ForeignOf] names what is not read.
 //
 // A [File] is a [memsource.Source] over physical addresses, to be put under a
 // page-table walker such as memsource/paging. Where page tables begin the notes
@@ -9,8 +10,9 @@
 // Opening reads headers only; afterwards a read touches the bytes that are
 // asked for and no others, so sparse files of any size are fine.
 //
-// The layouts are those of elf.h, of LiME's own header, and of QEMU's note as
-// measured on cores of QEMU 7.2.
+// The layouts are those of elf.h, of LiME's own header, of QEMU's note as measured
+// on cores of QEMU 7.2, of AVML's and Snappy's own descriptions, and of VMware's
+// saved states as volatility and crash read them.
 //
 // # Security
 //
@@ -21,6 +23,7 @@ package physmem
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -45,12 +48,14 @@ type Format uint8
 
 // The formats. The zero Format is none of them.
 const (
-	FormatRaw  Format = iota + 1 // the byte at offset n is that at physical address n
-	FormatLiME                   // ranges, each behind a header of its own
-	FormatELF                    // an ELF core whose segments are physical memory
+	FormatRaw    Format = iota + 1 // the byte at offset n is that at physical address n
+	FormatLiME                     // ranges, each behind a header of its own
+	FormatELF                      // an ELF core whose segments are physical memory
+	FormatAVML                     // ranges as in LiME, compressed
+	FormatVMware                   // a saved state of VMware with its memory
 )
 
-// String returns "raw", "LiME" or "ELF core".
+// String returns "raw", "LiME", "ELF core", "AVML" or "VMware".
 func (f Format) String() string {
 	switch f {
 	case FormatRaw:
@@ -59,6 +64,10 @@ func (f Format) String() string {
 		return "LiME"
 	case FormatELF:
 		return "ELF core"
+	case FormatAVML:
+		return "AVML"
+	case FormatVMware:
+		return "VMware"
 	}
 	return "unknown"
 }
@@ -66,12 +75,17 @@ func (f Format) String() string {
 // SniffLen is how many first bytes [Sniff] looks at.
 const SniffLen = 18
 
-// Sniff tells the format by the first bytes of a file: LiME, ELF for a core of
-// any kind, or 0. Raw images have no mark.
+// Sniff tells the format by the first bytes of a file: LiME, AVML, VMware, ELF for
+// a core of any kind, or 0. Raw images have no mark.
 func Sniff(first []byte) Format {
+	word := func(at int) uint32 { return binary.LittleEndian.Uint32(first[at:]) }
 	switch {
-	case len(first) >= 8 && binary.LittleEndian.Uint32(first) == limeMagic && binary.LittleEndian.Uint32(first[4:]) == 1:
+	case len(first) >= 8 && word(0) == limeMagic && word(4) == 1:
 		return FormatLiME
+	case len(first) >= 8 && word(0) == avmlMagic && word(4) == avmlVersion:
+		return FormatAVML
+	case vmwareState(first):
+		return FormatVMware
 	case len(first) >= SniffLen && bytes.HasPrefix(first, []byte("\x7fELF")) && elfType(first) == elfCore:
 		return FormatELF
 	}
@@ -82,7 +96,7 @@ func Sniff(first []byte) Format {
 type Range struct {
 	Address uint64 // physical
 	Size    uint64 // bytes; at least 1
-	Offset  int64  // in the file, which may end before
+	Offset  int64  // in the file, which may end before; of AVML, where the last of it is
 }
 
 // last is the last address.
@@ -127,7 +141,7 @@ func New(r io.ReaderAt, size int64) (*File, error) {
 	if size <= 0 {
 		return nil, fmt.Errorf("memory image of %d bytes: %w", size, ErrFormat)
 	}
-	f := &File{r: r, size: uint64(size), memory: memsource.Sparse{Missing: memsource.ReasonNotInDump}}
+	f := newFile(r, size)
 	first := make([]byte, min(size, ForeignLen))
 	if err := f.read("first bytes", first, 0); err != nil {
 		return nil, err
@@ -141,22 +155,45 @@ func New(r io.ReaderAt, size int64) (*File, error) {
 		err = f.readLiME()
 	case FormatELF:
 		err = f.readELF()
+	case FormatAVML:
+		err = f.readAVML()
+	case FormatVMware:
+		err = f.readVMware()
 	default:
 		f.format = FormatRaw
 		f.add(Range{Size: f.size})
 	}
-	if err == nil && len(f.ranges) == 0 {
-		err = fmt.Errorf("memory image (%v) without any memory: %w", f.format, errors.Join(append(f.problems, ErrFormat)...))
-	}
 	if err != nil {
 		return nil, err
 	}
-	slices.SortStableFunc(f.ranges, func(a, b Range) int {
-		if a.Address < b.Address {
-			return -1
-		}
-		return int(min(a.Address-b.Address, 1))
-	})
+	return f.finished()
+}
+
+// NewRanges makes an image of raw memory whose ranges are known: those at their
+// offsets in the first size bytes of r, which must stay readable, and be safe for
+// concurrent reads, as long as the File is used. Errors are those of [New].
+func NewRanges(r io.ReaderAt, size int64, ranges ...Range) (*File, error) {
+	if size <= 0 {
+		return nil, fmt.Errorf("memory image of %d bytes: %w", size, ErrFormat)
+	}
+	f := newFile(r, size)
+	f.format = FormatRaw
+	for _, r := range ranges {
+		f.add(r)
+	}
+	return f.finished()
+}
+
+func newFile(r io.ReaderAt, size int64) *File {
+	return &File{r: r, size: uint64(size), memory: memsource.Sparse{Missing: memsource.ReasonNotInDump}}
+}
+
+// finished orders the ranges of an image that was read.
+func (f *File) finished() (*File, error) {
+	if len(f.ranges) == 0 {
+		return nil, fmt.Errorf("memory image (%v) without any memory: %w", f.format, errors.Join(append(f.problems, ErrFormat)...))
+	}
+	slices.SortStableFunc(f.ranges, func(a, b Range) int { return cmp.Compare(a.Address, b.Address) })
 	return f, nil
 }
 
