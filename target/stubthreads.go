@@ -1,8 +1,10 @@
 package target
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/symres/symres/unwind"
 )
@@ -26,26 +28,51 @@ func stubRegisters(m unwind.Machine) (pc string, ints []string) {
 	return "", nil
 }
 
-// stubThread is the thread on the processor the stub shows. The error is that of
-// the connection.
-func (t *Target) stubThread(ctx context.Context) (Thread, error) {
+// stubThreads are the threads the stub lists, each processor of a machine, or the
+// one it shows where it has no list. The error is that of the connection.
+func (t *Target) stubThreads(ctx context.Context) (list []Thread, err error) {
+	ids, err := t.stub.Threads(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if len(ids) == 0 {
+		ids = []string{""}
+	}
+	for _, id := range ids {
+		th, err := t.stubThread(ctx, id)
+		if err != nil {
+			return list, err
+		}
+		list = append(list, th)
+	}
+	return list, nil
+}
+
+// stubThread is the thread the stub calls id, "" for the one it shows.
+func (t *Target) stubThread(ctx context.Context, id string) (Thread, error) {
 	c := unwind.Context{Machine: unwind.Machine(t.machine)}
 	pc, ints := stubRegisters(c.Machine)
 	if pc == "" {
 		return Thread{}, fmt.Errorf("threads behind a stub: %w: %#x", unwind.ErrMachine, t.machine)
 	}
-	values, err := t.stub.Registers(ctx, append([]string{pc}, ints...))
+	read := t.stub.Registers
+	if id != "" {
+		read = func(ctx context.Context, names []string) (map[string]uint64, error) {
+			return t.stub.RegistersOf(ctx, id, names)
+		}
+	}
+	found, err := read(ctx, append([]string{pc}, ints...))
 	if err != nil {
 		return Thread{}, err
 	}
 	th := Thread{Running: true}
 	for i, name := range ints {
-		if v, ok := values[name]; ok {
+		if v, ok := found[name]; ok {
 			c.Int[i] = v
 			c.KnownInt |= 1 << i
 		}
 	}
-	at, ok := values[pc]
+	at, ok := found[pc]
 	if c.PC = at; !ok {
 		return Thread{}, fmt.Errorf("the stub describes no register %s: %w", pc, ErrNoRecord)
 	}
@@ -53,23 +80,37 @@ func (t *Target) stubThread(ctx context.Context) (Thread, error) {
 	return th, nil
 }
 
-// overStub puts the registers of the stub's processor over those the kernel
+// overStub puts the registers of the stub's processors over those the kernel
 // keeps: while a system runs, KPRCBs hold old ones or none. Which processor it is
-// is told by the stack.
+// is told by the kernel stack, and in user mode by its number.
 func (t *Target) overStub(ctx context.Context, list []Thread) []Thread {
-	now, err := t.stubThread(ctx)
+	now, err := t.stubThreads(ctx)
 	for i := range list {
 		list[i].Context, list[i].Origin, list[i].Registers, list[i].Err = unwind.Context{}, "", Registers{}, errNoRegisters
 	}
 	if err != nil {
 		return list
 	}
-	for i := range list {
-		if holds(&list[i], now.Context.SP()) || len(list) == 1 {
-			list[i].use(now.Context, now.Origin, nil)
-			list[0], list[i] = list[i], list[0]
-			return list
+	var others []Thread
+	for n, th := range now {
+		i := slices.IndexFunc(list, func(known Thread) bool { return holds(&known, th.Context.SP()) })
+		if i < 0 && (len(list) == len(now) && th.Context.PC>>(t.bits-1) == 0 || len(list) == 1 && len(now) == 1) {
+			i = n
 		}
+		if i < 0 {
+			others = append(others, th)
+			continue
+		}
+		list[i].use(th.Context, th.Origin, nil)
 	}
-	return append([]Thread{now}, list...)
+	slices.SortStableFunc(list, func(a, b Thread) int { return cmp.Compare(rank(a), rank(b)) })
+	return append(others, list...)
+}
+
+// rank puts threads without registers last.
+func rank(th Thread) int {
+	if th.Err != nil {
+		return 1
+	}
+	return 0
 }

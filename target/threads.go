@@ -56,7 +56,7 @@ func (th *Thread) use(c unwind.Context, origin string, err error) {
 // minidump, the one of the exception first and with the registers it had then;
 // those of a kernel target, after [Target.LoadTypes], the one that stopped it
 // first, then those of the other processors and all that wait, of
-// Options.Process alone where that was given; the processor a GDB stub shows;
+// Options.Process alone where that was given; every processor or thread of a GDB stub;
 // those of a live process, each of which is stopped for a moment to read its
 // registers, see [process.Process.Threads].
 //
@@ -69,7 +69,17 @@ func (t *Target) Threads(ctx context.Context) iter.Seq2[Thread, error] {
 	case t.Kernel() != nil:
 		return func(yield func(Thread, error) bool) { t.kernelThreads(ctx, yield) }
 	case t.stub != nil:
-		return func(yield func(Thread, error) bool) { yield(t.stubThread(ctx)) }
+		return func(yield func(Thread, error) bool) {
+			list, err := t.stubThreads(ctx)
+			for _, th := range list {
+				if !yield(th, nil) {
+					return
+				}
+			}
+			if err != nil {
+				yield(Thread{}, err)
+			}
+		}
 	case t.live != nil:
 		return func(yield func(Thread, error) bool) { t.liveThreads(ctx, yield) }
 	}

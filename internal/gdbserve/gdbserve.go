@@ -28,7 +28,8 @@ type Register struct {
 	Value uint64
 }
 
-// ServeRegisters is [Serve] for a stub that describes registers, too.
+// ServeRegisters is [Serve] for a stub that describes registers, too, of one
+// thread that it does not list.
 func ServeRegisters(tb testing.TB, memory memsource.Source, registers []Register) string {
 	tb.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")

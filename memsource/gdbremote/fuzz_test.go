@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -69,6 +70,7 @@ func FuzzStub(f *testing.F) {
 	f.Add(ok("PacketSize=1000", "S05", "", "4d5a9000"), uint64(0x401000))
 	f.Add(ok("PacketSize=20;qXfer:features:read+;QStartNoAckMode+", "OK", "S05",
 		"l<target><architecture>i386</architecture></target>", "0", "E14"), uint64(0xfff))
+	f.Add(ok("", "S05", "", "4d5a9000", "m1,p1.2", "m3", "l"), uint64(0x401000))
 	f.Add(append(ok("", "S05", ""), "%Stop:T05#00-$4d5a* #cf$zz#00$11#62"...), ^uint64(3))
 	f.Fuzz(func(t *testing.T, stream []byte, addr uint64) {
 		if one, two := readThrough(t, stream, addr), readThrough(t, stream, addr); one != two {
@@ -91,5 +93,11 @@ func readThrough(t *testing.T, stream []byte, addr uint64) string {
 	if n < 0 || n > len(buf) || (err == nil) != (n == len(buf)) || err != nil && (!ok || fault.Addr != addr+uint64(n)) {
 		t.Fatalf("read at %#x: %d bytes, %v", addr, n, err)
 	}
-	return fmt.Sprintf("%x %x %v", c.Machine(), buf[:n], err)
+	ids, listed := c.Threads(context.Background())
+	for i, id := range ids {
+		if id == "" || strings.Trim(id, "0123456789abcdefABCDEFp.") != "" || slices.Contains(ids[:i], id) {
+			t.Fatalf("threads %q", ids)
+		}
+	}
+	return fmt.Sprintf("%x %x %v %q %v", c.Machine(), buf[:n], err, ids, listed)
 }

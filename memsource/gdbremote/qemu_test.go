@@ -30,8 +30,9 @@ type machine struct {
 	socket string
 }
 
-// run starts the machine, which is killed with the test.
-func run(t *testing.T) *machine {
+// run starts the machine, which is killed with the test. more are arguments to
+// QEMU.
+func run(t *testing.T, more ...string) *machine {
 	t.Helper()
 	qemutest.Need(t)
 	dir, err := os.MkdirTemp("", "q") // the path of a socket must be short
@@ -51,9 +52,9 @@ func run(t *testing.T) *machine {
 		}
 	}
 	m := &machine{socket: filepath.Join(dir, "gdb")}
-	m.cmd = exec.Command(qemutest.Program, "-machine", "pc,accel=tcg", "-m", "8M", "-nodefaults", "-display", "none",
+	m.cmd = exec.Command(qemutest.Program, append(more, "-machine", "pc,accel=tcg", "-m", "8M", "-nodefaults", "-display", "none",
 		"-drive", "file="+filepath.Join(dir, "boot.bin")+",format=raw,if=floppy",
-		"-chardev", "socket,id=gdb,server=on,wait=off,path="+m.socket, "-gdb", "chardev:gdb")
+		"-chardev", "socket,id=gdb,server=on,wait=off,path="+m.socket, "-gdb", "chardev:gdb")...)
 	var stderr bytes.Buffer
 	m.cmd.Stderr = &stderr
 	if err := m.cmd.Start(); err != nil {
@@ -125,6 +126,31 @@ func TestQEMU(t *testing.T) {
 		t.Errorf("an empty PML4 entry: %+v", f)
 	}
 	physical(t, c, word)
+}
+
+// TestQEMU_threads: each processor is a thread with registers of its own, and
+// memory is still what the first one sees. The second is left in the BIOS.
+func TestQEMU_threads(t *testing.T) {
+	c := run(t, "-smp", "2").halted(t, time.Minute)
+	ids, err := c.Threads(t.Context())
+	if err != nil || len(ids) != 2 {
+		t.Fatalf("threads %q, %v", ids, err)
+	}
+	for i, id := range ids {
+		r, err := c.RegistersOf(t.Context(), id, []string{"rip", "rsp", "rax"})
+		boots := r["rip"]>>9 == 0x7c00>>9 && r["rsp"] == 0x7c00 && r["rax"] == 0x1122334455667788
+		if err != nil || len(r) != 3 || boots != (i == 0) || i == 1 && r["rip"]>>17 != 0xe0000>>17 {
+			t.Errorf("thread %s: %x, %v", id, r, err)
+		}
+		if v, err := memsource.U64(c, 0xffffffff80009000); err != nil || v != 0x1122334455667788 {
+			t.Errorf("memory behind thread %s: %x, %v", id, v, err)
+		}
+	}
+	for _, id := range []string{"7", "0;D", ""} {
+		if r, err := c.RegistersOf(t.Context(), id, []string{"rip"}); err == nil {
+			t.Errorf("thread %q: %x", id, r)
+		}
+	}
 }
 
 // physical reads what the boot sector wrote where it lies, between two reads of

@@ -1,7 +1,9 @@
 package gdbremote_test
 
 import (
+	"errors"
 	"maps"
+	"slices"
 	"testing"
 
 	"github.com/symres/symres/memsource"
@@ -15,5 +17,19 @@ func TestRegisters(t *testing.T) {
 	got, err := s.connect(t, gdbremote.Config{}).Registers(t.Context(), []string{"rip", "rsp", "rbp", "rax"})
 	if want := map[string]uint64{"rip": 0x140001000, "rsp": 0x7000}; err != nil || !maps.Equal(got, want) {
 		t.Errorf("%x, %v", got, err)
+	}
+}
+
+// TestThreads reads lists that come in pieces; what is no name ends them.
+func TestThreads(t *testing.T) {
+	for _, c := range []struct{ pieces, want []string }{
+		{nil, nil}, {[]string{"1"}, []string{"1"}}, {[]string{"p1.1,p1.2", "p1.ff"}, []string{"p1.1", "p1.2", "p1.ff"}},
+		{[]string{"1,D"}, []string{"1", "D"}}, {[]string{"1;D"}, nil}, {[]string{"1,1"}, nil}, {[]string{""}, nil},
+	} {
+		s := &stub{virtual: &memsource.Sparse{}, threads: c.pieces}
+		got, err := s.connect(t, gdbremote.Config{}).Threads(t.Context())
+		if !slices.Equal(got, c.want) || (err != nil) != (len(c.pieces) > 0 && c.want == nil) || err != nil && !errors.Is(err, gdbremote.ErrProtocol) {
+			t.Errorf("%q: %q, %v", c.pieces, got, err)
+		}
 	}
 }

@@ -27,6 +27,7 @@ type stub struct {
 	features          string            // reply to qSupported
 	files             map[string]string // of the target description
 	regs              map[string]uint64 // by number, in hex
+	threads           []string          // as they are listed, in pieces
 	most              int               // bytes of memory it gives at once; 0 any number
 	part              bool              // it gives less than asked
 	runs              bool              // it shortens runs
@@ -142,6 +143,17 @@ func (s *stub) answer(packet string) string {
 		return map[bool]string{false: "0", true: "1"}[s.inside]
 	case strings.HasPrefix(packet, "Qqemu.PhyMemMode:") && s.physical != nil:
 		s.inside = strings.HasSuffix(packet, "1")
+		return "OK"
+	case packet == "qfThreadInfo" && len(s.threads) > 0:
+		return "m" + s.threads[0]
+	case packet == "qsThreadInfo":
+		if len(s.threads) < 2 {
+			return "l"
+		}
+		rest := s.threads[1]
+		s.threads = append(s.threads[:1:1], s.threads[2:]...) // said once
+		return "m" + rest
+	case strings.HasPrefix(packet, "Hg"):
 		return "OK"
 	case packet[0] == 'p':
 		v, ok := s.regs[packet[1:]]
