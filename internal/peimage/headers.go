@@ -46,6 +46,8 @@ type Headers struct {
 	SectionAlignment uint32
 	FileAlignment    uint32
 	ImageBase        uint64
+	SymbolTable      uint32 // offset in the file of the COFF symbol table; 0 is none, or not read
+	NumberOfSymbols  uint32 // entries of it
 	Directories      []Directory
 	Sections         []Section
 
@@ -120,7 +122,7 @@ func (h *Headers) readNT(r io.ReaderAt, off int64) (optSize uint16, err error) {
 		return 0, fmt.Errorf("NT headers: %w: no PE signature", ErrFormat)
 	}
 	h.Machine, h.NumberOfSections, h.TimeDateStamp = c.U16(), c.U16(), c.U32()
-	c.Skip(8) // COFF symbol table
+	h.SymbolTable, h.NumberOfSymbols = c.U32(), c.U32()
 	optSize, h.Characteristics = c.U16(), c.U16()
 	if b, err = read(r, off+ntFixed, optFixed); err != nil {
 		return 0, fmt.Errorf("optional header: %w", err)
