@@ -23,7 +23,8 @@ var layers = [][]string{
 	{"sympath/stores", "stack"},
 	{"."},
 	{"identify", "nt", "internal/filepool", "internal/typefind"},
-	{"pe", "internal/fingerprint"},
+	{"pe", "internal/fingerprint", "symbols/export", "symbols/coff", "symbols/pdata"},
+	{"symbols"},
 	{"internal/pedisk", "internal/filekind", "unwind"},
 	{"pdb", "internal/peimage", "internal/container", "sympath/http", "sympath/smb"},
 	{"sympath", "memsource/crashdump", "memsource/physmem", "memsource/minidump", "memsource/gdbremote", "memsource/process"},
@@ -36,7 +37,7 @@ var layers = [][]string{
 
 // testOnly packages may import anything below the root and are imported by
 // tests and generators alone.
-var testOnly = []string{"internal/cabbuild", "internal/dumpbuild", "internal/fixture", "internal/gdbserve", "internal/kdtext", "internal/nginx", "internal/qemutest", "internal/smbd", "memsource/memtest", "sympath/storetest"}
+var testOnly = []string{"internal/cabbuild", "internal/dumpbuild", "internal/fixture", "internal/gdbserve", "internal/kdtext", "internal/nginx", "internal/qemutest", "internal/smbd", "memsource/memtest", "internal/symtest", "sympath/storetest"}
 
 // reserved imports, and the folders or files that may have them.
 var reserved = map[string][]string{
