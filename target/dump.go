@@ -68,7 +68,7 @@ func (o *opener) readCrashDump(ctx context.Context, r io.ReaderAt, size int64) e
 	if f.Header().Type == crashdump.TypeTriage {
 		o.target.kind = KindTriage
 	}
-	return o.useKernel(ctx, kernel, append(kernel.Problems(), f.Problems()...))
+	return o.useKernel(ctx, kernel, append(f.Problems(), kernel.Problems()...))
 }
 
 // useKernel makes the kernel the target, with the paging files that were named.
