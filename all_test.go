@@ -22,6 +22,7 @@ var layers = [][]string{
 	{"target", "internal/cli/manual"},
 	{"sympath/stores", "stack"},
 	{"."},
+	{"internal/load"},
 	{"identify", "nt", "internal/filepool", "internal/typefind"},
 	{"pe", "internal/fingerprint", "symbols/export", "symbols/coff", "symbols/pdata"},
 	{"symbols"},

@@ -85,7 +85,7 @@ func (s *Session) linesIn(ctx context.Context, m *module, file string, line uint
 		}
 		at := SourceLine{Line: l, Address: m.Base + uint64(l.RVA), Asked: line}
 		near, failure := syms.pdb.Nearest(l.RVA)
-		at.Location.Module, at.Location.Proof, at.Location.Identity = m.Name, syms.proof, syms.identity
+		at.Location.Module, at.Location.Proof, at.Location.Identity = m.Name, syms.Proof, syms.Identity
 		if failure == nil && len(near) > 0 {
 			at.Location = m.named(syms, near)
 			at.Location.near(at.Address, &near[0])

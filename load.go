@@ -8,10 +8,8 @@ import (
 	"sync/atomic"
 
 	"github.com/symres/symres/identify"
-	"github.com/symres/symres/internal/filepool"
+	"github.com/symres/symres/internal/load"
 	"github.com/symres/symres/pdb"
-	"github.com/symres/symres/pe"
-	"github.com/symres/symres/sympath"
 )
 
 // module is a Module and what became of loading it.
@@ -23,7 +21,7 @@ type module struct {
 	mu    sync.Mutex     // guards the fields below
 	rep   *Report        // immutable once stored
 	known identify.Known // what earlier loads learned from pages that may be out by now
-	syms  *symbols
+	syms  *load.Symbols
 	err   error
 	gone  error // why the module is not to be used any more
 }
@@ -39,7 +37,7 @@ func (m *module) report() *Report {
 }
 
 // state returns what a load came to; neither when there was none yet.
-func (m *module) state() (*symbols, error) {
+func (m *module) state() (*load.Symbols, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.gone != nil {
@@ -70,11 +68,11 @@ func (m *module) failed(err error) error {
 }
 
 // store keeps what a load came to. A module that is gone meanwhile gets nothing.
-func (m *module) store(rep *Report, syms *symbols, err error) (*symbols, error) {
+func (m *module) store(rep *Report, syms *load.Symbols, err error) (*load.Symbols, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.gone != nil {
-		return nil, errors.Join(m.gone, syms.close())
+		return nil, errors.Join(m.gone, syms.Close())
 	}
 	m.rep, m.syms, m.err = rep, syms, err
 	return syms, err
@@ -88,7 +86,7 @@ func (m *module) close(why error) error {
 	defer m.mu.Unlock()
 	syms := m.syms
 	m.gone, m.syms = why, nil
-	return syms.close()
+	return syms.Close()
 }
 
 // recalled returns what earlier loads learned.
@@ -104,37 +102,20 @@ func (m *module) remember(k identify.Known) {
 	m.known = k
 }
 
-// symbols are the loaded symbols of a module. They are immutable.
-type symbols struct {
-	held     *filepool.Held // the PDB
-	private  bool           // it has private symbols
-	lines    bool           // it has lines
-	placed   bool           // it has section headers, or was told those of the image
-	identity Identity
-	proof    Proof
-}
-
 // opened is symbols for the time of one question: the PDB is another one when
 // memory was short.
 type opened struct {
-	*symbols
+	*load.Symbols
 	pdb *pdb.File
 }
 
-func (s *symbols) open() (opened, error) {
-	p, err := s.held.PDB()
+func open(s *load.Symbols) (opened, error) {
+	p, err := s.Held.PDB()
 	if err != nil {
 		return opened{}, err
 	}
-	s.held.Used()
+	s.Held.Used()
 	return opened{s, p}, nil
-}
-
-func (s *symbols) close() error {
-	if s == nil {
-		return nil
-	}
-	return s.held.Release()
 }
 
 // What to do with a module whose load failed before.
@@ -148,7 +129,7 @@ const (
 // symbols returns the symbols of m and loads them first where nobody has. Two
 // callers never load one module twice; a caller whose context ends leaves the
 // load to the others.
-func (s *Session) symbols(ctx context.Context, m *module, r retry) (*symbols, error) {
+func (s *Session) symbols(ctx context.Context, m *module, r retry) (*load.Symbols, error) {
 	if ctx.Err() != nil {
 		return nil, canceled(ctx, m)
 	}
@@ -174,7 +155,7 @@ func (s *Session) opened(ctx context.Context, m *module) (opened, error) {
 	if err != nil {
 		return opened{}, err
 	}
-	o, err := syms.open()
+	o, err := open(syms)
 	if err != nil {
 		err = m.failed(err)
 	}
@@ -189,60 +170,4 @@ func canceled(ctx context.Context, m *module) error {
 		err = fmt.Errorf("%w: %w", err, cause)
 	}
 	return fmt.Errorf("%s: %w", m.Name, err)
-}
-
-// openPDB opens a PDB and checks its identity; want nil checks nothing.
-func (l *loader) openPDB(ctx context.Context, c *identify.Found, want *CodeView) (*symbols, error) {
-	traced := sympath.NewCandidate(c.Location, c.Origin, c.Open)
-	traced.Store, traced.Source = c.Store, c.Source
-	held, p, err := l.files.HoldPDB(ctx, traced)
-	if err != nil {
-		return nil, err
-	}
-	syms := &symbols{held: held}
-	if want != nil {
-		err = checkPDB(p, want)
-	}
-	if err == nil {
-		err = l.measure(syms, p, want != nil)
-	}
-	if err != nil {
-		return nil, errors.Join(err, syms.close())
-	}
-	held.Used()
-	return syms, nil
-}
-
-// measure finds out what the PDB can answer. One without section headers is told
-// those of the image it is known to belong to.
-func (l *loader) measure(syms *symbols, p *pdb.File, exact bool) error {
-	sections, err := p.Sections()
-	if err != nil && !errors.Is(err, pdb.ErrFormat) {
-		return err
-	}
-	syms.placed = len(sections) > 0
-	if list := l.imageSections(); !syms.placed && exact && len(list) > 0 {
-		if p, err = syms.held.UseSections(list); err != nil {
-			return err
-		}
-		syms.placed = true
-	}
-	status, err := p.Status()
-	syms.private = status.Detail == pdb.DetailPrivate
-	syms.lines = syms.private || status.Detail == pdb.DetailFastlink
-	return err
-}
-
-// checkPDB compares the PDB's GUID (or signature) and its DBI age with what
-// the image wants.
-func checkPDB(p *pdb.File, want *CodeView) error {
-	guid, age := p.ID()
-	got := sympath.PDB70(guid, age)
-	if want.Kind == pe.CodeViewNB10 {
-		got = sympath.PDB20(p.Info().Signature, age)
-	}
-	if got == want.ID() {
-		return nil
-	}
-	return &identify.PDBMismatch{Want: want.ID(), Got: got}
 }

@@ -217,8 +217,8 @@ func withLiterals(p *Pattern, kinds []Kind) bool {
 
 // leftOut reports whether a private symbol has no place because the linker had
 // no use for it. Microsoft's debuggers do not list these either.
-func (s *symbols) leftOut(sym pdb.Symbol) bool {
-	return s.placed && (sym.Kind.IsCode() || sym.Kind.IsData()) && !sym.HasRVA && !sym.Kind.IsThreadLocal()
+func (o opened) leftOut(sym pdb.Symbol) bool {
+	return o.Placed && (sym.Kind.IsCode() || sym.Kind.IsData()) && !sym.HasRVA && !sym.Kind.IsThreadLocal()
 }
 
 func bySymbol(a, b Symbol) int {

@@ -63,7 +63,7 @@ func (m *module) nothing(near []pdb.Symbol, err error, addr uint64) error {
 func (m *module) location(syms opened, near []pdb.Symbol, addr uint64) Location {
 	loc := m.named(syms, near)
 	loc.near(addr, &near[0])
-	if syms.lines {
+	if syms.Lines {
 		loc.Frames, loc.FramesErr = syms.pdb.Frames(uint32(addr - m.Base))
 	}
 	return loc

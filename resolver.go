@@ -62,7 +62,7 @@ func (r *Resolver) Resolve(ctx context.Context, addr uint64) (*Location, error) 
 	if err := r.nearest(rva, addr); err != nil {
 		return nil, err
 	}
-	if r.syms.lines {
+	if r.syms.Lines {
 		if r.index != nil {
 			r.frames, r.loc.FramesErr = r.index.AppendFrames(r.frames[:0], rva)
 		} else {
@@ -77,8 +77,8 @@ func (r *Resolver) Resolve(ctx context.Context, addr uint64) (*Location, error) 
 func (r *Resolver) enter(ctx context.Context, addr uint64) error {
 	if r.module != nil && r.module.Contains(addr) && ctx.Err() == nil {
 		syms, err := r.module.state()
-		if err == nil && syms != nil && syms == r.syms.symbols {
-			if r.syms, err = syms.open(); err != nil {
+		if err == nil && syms != nil && syms == r.syms.Symbols {
+			if r.syms, err = open(syms); err != nil {
 				return r.module.failed(err)
 			}
 			return nil
@@ -98,7 +98,7 @@ func (r *Resolver) enter(ctx context.Context, addr uint64) error {
 // nearest fills in the symbol of an address.
 func (r *Resolver) nearest(rva uint32, addr uint64) error {
 	r.index = nil
-	if r.module.asked.Add(1) > uint64(r.syms.held.Size())/indexShare {
+	if r.module.asked.Add(1) > uint64(r.syms.Held.Size())/indexShare {
 		return r.indexed(rva, addr)
 	}
 	return r.plain(rva, addr)

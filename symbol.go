@@ -116,7 +116,7 @@ func (m *module) symbol(syms opened, p pdb.Symbol) Symbol {
 	raw := p.Name()
 	sym := Symbol{
 		Module: m.Name, Name: raw, Raw: raw, Kind: kindOf(p.Kind), Size: p.Size, Value: p.Value,
-		Code: p.Kind.IsCode(), Source: SourcePrivate, Proof: syms.proof, Identity: syms.identity,
+		Code: p.Kind.IsCode(), Source: SourcePrivate, Proof: syms.Proof, Identity: syms.Identity,
 	}
 	if sym.Kind == KindPublic || isFastcall(p.NameBytes()) {
 		sym.Name = string(appendName(nil, p))

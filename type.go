@@ -94,7 +94,7 @@ func (s *Session) types(ctx context.Context, pattern string, find func(*typefind
 // typesOf are the answers out of what was found.
 func typesOf(m *module, syms opened, found []typefind.Found) (list []Type) {
 	for _, t := range found {
-		list = append(list, Type{Type: t.Type, Module: m.Name, Typedef: t.Typedef, Proof: syms.proof, Identity: syms.identity})
+		list = append(list, Type{Type: t.Type, Module: m.Name, Typedef: t.Typedef, Proof: syms.Proof, Identity: syms.Identity})
 	}
 	return list
 }
