@@ -25,7 +25,7 @@ func packers() map[string]func(io.Writer) (io.WriteCloser, error) {
 	}
 }
 
-func pack(t *testing.T, format string, b []byte) []byte {
+func pack(t testing.TB, format string, b []byte) []byte {
 	t.Helper()
 	var out bytes.Buffer
 	w, err := packers()[format](&out)

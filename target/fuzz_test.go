@@ -33,6 +33,12 @@ func FuzzOpenReader(f *testing.F) {
 		f.Fatal(err)
 	}
 	f.Add(triage)
+	m := newMachine(f)
+	f.Add(m.rows(10, nil))
+	lying := m.rows(9, make([]byte, 64))
+	copy(lying[0x10:], "PAGEPAGE")
+	f.Add(lying)
+	f.Add(pack(f, "gz", m.rows(8, nil)))
 	kinds := []target.Kind{target.KindCrashDump, target.KindTriage, target.KindMinidump, target.KindPhysical}
 	f.Fuzz(func(t *testing.T, b []byte) {
 		tg, err := target.OpenReader(context.Background(), bytes.NewReader(b), int64(len(b)), target.Options{Symbols: sympath.Chain()})

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"maps"
 	"os"
 	"path/filepath"
@@ -27,11 +28,12 @@ var le = binary.LittleEndian
 
 // machine is the physical memory of a system, by pages.
 type machine struct {
-	facts *dumpbuild.Facts
-	pages map[uint64][]byte
+	header []byte // of a dump of it
+	facts  *dumpbuild.Facts
+	pages  map[uint64][]byte
 }
 
-func newMachine(t *testing.T) *machine {
+func newMachine(t testing.TB) *machine {
 	t.Helper()
 	s, err := dumpbuild.SeedUser(fixture.Read, dumpbuild.Bitmap)
 	if err != nil {
@@ -52,7 +54,7 @@ func newMachine(t *testing.T) *machine {
 	if err != nil {
 		t.Fatal(err)
 	}
-	m := &machine{facts, map[uint64][]byte{}}
+	m := &machine{b[:0x2000], facts, map[uint64][]byte{}}
 	for _, frame := range facts.Frames {
 		page := make([]byte, 4096)
 		if err := memsource.ReadFull(phys, page, frame<<12); err != nil {
@@ -250,4 +252,67 @@ func TestOpen_AVML(t *testing.T) {
 		b = le.AppendUint64(append(b, packed.Bytes()...), uint64(packed.Len()))
 	}
 	m.check(t, write(t, "memory.avml", b), "")
+}
+
+// rows is a dump of type 8, 9 or 10 of a machine: rows of pages, a tail behind the
+// last of them in the metadata, then the pages.
+func (m *machine) rows(typ uint32, tail []byte) []byte {
+	var meta, data []byte
+	n, last := uint32(0), uint64(0)
+	for _, pa := range slices.Sorted(maps.Keys(m.pages)) {
+		if n == 0 || pa>>12 != last+1 {
+			meta = le.AppendUint64(le.AppendUint64(meta, pa>>12), 0)
+			n++
+		}
+		last = pa >> 12
+		le.PutUint64(meta[len(meta)-8:], le.Uint64(meta[len(meta)-8:])+1)
+		data = append(data, m.pages[pa]...)
+	}
+	meta = append(meta, tail...)
+	meta = append(meta, make([]byte, -(0x2030+len(meta))&0xfff)...)
+	head := make([]byte, 0x30)
+	le.PutUint32(head, 0x40)
+	copy(head[4:], "RDMPDUMP")
+	le.PutUint64(head[0x10:], uint64(len(meta)+0x10))
+	le.PutUint64(head[0x18:], uint64(0x2030+len(meta)))
+	if typ == 10 {
+		le.PutUint32(head[0x20:], n)
+		le.PutUint64(head[0x28:], uint64(len(m.pages)))
+	}
+	header := slices.Clone(m.header)
+	le.PutUint32(header[0xf98:], typ)
+	return slices.Concat(header, head, meta, data)
+}
+
+// TestOpen_rows opens dumps of types 8, 9 and 10, whose metadata ends with the
+// last row or reaches beyond it, with a sound header and with one that was hardly
+// written, and compressed.
+func TestOpen_rows(t *testing.T) {
+	m := newMachine(t)
+	for _, typ := range []uint32{8, 9, 10} {
+		for name, tail := range map[string][]byte{"exact": nil, "zeros": make([]byte, 0x3000), "noise": bytes.Repeat([]byte{9, 0, 0, 0, 0, 0, 0, 0}, 999)} {
+			t.Run(fmt.Sprint(typ, "_", name), func(t *testing.T) {
+				b := m.rows(typ, tail)
+				m.checkDump(t, b, "")
+				m.checkDump(t, pack(t, "zst", b), "")
+				for at := 8; at < 0x60; at += 4 {
+					copy(b[at:], "PAGE")
+				}
+				m.checkDump(t, b, "leads to no kernel; taking the page tables at")
+			})
+		}
+	}
+}
+
+// checkDump opens a dump and looks at the modules, and at what was warned of.
+func (m *machine) checkDump(t *testing.T, b []byte, warning string) {
+	t.Helper()
+	tg, warnings := opened(t, write(t, "memory.dmp", b), target.Options{Symbols: sympath.Chain()})
+	if tg.Kind() != target.KindCrashDump || len(tg.Modules()) != len(m.facts.Modules) || tg.Bits() != 64 {
+		t.Errorf("%d modules of a %v", len(tg.Modules()), tg.Kind())
+	}
+	text := fmt.Sprint(*warnings)
+	if (warning == "") != (len(*warnings) == 0) || !strings.Contains(text, warning) {
+		t.Errorf("warnings %s, want %q", text, warning)
+	}
 }

@@ -107,6 +107,31 @@ func TestRanges(t *testing.T) {
 	})
 }
 
+// TestRunCounts: where the number of runs or pages is not that of a full dump's
+// runs, or was never written, what the file holds counts.
+func TestRunCounts(t *testing.T) {
+	const runs, total = 0x88, 0x90
+	spans := []span{{1, 2}, {5, 1}, {9, 3}}
+	for name, c := range map[string]struct {
+		change  func(b []byte)
+		problem string
+	}{
+		"few":           {func(b []byte) { le.PutUint32(b[runs:], 1) }, "claims 1 memory runs, and 3 have its pages"},
+		"many":          {func(b []byte) { le.PutUint32(b[runs:], 9) }, "claims 9 memory runs, and 3 have its pages"},
+		"none":          {func(b []byte) { le.PutUint32(b[runs:], 0) }, "claims 0 memory runs"},
+		"pattern":       {func(b []byte) { copy(b[runs:], "PAGE") }, "claims 0 memory runs"},
+		"pages":         {func(b []byte) { le.PutUint64(b[total:], 77) }, "6 pages in the runs, 77 in the header"},
+		"both":          {func(b []byte) { le.PutUint32(b[runs:], 2); le.PutUint64(b[total:], 77) }, "claims 2 memory runs"},
+		"both_patterns": {func(b []byte) { copy(b[runs:], "PAGEPAGEPAGEPAGE") }, "claims 0 memory runs"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := fullDump(64, spans...)
+			c.change(b)
+			holds(t, b, c.problem, spans...)
+		})
+	}
+}
+
 // TestBitmapCounts: where the head and the bitmap disagree, the bitmap counts.
 func TestBitmapCounts(t *testing.T) {
 	const first, present, bits = 0x2020, 0x2028, 0x2030

@@ -134,6 +134,9 @@ func (h *rangesHeader) count(rows []run, held uint64) int {
 func rowsOf(rows []run, pages uint64) int {
 	sum := uint64(0)
 	for i, r := range rows {
+		if r.count == 0 || r.count > maxPages {
+			break
+		}
 		if sum += r.count; sum == pages {
 			return i + 1
 		} else if sum > pages {

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"io"
+	"math"
 	"slices"
 	"sort"
 
@@ -28,14 +29,17 @@ type runMap struct {
 // the header (700 bytes, 43 runs with the padding behind it), so the number of
 // runs is bounded by the header itself.
 func (f *File) loadRuns() (pageMap, error) {
-	n, total, runs := f.descriptor()
+	claimed, total, runs := f.descriptor()
+	n := f.runCount()
 	if n == 0 {
 		return nil, fmt.Errorf("crash dump: full dump without a physical memory descriptor: %w", ErrFormat)
 	}
 	m := &runMap{shift: f.header.pageShift()}
-	if n > uint64(len(runs)) {
-		m.bad = append(m.bad, fmt.Errorf("crash dump: header claims %d memory runs and has room for %d: %w", n, len(runs), ErrFormat))
-		n = uint64(len(runs))
+	switch {
+	case claimed > uint64(len(runs)):
+		m.bad = append(m.bad, fmt.Errorf("crash dump: header claims %d memory runs and has room for %d: %w", claimed, len(runs), ErrFormat))
+	case claimed != n:
+		m.bad = append(m.bad, fmt.Errorf("crash dump: header claims %d memory runs, and %d have its pages: %w", claimed, n, ErrFormat))
 	}
 	sum := m.place(runs[:n], f.header.size())
 	if sum != total {
@@ -46,9 +50,34 @@ func (f *File) loadRuns() (pageMap, error) {
 }
 
 // described reports whether the header has a descriptor.
-func (f *File) described() bool {
-	n, _, _ := f.descriptor()
-	return n != 0
+func (f *File) described() bool { return f.runCount() != 0 }
+
+// runCount is how many runs there are: as many as the header claims, unless
+// others have all the pages it claims, or all that the file holds.
+func (f *File) runCount() uint64 {
+	n, total, runs := f.descriptor()
+	n = min(n, uint64(len(runs)))
+	held := (f.size - min(f.size, f.header.size())) >> f.header.pageShift()
+	if sum := pagesOf(runs[:n]); n != 0 && (sum == total || sum == held) {
+		return n
+	}
+	for _, want := range []uint64{total, held} {
+		if by := rowsOf(runs, want); want != 0 && by > 0 {
+			return uint64(by)
+		}
+	}
+	return n
+}
+
+// pagesOf is the sum of the pages, a large number where that cannot be.
+func pagesOf(runs []run) (sum uint64) {
+	for _, r := range runs {
+		if r.count > maxPages || sum > maxPages {
+			return math.MaxUint64
+		}
+		sum += r.count
+	}
+	return sum
 }
 
 // descriptor returns the claimed number of runs and of pages, and every run
