@@ -72,98 +72,61 @@ func basicName(kind uint32) string {
 // basicType returns content, size in bytes and C name of a basic type
 // (cvinfo.h, TYPE_ENUM_e).
 func basicType(kind uint32) (b Basic, size uint64, name string) {
-	switch kind {
-	case 0x00:
-		return BasicNone, 0, "..."
-	case 0x03:
-		return BasicVoid, 0, "void"
-	case 0x08:
-		return BasicHResult, 4, "HRESULT"
-	case simpleNullptr:
-		return BasicNullptr, 0, "std::nullptr_t"
-	case 0x10:
-		return BasicChar, 1, "signed char"
-	case 0x20:
-		return BasicUChar, 1, "unsigned char"
-	case 0x70:
-		return BasicChar, 1, "char"
-	case 0x71:
-		return BasicWChar, 2, "wchar_t"
-	case 0x7A:
-		return BasicWChar, 2, "char16_t"
-	case 0x7B:
-		return BasicWChar, 4, "char32_t"
-	case 0x7C:
-		return BasicChar, 1, "char8_t"
-	}
-	if b, size, name = basicInt(kind); size == 0 {
-		b, size, name = basicReal(kind)
-	}
-	return b, size, name
-}
-
-func basicInt(kind uint32) (Basic, uint64, string) {
-	switch kind {
-	case 0x68:
-		return BasicInt, 1, "__int8"
-	case 0x69:
-		return BasicUint, 1, "unsigned __int8"
-	case 0x11, 0x72:
-		return BasicInt, 2, "short"
-	case 0x21, 0x73:
-		return BasicUint, 2, "unsigned short"
-	case 0x12:
-		return BasicInt, 4, "long"
-	case 0x22:
-		return BasicUint, 4, "unsigned long"
-	case 0x74:
-		return BasicInt, 4, "int"
-	case 0x75:
-		return BasicUint, 4, "unsigned int"
-	case 0x13, 0x76:
-		return BasicInt, 8, "__int64"
-	case 0x23, 0x77:
-		return BasicUint, 8, "unsigned __int64"
-	case 0x14, 0x78:
-		return BasicInt, 16, "__int128"
-	case 0x24, 0x79:
-		return BasicUint, 16, "unsigned __int128"
-	}
-	return BasicOther, 0, ""
-}
-
-func basicReal(kind uint32) (Basic, uint64, string) {
-	switch kind {
-	case 0x30:
-		return BasicBool, 1, "bool"
-	case 0x31:
-		return BasicBool, 2, "__bool16"
-	case 0x32:
-		return BasicBool, 4, "__bool32"
-	case 0x33:
-		return BasicBool, 8, "__bool64"
-	case 0x46:
-		return BasicFloat, 2, "__half"
-	case 0x40, 0x45:
-		return BasicFloat, 4, "float"
-	case 0x44:
-		return BasicFloat, 6, "__float48"
-	case 0x41:
-		return BasicFloat, 8, "double"
-	case 0x42:
-		return BasicFloat, 10, "long double"
-	case 0x43:
-		return BasicFloat, 16, "__float128"
-	case 0x50:
-		return BasicComplex, 8, "_Complex float"
-	case 0x51:
-		return BasicComplex, 16, "_Complex double"
-	case 0x52:
-		return BasicComplex, 20, "_Complex long double"
-	case 0x53:
-		return BasicComplex, 32, "_Complex __float128"
-	case 0x04:
-		return BasicOther, 8, "CURRENCY"
+	for _, t := range [...]struct {
+		kind uint32
+		is   Basic
+		size uint64
+		name string
+	}{
+		{0x00, BasicNone, 0, "..."},
+		{0x03, BasicVoid, 0, "void"},
+		{0x08, BasicHResult, 4, "HRESULT"},
+		{simpleNullptr, BasicNullptr, 0, "std::nullptr_t"},
+		{0x10, BasicChar, 1, "signed char"},
+		{0x20, BasicUChar, 1, "unsigned char"},
+		{0x70, BasicChar, 1, "char"},
+		{0x71, BasicWChar, 2, "wchar_t"},
+		{0x7A, BasicWChar, 2, "char16_t"},
+		{0x7B, BasicWChar, 4, "char32_t"},
+		{0x7C, BasicChar, 1, "char8_t"},
+		{0x68, BasicInt, 1, "__int8"},
+		{0x69, BasicUint, 1, "unsigned __int8"},
+		{0x11, BasicInt, 2, "short"},
+		{0x72, BasicInt, 2, "short"},
+		{0x21, BasicUint, 2, "unsigned short"},
+		{0x73, BasicUint, 2, "unsigned short"},
+		{0x12, BasicInt, 4, "long"},
+		{0x22, BasicUint, 4, "unsigned long"},
+		{0x74, BasicInt, 4, "int"},
+		{0x75, BasicUint, 4, "unsigned int"},
+		{0x13, BasicInt, 8, "__int64"},
+		{0x76, BasicInt, 8, "__int64"},
+		{0x23, BasicUint, 8, "unsigned __int64"},
+		{0x77, BasicUint, 8, "unsigned __int64"},
+		{0x14, BasicInt, 16, "__int128"},
+		{0x78, BasicInt, 16, "__int128"},
+		{0x24, BasicUint, 16, "unsigned __int128"},
+		{0x79, BasicUint, 16, "unsigned __int128"},
+		{0x30, BasicBool, 1, "bool"},
+		{0x31, BasicBool, 2, "__bool16"},
+		{0x32, BasicBool, 4, "__bool32"},
+		{0x33, BasicBool, 8, "__bool64"},
+		{0x46, BasicFloat, 2, "__half"},
+		{0x40, BasicFloat, 4, "float"},
+		{0x45, BasicFloat, 4, "float"},
+		{0x44, BasicFloat, 6, "__float48"},
+		{0x41, BasicFloat, 8, "double"},
+		{0x42, BasicFloat, 10, "long double"},
+		{0x43, BasicFloat, 16, "__float128"},
+		{0x50, BasicComplex, 8, "_Complex float"},
+		{0x51, BasicComplex, 16, "_Complex double"},
+		{0x52, BasicComplex, 20, "_Complex long double"},
+		{0x53, BasicComplex, 32, "_Complex __float128"},
+		{0x04, BasicOther, 8, "CURRENCY"},
+	} {
+		if t.kind == kind {
+			return t.is, t.size, t.name
+		}
 	}
 	return BasicOther, 0, "__unknown"
 }

@@ -66,87 +66,52 @@ const (
 
 // String returns the name the kind has in Microsoft's headers.
 func (k Kind) String() string {
-	switch k {
-	case KindPub32:
-		return "S_PUB32"
-	case KindGProc32:
-		return "S_GPROC32"
-	case KindLProc32:
-		return "S_LPROC32"
-	case KindGProc32ID:
-		return "S_GPROC32_ID"
-	case KindLProc32ID:
-		return "S_LPROC32_ID"
-	case KindLProc32DPC:
-		return "S_LPROC32_DPC"
-	case KindLProc32DPCID:
-		return "S_LPROC32_DPC_ID"
-	case KindGManProc:
-		return "S_GMANPROC"
-	case KindLManProc:
-		return "S_LMANPROC"
-	case KindThunk32:
-		return "S_THUNK32"
-	case KindTrampoline:
-		return "S_TRAMPOLINE"
-	case KindSepCode:
-		return "S_SEPCODE"
-	case KindBlock32:
-		return "S_BLOCK32"
-	case KindLabel32:
-		return "S_LABEL32"
+	for _, known := range [...]struct {
+		kind Kind
+		name string
+	}{
+		{KindPub32, "S_PUB32"},
+		{KindGProc32, "S_GPROC32"},
+		{KindLProc32, "S_LPROC32"},
+		{KindGProc32ID, "S_GPROC32_ID"},
+		{KindLProc32ID, "S_LPROC32_ID"},
+		{KindLProc32DPC, "S_LPROC32_DPC"},
+		{KindLProc32DPCID, "S_LPROC32_DPC_ID"},
+		{KindGManProc, "S_GMANPROC"},
+		{KindLManProc, "S_LMANPROC"},
+		{KindThunk32, "S_THUNK32"},
+		{KindTrampoline, "S_TRAMPOLINE"},
+		{KindSepCode, "S_SEPCODE"},
+		{KindBlock32, "S_BLOCK32"},
+		{KindLabel32, "S_LABEL32"},
+		{KindGData32, "S_GDATA32"},
+		{KindLData32, "S_LDATA32"},
+		{KindGManData, "S_GMANDATA"},
+		{KindLManData, "S_LMANDATA"},
+		{KindGThread32, "S_GTHREAD32"},
+		{KindLThread32, "S_LTHREAD32"},
+		{KindConstant, "S_CONSTANT"},
+		{KindManConstant, "S_MANCONSTANT"},
+		{KindUDT, "S_UDT"},
+		{KindProcRef, "S_PROCREF"},
+		{KindLProcRef, "S_LPROCREF"},
+		{KindDataRef, "S_DATAREF"},
+		{KindAnnotRef, "S_ANNOTATIONREF"},
+		{KindTokenRef, "S_TOKENREF"},
+		{KindSection, "S_SECTION"},
+		{KindCoffGroup, "S_COFFGROUP"},
+		{KindExport, "S_EXPORT"},
+		{KindFastlink, "S_FASTLINK"},
+		{KindObjName, "S_OBJNAME"},
+		{KindCompile2, "S_COMPILE2"},
+		{KindCompile3, "S_COMPILE3"},
+	} {
+		if known.kind == k {
+			return known.name
+		}
 	}
-	if base, ok := k.current(); ok {
-		return base.String() + "_ST"
-	}
-	return k.dataString()
-}
-
-// dataString is String for what is not code.
-func (k Kind) dataString() string {
-	switch k {
-	case KindGData32:
-		return "S_GDATA32"
-	case KindLData32:
-		return "S_LDATA32"
-	case KindGManData:
-		return "S_GMANDATA"
-	case KindLManData:
-		return "S_LMANDATA"
-	case KindGThread32:
-		return "S_GTHREAD32"
-	case KindLThread32:
-		return "S_LTHREAD32"
-	case KindConstant:
-		return "S_CONSTANT"
-	case KindManConstant:
-		return "S_MANCONSTANT"
-	case KindUDT:
-		return "S_UDT"
-	case KindProcRef:
-		return "S_PROCREF"
-	case KindLProcRef:
-		return "S_LPROCREF"
-	case KindDataRef:
-		return "S_DATAREF"
-	case KindAnnotRef:
-		return "S_ANNOTATIONREF"
-	case KindTokenRef:
-		return "S_TOKENREF"
-	case KindSection:
-		return "S_SECTION"
-	case KindCoffGroup:
-		return "S_COFFGROUP"
-	case KindExport:
-		return "S_EXPORT"
-	case KindFastlink:
-		return "S_FASTLINK"
-	case KindObjName:
-		return "S_OBJNAME"
-	case KindCompile2:
-		return "S_COMPILE2"
-	case KindCompile3:
-		return "S_COMPILE3"
+	if now, old := k.current(); old {
+		return now.String() + "_ST"
 	}
 	return fmt.Sprintf("0x%04x", uint16(k))
 }

@@ -82,118 +82,59 @@ func (l Leaf) String() string {
 }
 
 func (l Leaf) name() string {
-	switch l {
-	case leafVTShape:
-		return "LF_VTSHAPE"
-	case LeafModifier:
-		return "LF_MODIFIER"
-	case LeafPointer:
-		return "LF_POINTER"
-	case LeafProcedure:
-		return "LF_PROCEDURE"
-	case LeafMFunction:
-		return "LF_MFUNCTION"
-	case LeafArgList:
-		return "LF_ARGLIST"
-	case LeafFieldList:
-		return "LF_FIELDLIST"
-	case LeafBitField:
-		return "LF_BITFIELD"
-	case LeafMethodList:
-		return "LF_METHODLIST"
-	case LeafArray:
-		return "LF_ARRAY"
-	case LeafAlias:
-		return "LF_ALIAS"
-	case leafVFTable:
-		return "LF_VFTABLE"
-	}
-	return l.nameTag() + l.nameEntry() + l.nameID()
-}
-
-// nameTag names the records of types that have a tag.
-func (l Leaf) nameTag() string {
-	switch l {
-	case LeafClass:
-		return "LF_CLASS"
-	case leafStructure:
-		return "LF_STRUCTURE"
-	case LeafUnion:
-		return "LF_UNION"
-	case LeafEnum:
-		return "LF_ENUM"
-	case LeafInterface:
-		return "LF_INTERFACE"
-	case LeafClass2:
-		return "LF_CLASS2"
-	case leafStructure2:
-		return "LF_STRUCTURE2"
-	case LeafUnion2:
-		return "LF_UNION2"
-	case LeafInterface2:
-		return "LF_INTERFACE2"
-	}
-	return ""
-}
-
-// nameEntry names the entries of field lists.
-func (l Leaf) nameEntry() string {
-	switch l {
-	case LeafBClass:
-		return "LF_BCLASS"
-	case LeafBInterface:
-		return "LF_BINTERFACE"
-	case LeafVBClass:
-		return "LF_VBCLASS"
-	case LeafIVBClass:
-		return "LF_IVBCLASS"
-	case LeafIndex:
-		return "LF_INDEX"
-	case LeafVFuncTab:
-		return "LF_VFUNCTAB"
-	case LeafVFuncOff:
-		return "LF_VFUNCOFF"
-	case LeafFriendCls:
-		return "LF_FRIENDCLS"
-	case LeafFriendFcn:
-		return "LF_FRIENDFCN"
-	case LeafEnumerate:
-		return "LF_ENUMERATE"
-	case LeafMember:
-		return "LF_MEMBER"
-	case LeafStMember:
-		return "LF_STMEMBER"
-	case LeafMethod:
-		return "LF_METHOD"
-	case LeafOneMethod:
-		return "LF_ONEMETHOD"
-	case LeafNestType:
-		return "LF_NESTTYPE"
-	case LeafNestTypeEx:
-		return "LF_NESTTYPEEX"
-	case LeafMemberModify:
-		return "LF_MEMBERMODIFY"
-	}
-	return ""
-}
-
-// nameID names the records of the IPI stream.
-func (l Leaf) nameID() string {
-	switch l {
-	case LeafFuncID:
-		return "LF_FUNC_ID"
-	case LeafMFuncID:
-		return "LF_MFUNC_ID"
-	case leafBuildInfo:
-		return "LF_BUILDINFO"
-	case LeafSubstrList:
-		return "LF_SUBSTR_LIST"
-	case LeafStringID:
-		return "LF_STRING_ID"
-	case leafUDTSrcLine:
-		return "LF_UDT_SRC_LINE"
-	case leafUDTModSrcLine:
-		return "LF_UDT_MOD_SRC_LINE"
+	for _, known := range [...]struct {
+		leaf Leaf
+		name string
+	}{
+		{leafVTShape, "LF_VTSHAPE"},
+		{LeafModifier, "LF_MODIFIER"},
+		{LeafPointer, "LF_POINTER"},
+		{LeafProcedure, "LF_PROCEDURE"},
+		{LeafMFunction, "LF_MFUNCTION"},
+		{LeafArgList, "LF_ARGLIST"},
+		{LeafFieldList, "LF_FIELDLIST"},
+		{LeafBitField, "LF_BITFIELD"},
+		{LeafMethodList, "LF_METHODLIST"},
+		{LeafArray, "LF_ARRAY"},
+		{LeafAlias, "LF_ALIAS"},
+		{leafVFTable, "LF_VFTABLE"},
+		{LeafClass, "LF_CLASS"},
+		{leafStructure, "LF_STRUCTURE"},
+		{LeafUnion, "LF_UNION"},
+		{LeafEnum, "LF_ENUM"},
+		{LeafInterface, "LF_INTERFACE"},
+		{LeafClass2, "LF_CLASS2"},
+		{leafStructure2, "LF_STRUCTURE2"},
+		{LeafUnion2, "LF_UNION2"},
+		{LeafInterface2, "LF_INTERFACE2"},
+		{LeafBClass, "LF_BCLASS"},
+		{LeafBInterface, "LF_BINTERFACE"},
+		{LeafVBClass, "LF_VBCLASS"},
+		{LeafIVBClass, "LF_IVBCLASS"},
+		{LeafIndex, "LF_INDEX"},
+		{LeafVFuncTab, "LF_VFUNCTAB"},
+		{LeafVFuncOff, "LF_VFUNCOFF"},
+		{LeafFriendCls, "LF_FRIENDCLS"},
+		{LeafFriendFcn, "LF_FRIENDFCN"},
+		{LeafEnumerate, "LF_ENUMERATE"},
+		{LeafMember, "LF_MEMBER"},
+		{LeafStMember, "LF_STMEMBER"},
+		{LeafMethod, "LF_METHOD"},
+		{LeafOneMethod, "LF_ONEMETHOD"},
+		{LeafNestType, "LF_NESTTYPE"},
+		{LeafNestTypeEx, "LF_NESTTYPEEX"},
+		{LeafMemberModify, "LF_MEMBERMODIFY"},
+		{LeafFuncID, "LF_FUNC_ID"},
+		{LeafMFuncID, "LF_MFUNC_ID"},
+		{leafBuildInfo, "LF_BUILDINFO"},
+		{LeafSubstrList, "LF_SUBSTR_LIST"},
+		{LeafStringID, "LF_STRING_ID"},
+		{leafUDTSrcLine, "LF_UDT_SRC_LINE"},
+		{leafUDTModSrcLine, "LF_UDT_MOD_SRC_LINE"},
+	} {
+		if known.leaf == l {
+			return known.name
+		}
 	}
 	return ""
 }
@@ -233,37 +174,26 @@ func (l Leaf) widened() Leaf {
 	case l >= 0x0406 && l <= 0x0409: // LF_MEMBER_16t to LF_NESTTYPE_16t
 		return l - 0x0406 + LeafMember
 	}
-	switch l {
-	case 0x0001:
-		return LeafModifier
-	case 0x0002:
-		return LeafPointer
-	case 0x0008:
-		return LeafProcedure
-	case 0x0009:
-		return LeafMFunction
-	case 0x0201:
-		return LeafArgList
-	case 0x0204:
-		return LeafFieldList
-	case 0x0206:
-		return LeafBitField
-	case 0x0207:
-		return LeafMethodList
-	case 0x0403: // LF_ENUMERATE_ST, which has no type index
-		return LeafEnumerate
-	case 0x0404:
-		return LeafFriendFcn
-	case 0x0405:
-		return LeafIndex
-	case 0x040A:
-		return LeafVFuncTab
-	case 0x040B:
-		return LeafFriendCls
-	case 0x040C:
-		return LeafOneMethod
-	case 0x040D:
-		return LeafVFuncOff
+	for _, form := range [...]struct{ old, now Leaf }{
+		{0x0001, LeafModifier},
+		{0x0002, LeafPointer},
+		{0x0008, LeafProcedure},
+		{0x0009, LeafMFunction},
+		{0x0201, LeafArgList},
+		{0x0204, LeafFieldList},
+		{0x0206, LeafBitField},
+		{0x0207, LeafMethodList},
+		{0x0403, LeafEnumerate}, // LF_ENUMERATE_ST, which has no type index
+		{0x0404, LeafFriendFcn},
+		{0x0405, LeafIndex},
+		{0x040A, LeafVFuncTab},
+		{0x040B, LeafFriendCls},
+		{0x040C, LeafOneMethod},
+		{0x040D, LeafVFuncOff},
+	} {
+		if form.old == l {
+			return form.now
+		}
 	}
 	return l
 }
