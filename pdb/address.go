@@ -132,6 +132,7 @@ func (f *File) dataMap() (*memoryMap, error) {
 			return nil, err
 		}
 		m.sort()
+		f.msf.Hold(12 * len(m))
 		return &m, nil
 	})
 }

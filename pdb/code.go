@@ -63,7 +63,12 @@ func (f *File) moduleCode(i int) (*moduleCode, error) {
 		if ms.s != nil {
 			ms.s.Load()
 		}
-		return c.read(ms, f.dbi.Version < versionV70)
+		code, err := c.read(ms, f.dbi.Version < versionV70)
+		if err == nil {
+			f.msf.Hold(12*(len(code.blocks)+len(code.blockAt)+len(code.inlinees)+len(code.imports)) + 20*len(code.files) +
+				8*len(code.exports) + 4*(len(code.ids)+len(code.inlineeNames)) + len(code.old) + 16)
+		}
+		return code, err
 	})
 }
 

@@ -64,6 +64,7 @@ func (f *File) readCodeMap() (*codeMap, error) {
 	if len(m) < cap(m)/2 {
 		m = slices.Clone(m)
 	}
+	f.msf.Hold(12 * len(m))
 	return &m, nil
 }
 

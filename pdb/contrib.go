@@ -260,5 +260,6 @@ func (t *contribs) sortedCopy() (*contribCopy, error) {
 		}
 	})
 	slices.SortStableFunc(list, func(a, b contrib) int { return a.compare(b.sect, b.off) })
+	t.s.Container.Hold(12 * len(list))
 	return &list, err
 }

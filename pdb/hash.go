@@ -132,6 +132,7 @@ func (t *nameTable) loadBitmap(n, off, size uint32) (bool, error) {
 	if size-bytes != used*4 {
 		return false, nil
 	}
+	t.s.Container.Hold(8 * len(words))
 	t.buckets, t.words, t.ranks, t.starts = n, words, ranks, off+bytes
 	return true, nil
 }

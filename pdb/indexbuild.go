@@ -208,5 +208,6 @@ func (b *indexer) build() *Index {
 		x.addrs[i], x.recs[i], x.mods[i] = it.off, it.rec, it.part
 	}
 	x.layPages()
+	b.f.msf.Hold(x.Bytes())
 	return x
 }

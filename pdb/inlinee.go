@@ -89,6 +89,7 @@ func (f *File) moduleNamed(name string) (int, error) {
 			}
 			i++
 		}
+		f.msf.Hold(100 * len(names))
 		return &names, nil
 	})
 	if err != nil {

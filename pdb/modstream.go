@@ -83,6 +83,7 @@ func readModules(d *dbi) (*modules, error) {
 		return nil, err
 	}
 	m.bad, m.opened = err, make([]lazy[modStream], len(m.recs)-1)
+	d.s.Container.Hold(20 * len(m.recs))
 	return m, m.findShared(d)
 }
 
@@ -202,6 +203,7 @@ func readModStream(m *msf.Container, info modInfo) (*modStream, error) {
 	}
 	ms.s, ms.sign = s, u32(sign[:], 0)
 	ms.layOut()
+	m.Hold(2 << 10) // a stream and its list of blocks
 	return ms, nil
 }
 

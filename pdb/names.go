@@ -322,5 +322,6 @@ func (t *names) scan() (*[]uint64, error) {
 		return nil, err
 	}
 	slices.Sort(index)
+	t.gss.Container.Hold(8 * len(index))
 	return &index, nil
 }

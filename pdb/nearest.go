@@ -166,6 +166,7 @@ func (p *publics) sortByAddr() (*memoryMap, error) {
 		return nil, err
 	}
 	m.sort()
+	p.gss.Container.Hold(12 * len(m))
 	return &m, nil
 }
 

@@ -49,6 +49,7 @@ func (o *outline) read(ms *modStream) (*outline, error) {
 	}
 	sortPlaces(o.funcAt, o.funcs)
 	o.addrs.sort()
+	ms.s.Container.Hold(8*len(o.funcs) + 12*(len(o.funcAt)+len(o.addrs)))
 	return &outline{funcs: slices.Clone(o.funcs), funcAt: slices.Clone(o.funcAt), addrs: slices.Clone(o.addrs)}, nil
 }
 

@@ -112,7 +112,7 @@ func (p Part) Publics() iter.Seq2[*Symbol, error] {
 		if err != nil || t.gss == nil {
 			return p.ofFirst(err)
 		}
-		set, err := t.set.get(t.offsets)
+		set, err := t.set.get(t.kept)
 		if err != nil {
 			return p.ofFirst(err)
 		}
@@ -128,6 +128,15 @@ func (p Part) Procs() iter.Seq2[*Symbol, error] {
 		_, err := p.File.eachProc(p, visit)
 		return err
 	})
+}
+
+// kept returns the offsets of all publics, to be held.
+func (p *publics) kept() (*offsetSet, error) {
+	set, err := p.offsets()
+	if err == nil {
+		p.gss.Container.Hold(4 * len(set.words))
+	}
+	return set, err
 }
 
 // ofFirst leaves an error that all parts have to part 0.

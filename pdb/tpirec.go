@@ -166,6 +166,7 @@ func (t *typeTable) fileIndex() (*typeIndex, error) {
 		index.at = append(index.at, e)
 		last = e
 	}
+	s.Container.Hold(8 * len(index.at))
 	if !t.follows(last, typeEntry{ti: t.end, off: t.stop - t.recs}, len(b) == 0) {
 		return nil, damage(s.Name, int64(t.pairs.off), "index ends with %#x at %#x", last.ti, last.off)
 	}
@@ -203,6 +204,7 @@ func (t *typeTable) walk() (*typeIndex, error) {
 	if fatal(w.Err) {
 		return nil, w.Err
 	}
+	t.s.Container.Hold(8 * len(index.at))
 	index.bad = w.Err
 	return index, nil
 }

@@ -95,6 +95,7 @@ func readHeads(s *msf.Stream, p typePart) ([]uint32, error) {
 		heads = append(heads, c.U32())
 	}
 	slices.Sort(heads)
+	s.Container.Hold(4 * len(heads))
 	return heads, cursorErr(c.Err())
 }
 
@@ -180,6 +181,7 @@ func appendEqual32(dst []uint32, first uint32, b []byte, want uint32) []uint32 {
 // are left out.
 func (h *typeHash) chain() (*typeChains, error) {
 	c := &typeChains{head: make([]uint32, h.buckets), next: make([]uint32, h.n)}
+	h.s.Container.Hold(4 * (len(c.head) + len(c.next)))
 	err := h.parts(func(first uint32, b []byte) {
 		for i := first; len(b) > 0; i++ {
 			v := uint32(u16(b, 0))
@@ -310,6 +312,7 @@ func (t *typeTable) walkUnhashed() (*[]uint64, error) {
 		return nil, w.Err
 	}
 	slices.Sort(index)
+	t.s.Container.Hold(8 * len(index))
 	return &index, nil
 }
 

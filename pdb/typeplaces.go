@@ -49,6 +49,7 @@ func (t *typeTable) findPlaces() (*typePlaces, error) {
 	if fatal(w.Err) {
 		return nil, w.Err
 	}
+	t.s.Container.Hold(4 * cap(list))
 	return &list, nil
 }
 

@@ -25,7 +25,8 @@ type Container struct {
 	dir      directory
 	damaged  Damager
 	copies   bool         // a view costs a copy of more than is asked for
-	resident atomic.Int64 // bytes of streams held as a whole
+	streams  atomic.Int64 // bytes of streams held as a whole
+	resident atomic.Int64 // bytes held by those who read
 	size     int64        // of the file
 }
 
@@ -118,10 +119,13 @@ func (c *Container) Whole() error {
 // returns an error of reading.
 func (c *Container) Check(report func(error) bool) error { return c.dir.check(report) }
 
+// Hold counts n bytes that were made of what was read and are kept.
+func (c *Container) Hold(n int) { c.resident.Add(int64(n)) }
+
 // Held returns about how many bytes are held: pages of the file, whole streams, the
-// directory. A mapping does not count.
+// directory, and what was counted by [Container.Hold]. A mapping does not count.
 func (c *Container) Held() int64 {
-	n := c.resident.Load() + c.dir.held()
+	n := c.streams.Load() + c.resident.Load() + c.dir.held()
 	if p, ok := c.src.(*guard).src.(*pread); ok {
 		n += p.held()
 	}

@@ -145,13 +145,13 @@ func (s *Stream) Load() {
 	if !m.copies || s.Size == 0 || s.Size > maxWhole || s.whole.Load() != nil {
 		return
 	}
-	if m.resident.Add(int64(s.Size)) > min(maxResident, m.size) {
-		m.resident.Add(-int64(s.Size))
+	if m.streams.Add(int64(s.Size)) > min(maxResident, m.size) {
+		m.streams.Add(-int64(s.Size))
 		return
 	}
 	b, err := s.Bytes(0, s.Size)
 	if err != nil {
-		m.resident.Add(-int64(s.Size))
+		m.streams.Add(-int64(s.Size))
 		return
 	}
 	s.whole.Store(&b)
