@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 
+	"github.com/symres/symres/internal/codeview"
 	"github.com/symres/symres/internal/msf"
 )
 
@@ -164,4 +165,134 @@ func (c *checker) contribs() error {
 		last = cur
 	}
 	return nil
+}
+
+// symbols checks the records of all modules.
+func (c *checker) symbols() error {
+	list, err := c.f.loadModules()
+	if err != nil {
+		return nil // reported with the list
+	}
+	for i := range list.len() {
+		if c.stop {
+			return nil
+		}
+		ms, err := c.f.openModule(i)
+		if fatal(err) {
+			return err
+		}
+		if err != nil || ms.s == nil {
+			continue // reported with the list
+		}
+		if ms.bad != nil {
+			c.add(ms.bad)
+		}
+		if err := c.scopes(ms); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// scopes checks the records of one module and that its scopes end where their
+// records say.
+func (c *checker) scopes(ms *modStream) error {
+	w := ms.scopes()
+	var sym Symbol
+	var ends []uint32 // what the open scopes say
+	for w.step() && !c.stop {
+		kind := w.kind()
+		if _, ok := formOf(kind); ok && !sym.parse(w.Rec) {
+			c.damage(ms.s.Name, int64(w.Off), "%v of %d bytes is cut off", kind, len(w.Rec))
+		}
+		switch {
+		case kind.opens() && len(w.Rec) >= endField+4:
+			ends = append(ends, u32(w.Rec, endField))
+		case kind.opens():
+			ends = append(ends, 0)
+		case kind.closes() && len(ends) == 0:
+			c.damage(ms.s.Name, int64(w.Off), "%v ends no scope", kind)
+		case kind.closes():
+			if said := ends[len(ends)-1]; said != w.Off {
+				c.damage(ms.s.Name, int64(w.Off), "a scope ends here, its record says at %#x", said)
+			}
+			ends = ends[:len(ends)-1]
+		}
+	}
+	if len(ends) > 0 && w.Err == nil && !c.stop {
+		c.damage(ms.s.Name, int64(ms.symbols.End), "%d scopes have no end", len(ends))
+	}
+	if fatal(w.Err) {
+		return w.Err
+	}
+	if w.Err != nil {
+		c.add(w.Err)
+	}
+	return nil
+}
+
+// globals checks the table of globals against the records.
+func (c *checker) globals() error {
+	g, err := c.f.loadGlobals()
+	if err != nil || g.gss == nil {
+		return err
+	}
+	if g.table.bad != nil {
+		c.add(g.table.bad)
+	}
+	refs, err := c.buckets(g.table)
+	if err != nil {
+		return err
+	}
+	return c.records(&g.names, refs)
+}
+
+// lines checks the string table and the lines of all modules.
+func (c *checker) lines() error {
+	if _, err := c.f.strings(); err != nil {
+		if fatal(err) {
+			return err
+		}
+		c.add(err)
+	}
+	m, err := c.f.loadModules()
+	if err != nil {
+		return err
+	}
+	for i := 0; i < m.len() && !c.stop; i++ {
+		ms, err := c.f.openModule(i)
+		if fatal(err) {
+			return err
+		}
+		if err == nil && ms.s != nil {
+			err = c.linesOf(&moduleLines{ms: ms})
+		}
+		if fatal(err) {
+			return err
+		}
+	}
+	return nil
+}
+
+// linesOf checks the lines of a module.
+func (c *checker) linesOf(m *moduleLines) error {
+	err := m.readLines13()
+	for _, b := range m.blocks {
+		if err != nil || c.stop {
+			break
+		}
+		var runs codeview.LineRuns
+		if runs, err = m.runs(b); err != nil {
+			break
+		}
+		for runs.Step() {
+		}
+		if n := len(runs.Rest); n > 0 {
+			c.damage(m.ms.s.Name, int64(b.at)+int64(b.n)-int64(n), "%d bytes of a line block are no run of lines", n)
+		}
+	}
+	if err != nil && !fatal(err) {
+		c.add(err)
+	}
+	return err
 }

@@ -36,7 +36,11 @@ func asked(m reflect.Value, args []reflect.Value) (err error, ok bool) {
 
 // arguments are some that a question can be asked with.
 func arguments(m reflect.Type) (args []reflect.Value) {
-	for i := range m.NumIn() {
+	n := m.NumIn()
+	if m.IsVariadic() {
+		n--
+	}
+	for i := range n {
 		v := reflect.New(m.In(i)).Elem()
 		switch v.Kind() {
 		case reflect.Uint32:
@@ -60,18 +64,20 @@ func arguments(m reflect.Type) (args []reflect.Value) {
 // loop over all symbols, is still being answered.
 func TestClose_noFurtherQuestion(t *testing.T) {
 	f := openImage(t, privatePDB().write())
-	v := reflect.ValueOf(f)
 	questions := map[string]reflect.Value{}
-	for i := range v.NumMethod() {
-		name, m := v.Type().Method(i).Name, v.Method(i)
-		if name == "Close" {
-			continue
-		}
-		if _, ok := asked(m, arguments(m.Type())); ok {
-			questions[name] = m // and what it takes is in memory now
+	for _, of := range []any{f, f.Module(1), f.FrameRecords(), pdb.Part{File: f, N: 1}} {
+		v := reflect.ValueOf(of)
+		for i := range v.NumMethod() {
+			name, m := v.Type().String()+"."+v.Type().Method(i).Name, v.Method(i)
+			if name == "*pdb.File.Close" {
+				continue
+			}
+			if _, ok := asked(m, arguments(m.Type())); ok {
+				questions[name] = m // and what it takes is in memory now
+			}
 		}
 	}
-	if len(questions) < 15 {
+	if len(questions) < 25 {
 		t.Fatalf("only %d methods can fail", len(questions))
 	}
 	loops := 0

@@ -26,6 +26,33 @@
 // is an error that satisfies errors.Is(err, [ErrFormat]) and says where.
 // [File.Check] walks the whole file and lists what is wrong with it.
 //
+// # Words
+//
+//   - Container: the file as a set of numbered streams (MSF). A stream is the bytes of
+//     one of them, wherever its blocks lie.
+//   - DBI: the stream of debug information, which lists modules, sections and
+//     contributions. TPI and IPI: the streams of types and of ids of functions.
+//   - GSI, PSI, GSS: hash table of the globals; that of the publics with their address
+//     map; the records both lead to.
+//   - Module: what one object file gave to the image; its stream has symbols and lines.
+//   - Contribution: a piece of a section that one module gave.
+//   - Public: a name the linker saw, decorated, with an address. Private symbols are
+//     those of compilers: functions, variables, with sizes and types.
+//   - Segment: the number of a section, from 1; a symbol is at an offset in it. RVA:
+//     the address from the beginning of the image.
+//   - OMAP: tables that lead from addresses as linked to those of an image that was
+//     rearranged, and back. ILT: the table of jumps of incremental links.
+//   - C13, C11: lines of today's compilers, and of those before Visual C++ 7.
+//   - Tag: a structure, class, union, interface or enumeration. A forward reference only
+//     declares one.
+//   - Inline site: code of a function that was expanded in another; annotations say which
+//     bytes come from which line. A cold part is code a function keeps elsewhere.
+//   - FPO, frame data: how x86 code lays out its frames.
+//
+// Files of the package are named after what they answer: address_ (what is at an
+// address), line_, frame_ (inlined functions, frames of stacks), name_ (by name), symbol_
+// (records and enumerations), module_, type_, check_, file_ (opening, heads, strings).
+//
 // Format facts come from microsoft/microsoft-pdb and from real files; where a
 // rule was only measured its comment says so.
 package pdb

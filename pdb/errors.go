@@ -78,28 +78,3 @@ func cursorErr(err error) error {
 	}
 	return err
 }
-
-// KindError says that a file is a known kind of file, but not a PDB this
-// package reads. It satisfies errors.Is with [ErrUnsupported] when the kind
-// can hold debug information, with [ErrFormat] otherwise.
-type KindError struct{ Format Format }
-
-// Error implements the error interface.
-func (e *KindError) Error() string {
-	if e.Format == FormatUnknown {
-		return "pdb: not a PDB (unknown first bytes)"
-	}
-	if e.Is(ErrUnsupported) {
-		return fmt.Sprintf("pdb: %s: %v", e.Format.describe(), ErrUnsupported)
-	}
-	return fmt.Sprintf("pdb: not a PDB but %s", e.Format.describe())
-}
-
-// Is reports whether target is the sentinel that fits the kind.
-func (e *KindError) Is(target error) bool {
-	switch e.Format {
-	case FormatPDB2, FormatMSFZ, FormatDBG, FormatCAB, FormatPortable, FormatCodeView:
-		return target == ErrUnsupported
-	}
-	return target == ErrFormat
-}

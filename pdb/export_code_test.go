@@ -4,18 +4,18 @@ import "fmt"
 
 // CodeRanges returns RVA and size of every function of the modules.
 func (f *File) CodeRanges() ([][2]uint32, error) {
-	sec, err := f.placer()
+	sec, err := f.layout()
 	if err != nil {
 		return nil, err
 	}
 	var list [][2]uint32
-	err = f.eachCode(func(c *moduleCode) error {
+	err = f.eachCode(func(c *moduleLines) error {
 		o, err := f.outlineOf(c.ms)
 		if err != nil {
 			return err
 		}
 		for _, fn := range o.funcAt {
-			if rva, ok := sec.place(fn.seg, fn.off); ok && fn.size > 0 {
+			if rva, ok := sec.rva(fn.seg, fn.off); ok && fn.size > 0 {
 				list = append(list, [2]uint32{rva, fn.size})
 			}
 		}
@@ -24,11 +24,11 @@ func (f *File) CodeRanges() ([][2]uint32, error) {
 	return list, err
 }
 
-func (f *File) eachCode(visit func(c *moduleCode) error) error {
+func (f *File) eachCode(visit func(c *moduleLines) error) error {
 	m, err := f.loadModules()
 	for i := 0; err == nil && i < m.len(); i++ {
-		var c *moduleCode
-		if c, err = f.moduleCode(i); err == nil {
+		var c *moduleLines
+		if c, err = f.moduleLines(i); err == nil {
 			err = visit(c)
 		}
 	}
@@ -92,7 +92,7 @@ func hasOp(b []byte, want byte) bool {
 // first whose code is not inside the code of the one around it, or of its
 // function.
 func (f *File) CheckSites() (n int, err error) {
-	err = f.eachCode(func(c *moduleCode) error {
+	err = f.eachCode(func(c *moduleLines) error {
 		o, err := f.outlineOf(c.ms)
 		if err != nil {
 			return err
@@ -177,7 +177,7 @@ func (f *File) ModuleBytesAt(rva uint32) (uint32, error) {
 
 // InlineNames calls visit with the id and the name of every inline site.
 func (f *File) InlineNames(visit func(id uint32, name string)) error {
-	return f.eachCode(func(c *moduleCode) error {
+	return f.eachCode(func(c *moduleLines) error {
 		r := recordsOf(c.ms.symbols)
 		for r.Step() {
 			if k := r.kind(); k != kindInlineSite && k != kindInlineSite2 {

@@ -8,11 +8,11 @@ import (
 // EachVariable visits the variables of all functions in the order of their
 // records.
 func (f *File) EachVariable(visit func(Variable)) error {
-	sec, err := f.placer()
+	sec, err := f.layout()
 	if err != nil {
 		return err
 	}
-	return f.eachCode(func(c *moduleCode) error {
+	return f.eachCode(func(c *moduleLines) error {
 		o, err := f.outlineOf(c.ms)
 		if err != nil {
 			return err

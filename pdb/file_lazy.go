@@ -1,0 +1,63 @@
+package pdb
+
+import (
+	"bytes"
+	"encoding/binary"
+	"sync"
+	"sync/atomic"
+)
+
+// lazy holds a value that is built when it is first asked for. A failed build
+// is not remembered: what failed may have been the disk. It is safe for
+// concurrent use.
+type lazy[T any] struct {
+	done atomic.Pointer[T]
+	mu   sync.Mutex // held while building
+}
+
+func (l *lazy[T]) get(build func() (*T, error)) (*T, error) {
+	if v := l.done.Load(); v != nil {
+		return v, nil
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.build(build)
+}
+
+// build is get for who holds the lock.
+func (l *lazy[T]) build(build func() (*T, error)) (*T, error) {
+	if v := l.done.Load(); v != nil {
+		return v, nil
+	}
+	v, err := build()
+	if err == nil {
+		l.done.Store(v)
+	}
+	return v, err
+}
+
+// tryGet is get for who can do without: the value is nil while somebody else
+// builds it.
+func (l *lazy[T]) tryGet(build func() (*T, error)) (*T, error) {
+	if !l.mu.TryLock() {
+		return l.done.Load(), nil
+	}
+	defer l.mu.Unlock()
+	return l.build(build)
+}
+
+// u16 and u32 read at fixed offsets of records whose length was checked.
+func u16(b []byte, off int) uint16 { return binary.LittleEndian.Uint16(b[off:]) }
+func u32(b []byte, off int) uint32 { return binary.LittleEndian.Uint32(b[off:]) }
+
+// cstr returns the NUL-terminated string at off of b.
+func cstr(b []byte, off uint32) ([]byte, bool) {
+	if uint64(off) >= uint64(len(b)) {
+		return nil, false
+	}
+	i := bytes.IndexByte(b[off:], 0)
+	if i < 0 {
+		return nil, false
+	}
+	return b[off : int(off)+i], true
+}

@@ -1,0 +1,187 @@
+package pdb
+
+import (
+	"bytes"
+	"fmt"
+	"sync"
+	"sync/atomic"
+
+	"github.com/symres/symres/internal/msf"
+)
+
+// stringTable is a table of strings that are referred to by their offset
+// (microsoft-pdb nmt.h): the stream /names, which names source files and holds
+// frame programs, and the edit-and-continue part of the DBI stream.
+//
+//	u32 signature, u32 version of the hash, u32 bytes, the strings,
+//	u32 number of buckets, u32 offset of a string or 0 in each, u32 number of strings
+//
+// Nothing here asks for a string by what it says, so the buckets are not read.
+// It is safe for concurrent use.
+type stringTable struct {
+	a     msf.Area    // the strings; empty when there is no table
+	known stringCache // the strings given out so far, by offset
+}
+
+const (
+	stringSign  = 0xEFFEEFFE
+	stringHead  = 12
+	maxString   = 0xFFFF // bytes; no path and no frame program comes near
+	firstString = 128    // bytes that are read first: most strings are shorter
+)
+
+// strings returns the table of the stream /names, an empty one where there is
+// none.
+func (f *File) strings() (*stringTable, error) {
+	if err := f.check(); err != nil {
+		return nil, err
+	}
+	return f.strs.get(func() (*stringTable, error) {
+		num, err := f.namedStream("/names")
+		if err != nil || num == noStream {
+			return new(stringTable), err
+		}
+		s, err := f.msf.Stream(num, "/names")
+		if err != nil {
+			return nil, err
+		}
+		return readStrings(msf.Area{Stream: s, End: s.Size})
+	})
+}
+
+// stringAt returns a string of the stream /names.
+func (f *File) stringAt(off uint32) (string, error) {
+	t, err := f.strings()
+	if err != nil {
+		return "", err
+	}
+	return t.at(off)
+}
+
+// namedStream returns the number of a named stream, noStream for one that the
+// PDB does not have.
+func (f *File) namedStream(name string) (uint32, error) {
+	t, err := f.tail()
+	if err != nil {
+		return noStream, err
+	}
+	for _, n := range t.named {
+		if n.Name == name {
+			return n.Stream, nil
+		}
+	}
+	return noStream, nil
+}
+
+// readStrings reads the head of a table.
+func readStrings(a msf.Area) (*stringTable, error) {
+	if a.Len() == 0 {
+		return new(stringTable), nil
+	}
+	if a.Len() < stringHead {
+		return nil, a.Stream.Short(a.Off, stringHead)
+	}
+	var h [stringHead]byte
+	if err := a.Stream.Read(h[:], a.Off); err != nil {
+		return nil, err
+	}
+	size, rest := u32(h[:], 8), a.Len()-stringHead
+	switch {
+	case u32(h[:], 0) != stringSign:
+		return nil, damage(a.Stream.Name, int64(a.Off), "string table begins with %#x, not %#x", u32(h[:], 0), uint32(stringSign))
+	case size > rest:
+		return nil, damage(a.Stream.Name, int64(a.Off)+8, "%d bytes of strings in %d", size, rest)
+	}
+	off := a.Off + stringHead
+	return &stringTable{a: msf.Area{Stream: a.Stream, Off: off, End: off + size}}, nil
+}
+
+// at returns the string at an offset.
+func (t *stringTable) at(off uint32) (string, error) {
+	s, _, err := t.known.get(off, t.read)
+	return s, err
+}
+
+// read reads the string at an offset.
+func (t *stringTable) read(off uint32) (string, error) {
+	if off >= t.a.Len() {
+		return "", t.outside(off)
+	}
+	left := t.a.Len() - off
+	for n := uint32(firstString); ; n *= 8 {
+		n = min(n, left, maxString+1)
+		b, err := t.a.Stream.Bytes(t.a.Off+off, n)
+		if err != nil {
+			return "", err
+		}
+		if i := bytes.IndexByte(b, 0); i >= 0 {
+			return string(b[:i]), t.a.Stream.Work().Spend(i)
+		}
+		if n == left || n > maxString {
+			return "", damage(t.a.Stream.Name, int64(t.a.Off+off), "string of more than %d bytes", n-1)
+		}
+	}
+}
+
+func (t *stringTable) outside(off uint32) error {
+	if t.a.Stream == nil {
+		return &FormatError{Section: "/names", Offset: int64(off), Err: fmt.Errorf("a string is referred to, but there is no table")}
+	}
+	return damage(t.a.Stream.Name, int64(t.a.Off), "string at %#x of %#x bytes", off, t.a.Len())
+}
+
+// stringCache gives strings made from numbers a handle each and remembers them,
+// as long as they are not too many: the same few are asked for all the time. It
+// is safe for concurrent use; what was given out is reached without a lock.
+type stringCache struct {
+	all atomic.Pointer[[]string] // by handle; only ever grows
+
+	mu    sync.Mutex        // guards the fields below
+	known map[uint32]uint32 // handles by number
+	held  int               // bytes in all
+}
+
+const (
+	maxStrings  = 16 << 20 // bytes of strings that are remembered
+	stringEntry = 32       // what one costs besides its bytes
+)
+
+// get returns the string of a number, remembered or made by build, and its
+// handle, 0 for one that is not remembered. A failed build is not.
+func (c *stringCache) get(num uint32, build func(uint32) (string, error)) (string, uint32, error) {
+	c.mu.Lock()
+	h := c.known[num]
+	c.mu.Unlock()
+	if h != 0 {
+		return c.at(h), h, nil
+	}
+	s, err := build(num)
+	if err != nil {
+		return "", 0, err
+	}
+	return s, c.keep(num, s), nil
+}
+
+func (c *stringCache) keep(num uint32, s string) uint32 {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if h := c.known[num]; h != 0 {
+		return h
+	}
+	if c.held+len(s)+stringEntry > maxStrings {
+		return 0
+	}
+	if c.known == nil {
+		c.known = map[uint32]uint32{}
+		c.all.Store(&[]string{""})
+	}
+	all := append(*c.all.Load(), s) // readers never look behind the end they know
+	c.all.Store(&all)
+	h := uint32(len(all) - 1)
+	c.known[num] = h
+	c.held += len(s) + stringEntry
+	return h
+}
+
+// at returns the string of a handle that get has given out.
+func (c *stringCache) at(h uint32) string { return (*c.all.Load())[h] }

@@ -1,0 +1,344 @@
+package pdb
+
+import (
+	"bytes"
+	"iter"
+	"slices"
+
+	"github.com/symres/symres/internal/codeview"
+	"github.com/symres/symres/internal/msf"
+)
+
+// Matching enumerates the symbols of [File.Symbols] whose name contains all of
+// the literals, in any order and case of ASCII letters, and for which match
+// returns true; a nil match takes them all. It is made for patterns: the
+// literals are pieces of text every matching name has in its raw form, which
+// are searched for in the records as they lie in the file, and match, which is
+// shown names only that contain them, decides. With no literals every name is
+// shown. match must not keep the name.
+//
+// Private symbols are found through the table of globals, so a function it does
+// not refer to is missed. The order is that of the records. Damage is reported
+// as by [File.Publics], except that what is not touched is not reported.
+func (f *File) Matching(literals []string, match func(name []byte) bool) iter.Seq2[Symbol, error] {
+	return within(f, func(yield func(Symbol, error) bool) error {
+		m := matching{f: f, match: match, yield: yield, count: msf.Tab{W: &f.msf.Work}}
+		for _, text := range literals {
+			if text != "" {
+				m.pieces = append(m.pieces, newFinder(text))
+			}
+		}
+		slices.SortStableFunc(m.pieces, func(a, b *finder) int { return len(b.text) - len(a.text) })
+		return m.run()
+	})
+}
+
+// matching is a search for names.
+type matching struct {
+	f      *File
+	g      *globals
+	p      *publics
+	sec    *sections
+	pieces []*finder // the longest first: that one is searched for
+	match  func(name []byte) bool
+	yield  func(Symbol, error) bool
+	live   *offsetSet // of globals and publics
+	w      msf.Walker // over their records
+	count  msf.Tab
+	done   uint32 // records before this were looked at
+	stop   bool
+}
+
+func (m *matching) run() (err error) {
+	if m.p, err = m.f.loadPublics(); err != nil {
+		return err
+	}
+	if m.g, err = m.f.loadGlobals(); err != nil {
+		return err
+	}
+	if m.sec, err = m.f.layout(); err != nil {
+		return err
+	}
+	for _, t := range []*names{&m.g.names, &m.p.names} {
+		if t.gss == nil {
+			continue
+		}
+		set, err := t.offsets()
+		if err != nil {
+			return err
+		}
+		m.w.Stream = t.gss
+		m.live = m.live.with(set)
+	}
+	if m.live == nil {
+		return nil
+	}
+	if len(m.pieces) == 0 || len(m.live.odd) > 0 {
+		return m.each()
+	}
+	return m.search()
+}
+
+// each looks at every record.
+func (m *matching) each() error {
+	for off := range m.live.all() {
+		if err := m.record(off); err != nil || m.stop {
+			return err
+		}
+	}
+	return nil
+}
+
+// search looks for the longest piece in the bytes of the records, run by run,
+// and then at the records it is in.
+func (m *matching) search() error {
+	s, piece := m.w.Stream, m.pieces[0]
+	for off := uint32(0); off < s.Size && !m.stop; {
+		if err := m.f.check(); err != nil {
+			return err
+		}
+		b, err := s.Run(off)
+		if err != nil {
+			return err
+		}
+		m.w.Off, m.w.Buf = off, b
+		piece.reset(b)
+		end := off + uint32(len(b))
+		for at := piece.next(0); at >= 0 && !m.stop; {
+			next, err := m.hit(off+uint32(at), end)
+			if err != nil {
+				return err
+			}
+			at = piece.next(int(next - off))
+		}
+		if err := m.straddling(end); err != nil {
+			return err
+		}
+		off = end
+	}
+	return nil
+}
+
+// hit looks at the record around a place the piece was found at, and returns
+// where to go on. A record that goes on behind end is left to straddling.
+func (m *matching) hit(at, end uint32) (next uint32, err error) {
+	rec, ok := m.live.below(at)
+	if !ok {
+		return at + 1, nil
+	}
+	if err := m.count.Record(int((at - rec) / 128)); err != nil { // how far below had to look
+		return 0, err
+	}
+	if at < m.done {
+		return m.done, nil
+	}
+	b, err := codeview.RecordIn(&m.w, rec)
+	if fatal(err) {
+		return 0, err
+	}
+	size := uint32(len(b))
+	if err != nil || at-rec >= size { // in a record no table refers to
+		return at + 1, nil
+	}
+	if size > end-rec {
+		return end, nil
+	}
+	m.done = rec + size
+	return m.done, m.record(rec)
+}
+
+// straddling looks at the record that lies across the end of a run.
+func (m *matching) straddling(end uint32) error {
+	rec, ok := m.live.below(end - 1)
+	if !ok || m.stop || end >= m.w.Stream.Size {
+		return nil
+	}
+	b, err := codeview.RecordIn(&m.w, rec)
+	if fatal(err) {
+		return err
+	}
+	if err != nil || uint32(len(b)) <= end-rec {
+		return nil
+	}
+	m.done = rec + uint32(len(b))
+	return m.record(rec)
+}
+
+// record yields the symbol of a record if its name matches.
+func (m *matching) record(off uint32) error {
+	rec, err := codeview.RecordIn(&m.w, off)
+	if err == nil {
+		err = m.count.Record(len(rec))
+	}
+	if fatal(err) {
+		return err
+	}
+	if err != nil {
+		m.stop = !m.yield(Symbol{}, err)
+		return nil
+	}
+	kind := Kind(u16(rec, 2))
+	if !kind.IsPublic() && !kind.IsData() && !kind.IsThreadLocal() && kind != KindProcRef && kind != KindLProcRef {
+		return nil
+	}
+	name, ok := nameOf(rec)
+	if !ok || !m.matches(name) {
+		return nil
+	}
+	sym, _ := parseSymbol(rec)
+	m.sec.place(&sym)
+	if kind.IsPublic() {
+		if hidden, err := m.f.hidden(m.sec, makeKey(sym.Segment, sym.Offset)); hidden || err != nil {
+			return err
+		}
+	}
+	sym, err = m.f.resolve(sym)
+	if fatal(err) {
+		return err
+	}
+	m.stop = !m.yield(sym, err)
+	return nil
+}
+
+func (m *matching) matches(name []byte) bool {
+	for i, piece := range m.pieces {
+		if i > 0 && !piece.in(name) {
+			return false
+		}
+	}
+	if len(m.pieces) > 0 && !m.pieces[0].inOther(name) {
+		return false
+	}
+	return m.match == nil || m.match(name)
+}
+
+// inOther is in without forgetting what is searched.
+func (f *finder) inOther(b []byte) bool {
+	other := finder{text: f.text, anchor: f.anchor, lo: f.lo, hi: f.hi}
+	return other.in(b)
+}
+
+// hidden reports whether a public at an address yields to a private symbol.
+func (f *File) hidden(sec *sections, key addressKey) (bool, error) {
+	if !sec.has(key.seg()) {
+		return false, nil
+	}
+	best, err := f.privateBelow(key, key)
+	if err != nil {
+		return false, err
+	}
+	for _, off := range best.records {
+		rec, err := codeview.RecordAt(best.ms.s, off)
+		if err == nil {
+			err = f.msf.Work.Spend(msf.PerRecord)
+		}
+		if err != nil || Kind(u16(rec, 2)).IsProc() {
+			return err == nil, err
+		}
+	}
+	data, err := f.globalBelow(key)
+	return err == nil && len(data.records) > 0 && data.key == key, err
+}
+
+// finder finds a piece of text in bytes without regard to the case of ASCII
+// letters. It looks for one byte of the piece, the rarest in symbol names, at
+// the speed of [bytes.IndexByte], and compares the rest where that is.
+type finder struct {
+	text   []byte // in lower case
+	anchor int    // which byte is looked for
+	lo, hi byte   // that byte in either case; equal when it is no letter
+	b      []byte // what is searched
+	nextLo int    // where the next lo and hi are: at or behind what was asked for last
+	nextHi int
+}
+
+// common lists the bytes of symbol names from the most to the least frequent.
+const common = "e@t?astrionclds_pumg0hfv1by2xk3wz4q857j96"
+
+func newFinder(text string) *finder {
+	f := &finder{text: bytes.ToLower([]byte(text))}
+	best := -1
+	for i, c := range f.text {
+		if rank := bytes.IndexByte([]byte(common), c); best < 0 || rank < 0 || best < len(common) && rank > best {
+			if best = rank; rank < 0 {
+				best = len(common) // rarer than any listed
+			}
+			f.anchor = i
+		}
+	}
+	f.lo = f.text[f.anchor]
+	f.hi = upper(f.lo)
+	return f
+}
+
+func upper(c byte) byte {
+	if 'a' <= c && c <= 'z' {
+		return c &^ 0x20
+	}
+	return c
+}
+
+// reset makes b what is searched.
+func (f *finder) reset(b []byte) { f.b, f.nextLo, f.nextHi = b, -1, -1 }
+
+// next returns where the piece begins first, at or behind from, and -1 if it
+// does not any more.
+func (f *finder) next(from int) int {
+	for {
+		at := f.anchorFrom(from + f.anchor)
+		if at < 0 || at-f.anchor > len(f.b)-len(f.text) {
+			return -1
+		}
+		if at -= f.anchor; f.equal(f.b[at : at+len(f.text)]) {
+			return at
+		}
+		from = at + 1
+	}
+}
+
+// anchorFrom returns the first place of the anchor byte, at or behind from.
+func (f *finder) anchorFrom(from int) int {
+	if from > len(f.b) {
+		return -1
+	}
+	f.nextLo = seekByte(f.b, f.lo, f.nextLo, from)
+	if f.lo == f.hi {
+		if f.nextLo == len(f.b) {
+			return -1
+		}
+		return f.nextLo
+	}
+	f.nextHi = seekByte(f.b, f.hi, f.nextHi, from)
+	at := min(f.nextLo, f.nextHi)
+	if at == len(f.b) {
+		return -1
+	}
+	return at
+}
+
+// seekByte returns the first place of c at or behind from, len(b) if there is
+// none. It was at known before.
+func seekByte(b []byte, c byte, known, from int) int {
+	if known >= from {
+		return known
+	}
+	if i := bytes.IndexByte(b[from:], c); i >= 0 {
+		return from + i
+	}
+	return len(b)
+}
+
+func (f *finder) equal(b []byte) bool {
+	for i, c := range f.text {
+		if lower(b[i]) != c {
+			return false
+		}
+	}
+	return true
+}
+
+// in reports whether the piece is anywhere in b.
+func (f *finder) in(b []byte) bool {
+	f.reset(b)
+	return f.next(0) >= 0
+}

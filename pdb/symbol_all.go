@@ -1,0 +1,248 @@
+package pdb
+
+import (
+	"errors"
+	"iter"
+	"slices"
+
+	"github.com/symres/symres/internal/codeview"
+	"github.com/symres/symres/internal/msf"
+)
+
+// Symbols enumerates functions and variables the way Microsoft's debuggers
+// list them: every private function, every variable and thread-local variable
+// that is no part of a function, and every public whose address has none of
+// these. Functions that were folded together are all listed. Kind tells where
+// a symbol is from. Privates come first, by module; publics last.
+//
+// Damage is reported as by [File.Procs].
+func (f *File) Symbols() iter.Seq2[Symbol, error] {
+	return f.sequence(func(visit visitor) error {
+		var taken []addressKey
+		keep := func(s *Symbol, err error) bool {
+			if err == nil && (s.Kind.IsProc() || s.Kind.IsData()) {
+				taken = append(taken, makeKey(s.Segment, s.Offset))
+			} else if err == nil && !s.Kind.IsThreadLocal() {
+				return true
+			}
+			return visit(s, err)
+		}
+		if on, err := f.eachProc(Part{N: 1}, keep); !on || err != nil {
+			return err
+		}
+		g, err := f.loadGlobals()
+		if err != nil {
+			return err
+		}
+		if on, err := f.eachOf(&g.names, keep); !on || err != nil {
+			return err
+		}
+		p, err := f.loadPublics()
+		if err != nil {
+			return err
+		}
+		sec, err := f.layout()
+		if err != nil {
+			return err
+		}
+		slices.Sort(taken)
+		_, err = f.eachOf(&p.names, func(s *Symbol, err error) bool {
+			if err == nil && sec.has(s.Segment) {
+				if _, private := slices.BinarySearch(taken, makeKey(s.Segment, s.Offset)); private {
+					return true
+				}
+			}
+			return visit(s, err)
+		})
+		return err
+	})
+}
+
+// Procs enumerates the functions of all modules: procedures, thunks,
+// trampolines, and cold parts that lie apart from their procedure, under its
+// name. A trampoline of an incremental-link table is named @ILT+N(target),
+// where N is its offset in the table, as Microsoft's debuggers do. Size is that
+// of the record.
+//
+// Damage gives an error, satisfying errors.Is(err, [ErrFormat]) and saying
+// where, and the sequence goes on behind it, with the next module at the
+// latest; an error of reading ends it.
+func (f *File) Procs() iter.Seq2[Symbol, error] {
+	return f.sequence(func(visit visitor) error {
+		_, err := f.eachProc(Part{N: 1}, visit)
+		return err
+	})
+}
+
+// eachProc visits all functions of a part of the modules. It returns an
+// error that ends the sequence, and whether to go on.
+func (f *File) eachProc(part Part, visit visitor) (bool, error) {
+	list, err := f.loadModules()
+	if err != nil {
+		return false, part.ofFirst(err)
+	}
+	sec, err := f.layout()
+	if err != nil {
+		return false, part.ofFirst(err)
+	}
+	pick := func(w *scopeWalk, sym *Symbol) (bool, error) { return f.procHere(w, sec, sym) }
+	first, last := share(list.len(), part.I, part.N)
+	for m := first; m < last; m++ {
+		on, err := f.walkModule(m, pick, visit)
+		if errors.Is(err, ErrFormat) && !errors.Is(err, ErrLimit) { // the file lost bytes of this module, maybe not of others
+			on, err = visit(new(Symbol), err), nil
+		}
+		if !on || err != nil {
+			return on, err
+		}
+	}
+	return list.bad == nil || part.I != part.N-1 || visit(new(Symbol), list.bad), nil
+}
+
+// procHere reads the current record if it is code, and passes over what
+// belongs to it.
+func (f *File) procHere(w *scopeWalk, sec *sections, sym *Symbol) (bool, error) {
+	if !w.kind().IsCode() {
+		return false, nil
+	}
+	ok, err := f.symbolHere(w, sec, sym)
+	if err == nil {
+		err = w.skipBody()
+	}
+	return ok, err
+}
+
+// coldName returns the name of the procedure an S_SEPCODE record belongs to:
+// the one around it, or the one at the address its record names.
+func (f *File) coldName(w *scopeWalk) ([]byte, error) {
+	if at, ok := w.proc(); ok {
+		return w.ms.nameAt(at)
+	}
+	o, err := f.outlineOf(w.ms)
+	if err != nil {
+		return nil, err
+	}
+	a, err := f.aroundIn(o.addrs, makeKey(u16(w.Rec, 30), u32(w.Rec, 24)))
+	for _, at := range a.records {
+		if name, err := w.ms.nameAt(at); name != nil || fatal(err) {
+			return name, err
+		}
+	}
+	return nil, err
+}
+
+// nameAt returns the name of the procedure record at off, nil when there is
+// none.
+func (ms *modStream) nameAt(off uint32) ([]byte, error) {
+	w := ms.symbols.Walker()
+	rec, err := codeview.RecordIn(&w, off)
+	if err == nil {
+		err = ms.s.Work().Spend(len(rec) + msf.PerRecord)
+	}
+	if err != nil || !Kind(u16(rec, 2)).IsProc() {
+		return nil, err
+	}
+	name, _ := nameOf(rec)
+	return name, nil
+}
+
+// visitor is shown one symbol after the other, and damage in its place: the
+// Symbol is then an empty one. It is overwritten by the next, since to hand
+// copies on takes as long as to read them, and must not be changed. A visitor
+// that wants no more returns false.
+type visitor = func(*Symbol, error) bool
+
+// sequence is a sequence of symbols that ends with the error each returns, if
+// it returns one. The file stays open while it is walked.
+func (f *File) sequence(each func(visitor) error) iter.Seq2[Symbol, error] {
+	return within(f, func(yield func(Symbol, error) bool) error {
+		return each(func(sym *Symbol, err error) bool { return yield(*sym, err) })
+	})
+}
+
+// eachOf visits all symbols of a table. It returns an error that ends the
+// sequence, and whether to go on.
+func (f *File) eachOf(t *names, visit visitor) (bool, error) {
+	if t.gss == nil {
+		return true, nil
+	}
+	set, err := t.offsets()
+	if err != nil {
+		return false, err
+	}
+	return f.eachIn(t, set, visit)
+}
+
+// eachIn is eachOf for some of the records.
+func (f *File) eachIn(t *names, set *offsetSet, visit visitor) (bool, error) {
+	sec, err := f.layout()
+	if err != nil {
+		return false, err
+	}
+	w := msf.Walker{Stream: t.gss}
+	count := msf.Tab{W: &f.msf.Work}
+	var sym Symbol
+	all := set.walk()
+	for off, ok := all.next(); ok; off, ok = all.next() {
+		if err := f.check(); err != nil {
+			return false, err
+		}
+		rec, err := codeview.RecordIn(&w, off)
+		if err != nil {
+			if !errors.Is(err, ErrFormat) {
+				return false, err
+			}
+			if !visit(new(Symbol), err) {
+				return false, nil
+			}
+			continue
+		}
+		if err := count.Record(len(rec)); err != nil {
+			return false, err
+		}
+		// Some writers index records that do not belong to the table as well.
+		if t.symbol(&sym, rec, sec) && !visit(&sym, nil) {
+			return false, nil
+		}
+	}
+	return true, count.Pay()
+}
+
+// part returns part i of n of a set; what is kept aside is in the last.
+func (s *offsetSet) part(i, n int) offsetSet {
+	first, last := share(len(s.words), i, n)
+	part := offsetSet{first: uint32(first), words: s.words[first:last]}
+	if i == n-1 {
+		part.odd = slices.Clone(s.odd)
+	}
+	return part
+}
+
+// share returns which of size things part i of n has.
+func share(size, i, n int) (first, last int) {
+	if i < 0 || i >= n {
+		return 0, 0
+	}
+	return int(int64(size) * int64(i) / int64(n)), int(int64(size) * int64(i+1) / int64(n))
+}
+
+// within makes a sequence of what each yields, and behind that of the error it
+// returns, if any. The file stays open while it is walked.
+func within[T any](f *File, each func(yield func(T, error) bool) error) iter.Seq2[T, error] {
+	return granted(f, f.msf.Work.Whole(), each)
+}
+
+// granted is within for what is less than a walk over the whole file.
+func granted[T any](f *File, most int64, each func(yield func(T, error) bool) error) iter.Seq2[T, error] {
+	return func(yield func(T, error) bool) {
+		q, err := f.ask(most)
+		if err == nil {
+			defer q.end()
+			err = each(yield)
+		}
+		if err != nil {
+			var none T
+			yield(none, err)
+		}
+	}
+}

@@ -1,0 +1,296 @@
+package pdb
+
+import (
+	"errors"
+	"iter"
+	"sync/atomic"
+
+	"github.com/symres/symres/internal/codeview"
+	"github.com/symres/symres/internal/msf"
+)
+
+// globals is the table of the symbols that are not public: variables,
+// constants, types by name, and references to the functions of the modules.
+type globals struct {
+	names
+	data lazy[memoryMap] // the variables by address
+}
+
+func (f *File) loadGlobals() (*globals, error) {
+	if err := f.check(); err != nil {
+		return nil, err
+	}
+	return f.global.get(func() (*globals, error) { return readGlobals(f.msf, f.dbi) })
+}
+
+func readGlobals(m *msf.Container, d *dbi) (*globals, error) {
+	g := new(globals)
+	if d == nil || d.gsi == noStream || d.gss == noStream {
+		return g, nil
+	}
+	gsi, err := m.Stream(d.gsi, "global symbol index")
+	if err != nil {
+		return nil, err
+	}
+	gss, err := m.Stream(d.gss, "symbol records")
+	if err != nil {
+		return nil, err
+	}
+	if g.table, err = loadTable(gsi, 0, gsi.Size); err != nil {
+		return nil, err
+	}
+	g.gss, g.rest = gss, g.walk
+	return g, nil
+}
+
+// walk finds the records of globals without the table, dead ones too, when the
+// table is damaged.
+func (g *globals) walk() (*offsetSet, error) {
+	set := newOffsetSet(g.gss.Size)
+	if g.table.bad == nil {
+		return set, nil // the table is just empty
+	}
+	r := recordsOf(msf.Area{Stream: g.gss, End: g.gss.Size})
+	for r.Step() {
+		if g.holds(r.kind()) {
+			set.add(r.Off)
+		}
+	}
+	if fatal(r.Err) {
+		return nil, r.Err
+	}
+	return set, nil
+}
+
+// Globals enumerates what the table of globals refers to, in the order of the
+// records: variables, constants, types by name, and a reference for each
+// function, which [File.GlobalsByName] follows. Each record comes once. Variables of
+// functions are not among them; see [Module.Symbols].
+//
+// A damaged record gives an error, satisfying errors.Is(err, [ErrFormat]), in
+// its place and the sequence goes on; an error of reading ends it.
+func (f *File) Globals() iter.Seq2[Symbol, error] {
+	return f.sequence(func(visit visitor) error {
+		g, err := f.loadGlobals()
+		if err != nil {
+			return err
+		}
+		_, err = f.eachOf(&g.names, visit)
+		return err
+	})
+}
+
+// place fills in the RVA of a symbol that has an address. Where a
+// thread-local variable lies is only the place of its first value. A symbol without
+// RVA that is not absolute has no known place: the PDB has no section headers, or it
+// was removed when the image was rearranged after linking.
+func (s *sections) place(sym *Symbol) {
+	if sym.Kind.IsThreadLocal() {
+		return
+	}
+	if sym.RVA, sym.HasRVA = s.rva(sym.Segment, sym.Offset); !sym.HasRVA {
+		sym.Absolute = len(s.orig) > 0 && !s.has(sym.Segment)
+	}
+}
+
+// resolve follows a reference to a function into its module and returns the
+// symbol there. Any other symbol is returned as it is. A reference that leads
+// nowhere is returned together with an error that satisfies
+// errors.Is(err, [ErrFormat]); other errors come from reading.
+func (f *File) resolve(sym Symbol) (Symbol, error) {
+	if !sym.Kind.isRef() {
+		return sym, f.check()
+	}
+	sec, err := f.layout()
+	if err != nil {
+		return sym, err
+	}
+	ms, err := f.openModule(int(sym.Module) - 1)
+	if err != nil {
+		return sym, err
+	}
+	target, err := f.moduleSymbol(ms, sym.ref, sec)
+	if err == nil && !sym.Kind.refersTo(target.Kind) {
+		err = damage(ms.s.Name, int64(sym.ref), "%v leads to a %v", sym.Kind, target.Kind)
+	}
+	if err != nil {
+		return sym, err
+	}
+	return target, nil
+}
+
+// moduleSymbol reads the symbol at off of the stream of a module.
+func (f *File) moduleSymbol(ms *modStream, off uint32, sec *sections) (Symbol, error) {
+	if ms.s == nil || off < ms.symbols.Off || off >= ms.symbols.End {
+		return Symbol{}, damage("references to modules", int64(off), "module %d has no record there", ms.num+1)
+	}
+	rec, err := codeview.RecordAt(ms.s, off)
+	if err == nil {
+		err = f.msf.Work.Spend(len(rec) + msf.PerRecord)
+	}
+	if err != nil {
+		return Symbol{}, err
+	}
+	w := scopeWalk{recordWalk: recordWalk{codeview.Records{Off: off, Rec: rec}}, ms: ms}
+	var sym Symbol
+	ok, err := f.symbolHere(&w, sec, &sym)
+	if err == nil && !ok {
+		err = damage(ms.s.Name, int64(off), "%v is no symbol to refer to", w.kind())
+	}
+	return sym, err
+}
+
+// publics is what is kept of the PSI stream: where its parts lie.
+type publics struct {
+	names
+	psi    *msf.Stream     // nil: the PDB has no publics
+	addrs  diskMap         // the address map
+	mapErr error           // why the address map cannot be used
+	ilt    ilt             // the incremental-link table
+	sized  atomic.Uint32   // sizes asked for before what tells them was read as a whole
+	byAddr lazy[memoryMap] // when addrs is bad
+	set    lazy[offsetSet] // what PublicsPart divides
+}
+
+const psiHead = 28
+
+// loadPublics reads the head of the PSI stream.
+func (f *File) loadPublics() (*publics, error) {
+	if err := f.check(); err != nil {
+		return nil, err
+	}
+	return f.pubs.get(func() (*publics, error) { return readPublics(f.msf, f.dbi) })
+}
+
+func readPublics(m *msf.Container, d *dbi) (*publics, error) {
+	p := &publics{names: names{public: true}}
+	if d == nil || d.psi == noStream || d.gss == noStream {
+		return p, nil
+	}
+	psi, err := m.Stream(d.psi, "public symbol index")
+	if err != nil {
+		return nil, err
+	}
+	gss, err := m.Stream(d.gss, "symbol records")
+	if err != nil {
+		return nil, err
+	}
+	if psi.Size == 0 {
+		return p, nil
+	}
+	var h [psiHead]byte
+	if err := psi.Read(h[:], 0); err != nil {
+		return nil, err
+	}
+	tableBytes, mapBytes := u32(h[:], 0), u32(h[:], 4)
+	if p.table, err = loadTable(psi, psiHead, tableBytes); err != nil {
+		return nil, err
+	}
+	p.psi, p.gss, p.rest = psi, gss, p.listed
+	p.layMap(tableBytes, mapBytes)
+	p.ilt = p.loadILT(h[:])
+	return p, nil
+}
+
+// layMap finds the address map behind the name table.
+func (p *publics) layMap(tableBytes, mapBytes uint32) {
+	rest := p.psi.Size - psiHead
+	if tableBytes > rest || mapBytes > rest-tableBytes || mapBytes%4 != 0 {
+		p.mapErr = damage(p.psi.Name, 4, "address map of %d bytes does not fit %d", mapBytes, p.psi.Size)
+		return
+	}
+	p.addrs = diskMap{psi: p.psi, gss: p.gss, off: psiHead + tableBytes, n: mapBytes / 4}
+	if p.table.n != p.addrs.n {
+		p.mapErr = damage(p.psi.Name, 4, "address map of %d entries for %d hash records", p.addrs.n, p.table.n)
+	}
+}
+
+// Publics enumerates the public symbols in the order their records lie in.
+// They are taken from the hash records, each record once: the record stream
+// also holds dead records that no table refers to.
+//
+// A damaged record gives an error, satisfying errors.Is(err, [ErrFormat]), in
+// its place and the sequence goes on; an error of reading ends it. Size is not
+// filled in; see [File.SizeOf].
+func (f *File) Publics() iter.Seq2[Symbol, error] {
+	return f.sequence(func(visit visitor) error {
+		p, err := f.loadPublics()
+		if err != nil {
+			return err
+		}
+		_, err = f.eachOf(&p.names, visit)
+		return err
+	})
+}
+
+// Part is part I, counted from 0, of N of a File, for use by several goroutines at
+// once: the parts of a sequence one after the other are the whole of it. Where nothing
+// can be read part 0 says so. A Symbol is overwritten by the next and must not be
+// changed.
+type Part struct {
+	File *File
+	I, N int
+}
+
+// granted is what a walk over the part may cost.
+func (p Part) granted() int64 { return p.File.msf.Work.Whole() / int64(max(p.N, 1)) }
+
+// Publics enumerates the part of [File.Publics].
+func (p Part) Publics() iter.Seq2[*Symbol, error] {
+	return granted(p.File, p.granted(), func(visit func(*Symbol, error) bool) error {
+		t, err := p.File.loadPublics()
+		if err != nil || t.gss == nil {
+			return p.ofFirst(err)
+		}
+		set, err := t.set.get(t.kept)
+		if err != nil {
+			return p.ofFirst(err)
+		}
+		part := set.part(p.I, p.N)
+		_, err = p.File.eachIn(&t.names, &part, visit)
+		return err
+	})
+}
+
+// Procs enumerates the part of [File.Procs].
+func (p Part) Procs() iter.Seq2[*Symbol, error] {
+	return granted(p.File, p.granted(), func(visit func(*Symbol, error) bool) error {
+		_, err := p.File.eachProc(p, visit)
+		return err
+	})
+}
+
+// kept returns the offsets of all publics, to be held.
+func (p *publics) kept() (*offsetSet, error) {
+	set, err := p.offsets()
+	if err == nil {
+		p.gss.Container.Hold(4 * len(set.words))
+	}
+	return set, err
+}
+
+// ofFirst leaves an error that all parts have to part 0.
+func (p Part) ofFirst(err error) error {
+	if p.I > 0 && !errors.Is(err, ErrClosed) {
+		return nil
+	}
+	return err
+}
+
+// listed returns the records the address map lists. Like the hash records it
+// refers to live ones only.
+func (p *publics) listed() (*offsetSet, error) {
+	set := newOffsetSet(p.gss.Size)
+	w := msf.Walker{Stream: p.psi}
+	for i := range p.addrs.n {
+		b, err := w.Span(p.addrs.off+i*4, 4)
+		if err != nil {
+			return nil, err
+		}
+		set.add(u32(b, 0))
+	}
+	if p.addrs.n == 0 {
+		return set, p.table.bad // nil for a table that is just empty
+	}
+	return set, nil
+}
