@@ -1,5 +1,5 @@
-// Package symres resolves Windows symbols for targets whose memory is only
-// partly there.
+// Package symres resolves Windows symbols when part of the target's memory is
+// paged out.
 //
 // A debugger asks two questions all day: which address has this name, and
 // which name has this address. symres answers both when the page that holds a
@@ -7,9 +7,9 @@
 //
 //	Unable to read image header for Fs_Rec.SYS at fe0c8000 - NTSTATUS 0xC0000001
 //
-// It learns what the loaded-module list says of the module, finds an on-disk
-// copy of the image along the symbol path, checks that it is the same image,
-// takes the identity of its PDB from it, and loads that.
+// It reads the module's entry in the loaded-module list, finds a copy of the
+// image along the symbol path, checks that it is the same image, reads from it
+// which PDB belongs to it, and loads that PDB.
 //
 // # Use
 //
@@ -21,17 +21,17 @@
 //	for sym, err := range s.Lookup(ctx, "fs_rec!*") { ... }
 //	loc, err := s.Resolve(ctx, 0xfe0c8310)
 //
-// Modules load when they are first asked for. Every [Symbol] says where its
-// name came from and how well its image was proven; every failure carries a
-// [Report] of what was tried.
+// A module's symbols are loaded when they are first needed. Every [Symbol] says
+// where its name came from and how well its image was proven. Every failure
+// carries a [Report] of what was tried.
 //
-// Programs that run long and see many targets give all their Sessions one
-// [Files], which holds each PDB once, within bounds, and take modules that were
-// unloaded away with [Session.Remove].
+// A program that runs for long and opens many targets should give all its
+// Sessions one [Files], which holds each PDB once, within bounds, and remove
+// unloaded modules with [Session.Remove].
 //
 // # What is trusted
 //
-// Nothing that is read. Memory, images, PDBs and stores may be hostile: no
-// path or host they name is opened, only base names are looked up, and only
-// along the path the caller gave. See SECURITY.md.
+// Nothing that symres reads is trusted. Memory, images, PDBs and stores may be
+// hostile: symres opens no path or host that they name. It looks up base names
+// only, and only along the caller's path. See SECURITY.md.
 package symres

@@ -18,7 +18,7 @@ var (
 	// ErrNoSymbols: the module has no symbols that could be used. The error
 	// is a [*LoadError], which carries the [Report].
 	ErrNoSymbols = errors.New("symbols could not be loaded")
-	// ErrNotFound: the symbols are there and none matches.
+	// ErrNotFound: symbols were loaded, but none matches.
 	ErrNotFound = errors.New("no symbol found")
 	// ErrPattern: a symbol pattern that cannot be understood.
 	ErrPattern = pattern.ErrSyntax
@@ -34,13 +34,13 @@ var (
 )
 
 // LoadError says that a module has no usable symbols. It unwraps to
-// [ErrNoSymbols] and to the cause; Report has everything that was tried.
+// [ErrNoSymbols] and to the cause. Report lists everything that was tried.
 type LoadError struct {
 	Report *Report
 	Err    error
 }
 
-// Error is WinDbg's line for it and the cause.
+// Error returns WinDbg's message and the cause.
 func (e *LoadError) Error() string {
 	return fmt.Sprintf("symbols could not be loaded for %s: %v", wtext.Printable(e.Report.Module.Image), e.Err)
 }

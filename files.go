@@ -4,36 +4,36 @@ import "github.com/symres/symres/internal/filepool"
 
 // FilesConfig bounds what a [Files] holds. Zero values are the defaults.
 type FilesConfig struct {
-	// Bytes is how much memory the PDBs may take together for what was read
-	// and made of them, as [pdb.File.Memory] counts it: 512 MB by default. The
-	// PDB asked last stays whatever it takes.
+	// Bytes limits the memory that all PDBs together use, as [pdb.File.Memory]
+	// counts it: 512 MB by default. The PDB used last stays in memory even if
+	// it exceeds the limit.
 	Bytes int64
-	// Descriptors is how many files of this machine are kept open: by default a
-	// quarter of what the process may have, 256 at most. Reads under way at once
-	// may hold more. Files in memory or on a server do not count, and go with the
-	// last Session that uses them.
+	// Descriptors limits how many local files are kept open: by default a
+	// quarter of the descriptors that the process may have, at most 256.
+	// Concurrent reads may hold more. Files in memory or on a server do not
+	// count; they are released with the last Session that uses them.
 	Descriptors int
 }
 
 // FilesStats are the counters of a [Files].
 type FilesStats struct {
-	Files       int   // files that are held, in use or not
-	Descriptors int   // of them, those that are open
-	Bytes       int64 // of memory the PDBs took when they were last counted
-	Shared      int64 // times a file was asked for that was held already
-	Reopened    int64 // times a file was opened again
+	Files       int   // files held, whether in use or not
+	Descriptors int   // files held that are open
+	Bytes       int64 // memory used by PDBs at the last count
+	Shared      int64 // how often a requested file was already held
+	Reopened    int64 // how often a file was opened again
 }
 
 // Files holds the PDBs and images of Sessions, each once, however many Sessions
-// use it. Files are told apart by what the system says of them (device, inode,
-// size and time; never the name alone), and PDBs that are no files of this
-// machine by their place, size, identity and samples of their content.
+// use it. Local files are told apart by device, inode, size and time, never by
+// name alone. PDBs from elsewhere are told apart by location, size, identity
+// and samples of their content.
 //
-// Whatever exceeds a bound goes, the least recently used first: descriptors, what
-// was read and made of a PDB, PDBs no Session uses. It comes back when it is asked
-// for. A file that is opened again must be the one it was, by the same facts;
-// otherwise the answers of its modules end with an error that wraps
-// [sympath.ErrChanged], until the module is removed and added again.
+// When a bound is exceeded, the least recently used items are released first:
+// descriptors, tables built from a PDB, and PDBs that no Session uses. They are
+// opened or built again when they are needed. If a file has changed when it is
+// opened again, queries for its modules return an error that wraps
+// [sympath.ErrChanged] until the module is removed and added again.
 //
 // When the process runs out of descriptors, Files closes half of what it has
 // open and tries again, before anything fails with an error that wraps

@@ -23,16 +23,17 @@ type SourceLine struct {
 	Location Location
 }
 
-// Lines yields the code of a line of source by address, for `module!file:line`
-// or `file:line` in every module; the backquotes the debugger wants around
-// these may be there. The line is decimal. The file is named by its path or
-// the end of it; case and the kind of slashes do not count. A module without
-// code from that line yields the code of the next line that has some there.
+// Lines yields the code of a source line in address order, for
+// `module!file:line`, or for `file:line` in every module. The backquotes that a
+// debugger requires around the place are optional. The line is decimal. The
+// file may be given by the last parts of its path; letter case and the kind of
+// slash do not matter. If a module has no code for the line, the code of the
+// next line that has some is yielded.
 //
 // A module whose symbols cannot be loaded yields its [*LoadError] and the
 // search goes on. The last error wraps [ErrPattern], [ErrNoModule] when no
-// module matched, or [ErrNotFound] when none of the modules that have symbols
-// has code of the file from that line on.
+// module matched, or [ErrNotFound] if no module with symbols has code for the
+// line or for a later line of the file.
 func (s *Session) Lines(ctx context.Context, place string) iter.Seq2[SourceLine, error] {
 	mod, file, line, err := parsePlace(place)
 	if err != nil {

@@ -13,7 +13,7 @@ import (
 // The vocabulary of modules and of what is proven about them is that of package
 // identify, which has the rules.
 type (
-	// Module is what a target says of one loaded image.
+	// Module is what a target says about one loaded image.
 	Module = identify.Module
 	// Report tells the whole story of a module.
 	Report = identify.Report
@@ -59,8 +59,8 @@ const (
 	StatusNoSymbols = identify.StatusNoSymbols
 )
 
-// ModuleName returns what a debugger calls the image of that file name, see
-// [identify.ModuleName].
+// ModuleName returns the module name that a debugger derives from an image's
+// file name, see [identify.ModuleName].
 func ModuleName(image string) string { return identify.ModuleName(image) }
 
 // ParseVersionCheck reads known, strict or off.

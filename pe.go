@@ -14,29 +14,29 @@ type MemorySource = memsource.Source
 
 // What an image says of itself; package pe has the parts.
 type (
-	// Image is what could be read of a PE image.
+	// Image holds the parts of a PE image that could be read.
 	Image = pe.Image
 	// CodeView is the record by which an image names its PDB.
 	CodeView = pe.CodeView
 )
 
-// ErrImageFormat is wrapped by errors about image bytes that are there and
-// are not those of a PE image.
+// ErrImageFormat is wrapped by errors about bytes that can be read but are not
+// a PE image.
 var ErrImageFormat = pe.ErrFormat
 
-// ReadImage reads the headers, debug directory and CodeView record of the
-// image mapped at base, each from the page it lies in. The image is never nil
-// and tells by [pe.Image.Missing] what could not be read; the error is that of
-// the NT headers and wraps a [*memsource.Fault] or [ErrImageFormat].
+// ReadImage reads the headers, debug directory and CodeView record of the image
+// mapped at base, each from the page it lies in. The returned image is never
+// nil; [pe.Image.Missing] says which parts could not be read. The error is
+// about the NT headers; it wraps a [*memsource.Fault] or [ErrImageFormat].
 func ReadImage(ctx context.Context, src MemorySource, base uint64) (*Image, error) {
 	return pe.ReadImage(ctx, src, base)
 }
 
-// OpenImage reads an image file. The error wraps [ErrImageFormat] when the
-// file is not a PE image and [io/fs.ErrNotExist] when there is none.
+// OpenImage reads an image file. The error wraps [ErrImageFormat] if the file
+// is not a PE image, and [io/fs.ErrNotExist] if it does not exist.
 func OpenImage(path string) (*Image, error) { return pe.OpenImage(path) }
 
 // NewImage reads an image of size bytes in the file layout. It keeps no
-// reference to r. The error, which wraps [ErrImageFormat] or is that of r, means
-// that r holds no PE image.
+// reference to r. If r holds no PE image, the error wraps [ErrImageFormat];
+// read errors of r are returned too.
 func NewImage(r io.ReaderAt, size int64) (*Image, error) { return pe.NewImage(r, size) }

@@ -46,9 +46,9 @@ func (s *Session) remove(m *module) error {
 	return m.close(why)
 }
 
-// Close releases the PDBs; the session's own files are closed. Symbols handed
-// out stay valid; calls under way and later ones fail with an error that wraps
-// [ErrClosed]. It is safe to call more than once.
+// Close releases the PDBs and closes the session's own files. Symbols that were
+// returned stay valid. Running and later calls fail with an error that wraps
+// [ErrClosed]. Calling Close again does nothing.
 func (s *Session) Close() error {
 	s.mu.Lock()
 	modules := s.modules

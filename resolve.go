@@ -9,23 +9,23 @@ import (
 	"github.com/symres/symres/pdb"
 )
 
-// Frame is a function at an address and where in its source that is.
+// Frame is a function at an address, with its position in the source.
 type Frame = pdb.Frame
 
 // Location is the answer to an address.
 type Location struct {
 	Symbol        // the nearest symbol at or below the address
 	Query  uint64 // the address asked for
-	// Displacement is how many bytes the address is behind the symbol's start. In
-	// a part of a function that lies apart, and in front of it, it is negative, in
-	// two's complement.
+	// Displacement is the distance in bytes from the symbol's start to the
+	// address. If the address is in a separate part of a function that lies
+	// before the start, it is negative, in two's complement.
 	Displacement uint64
-	PastEnd      bool     // the address lies beyond the symbol's known size, or that of the part
+	PastEnd      bool     // the address lies beyond the known end of the symbol or of its part
 	Aliases      []string // other names at the symbol's address, undecorated
-	// Frames are the functions the address belongs to, inlined ones first,
-	// with file and line; none where the PDB has no lines for it.
+	// Frames are the functions that contain the address, inlined ones first,
+	// with file and line. It is empty if the PDB has no lines for the address.
 	Frames    []Frame
-	FramesErr error // why Frames is not whole
+	FramesErr error // why Frames is incomplete
 }
 
 // Resolve names an address: the nearest symbol at or below it in the same

@@ -6,9 +6,9 @@ import (
 	"github.com/symres/symres/pdb"
 )
 
-// A Resolver answers many addresses one after the other, as [Session.Resolve]
-// does and several times faster, most of all when they come in order. It
-// belongs to one goroutine; several may share a Session.
+// A Resolver names many addresses one after the other. It gives the answers of
+// [Session.Resolve] several times faster, above all for addresses in ascending
+// order. It belongs to one goroutine; several may share a Session.
 type Resolver struct {
 	session *Session
 	module  *module // of the last answer
@@ -30,9 +30,9 @@ func (s *Session) NewResolver() *Resolver { return &Resolver{session: s} }
 // (measured).
 const indexShare = 16 << 10
 
-// Expect says that addresses are about to be asked for, in any order: an index
-// they are worth is then made at once. It is for many addresses; nothing but
-// time depends on it.
+// Expect announces addresses that will be resolved, in any order. If there are
+// enough of them, the index is built at once. It changes only the time that the
+// answers take.
 func (r *Resolver) Expect(addrs []uint64) {
 	var m *module
 	n := uint64(0) // of m, not counted yet
@@ -52,8 +52,8 @@ func (r *Resolver) Expect(addrs []uint64) {
 	}
 }
 
-// Resolve names an address. The Location is good until the next call; the
-// errors are those of [Session.Resolve].
+// Resolve names an address. The Location is valid until the next call. The
+// errors are the same as for [Session.Resolve].
 func (r *Resolver) Resolve(ctx context.Context, addr uint64) (*Location, error) {
 	if err := r.enter(ctx, addr); err != nil {
 		return nil, err

@@ -8,7 +8,7 @@ import (
 // Source says which kind of symbol information a name came from.
 type Source uint8
 
-// The sources. The zero value is that of a Symbol that was never filled in.
+// The sources. The zero value means that a Symbol was not filled in.
 const (
 	SourceUnknown Source = iota
 	SourcePublic         // a public symbol of the PDB
@@ -26,17 +26,17 @@ func (s Source) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
 // Kind says what a symbol is.
 type Kind uint8
 
-// The kinds. The zero value is that of a Symbol that was never filled in.
+// The kinds. The zero value means that a Symbol was not filled in.
 const (
 	KindUnknown  Kind = iota
 	KindPublic        // a public symbol: code or data, see [Symbol.Code]
-	KindFunction      // a function, or a part of one that lies apart
+	KindFunction      // a function, or a separate part of one
 	KindThunk         // a thunk or an entry of an incremental-link table
 	KindData          // a variable
 	KindLabel         // a label in assembled code
 	KindConstant      // a constant: it has a value and no address
 	KindUDT           // the name of a type: it has no address
-	KindLiteral       // asks for the publics of string literals too, whose kind is KindPublic
+	KindLiteral       // in a query: includes the publics of string literals, which have KindPublic
 )
 
 // String returns the word of the JSON contract.
@@ -76,7 +76,7 @@ type Symbol struct {
 	Address  uint64
 	RVA      uint32
 	Absolute bool // it lies in no section of the image: it has no RVA
-	// Unplaced: nobody knows where it lies. The PDB has no section headers and
+	// Unplaced: its address is unknown. The PDB has no section headers and
 	// those of the image could not be read, or the symbol was removed when the
 	// image was rearranged after linking.
 	Unplaced    bool

@@ -18,30 +18,31 @@ import (
 	"github.com/symres/symres/vadmath"
 )
 
-// Config describes a target and where its symbols are. The zero Config is a
-// session without memory or stores: modules can be added, none can load.
+// Config describes a target and where its symbols are. With the zero Config a
+// session has no memory and no stores: modules can be added, but their symbols
+// cannot be loaded.
 type Config struct {
-	// Memory is the target's virtual memory; nil when there is none.
+	// Memory is the target's virtual memory, or nil if it is not available.
 	Memory MemorySource
-	// Contexts reads images that Memory does not map because they belong to
-	// another context, such as those of session space; nil reads none.
+	// Contexts reads images that Memory does not map, such as session-space
+	// images, through a process that maps them. If it is nil, they are not
+	// read.
 	Contexts Contexts
-	// Unloaded yields what the target remembers to have unloaded; nil where it
-	// keeps no such list. It is read once, by the first load: where a module
-	// that was added has the range and the name of one of those, what the list
-	// says of that one counts.
+	// Unloaded yields the target's list of unloaded modules, nil if it has no
+	// such list. The first load reads it once. If a module that was added has
+	// the range and name of an entry, the fields of the entry count for it.
 	Unloaded iter.Seq2[Module, error]
 	// Symbols is the symbol path.
 	Symbols sympath.Store
 	// Images is the image path, searched for image copies before Symbols;
 	// nil means that Symbols alone is searched.
 	Images sympath.Store
-	// Check is how much an on-disk copy must agree with the target.
+	// Check says how closely an on-disk copy must agree with the target.
 	Check VersionCheck
 	// Machine is the target's IMAGE_FILE_MACHINE_*; 0 means 4 KB pages.
 	Machine uint16
 	// Files holds the PDBs and images, and may be shared between Sessions; nil
-	// means one of the Session's own, with the default bounds.
+	// gives the Session its own, with the default bounds.
 	Files *Files
 	// Logger gets one record for each step of a load; nil is silent.
 	Logger *slog.Logger
@@ -64,8 +65,8 @@ type Session struct {
 	closed  bool
 }
 
-// NewSession returns a session with no modules. Its error says what in the
-// config cannot be.
+// NewSession returns a session without modules. The error says which field of
+// the config is invalid.
 func NewSession(cfg Config) (*Session, error) {
 	if cfg.Check > CheckOff {
 		return nil, fmt.Errorf("version check %d is none of known, strict, off", cfg.Check)
@@ -91,17 +92,18 @@ func NewSession(cfg Config) (*Session, error) {
 	}, nil
 }
 
-// Config returns what the session was made with. Its stores open what they find
-// through the session's Files, so that it counts against their bounds.
+// Config returns the session's configuration. Its stores open files through the
+// session's Files, so these files count against the bounds.
 func (s *Session) Config() Config {
 	cfg := s.cfg
 	cfg.Images, cfg.Symbols = s.files.Store(cfg.Images), s.files.Store(cfg.Symbols)
 	return cfg
 }
 
-// Add makes a module known. Nothing is read before its symbols are asked for.
-// A name taken at another base gets `_` and the base appended, as WinDbg does.
-// The error wraps [ErrModuleExists] when the address range is taken.
+// Add adds a module to the session. Its memory and symbols are read when they
+// are first needed. If the name is taken by a module at another base, `_` and
+// the base are appended to it, as in WinDbg. The error wraps [ErrModuleExists]
+// when the address range is taken.
 func (s *Session) Add(m Module) error {
 	m, err := validated(m)
 	if err != nil {
@@ -147,9 +149,10 @@ func (s *Session) Modules() []*Report {
 }
 
 // Load loads a module's symbols now and returns the report. The name is the
-// module's name, its image's file name or an alias of the kernel, in any
-// case. A module that failed is tried again. The error wraps [ErrNoModule] or
-// [ErrNoSymbols]; the report is there in the second case too.
+// module name, the image's file name or an alias of the kernel, in any letter
+// case. A module that failed before is tried again. The error wraps
+// [ErrNoModule] or [ErrNoSymbols]; with [ErrNoSymbols] the report is returned
+// too.
 func (s *Session) Load(ctx context.Context, name string) (*Report, error) {
 	m, err := s.find(name)
 	if err != nil {

@@ -7,7 +7,7 @@ import (
 	"github.com/symres/symres/pe"
 )
 
-// Module is what a target says of one loaded image. Zero fields are unknown,
+// Module is what a target says about one loaded image. Zero fields are unknown,
 // and names are the target's text: shown, never opened.
 type Module struct {
 	Name          string       // what patterns call it; empty: derived from Image

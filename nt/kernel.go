@@ -49,8 +49,8 @@ type Kernel struct {
 // tables, that are not read yet, and crashdump.ErrFormat for a damaged dump.
 func FromDump(f *crashdump.File) (*Kernel, error) { return FromDumpContext(context.Background(), f) }
 
-// FromDumpContext is [FromDump] whose search for a kernel ends with the context.
-// ctx is for the opening alone.
+// FromDumpContext is [FromDump] whose search for a kernel ends with the
+// context. ctx is used for opening only.
 func FromDumpContext(ctx context.Context, f *crashdump.File) (*Kernel, error) {
 	h := f.Header()
 	if h.Type == crashdump.TypeTriage {

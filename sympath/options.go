@@ -38,7 +38,7 @@ type Options struct {
 	// with the SHA-256 it was filed with. Without it only who reads all of an
 	// entry in order, [Cache.Verify] and [CheckFiled] notice bytes that changed.
 	Rehash bool
-	// Refresh asks servers again for what a cache remembers they do not have.
+	// Refresh asks servers again for files that a cache remembers as missing.
 	Refresh bool
 	// MissTTL is how long it is remembered that a server does not have a file.
 	// Zero: 24 hours for [MicrosoftServer], 1 hour for others. Negative: not at all.

@@ -20,8 +20,8 @@ var (
 	ErrNoPhysical = errors.New("it reads no physical memory, so that a kernel cannot be looked for")
 )
 
-// OptionError says that one of the [Options] cannot be, or not with this target:
-// then Err wraps [nt.ErrNoKernel].
+// OptionError says that one of the [Options] is invalid. If the option does not
+// fit this kind of target, Err wraps [nt.ErrNoKernel].
 type OptionError struct {
 	Option string // the name of the field
 	Err    error
@@ -33,16 +33,16 @@ func (e *OptionError) Error() string { return fmt.Sprintf("option %s: %v", e.Opt
 // Unwrap returns what is wrong.
 func (e *OptionError) Unwrap() error { return e.Err }
 
-// ProcessError says that Options.Process is not one process. It is an
-// [ErrNoProcess] for errors.Is when it is none.
+// ProcessError says that Options.Process matches no process, or several. If it
+// matches none, errors.Is reports [ErrNoProcess].
 type ProcessError struct {
 	Name     string
-	Found    []nt.Process // those of that name, when there are several
+	Found    []nt.Process // the processes with that name, if there are several
 	Among    int          // how many processes there are
-	Problems []error      // of the list of processes, in which it may have been
+	Problems []error      // problems with the process list, which may hide the process
 }
 
-// Error says among how many processes there is none, or which there are.
+// Error lists the processes that match, or says how many were searched.
 func (e *ProcessError) Error() string {
 	if len(e.Found) > 0 {
 		return fmt.Sprintf("process %s is one of %s: give its PID or address", e.Name, e.List())
@@ -66,15 +66,15 @@ func (e *ProcessError) Is(target error) bool { return target == ErrNoProcess && 
 // Unwrap returns the problems of the list.
 func (e *ProcessError) Unwrap() []error { return e.Problems }
 
-// RoadWarning tells that the modules of a process are not, or not all, from the
-// lists of its loader.
+// RoadWarning says that some or all modules of a process do not come from its
+// loader lists.
 type RoadWarning struct {
 	Process nt.Process
 	Modules nt.UserModules
 }
 
-// Error says why, in the words of kd where the PEB is out, and what the modules
-// were taken from.
+// Error gives the reason, in kd's words if the PEB is paged out, and the source
+// of the modules.
 func (w *RoadWarning) Error() string {
 	text := fmt.Sprintf("%d modules of %s taken from %v", len(w.Modules.Modules), w.Process.Name, w.Modules.Road)
 	if w.Modules.PEB != nil {

@@ -41,8 +41,8 @@ type BugCheck struct {
 	Fault    Fault
 }
 
-// Registers are those of a thread from which its stack is unwound; zero ones are
-// unknown.
+// Registers are the registers from which a thread's stack is unwound. Zero
+// values are unknown.
 type Registers struct{ IP, SP, FP uint64 }
 
 // Exception is why a dump of a process was made.
@@ -59,8 +59,8 @@ type Exception struct {
 	Fault      Fault // its Address is that of the exception
 }
 
-// BugCheck returns the bug check a kernel dump was made at. The error wraps
-// [ErrNoRecord] for another target and for a dump made at none.
+// BugCheck returns the bug check of a kernel dump. The error wraps
+// [ErrNoRecord] if the dump has none, or the target is not a kernel dump.
 func (t *Target) BugCheck() (BugCheck, error) {
 	if t.dump != nil {
 		if h := t.dump.Header(); h.BugCheckCode != 0 {
@@ -87,9 +87,9 @@ func fault(f ntstatus.Fault) Fault {
 	return out
 }
 
-// Exception returns the exception a minidump was made for. The error wraps
-// [ErrNoRecord] for another target and for a dump made for none; else it wraps
-// [minidump.ErrFormat], or is that of the file.
+// Exception returns the exception in a minidump. The error wraps [ErrNoRecord]
+// if the dump has none, or the target is not a minidump, and
+// [minidump.ErrFormat] if the record is damaged. Read errors are returned too.
 func (t *Target) Exception() (Exception, error) {
 	if t.mini == nil {
 		return Exception{}, fmt.Errorf("exception: %w", ErrNoRecord)

@@ -17,16 +17,16 @@ import (
 	"github.com/symres/symres/sympath"
 )
 
-// Files makes a target without memory of an image, a PDB or both; the name that
-// is not wanted is "". Its one module is the image at its preferred base, and
-// with a PDB alone that at base 0, so that addresses are RVAs. A PDB that is named
-// is the only place with symbols; else they are looked for along the symbol path
-// and, unless Options.Symbols is given, beside the image, as dbghelp does. Either may
-// lie in a cabinet or a zip archive.
+// Files makes a target without memory from an image, a PDB or both; leave a
+// name empty to omit the file. Its one module is the image at its preferred
+// base. With a PDB alone the base is 0, so that addresses are RVAs. If a PDB is
+// named, symbols come from it alone. Otherwise they are looked for along the
+// symbol path and, unless Options.Symbols is given, beside the image, as in
+// dbghelp. Either may lie in a cabinet or a zip archive.
 //
-// One module in Options.Modules says under which name and at which base it is.
-// Errors are those of [symres.OpenImage] and [pdb.Open], and an [*OptionError]
-// for more modules than one.
+// A module in Options.Modules overrides name and base; more than one is an
+// [*OptionError]. Other errors are returned as by [symres.OpenImage] and
+// [pdb.Open].
 func Files(image, pdbFile string, opts Options) (*Target, error) {
 	return open(context.Background(), opts, func(o *opener) error {
 		o.target.kind = KindFiles

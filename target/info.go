@@ -6,9 +6,9 @@ import (
 	"github.com/symres/symres/memsource/minidump"
 )
 
-// Info is what a target says of itself: of the system it was taken from, of its
-// process, and of when that was. Zero fields are unknown. It is plain data, and its
-// texts are the target's: escape them before they are shown.
+// Info describes a target: the system, the process, and when the dump was made.
+// Zero fields are unknown. Its strings come from the target: escape them before
+// you show them.
 type Info struct {
 	System       string // the operating system: "Windows", "Linux", "iOS" and so on
 	Major, Minor uint32 // its version; 0 where only the build is known
@@ -21,16 +21,16 @@ type Info struct {
 
 	// The process: of a minidump the one it is of, of a kernel target that of
 	// Options.Process, or the one that was running when the system stopped.
-	Process       string // its program: a path in a minidump, in a kernel target the name, cut to 15 characters
+	Process       string // the program: a path in a minidump; in a kernel target the name, cut to 15 characters
 	PID           uint32
 	ProcessUptime time.Duration
 
-	Comments []string // of who wrote the dump; they may have several lines
+	Comments []string // comments in the dump; each may have several lines
 }
 
-// Info returns what the target says of itself. It reads only the target: a kernel
-// whose build is not known, and whose types were not loaded, see [Target.LoadTypes],
-// tells no process.
+// Info returns what the target says about itself. It loads no symbols: if the
+// kernel's build is unknown, the process is missing until [Target.LoadTypes]
+// was called.
 func (t *Target) Info() Info {
 	switch {
 	case t.mini != nil:

@@ -57,12 +57,13 @@ func addKernel(s *symres.Session, k *nt.Kernel) error {
 	return errors.Join(fmt.Errorf("the kernel: %w", symres.ErrNoModule), failed)
 }
 
-// AddProcess makes the modules of a process known to a session: those of its loader's
+// AddProcess adds the modules of a process to a session: those of its loader's
 // lists or, when they cannot be read, the images its VADs describe; both where
 // a list is cut. It returns all of them and how they became known. The error
-// joins those of modules that could not be added, which wraps [symres.ErrModuleExists]
-// for those that are there already. The memory of the session should be the memory of the
-// process, [nt.View.Memory]. Safe for concurrent use.
+// joins those of modules that could not be added, which wraps
+// [symres.ErrModuleExists] for those that are there already. The memory of the
+// session should be the memory of the process, [nt.View.Memory]. Safe for
+// concurrent use.
 func AddProcess(s *symres.Session, v *nt.View) (nt.UserModules, error) {
 	u := v.Modules()
 	var errs []error

@@ -9,8 +9,9 @@ import (
 	"github.com/symres/symres/memsource/process"
 )
 
-// Live opens a running process of this machine, by its ID: one of Windows, or of
-// Wine on Linux. It is not stopped, but for a moment by [Target.Threads]. Errors are those of [process.Open].
+// Live opens a running process on this machine by its ID: on Windows, or under
+// Wine on Linux. The process keeps running; only [Target.Threads] stops it for
+// a moment. Errors are returned as by [process.Open].
 func Live(ctx context.Context, pid int, opts Options) (*Target, error) {
 	return open(ctx, opts, func(o *opener) error {
 		o.target.kind = KindProcess

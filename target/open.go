@@ -17,11 +17,12 @@ import (
 )
 
 // Open opens a target in a file: a kernel crash dump, a user minidump, or an
-// image of physical memory (raw, LiME, AVML, ELF core, VMware). What it is is told by its
-// content. One that is compressed (gzip, zstd, xz, bzip2), or lies in a cabinet or zip
-// archive, is expanded first, within bounds, what is large to a temporary file that is
-// gone when the target is closed. Unless Options.Symbols is given, its folder is searched after the
-// symbol path. ctx is for the opening alone.
+// image of physical memory (raw, LiME, AVML, ELF core, VMware). The content
+// decides which of these it is. One that is compressed (gzip, zstd, xz, bzip2),
+// or lies in a cabinet or zip archive, is expanded first, within bounds; large
+// files go to a temporary file, which is removed on Close. Unless
+// Options.Symbols is given, the folder of the file is searched after the symbol
+// path. ctx is used for opening only.
 //
 // Errors wrap [ErrFormat] for a file of another kind, [nt.ErrNoKernel] when a
 // memory image has none, are a [*ProcessError] when Options.Process is not one
@@ -50,9 +51,9 @@ func OpenReader(ctx context.Context, r io.ReaderAt, size int64, opts Options) (*
 	return open(ctx, opts, func(o *opener) error { return o.readDump(ctx, r, size) })
 }
 
-// New makes a target of Options.Memory, for a debugger that reads memory itself
-// and says what is loaded with Options.Modules, or later with
-// [symres.Session.Add]. Its memory is not closed. The error is an
+// New makes a target from Options.Memory, for a debugger that reads memory
+// itself. The debugger names the modules in Options.Modules, or later with
+// [symres.Session.Add]. The memory is not closed. The error is an
 // [*OptionError].
 func New(opts Options) (*Target, error) {
 	return open(context.Background(), opts, func(o *opener) error {

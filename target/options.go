@@ -11,65 +11,66 @@ import (
 	"github.com/symres/symres/sympath/stores"
 )
 
-// Options say where symbols are looked for and how a target is taken. The zero
-// Options look along the paths of the environment, as the symres command does.
+// Options say where to look for symbols and how to open a target. The zero
+// Options use the paths in the environment, as the symres command does.
 type Options struct {
-	// SymbolPath is the symbol path, such as "srv*" or "/mnt/symbols". Empty: that
-	// of _NT_ALT_SYMBOL_PATH and _NT_SYMBOL_PATH. An element of a path that cannot
-	// be understood is left out, and Warn is told with an [*OptionError].
+	// SymbolPath is the symbol path, such as "srv*" or "/mnt/symbols". Empty:
+	// the value of _NT_ALT_SYMBOL_PATH and _NT_SYMBOL_PATH. An element that
+	// cannot be understood is left out and reported to Warn as an
+	// [*OptionError].
 	SymbolPath string
-	// ImagePath is the path along which copies of images are looked for, before
-	// the symbol path. Empty: that of _NT_EXECUTABLE_IMAGE_PATH.
+	// ImagePath is searched for copies of images, before the symbol path.
+	// Empty: the value of _NT_EXECUTABLE_IMAGE_PATH.
 	ImagePath string
-	// Symbols and Images are ready stores in the place of the paths; with Symbols
-	// a SymbolPath is not read, with Images no ImagePath. They are not closed.
-	// [sympath.Chain] of nothing is a store that has nothing.
+	// Symbols and Images are stores that replace SymbolPath and ImagePath. They
+	// are not closed. [sympath.Chain] without arguments returns an empty store.
 	Symbols, Images sympath.Store
-	// Cache is the directory that an empty place in a chain and a bare cache*
-	// stand for. Empty: [sympath.DefaultCache].
+	// Cache is the directory for an empty place in a chain and for a bare
+	// cache*. Empty: [sympath.DefaultCache].
 	Cache string
 	// Offline makes no connection to servers and shares.
 	Offline bool
-	// Refresh asks servers again for what a cache remembers they do not have.
+	// Refresh asks servers again for files that a cache remembers as missing.
 	Refresh bool
 	// Mounts are the shares that are mounted on this machine.
 	Mounts sympath.Mounts
-	// SMB21 takes shares of servers that speak SMB 2.1 and nothing newer.
+	// SMB21 accepts shares on servers that speak no version newer than SMB 2.1.
 	SMB21 bool
 	// Getenv replaces os.Getenv.
 	Getenv func(string) string
-	// Progress is told of what becomes of files on their way. It is called by
-	// several goroutines at once.
+	// Progress receives the events of files that are being fetched. Several
+	// goroutines may call it at the same time.
 	Progress func(sympath.Query, sympath.Event)
 
-	// Process makes a kernel target that of one process: its name (with or
-	// without extension), its PID in hex, or in decimal after 0n, or its address.
+	// Process selects one process of a kernel target, by its name (with or
+	// without extension), its PID (hex, or decimal after 0n) or its address.
 	Process string
 	// PageFiles are the paging files of a kernel target by their numbers, 0 to 15.
 	PageFiles map[int]string
-	// Modules are loaded too, besides those the target lists. A kernel that
-	// cannot be found is an error only where there are none. See [Files] for
-	// what they mean there.
+	// Modules are added to those the target lists. If the kernel cannot be
+	// found, that is an error only if Modules is empty. For their meaning with
+	// files see [Files].
 	Modules []symres.Module
-	// NoModules leaves the modules of the target out: for who wants its processes
-	// or its memory alone.
+	// NoModules leaves out the target's modules, for callers that need only its
+	// processes or its memory.
 	NoModules bool
 	// Memory is the memory of a target for [New], and Machine its
-	// IMAGE_FILE_MACHINE_*; 0 means 4 KB pages. Who opens a target finds both.
+	// IMAGE_FILE_MACHINE_*; 0 means 4 KB pages. When a target is opened from a
+	// file, both come from the file.
 	Memory  memsource.Source
 	Machine uint16
 
-	// Files holds the PDBs and images, for all targets it is given to; nil means
-	// one of the target's own. It is not closed. See [symres.Files].
+	// Files holds the PDBs and images and may be shared between targets. If it
+	// is nil, the target has its own. It is not closed. See [symres.Files].
 	Files *symres.Files
-	// Check is how much a copy of an image must agree with the target.
+	// Check says how closely a copy of an image must agree with the target.
 	Check symres.VersionCheck
 	// Logger gets one record for each step of a load; nil is silent.
 	Logger *slog.Logger
-	// Warn is told what is wrong with a target and did not keep it from being
-	// opened: holes in its lists, modules that cannot be, and as a
-	// [*RoadWarning] where the modules of a process are from. It is called by the
-	// goroutine that opens, before Open returns. nil: the Logger is told.
+	// Warn receives problems that do not prevent opening: gaps in lists,
+	// invalid modules, and, as a [*RoadWarning], the source of a process's
+	// modules. The goroutine that opens calls it, before Open returns. If it is
+	// nil, the Logger gets the warnings.
 	Warn func(error)
 }
 

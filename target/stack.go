@@ -11,20 +11,20 @@ import (
 	"github.com/symres/symres/unwind"
 )
 
-// Stacks returns what walks need of the target: for who has registers of his
-// own, or wants a walk to guess. It is closed with the target.
+// Stacks is for callers that have their own registers, or that allow a walk to
+// guess. It is closed with the target.
 func (t *Target) Stacks() *stack.Stacks { return t.stacks }
 
 // Stack walks the stack of a thread: what package unwind yields, with the
-// modules of the session, whose images are read from the target or, where a page
-// is out, from the copies identification takes. Where the walk of a kernel stack
-// ends before it came to user mode, it goes on with the registers the thread
-// came into the kernel with, in the memory of its process; behind the 64-bit
-// stack of a 32-bit thread comes its 32-bit one. The user modules of a kernel
+// modules of the session, whose images are read from the target or, where a
+// page is out, from the copies identification takes. If the walk of a kernel
+// stack ends before user mode, it continues with the registers that the thread
+// entered the kernel with, in the memory of its process. After the 64-bit stack
+// of a 32-bit thread comes its 32-bit stack. The user modules of a kernel
 // target are those of Options.Process.
 //
-// A thread without registers has no frames: the error is its Err. A thread of
-// the caller's own needs no more than a Context, see [unwind.ParseContext].
+// A thread without registers has no frames; the error is its Err. A thread that
+// the caller makes needs only a Context, see [unwind.ParseContext].
 func (t *Target) Stack(ctx context.Context, th Thread) iter.Seq2[unwind.Frame, error] {
 	if th.Err != nil {
 		return failing[unwind.Frame](th.Err)

@@ -9,14 +9,14 @@ import (
 	"github.com/symres/symres/nt"
 )
 
-// GDB opens what is behind the GDB stub at addr, HOST:PORT: the Windows kernel
-// in it and what that says is loaded, or, where there is none, Options.Modules.
-// The target stops, and stays stopped when it is closed. ctx is for the opening
-// alone.
+// GDB opens the machine behind the GDB stub at addr, HOST:PORT: its Windows
+// kernel with the modules it lists or, if no kernel is found, Options.Modules.
+// The machine is stopped, and stays stopped after Close. ctx is used for
+// opening only.
 //
-// Errors wrap [ErrNoPhysical] when the stub cannot read what a kernel is looked
-// for in, and [nt.ErrNoKernel] when none was found; else they are those of [Open]
-// and of the connection.
+// Errors wrap [ErrNoPhysical] if the stub cannot read physical memory, and
+// [nt.ErrNoKernel] if no kernel was found. Other errors come from [Open] and
+// from the connection.
 func GDB(ctx context.Context, addr string, opts Options) (*Target, error) {
 	return open(ctx, opts, func(o *opener) error { return o.openGDB(ctx, addr) })
 }

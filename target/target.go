@@ -23,15 +23,15 @@ import (
 // Kind is what a target was opened from.
 type Kind uint8
 
-// The kinds of targets. The zero value is none of them.
+// The kinds of targets. The zero value is invalid.
 const (
 	KindUnknown   Kind = iota
-	KindMemory         // memory of the caller's, for [New]
+	KindMemory         // memory that the caller supplies, for [New]
 	KindCrashDump      // a kernel crash dump with pages of physical memory
 	KindTriage         // a small kernel dump, which has a list of drivers and hardly any memory
 	KindMinidump       // a user minidump
 	KindPhysical       // an image of physical memory
-	KindStub           // what is behind a GDB stub
+	KindStub           // a machine behind a GDB stub
 	KindProcess        // a process of this machine
 	KindFiles          // an image or a PDB on disk
 )
@@ -49,7 +49,7 @@ func (k Kind) String() string {
 func (k Kind) MarshalText() ([]byte, error) { return []byte(k.String()), nil }
 
 // Target is an open target with a session for its symbols. It is safe for
-// concurrent use; after Close its memory and its lists fail.
+// concurrent use. After Close, reads of its memory and lists fail.
 type Target struct {
 	kind     Kind
 	config   symres.Config // what the session was made with
@@ -78,17 +78,17 @@ type Target struct {
 // Kind returns what the target was opened from.
 func (t *Target) Kind() Kind { return t.kind }
 
-// Session returns the session that knows the modules of the target. Their
-// symbols are loaded when they are asked for. It ends with the target.
+// Session returns the session with the target's modules. Their symbols are
+// loaded when they are needed. The session is closed with the target.
 func (t *Target) Session() *symres.Session { return t.session }
 
-// Modules returns the modules as the target, or its user, named them, in that
-// order; those that the session refused too. [symres.Session.Modules] has what
-// became of them.
+// Modules returns the modules in the order in which the target or the caller
+// listed them, including those that the session refused.
+// [symres.Session.Modules] returns the modules of the session.
 func (t *Target) Modules() []symres.Module { return slices.Clone(t.modules) }
 
-// Unloaded yields the modules the target remembers to have unloaded. The error
-// wraps [ErrNoRecord] where it keeps no such list.
+// Unloaded yields the modules in the target's list of unloaded modules. The
+// error wraps [ErrNoRecord] if it has no such list.
 func (t *Target) Unloaded() iter.Seq2[symres.Module, error] {
 	if t.unloaded != nil {
 		return t.unloaded
@@ -104,26 +104,28 @@ func failing[T any](err error) iter.Seq2[T, error] {
 	}
 }
 
-// Memory returns the virtual memory: that of the process where one was asked
-// for. It is nil for a target of files.
+// Memory returns the target's virtual memory, or that of the process in
+// Options.Process. It is nil for a target made from files.
 func (t *Target) Memory() memsource.Source { return t.config.Memory }
 
-// Machine returns the IMAGE_FILE_MACHINE_* of the target, 0 where it is not known.
+// Machine returns the IMAGE_FILE_MACHINE_* value of the target, 0 if it is
+// unknown.
 func (t *Target) Machine() uint16 { return t.machine }
 
-// Bits returns the width of its addresses, 32 or 64.
+// Bits returns the width of the target's addresses, 32 or 64.
 func (t *Target) Bits() int { return t.bits }
 
-// Kernel returns the Windows kernel of the target, or nil: by the types of its
-// own PDB once they were loaded, else by what is embedded for its build.
+// Kernel returns the Windows kernel of the target, or nil. Its structures are
+// read by the types in the kernel's PDB if they were loaded, otherwise by the
+// embedded layouts for its build.
 func (t *Target) Kernel() *nt.Kernel {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return t.kernel
 }
 
-// View returns the target as the process of Options.Process sees it, nil where
-// none was asked for.
+// View returns the target as the process in Options.Process sees it, or nil if
+// the option is not set.
 func (t *Target) View() *nt.View { return t.view }
 
 // Close ends the session and closes what was opened. A second Close does
@@ -137,10 +139,11 @@ func (t *Target) Close() (err error) {
 	return err
 }
 
-// LoadTypes has the kernel's structures read by the types of its own PDB, which
-// is found along the symbol path, as [KernelTypes] does; once for a target,
-// whatever comes of it. Its error says why they are read by what is embedded for
-// the build instead, and wraps [nt.ErrNoKernel] for a target without a kernel.
+// LoadTypes loads the kernel's PDB along the symbol path, as [KernelTypes]
+// does, and reads the kernel's structures by its types from then on. It does so
+// once per target, even after a failure. If it fails, the embedded layouts are
+// used and the error says why; it wraps [nt.ErrNoKernel] for a target without a
+// kernel.
 func (t *Target) LoadTypes(ctx context.Context) error {
 	select {
 	case t.loading <- struct{}{}:
@@ -167,8 +170,9 @@ func (t *Target) LoadTypes(ctx context.Context) error {
 	return err
 }
 
-// Explain adds to an error that wraps [nt.ErrNoLayout] why the kernel's PDB,
-// which would tell the layout, was not used. Other errors it returns as they are.
+// Explain adds to an error that wraps [nt.ErrNoLayout] the reason why the
+// kernel's PDB, which describes the layout, was not used. Other errors are
+// returned unchanged.
 func (t *Target) Explain(err error) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -179,8 +183,8 @@ func (t *Target) Explain(err error) error {
 }
 
 // Processes yields the processes of a kernel target, after [Target.LoadTypes].
-// An error stands for what cannot be read of the list; it wraps
-// [nt.ErrNoKernel] for another target.
+// An error stands for a part of the list that cannot be read. It wraps
+// [nt.ErrNoKernel] if the target has no kernel.
 func (t *Target) Processes(ctx context.Context) iter.Seq2[nt.Process, error] {
 	return func(yield func(nt.Process, error) bool) {
 		err := t.LoadTypes(ctx)
@@ -201,8 +205,8 @@ func (t *Target) Processes(ctx context.Context) iter.Seq2[nt.Process, error] {
 	}
 }
 
-// VADs yields what is mapped in the process of Options.Process. The error wraps
-// [ErrNoProcess] where none was asked for.
+// VADs yields the VADs of the process in Options.Process. The error wraps
+// [ErrNoProcess] if the option is not set.
 func (t *Target) VADs() iter.Seq2[vadmath.Entry, error] {
 	if t.view == nil {
 		return failing[vadmath.Entry](fmt.Errorf("VADs: %w", ErrNoProcess))

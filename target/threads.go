@@ -22,10 +22,10 @@ type Thread struct {
 	StackSize uint64 // and its size in bytes
 	Registers Registers
 
-	// Context holds all the registers that are known, for [Target.Stack]. Its
-	// Machine is 0 where there are none, and Err says why.
+	// Context holds all known registers, for [Target.Stack]. If there are none,
+	// its Machine is 0 and Err says why.
 	Context unwind.Context
-	// Origin says where the registers are from, such as "exception record".
+	// Origin says where the registers come from, such as "exception record".
 	Origin string
 	// Err says why there are no registers. It wraps [ErrNoRecord],
 	// [nt.ErrNotResident], [nt.ErrMalformed], [nt.ErrNoLayout],
@@ -60,8 +60,9 @@ func (th *Thread) use(c unwind.Context, origin string, err error) {
 // those of a live process, each of which is stopped for a moment to read its
 // registers, see [process.Process.Threads].
 //
-// An error stands for what cannot be read of a list. It wraps [ErrNoRecord]
-// where the target has none: files, and memory of the caller's.
+// An error stands for a part of a list that cannot be read. It wraps
+// [ErrNoRecord] if the target has no threads: files, and memory supplied by the
+// caller.
 func (t *Target) Threads(ctx context.Context) iter.Seq2[Thread, error] {
 	switch {
 	case t.mini != nil:

@@ -46,7 +46,8 @@ type Config struct {
 	// Memory is the target's memory as the thread sees it. Stacks are read from
 	// here alone.
 	Memory memsource.Source
-	// Modules finds the module of an address. Nil: there are none.
+	// Modules finds the module of an address. Nil means that no modules are
+	// known.
 	Modules Modules
 	// Unloaded lists modules that were in the target before, to name return
 	// addresses into them.

@@ -90,7 +90,7 @@ type Frame struct {
 	Context
 	// Index counts the frames of a walk from 0.
 	Index int
-	// Return is the PC of the next frame, 0 where there is none.
+	// Return is the PC of the next frame, 0 if this is the last one.
 	Return uint64
 	// Module is the module of LookupPC, nil where it is in none.
 	Module *Module

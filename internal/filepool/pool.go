@@ -20,9 +20,9 @@ import (
 
 // Config bounds what a [Pool] holds. Zero values are the defaults.
 type Config struct {
-	// Bytes is how much memory the PDBs may take together for what was read
-	// and made of them, as [pdb.File.Memory] counts it: 512 MB by default. The
-	// PDB asked last stays whatever it takes.
+	// Bytes limits the memory that all PDBs together use, as [pdb.File.Memory]
+	// counts it: 512 MB by default. The PDB used last stays in memory even if
+	// it exceeds the limit.
 	Bytes int64
 	// Descriptors is how many files of this machine are kept open: a quarter of
 	// what the process may have by default, 256 at most. Reads that are under way
@@ -33,17 +33,17 @@ type Config struct {
 
 // Stats are the counters of a [Pool].
 type Stats struct {
-	Files       int   // files that are held, in use or not
-	Descriptors int   // of them, those that are open
-	Bytes       int64 // of memory the PDBs took when they were last counted
-	Shared      int64 // times a file was asked for that was held already
-	Reopened    int64 // times a file was opened again
+	Files       int   // files held, whether in use or not
+	Descriptors int   // files held that are open
+	Bytes       int64 // memory used by PDBs at the last count
+	Shared      int64 // how often a requested file was already held
+	Reopened    int64 // how often a file was opened again
 }
 
 // Pool holds the PDBs and images of Sessions, each once, however many Sessions
-// use it. Files are told apart by what the system says of them (device, inode,
-// size and time; never the name alone), and PDBs that are no files of this
-// machine by their place, size, identity and samples of their content.
+// use it. Local files are told apart by device, inode, size and time, never by
+// name alone. PDBs from elsewhere are told apart by location, size, identity
+// and samples of their content.
 //
 // What is over a bound goes, the least recently used first: the descriptor of a
 // file, what was read and made of a PDB, and PDBs that no Session uses any more.

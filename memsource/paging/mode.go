@@ -5,7 +5,7 @@ import "fmt"
 // Mode is a page-table format of the processor.
 type Mode uint8
 
-// The formats. The zero Mode is none of them.
+// The formats. The zero Mode is invalid.
 const (
 	ModeX86   Mode = iota + 1 // 32-bit without PAE: 4 KB and 4 MB pages (PSE, PSE-36)
 	ModeX64                   // 64-bit, four levels: 4 KB, 2 MB and 1 GB pages

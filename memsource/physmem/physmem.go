@@ -46,7 +46,7 @@ var (
 // Format is how an image is written.
 type Format uint8
 
-// The formats. The zero Format is none of them.
+// The formats. The zero Format is invalid.
 const (
 	FormatRaw    Format = iota + 1 // the byte at offset n is that at physical address n
 	FormatLiME                     // ranges, each behind a header of its own

@@ -24,7 +24,7 @@ type Config struct {
 	Netrc string
 	// Guest logs in as guest where there is no credential.
 	Guest bool
-	// SMB21 takes servers that speak SMB 2.1 and nothing newer.
+	// SMB21 accepts servers that speak no version newer than SMB 2.1.
 	SMB21 bool
 	// Dial makes the connections; nil means a [net.Dialer]. address is that
 	// of the server in the path, with port 445.

@@ -29,19 +29,19 @@ type Config struct {
 	// Getenv replaces os.Getenv. An environment without variables is one that
 	// returns "" for all.
 	Getenv func(string) string
-	// Cache is the directory that an empty place in a chain and a bare cache*
-	// stand for. Empty: [sympath.DefaultCache].
+	// Cache is the directory for an empty place in a chain and for a bare
+	// cache*. Empty: [sympath.DefaultCache].
 	Cache string
 	// Offline makes no connection: servers and shares are left out.
 	Offline bool
-	// Refresh asks servers again for what a cache remembers they do not have.
+	// Refresh asks servers again for files that a cache remembers as missing.
 	Refresh bool
 	// Rehash reads entries of caches whole before they are used, and compares them
 	// with the hash they were filed with.
 	Rehash bool
 	// Mounts are the shares that are mounted on this machine.
 	Mounts sympath.Mounts
-	// SMB21 takes shares of servers that speak SMB 2.1 and nothing newer.
+	// SMB21 accepts shares on servers that speak no version newer than SMB 2.1.
 	SMB21 bool
 	// Share makes the stores of shares in place of the SMB client, for a
 	// program that has a way of its own; the Mounts come first. Its error may
