@@ -25,7 +25,7 @@ func (o *opener) readDump(ctx context.Context, r io.ReaderAt, size int64) error 
 		return o.readCompressed(ctx, r, size)
 	case kind == filekind.CrashDump:
 		return o.readCrashDump(ctx, r, size)
-	case kind == filekind.Minidump:
+	case kind == filekind.Minidump || kind == filekind.UserDump:
 		return o.readMinidump(ctx, r, size)
 	case kind == filekind.VMware:
 		return o.readState(ctx, r, size)

@@ -29,7 +29,7 @@ const (
 	KindMemory         // memory that the caller supplies, for [New]
 	KindCrashDump      // a kernel crash dump with pages of physical memory
 	KindTriage         // a small kernel dump, which has a list of drivers and hardly any memory
-	KindMinidump       // a user minidump
+	KindMinidump       // a user minidump, or a full user dump of the format before
 	KindPhysical       // an image of physical memory
 	KindStub           // a machine behind a GDB stub
 	KindProcess        // a process of this machine

@@ -81,7 +81,7 @@ func (a *app) check(ctx context.Context, path string) error {
 		o.pdb(ctx, f)
 	case filekind.CrashDump:
 		o.crashDump(ctx, f)
-	case filekind.Minidump:
+	case filekind.Minidump, filekind.UserDump:
 		o.minidump(ctx, f)
 	case filekind.Core, filekind.LiME, filekind.AVML, filekind.VMware:
 		o.physical(f)

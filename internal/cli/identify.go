@@ -108,7 +108,7 @@ func identityOf(ctx context.Context, path string) (*identityObject, error) {
 		err = o.portable(f)
 	case filekind.CrashDump:
 		err = o.crashDump(ctx, f)
-	case filekind.Minidump:
+	case filekind.Minidump, filekind.UserDump:
 		err = o.minidump(ctx, f)
 	case filekind.Core, filekind.LiME, filekind.AVML, filekind.VMware:
 		err = o.physical(f)

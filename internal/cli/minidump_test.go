@@ -19,8 +19,16 @@ func cmdMkminidump(ts *testscript.TestScript, neg bool, args []string) {
 	if len(args) > 0 && strings.HasPrefix(args[0], "--") {
 		kind, args = args[0], args[1:]
 	}
-	need(ts, neg, args, 1, "mkminidump [--ios] FILE")
+	need(ts, neg, args, 1, "mkminidump [--ios|--userdump] FILE")
 	m := scriptMinidump(ts)
+	if kind == "--userdump" {
+		file, err := fixture.Read("fs_rec/x64/good/fs_rec.sys")
+		ts.Check(err)
+		m.Full, m.Parameters = []dumpbuild.MinidumpRange{{Addr: 0x140000000, Data: file[:0x400]}}, []uint64{1, 0x10}
+		m.Exception.Context = nil
+		ts.Check(os.WriteFile(ts.MkAbs(args[0]), dumpbuild.BuildUserDump(m, true), 0o666))
+		return
+	}
 	if kind == "--ios" {
 		m.Platform, m.Modules[0].Name, m.Modules[1].Name = 0x8102, "/System/Library/UIKit", "/usr/lib/dyld"
 		m.ExceptionIs = 1

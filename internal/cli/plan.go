@@ -135,7 +135,7 @@ func (p *plan) add(ctx context.Context, path string) error {
 		return p.addDump(ctx, path)
 	}
 	switch f.kind {
-	case filekind.CrashDump, filekind.Minidump, filekind.Core, filekind.LiME, filekind.AVML, filekind.VMware:
+	case filekind.CrashDump, filekind.Minidump, filekind.UserDump, filekind.Core, filekind.LiME, filekind.AVML, filekind.VMware:
 		return p.addDump(ctx, path)
 	case filekind.Unknown, filekind.Path:
 		if f.kind == filekind.Unknown && !isText(f) { // raw memory looks like nothing at all

@@ -12,6 +12,7 @@ import (
 
 	"github.com/symres/symres/internal/unpack"
 	"github.com/symres/symres/memsource/crashdump"
+	"github.com/symres/symres/memsource/minidump"
 	"github.com/symres/symres/memsource/physmem"
 	"github.com/symres/symres/pdb"
 )
@@ -27,6 +28,7 @@ const (
 	Portable  Kind = "portable-pdb"
 	CrashDump Kind = "crashdump"
 	Minidump  Kind = "minidump"
+	UserDump  Kind = "userdump" // what was before minidumps
 	ELF       Kind = "elf"
 	Core      Kind = "elf-core"
 	LiME      Kind = "lime"
@@ -38,7 +40,7 @@ const (
 // Title returns the kind in plain words.
 func (k Kind) Title() string {
 	titles := map[Kind]string{
-		PE: "a PE image", PDB: "a PDB 7", CrashDump: "a kernel crash dump", Minidump: "a minidump",
+		PE: "a PE image", PDB: "a PDB 7", CrashDump: "a kernel crash dump", Minidump: "a minidump", UserDump: "a full user dump of the format before minidumps (USERDUMP)",
 		ELF: "an ELF file", Core: "an ELF core", LiME: "a LiME memory image", AVML: "an AVML memory image",
 		VMware: "a saved state of VMware (.vmss, .vmsn)", Path: "a symbol path", "pdb2": "a PDB 2.00", "msfz": "a compressed PDB (MSFZ)",
 		Portable: "a portable PDB", "dbg": "a .dbg file", "cab": "a cabinet", "lib": "a library of object files",
@@ -60,7 +62,7 @@ func (k Kind) Title() string {
 // recognising it.
 func (k Kind) Readable() bool {
 	switch k {
-	case PE, PDB, CrashDump, Minidump, Core, LiME, AVML, VMware, Path:
+	case PE, PDB, CrashDump, Minidump, UserDump, Core, LiME, AVML, VMware, Path:
 		return true
 	}
 	return k.Compressed()
@@ -91,6 +93,8 @@ func Of(r io.ReaderAt, size int64) (Kind, error) {
 	switch {
 	case format != pdb.FormatUnknown:
 		return Kind(format.String()), nil
+	case minidump.Sniff(head):
+		return UserDump, nil // pdb.Sniff knows the others
 	case crashdump.Sniff(head):
 		return CrashDump, nil
 	case physmem.Sniff(head) == physmem.FormatLiME:

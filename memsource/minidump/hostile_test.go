@@ -172,6 +172,8 @@ func FuzzMinidump(f *testing.F) {
 	m.Architecture = x86
 	f.Add(dumpbuild.BuildMinidump(m), uint64(0x40001000))
 	f.Add(dumpbuild.BuildMinidump(told()), uint64(0x7ffe0000))
+	f.Add(dumpbuild.BuildUserDump(userDump(true), true), uint64(0x140000000))
+	f.Add(dumpbuild.BuildUserDump(userDump(false), false), uint64(0x10000))
 	f.Fuzz(func(t *testing.T, b []byte, addr uint64) {
 		if one, two := describe(t, b, addr), describe(t, b, addr); one != two {
 			t.Fatalf("two opens differ:\n%s\n%s", one, two)
@@ -193,7 +195,11 @@ func describe(t *testing.T, b []byte, addr uint64) string {
 	}
 	for m, err := range f.Modules() {
 		if err == nil {
-			inside(m.Offset, 108)
+			size := int64(108)
+			if f.IsUserDump() {
+				size = 12
+			}
+			inside(m.Offset, size)
 		}
 		text += len(m.CodeView)
 		out += fmt.Sprintln(m, err)

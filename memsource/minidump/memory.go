@@ -52,10 +52,14 @@ type loader struct {
 
 func (f *File) loadMemory() (*memsource.Sparse, []error) {
 	l := &loader{File: f, to: &memsource.Sparse{Missing: memsource.ReasonNotInDump}}
-	l.regions()
-	l.stacks()
-	l.list()
-	l.list64()
+	if f.user != nil {
+		l.userMemory()
+	} else {
+		l.regions()
+		l.stacks()
+		l.list()
+		l.list64()
+	}
 	if f.Bits() == 32 {
 		l.to.AddFault(1<<32, math.MaxUint64, memsource.Fault{Reason: memsource.ReasonNonCanonical})
 	}

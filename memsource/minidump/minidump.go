@@ -1,6 +1,8 @@
 // Package minidump reads user minidumps (MDMP): what MiniDumpWriteDump, Windows
 // Error Reporting, Breakpad, Crashpad and Wine write when a process crashes.
 //
+// The format before it, USERDU64 and USERDUMP, is read as well.
+//
 // [Open] reads the header and the directory of streams. [File.Modules] lists
 // the loaded modules, nearly always with the CodeView record that names the
 // PDB, which matters because the memory of a small dump holds no image headers.
@@ -59,6 +61,7 @@ type File struct {
 	streams  []Stream
 	system   System
 	problems []error
+	user     *userDump // of the format before MDMP; else nil
 
 	memory func() (*memsource.Sparse, []error) // reads the lists once
 }
@@ -76,8 +79,11 @@ const (
 )
 
 // Sniff reports whether first, the first bytes of a file, begins a minidump.
-// It needs 6 bytes.
-func Sniff(first []byte) bool { return bytes.HasPrefix(first, []byte(signature)) }
+// It needs 8 bytes. Dumps of the format before MDMP are minidumps here too, see
+// [File.IsUserDump].
+func Sniff(first []byte) bool {
+	return bytes.HasPrefix(first, []byte(signature)) || isUserDump(first)
+}
 
 // Open opens the minidump at path and reads its header and directory. The file
 // must be a regular one. Errors wrap [ErrFormat] when it is something else than
@@ -96,12 +102,16 @@ func Open(path string) (*File, error) {
 // long as the File is used. Errors wrap [ErrFormat], or are those of r.
 func New(r io.ReaderAt, size int64) (*File, error) {
 	f := &File{r: r, size: uint64(max(size, 0))}
+	f.memory = sync.OnceValues(f.loadMemory)
 	head, err := f.bytes("header", 0, headerSize)
 	if err != nil {
 		return nil, err
 	}
 	if !Sniff(head) {
-		return nil, fmt.Errorf("minidump: no MDMP signature at the start: %w", ErrFormat)
+		return nil, fmt.Errorf("minidump: no MDMP, USERDU64 or USERDUMP signature at the start: %w", ErrFormat)
+	}
+	if isUserDump(head) {
+		return newUser(f)
 	}
 	c := wire.New("minidump header", head)
 	c.Skip(4)
@@ -114,7 +124,6 @@ func New(r io.ReaderAt, size int64) (*File, error) {
 		return nil, err
 	}
 	f.readSystem()
-	f.memory = sync.OnceValues(f.loadMemory)
 	return f, nil
 }
 

@@ -57,6 +57,9 @@ const (
 // [ErrFormat]; so does a list of more than 10,000. A dump without the list
 // gives an error that wraps [ErrNoStream].
 func (f *File) Modules() iter.Seq2[Module, error] {
+	if f.user != nil {
+		return f.userModules
+	}
 	t, err := f.counted(ModuleListStream, moduleSize, maxModules)
 	return list(f, t, err, f.module)
 }

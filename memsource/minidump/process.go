@@ -30,6 +30,13 @@ const (
 // Process returns what the dump says of the process. The error wraps [ErrNoStream]
 // when it says nothing, or [ErrFormat].
 func (f *File) Process() (Process, error) {
+	if f.user != nil {
+		b, err := f.userEvent()
+		if err != nil {
+			return Process{}, err
+		}
+		return Process{ID: le32(b[4:])}, nil
+	}
 	_, b, err := f.head(MiscInfoStream, miscSize)
 	if err != nil {
 		return Process{}, err

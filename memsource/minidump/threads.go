@@ -103,6 +103,9 @@ func machineOf(architecture uint16) uint16 {
 // Exception returns the exception the dump was made for. The error wraps
 // [ErrNoStream] when it was made for none.
 func (f *File) Exception() (Exception, error) {
+	if f.user != nil {
+		return f.userException()
+	}
 	_, b, err := f.head(ExceptionStream, exceptionSize)
 	if err != nil {
 		return Exception{}, err
@@ -120,6 +123,9 @@ func (f *File) Exception() (Exception, error) {
 
 // Threads lists the threads. Errors are as for [File.Modules].
 func (f *File) Threads() iter.Seq2[Thread, error] {
+	if f.user != nil {
+		return f.userThreads()
+	}
 	t, err := f.counted(ThreadListStream, threadSize, maxThreads)
 	names := sync.OnceValue(f.threadNames)
 	return list(f, t, err, func(b []byte, _ int64, _ *uint64) Thread {
