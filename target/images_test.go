@@ -254,6 +254,40 @@ func TestOpen_AVML(t *testing.T) {
 	m.check(t, write(t, "memory.avml", b), "")
 }
 
+// TestOpen_split opens images that were split into numbered files, by the first of
+// them; one whose last part is missing is told of.
+func TestOpen_split(t *testing.T) {
+	m := newMachine(t)
+	dump := m.rows(8, nil)
+	raw := make([]byte, slices.Max(slices.Collect(maps.Keys(m.pages)))+4096)
+	for pa, page := range m.pages {
+		copy(raw[pa:], page)
+	}
+	for name, b := range map[string][]byte{"memory.raw": raw, "memory.dmp": dump, "memory.raw.gz": pack(t, "gz", raw)} {
+		dir := t.TempDir()
+		pieces := slices.Collect(slices.Chunk(b, len(b)/3))
+		for i, piece := range pieces {
+			if err := os.WriteFile(filepath.Join(dir, fmt.Sprintf("%s.%03d", name, i+1)), piece, 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		path := filepath.Join(dir, name+".001")
+		tg, warnings := opened(t, path, target.Options{Symbols: sympath.Chain()})
+		if len(tg.Modules()) != len(m.facts.Modules) || len(*warnings) != 0 {
+			t.Errorf("%s: %d modules, warnings %v", name, len(tg.Modules()), *warnings)
+		}
+		if err := os.Remove(filepath.Join(dir, fmt.Sprintf("%s.%03d", name, len(pieces)))); err != nil {
+			t.Fatal(err)
+		}
+		if name == "memory.dmp" {
+			_, warnings := opened(t, path, target.Options{Symbols: sympath.Chain()})
+			if !strings.Contains(fmt.Sprint(*warnings), "the file ends before") {
+				t.Errorf("%s: without the last part: %v", name, *warnings)
+			}
+		}
+	}
+}
+
 // rows is a dump of type 8, 9 or 10 of a machine: rows of pages, a tail behind the
 // last of them in the metadata, then the pages.
 func (m *machine) rows(typ uint32, tail []byte) []byte {

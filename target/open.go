@@ -20,9 +20,10 @@ import (
 // image of physical memory (raw, LiME, AVML, ELF core, VMware). The content
 // decides which of these it is. One that is compressed (gzip, zstd, xz, bzip2),
 // or lies in a cabinet or zip archive, is expanded first, within bounds; large
-// files go to a temporary file, which is removed on Close. Unless
-// Options.Symbols is given, the folder of the file is searched after the symbol
-// path. ctx is used for opening only.
+// files go to a temporary file, which is removed on Close. Name the first part of
+// a file that was split (.001, .002 and so on). Unless Options.Symbols is given,
+// the folder of the file is searched after the symbol path. ctx is used for
+// opening only.
 //
 // Errors wrap [ErrFormat] for a file of another kind, [nt.ErrNoKernel] when a
 // memory image has none, are a [*ProcessError] when Options.Process is not one
@@ -38,7 +39,8 @@ func Open(ctx context.Context, path string, opts Options) (*Target, error) {
 		o.closes(f)
 		o.beside(path)
 		o.path = path
-		if err := o.readDump(ctx, f, f.Size()); err != nil {
+		r, size := o.joined(f.File)
+		if err := o.readDump(ctx, r, size); err != nil {
 			return fmt.Errorf("%s: %w", path, err)
 		}
 		return nil

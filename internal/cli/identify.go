@@ -113,6 +113,9 @@ func identityOf(ctx context.Context, path string) (*identityObject, error) {
 	case filekind.Core, filekind.LiME, filekind.AVML, filekind.VMware:
 		err = o.physical(f)
 	case filekind.Unknown, filekind.Path:
+		if o.raw(ctx, f) {
+			return o, nil
+		}
 		return nil, notFound(fmt.Errorf("%s: %s", path, filekind.Unknown.Title()))
 	}
 	return o, err

@@ -34,14 +34,15 @@ const (
 	LiME      Kind = "lime"
 	AVML      Kind = "avml"
 	VMware    Kind = "vmware-state"
-	Path      Kind = "path" // text that is a symbol path
+	Raw       Kind = "raw-memory" // no mark tells it: [Of] does not return it
+	Path      Kind = "path"       // text that is a symbol path
 )
 
 // Title returns the kind in plain words.
 func (k Kind) Title() string {
 	titles := map[Kind]string{
 		PE: "a PE image", PDB: "a PDB 7", CrashDump: "a kernel crash dump", Minidump: "a minidump", UserDump: "a full user dump of the format before minidumps (USERDUMP)",
-		ELF: "an ELF file", Core: "an ELF core", LiME: "a LiME memory image", AVML: "an AVML memory image",
+		ELF: "an ELF file", Core: "an ELF core", LiME: "a LiME memory image", AVML: "an AVML memory image", Raw: "a raw memory image",
 		VMware: "a saved state of VMware (.vmss, .vmsn)", Path: "a symbol path", "pdb2": "a PDB 2.00", "msfz": "a compressed PDB (MSFZ)",
 		Portable: "a portable PDB", "dbg": "a .dbg file", "cab": "a cabinet", "lib": "a library of object files",
 		"codeview": "bare CodeView symbols",
@@ -62,7 +63,7 @@ func (k Kind) Title() string {
 // recognising it.
 func (k Kind) Readable() bool {
 	switch k {
-	case PE, PDB, CrashDump, Minidump, UserDump, Core, LiME, AVML, VMware, Path:
+	case PE, PDB, CrashDump, Minidump, UserDump, Core, LiME, AVML, VMware, Raw, Path:
 		return true
 	}
 	return k.Compressed()
