@@ -20,7 +20,7 @@ type (
 	// VersionCheck says how much an on-disk copy must agree with what is known
 	// of the target.
 	VersionCheck = identify.VersionCheck
-	// Identity says by what a file was matched to the target.
+	// Identity says by which facts a file was matched to the target.
 	Identity = identify.Identity
 	// Proof labels how well a symbol's image was proven.
 	Proof = identify.Proof

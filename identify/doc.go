@@ -1,5 +1,5 @@
-// Package identify finds out which image a module of a target is, and how well
-// that is proven, when its pages are only partly there.
+// Package identify finds out which image a module in a target is, and how well
+// that is proven, when only some of its pages are in memory.
 //
 // It is a pipeline of values:
 //

@@ -5,8 +5,8 @@ import (
 	"github.com/symres/symres/sympath"
 )
 
-// Rung is a step of the ladder by which a module gets its identity, from what
-// the image itself says in memory down to a file of its name.
+// Rung is a step of the ladder by which a module is identified, from the image
+// in memory down to a file with its name.
 type Rung uint8
 
 // The rungs, in the order they are climbed. The zero value is unknown.
@@ -15,11 +15,11 @@ const (
 	RungHeader         // the image header, debug directory and CodeView record in memory
 	RungDebugInfo      // NonPagedDebugInfo, the kernel's copy of header fields
 	RungListed         // what lists the module: loader entry, dump or minidump record, command line
-	RungUnloaded       // what the target remembers to have unloaded from there
-	RungScan           // an RSDS or NB10 record in a resident page, found by its looks
+	RungUnloaded       // an entry of the target's list of unloaded modules
+	RungScan           // an RSDS or NB10 record in a resident page, found by scanning
 	RungFile           // the file behind a page that is out, as the memory manager names it
 	RungCopy           // a copy of the image, its fields
-	RungPages          // that copy's pages against the resident ones
+	RungPages          // the pages of the copy compared with the resident ones
 	RungPDB            // the PDB
 )
 
@@ -47,14 +47,14 @@ const (
 	FieldCodePages              // the resident pages of code and constants: PageCounts
 )
 
-// Comparison is what comparing one field gave.
+// Comparison is the result of comparing one field.
 type Comparison uint8
 
 // The comparisons.
 const (
 	ComparisonUnknown     Comparison = iota // one side does not know the field, or there is nothing to compare it with
 	ComparisonEqual                         // both sides know it, and agree
-	ComparisonDiffers                       // both sides know it, and do not
+	ComparisonDiffers                       // both sides know it, and differ
 	ComparisonNotResident                   // the target's side is in a page that is out
 )
 
@@ -70,8 +70,8 @@ const (
 	StrengthExact                  // the identity of the build
 )
 
-// Evidence is one thing that was looked at to find out which image a module
-// is, whether it helped or not. A value that is nil is unknown.
+// Evidence is one fact that was examined to identify an image, whether it
+// helped or not. A nil value is unknown.
 type Evidence struct {
 	Rung         Rung
 	Field        Field

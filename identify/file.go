@@ -14,10 +14,10 @@ import (
 var errWrongSize = errors.New("the file has not the size it says")
 
 // FileID reads the identity of a symbol or image file from its content, and
-// that none of the file is missing. It is what [sympath.Options].Verify wants:
-// the GUID and DBI age of a PDB, or its signature and age where q asks for
-// those, the GUID of a portable PDB with the age FFFFFFFF, and TimeDateStamp and
-// SizeOfImage of an image. Safe for concurrent use.
+// checks that the file is complete. It fits [sympath.Options].Verify. The
+// identity is the GUID and DBI age of a PDB, or its signature and age if q asks
+// for these; the GUID of a portable PDB with the age FFFFFFFF; or TimeDateStamp
+// and SizeOfImage of an image. Safe for concurrent use.
 func FileID(q sympath.Query, r io.ReaderAt, size int64) (sympath.ID, error) {
 	first := make([]byte, min(max(size, 0), pdb.SniffLen))
 	if _, err := r.ReadAt(first, 0); err != nil && err != io.EOF {

@@ -18,8 +18,8 @@ import (
 // against each other.
 const maxCopies = 8
 
-// ErrForeign means that a module is no image of Windows, so that it has no PDB and no
-// server was asked. It is an [io/fs.ErrNotExist] for errors.Is.
+// ErrForeign means that a module is not a Windows image. It has no PDB, so no
+// server was asked. errors.Is reports [io/fs.ErrNotExist] too.
 var ErrForeign error = &foreignError{}
 
 type foreignError struct{}
@@ -27,13 +27,13 @@ type foreignError struct{}
 func (*foreignError) Error() string        { return "it has no PDB, and nothing was asked for it" }
 func (*foreignError) Is(target error) bool { return target == fs.ErrNotExist }
 
-// Screen says which copies of an image [Find] passes on. The zero Screen passes
-// those that no field contradicts and that name a PDB.
+// Screen says which copies of an image [Find] returns. The zero Screen selects
+// copies that no field contradicts and that name a PDB.
 type Screen struct {
-	Differing bool // also those that a field contradicts
-	NoPDB     bool // also those that name no PDB
-	AnyKey    bool // also those that only their name speaks for, though a key is known
-	Singly    bool // each copy is a batch of its own: it is taken as it comes
+	Differing bool // also copies that a field contradicts
+	NoPDB     bool // also copies that name no PDB
+	AnyKey    bool // also copies found by name only, although a key is known
+	Singly    bool // each copy is a batch of its own
 }
 
 // Screen returns what the version check passes on.
@@ -53,10 +53,11 @@ type Copies struct {
 	failure error
 }
 
-// Find looks for copies of the image along the paths, the image path first, as
-// [Facts.ImageQueries] say: by key in symbol stores, where stamp and size are
-// known, and by name in directories. Each place is passed on once. The caller ends the search with [Copies.Close]. Copies that the
-// screen holds back are refused in the list of attempts, with the reason.
+// Find looks for copies of the image along the paths, the image path first,
+// with [Facts.ImageQueries]: by key in symbol stores, if time stamp and size
+// are known, and by name in directories. Each location is returned once. The
+// caller ends the search with [Copies.Close]. Copies that the screen rejects
+// appear as refused in the list of attempts, with the reason.
 func Find(ctx context.Context, f *Facts, s *Search, screen Screen) *Copies {
 	c := &Copies{ctx: ctx, facts: f, screen: screen}
 	c.failure = fmt.Errorf("no copy of the image was found: %w", fs.ErrNotExist)
@@ -71,10 +72,10 @@ func Find(ctx context.Context, f *Facts, s *Search, screen Screen) *Copies {
 	return c
 }
 
-// Next opens the next copies, at most 8. It stops early at one whose checksum
-// binds it to the target: no other can be better. The caller closes them. The
-// error says why the last file that was left out is of no use; more is false
-// when the search is over.
+// Next opens the next copies, at most 8. It stops early at a copy whose
+// checksum binds it to the target, because no other copy can be better. The
+// caller closes the copies. The error says why the last rejected file could not
+// be used. more is false at the end of the search.
 func (c *Copies) Next() (batch []*Copy, more bool, err error) {
 	for len(batch) < maxCopies {
 		found, failed, ok := c.next()
@@ -99,15 +100,15 @@ func (c *Copies) Next() (batch []*Copy, more bool, err error) {
 	return batch, true, err
 }
 
-// Err says why the search came to nothing. It wraps [io/fs.ErrNotExist] where
-// there is no file.
+// Err says why the search found nothing. It wraps [io/fs.ErrNotExist] if there
+// is no such file.
 func (c *Copies) Err() error { return c.failure }
 
 // Close ends the search.
 func (c *Copies) Close() { c.stop() }
 
-// Copy is a file that may be the module's image, open, with its fields held
-// against the facts.
+// Copy is an open file that may be the module's image, with the result of
+// comparing its fields with the facts.
 type Copy struct {
 	*Found
 	Image *pe.Image
@@ -126,7 +127,8 @@ func CloseAll(copies []*Copy) {
 	}
 }
 
-// PDBID is the identity of the PDB the copy names, zero where it names none.
+// PDBID is the identity of the PDB that the copy names, or zero if it names
+// none.
 func (c *Copy) PDBID() sympath.ID {
 	if c.Image.CodeView == nil {
 		return sympath.ID{}

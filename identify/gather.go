@@ -27,31 +27,31 @@ type Target struct {
 // Contexts is a target with several address spaces, such as an nt.Kernel. It
 // must be safe for concurrent use.
 type Contexts interface {
-	// Elsewhere returns memory that maps the address of a fault, and words
-	// that say whose it is. It must never answer for memory private to another
-	// process: what lies there is another program's.
+	// Elsewhere returns memory that maps the address of a fault, and a text
+	// that names its owner. It must never return memory that is private to
+	// another process, because that holds the data of another program.
 	Elsewhere(fault *memsource.Fault) (memory memsource.Source, whose string, ok bool)
 }
 
-// Known is what was read of a module's identity. Pages disappear while a target
-// runs; what was once read of the image at a base stays true as long as the
-// module is there. The zero Known knows nothing.
+// Known holds what was read about a module's identity. Pages disappear while a
+// target runs, but facts about the image at a base stay true as long as the
+// module is loaded. The zero Known holds nothing.
 type Known struct {
 	fields Fields
 	cv     *pe.CodeView
 	from   Rung
 }
 
-// Facts are what a target says of the image of a module. They are not changed
-// once they are gathered, except that the resident pages are read when they are
-// first wanted: Facts belong to one goroutine.
+// Facts are what a target says about the image of a module. They do not change
+// after Gather, except that the resident pages are read when they are first
+// needed. Facts are for use by one goroutine.
 type Facts struct {
 	Module    Module
-	Fields    Fields       // of the image header, by the rung nearest to it
+	Fields    Fields       // fields of the image header, from the best rung
 	PageSize  uint64       // bytes
-	CodeView  *pe.CodeView // the PDB's identity as the target itself gives it; nil where it does not
-	From      Rung         // where CodeView was read; RungUnknown where it is nil
-	Header    *pe.Image    // what of the image header is in memory; nil without memory
+	CodeView  *pe.CodeView // the PDB's identity as the target states it, or nil
+	From      Rung         // where CodeView was read; RungUnknown if it is nil
+	Header    *pe.Image    // the part of the image header that is in memory; nil without memory
 	HeaderErr error        // why the header could not be read; wraps a *memsource.Fault
 	Evidence  []Evidence   // of every rung, whether it helped or not
 	Notes     []string     // what else a reader should know, one sentence each
@@ -60,7 +60,7 @@ type Facts struct {
 	sizeRead bool // Fields.SizeOfImage is the header's, not a loader's
 }
 
-// Known returns what a later Gather may need, when the pages are out.
+// Known returns facts for a later Gather, when the pages may be out.
 func (f *Facts) Known() Known { return Known{f.Fields, f.CodeView, f.From} }
 
 // roundUp rounds up to pages.
@@ -69,12 +69,12 @@ func (f *Facts) roundUp(n uint64) uint64 {
 	return (n + page - 1) / page * page
 }
 
-// Gather asks what the target says of the module's image, rung by rung, and
-// leaves evidence of each. A rung that is nearer to the image overrides those
-// below it; the header is the image itself. It never fails: what could not be
-// read is in the evidence. When ctx ends, the rungs that were not reached say
-// that they were canceled. Of an image of another system than Windows only the list
-// is asked.
+// Gather collects what the target says about the module's image, rung by rung,
+// with evidence for each rung. A rung that is nearer to the image overrides the
+// later ones; the header in memory is the nearest. It never fails: the evidence
+// says what could not be read. When ctx ends, the remaining rungs are marked as
+// canceled. For images of other systems than Windows only the module list is
+// used.
 func Gather(ctx context.Context, t Target) *Facts {
 	g := newGatherer(ctx, t)
 	if t.Module.System != "" { // what looks like a record of a PDB in it is none

@@ -55,8 +55,8 @@ func (m *Module) object() moduleJSON {
 	}
 }
 
-// MarshalJSON returns the object that modules prints, as far as the target's
-// list goes.
+// MarshalJSON returns the object that `symres modules` prints, with the facts
+// of the target's list.
 func (m Module) MarshalJSON() ([]byte, error) { return marshal(m.object()) }
 
 // MarshalJSON returns the object that modules and reload print.

@@ -10,8 +10,8 @@ import (
 	"github.com/symres/symres/pe"
 )
 
-// ErrNotMapped is returned for bytes that a mapped image does not take from its
-// file, or that a program changes: those of writable data.
+// ErrNotMapped is returned for bytes that the loader does not read from the
+// image file, and for writable data, which the program changes.
 var ErrNotMapped = errors.New("the image file does not say these bytes")
 
 // Mapped is the file of an image as a loader lays it out, but not relocated. It
@@ -25,8 +25,8 @@ type Mapped struct {
 // mappedPart is a run of RVAs that come from one place of the file.
 type mappedPart struct{ start, end, raw, off uint64 }
 
-// Mapped lays the copy out. It is good until the copy is closed. The error
-// wraps [pe.ErrFormat], or is that of the file.
+// Mapped returns the copy in the memory layout. It is valid until the copy is
+// closed. The error wraps [pe.ErrFormat] or comes from reading the file.
 func (c *Copy) Mapped() (*Mapped, error) {
 	h, err := pedisk.ReadHeaders(c.file, c.file.Size())
 	if err == nil {

@@ -23,14 +23,15 @@ type Module struct {
 	DebugInfo     uint64       // address of the NON_PAGED_DEBUG_INFO, where the loader keeps one
 	Origin        string       // who says so, such as "loaded-driver list"
 	OfProcess     bool         // listed by a process, in one of several ways: see Origin
-	// System is the operating system whose image this is, where it is not Windows:
-	// then there is no PDB, and nothing is asked for it.
+	// System is the operating system of the image, if that is not Windows. Such
+	// an image has no PDB, and no server is asked for one.
 	System string
 }
 
-// ModuleName returns what a debugger calls the image of that file name: the
-// name without directory and extension, with `_` for what cannot stand in an
-// identifier. The kernel is nt and the HAL is hal under all their file names.
+// ModuleName returns the module name that a debugger derives from an image's
+// file name: the name without directory and extension, with `_` in place of
+// characters that are not allowed in identifiers. The kernel is nt and the HAL
+// is hal, whatever their file names.
 //
 // Source: Windows debugger documentation, .reload and module names.
 func ModuleName(image string) string {
@@ -119,8 +120,8 @@ func (m *Module) Called(name string) bool {
 // Contains reports whether addr lies in the module.
 func (m *Module) Contains(addr uint64) bool { return addr >= m.Base && addr-m.Base < m.Size }
 
-// ReadUnloaded reads a list of unloaded modules to its end; nil has none. What
-// cannot be read of such a list is no loss to the modules that are there.
+// ReadUnloaded reads a list of unloaded modules, which may be nil, to its end.
+// Entries that cannot be read are skipped.
 func ReadUnloaded(modules iter.Seq2[Module, error]) (list []Module) {
 	if modules == nil {
 		return nil

@@ -39,17 +39,17 @@ const (
 	StepAskMicrosoft          // no server is on the path, and Microsoft's may have the files
 )
 
-// Step is what to try next, as data: which of the fields count depends on the
-// kind. String has the words, which speak of the options of the command symres.
+// Step is the next step to try, as data. The kind decides which fields are
+// used. String returns a text that refers to the options of the symres command.
 type Step struct {
 	Kind   StepKind
-	Image  string       // the image wanted: its file name, and
-	Fields Fields       // what is known of it
-	File   string       // the PDB wanted: its file name, and
+	Image  string       // file name of the missing image
+	Fields Fields       // known fields of the missing image
+	File   string       // file name of the missing PDB
 	PDB    sympath.ID   // its identity
 	Got    sympath.ID   // the identity of the PDB found
-	Check  VersionCheck // the check that takes the copy found
-	Proof  Proof        // the label the copy has then
+	Check  VersionCheck // the version check that accepts the copy found
+	Proof  Proof        // the label that the copy gets with this check
 	Place  string       // the store, or the path, concerned
 }
 
@@ -120,8 +120,9 @@ func mending(attempts []sympath.Attempt) (Step, bool) {
 	return Step{}, false
 }
 
-// Unreachable reports whether an attempt failed because a server or share was
-// not reached, or did not answer: whether it has the file is not known.
+// Unreachable reports whether an attempt failed because a server or share could
+// not be reached or did not answer, so that it is unknown whether it has the
+// file.
 func Unreachable(a sympath.Attempt) bool {
 	_, ok := errors.AsType[net.Error](a.Err)
 	return ok && a.Status == sympath.StatusError && remote(a)
@@ -145,8 +146,8 @@ func (o *Outcome) pdbFile(r *Report) string {
 	return o.Facts.PDBQueries(cv)[0].File
 }
 
-// PathStep decides what to do about the symbol path when nothing better is
-// known. demo says that the target is the one built into the command.
+// PathStep returns the step for the symbol path if nothing better is known.
+// demo says that the target is the one built into the command.
 func PathStep(path string, demo bool) Step {
 	switch {
 	case demo:
@@ -157,9 +158,9 @@ func PathStep(path string, demo bool) Step {
 	return Step{Kind: StepAppendPath, Place: path}
 }
 
-// NextFor decides what to try after loads of several modules, of which some
-// have no symbols. path is what
-// to do about the symbol path, see [PathStep]. Where how is not the zero Step, it tells how to take the next step.
+// NextFor returns the next step after loads of several modules, some of which
+// have no symbols. path is the step for the symbol path, see [PathStep]. If how
+// is not the zero Step, it says how to take the next step.
 func NextFor(reports []*Report, path Step) (next, how Step) {
 	s := survey(reports)
 	switch {
@@ -222,8 +223,8 @@ func asksOthers(path string) bool {
 	})
 }
 
-// FetchStep decides what to do about files that were looked for along a symbol
-// path and are missing. The zero Step: nothing is known to help.
+// FetchStep returns the next step for files that are missing on a symbol path,
+// or the zero Step if none is known.
 func FetchStep(attempts []sympath.Attempt, path string) Step {
 	failed, ok := mending(attempts)
 	switch {
@@ -280,7 +281,7 @@ func remote(a sympath.Attempt) bool {
 // patchedPages is what to think of a copy that only some pages contradict.
 const patchedPages = "all else agrees, so these pages may have been patched in memory, or the copy is of a sibling build"
 
-// String says what to try, in words; nothing for the zero Step.
+// String returns the step in words, "" for the zero Step.
 func (s Step) String() string {
 	switch s.Kind {
 	case StepAppendImage:

@@ -2,17 +2,17 @@ package identify
 
 import "github.com/symres/symres/internal/fingerprint"
 
-// PageState says what became of comparing one page. The zero value is unknown.
+// PageState is the result of comparing one page. The zero value is unknown.
 type PageState uint8
 
 // The page states.
 const (
 	PageStateUnknown PageState = iota
 	PageStateAbsent            // not in memory
-	PageStateMatch             // equal as it stands in the file
-	PageStateFixups            // equal once relocated, or but for what a loader changes
+	PageStateMatch             // equal to the file as it is
+	PageStateFixups            // equal after relocation and the other changes of the loader
 	PageStateDiffers           // something else
-	PageStateSkipped           // in memory, and not comparable
+	PageStateSkipped           // in memory, but cannot be compared
 )
 
 // stateOf is the state in the public vocabulary.
@@ -52,7 +52,7 @@ type PageCounts struct {
 	Resident  int     // of those, in memory at least in part
 	Matched   int     // resident pages that are equal
 	Differing int     // resident pages that are not
-	First     Address // address of the first byte that differs; 0 is none
+	First     Address // address of the first byte that differs, or 0
 }
 
 // Pages is how the resident pages of a module compare with a copy of its
@@ -63,12 +63,12 @@ type Pages struct {
 	Ranges  []PageRange // all pages of the image, by RVA
 }
 
-// PageRange is a run of pages that came out alike.
+// PageRange is a run of pages with the same result.
 type PageRange struct {
 	RVA    uint32
 	Count  int // pages
 	State  PageState
-	Reason string // what was changed or masked before comparing, or why it was not compared
+	Reason string // what was adjusted or masked for the comparison, or why there was none
 	Bytes  int    // that differ
 }
 

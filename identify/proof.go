@@ -8,8 +8,8 @@ import (
 	"github.com/symres/symres/sympath"
 )
 
-// ErrMismatch is wrapped by the errors about a file that is not the one the
-// target runs.
+// ErrMismatch is wrapped by errors about a file that differs from the one in
+// the target.
 var ErrMismatch = errors.New("not the target's image")
 
 // VersionCheck says how much an on-disk copy must agree with what is known of
@@ -39,7 +39,7 @@ func ParseVersionCheck(s string) (VersionCheck, error) {
 	return 0, fmt.Errorf("version check %q: want known, strict or off", s)
 }
 
-// Identity says by what a file was matched to the target.
+// Identity says by which facts a file was matched to the target.
 type Identity uint8
 
 // The identities, strongest last. The zero value is unknown: nothing was
@@ -77,7 +77,7 @@ const (
 //	name                              name-only
 type Proof uint8
 
-// The labels, weakest first. The zero value is unknown: there is nothing to
+// The labels, weakest first. The zero value means that there is nothing to
 // label.
 const (
 	ProofUnknown Proof = iota
@@ -87,7 +87,7 @@ const (
 	ProofExact
 )
 
-// ProofOf is the documented function behind the labels.
+// ProofOf returns the label for an identity and a verdict, see [Proof].
 func ProofOf(i Identity, pages Verdict, contradicted bool) Proof {
 	switch {
 	case contradicted || pages == VerdictMismatch:
@@ -102,15 +102,16 @@ func ProofOf(i Identity, pages Verdict, contradicted bool) Proof {
 	return ProofNameOnly
 }
 
-// Basis is what a label rests on.
+// Basis is the evidence on which a label is based.
 type Basis struct {
 	Identity     Identity
-	Pages        Verdict // VerdictUnverified where no pages were compared
+	Pages        Verdict // VerdictUnverified if no pages were compared
 	Contradicted bool    // something known contradicts the match
 	Tied         bool    // other copies agree as well
 }
 
-// Proof is the label, see [ProofOf]; it is weak at most where there is a tie.
+// Proof returns the label, see [ProofOf]. If Tied is set it is at most
+// [ProofWeak].
 func (b Basis) Proof() Proof {
 	p := ProofOf(b.Identity, b.Pages, b.Contradicted)
 	if b.Tied {
@@ -119,7 +120,8 @@ func (b Basis) Proof() Proof {
 	return p
 }
 
-// PDBMismatch is the error about a PDB of another identity than the one wanted.
+// PDBMismatch is the error about a PDB with another identity than the expected
+// one.
 type PDBMismatch struct{ Want, Got sympath.ID }
 
 // Error says what differs.

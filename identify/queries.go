@@ -9,11 +9,12 @@ import (
 	"github.com/symres/symres/sympath"
 )
 
-// ImageQueries ask stores for copies of the image, in the order to ask: every
-// name the target gives it under every key it may have. Without a key they ask
-// by name. Where the size in the key is a loader's, which may stand for a
-// smaller one, the last ones ask by name too; the copies are compared in any case.
-// There are none for an image of another system than Windows.
+// ImageQueries returns the queries for copies of the image, in the order to use
+// them: every name that the target gives, with every key that is possible.
+// Without a key the queries use the name only. If the size comes from the
+// loader, which may have rounded it up, the last queries use the name only too.
+// All copies are compared afterwards. There are no queries for images of other
+// systems than Windows.
 func (f *Facts) ImageQueries() []sympath.Query {
 	var queries []sympath.Query
 	if f.Module.System != "" {
@@ -96,9 +97,10 @@ func implied(m *Module, cv *pe.CodeView) string {
 	return ""
 }
 
-// ImageNames returns the names under which stores may hold an image of that
-// file name, the likeliest first; none for the empty name. The kernel loads the
-// drivers of the disk it dumps and hibernates to a second time, as dump_X.sys and hiber_X.sys: their file is X.sys.
+// ImageNames returns the names under which stores may hold an image with that
+// file name, the most likely first, and nothing for the empty name. For crash
+// dumps and hibernation, the kernel loads the disk drivers a second time, as
+// dump_X.sys and hiber_X.sys; their file is X.sys.
 func ImageNames(image string) []string {
 	name := baseName(image)
 	if name == "" {
@@ -120,8 +122,8 @@ func cutPrefixFold(s, prefix string) (string, bool) {
 	return s[len(prefix):], true
 }
 
-// PDBQueries ask stores for the PDB that a CodeView record names, see
-// [PDBQueries]. A nil record asks by the image's name alone.
+// PDBQueries returns the queries for the PDB that a CodeView record names, see
+// [PDBQueries]. For a nil record they use only the name of the image.
 func (f *Facts) PDBQueries(cv *pe.CodeView) []sympath.Query {
 	image := f.names()[0]
 	if image == "" {
@@ -130,9 +132,9 @@ func (f *Facts) PDBQueries(cv *pe.CodeView) []sympath.Query {
 	return PDBQueries(image, cv)
 }
 
-// PDBsByName ask for PDBs by name alone, of the record's name and of the
-// image's: nothing says that what is found belongs to the image. There are none for
-// an image of another system than Windows.
+// PDBsByName returns queries by name only, with the name in the record and the
+// name of the image. A PDB that they find does not necessarily belong to the
+// image. There are no queries for images of other systems than Windows.
 func (f *Facts) PDBsByName(cv *pe.CodeView) []sympath.Query {
 	if f.Module.System != "" {
 		return nil
@@ -140,12 +142,12 @@ func (f *Facts) PDBsByName(cv *pe.CodeView) []sympath.Query {
 	return byName(append(f.PDBQueries(cv), f.PDBQueries(nil)...))
 }
 
-// PDBQueries ask stores for the PDB that a CodeView record of an image names, in
-// the order to ask. It goes by the file name of the record, where that can be
-// one. A name in quotes, with blanks around it, with a stream behind a colon is tried as
-// what is left without these; that, or no name, or one without an extension, or
-// one that runs into a page that is out, falls back to the image's name with the
-// extension pdb. A nil record asks for that by name alone.
+// PDBQueries ask stores for the PDB that a CodeView record of an image names,
+// in the order to ask. They use the file name in the record if it is valid.
+// Quotes, surrounding blanks and a stream name after a colon are removed. If
+// the name was changed in this way, is empty, has no extension or continues in
+// a page that is out, the image's name with the extension pdb is tried too. A
+// nil record asks for that name, without an identity.
 func PDBQueries(image string, cv *pe.CodeView) []sympath.Query {
 	image = baseName(image)
 	ext := extension(image)

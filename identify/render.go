@@ -200,8 +200,8 @@ func (e Evidence) Line() string {
 	return e.String()
 }
 
-// Finding returns what the evidence says, without its name, for a table of what
-// was compared. Where the module is listed and why a page is out is left out.
+// Finding returns the result without the name of the evidence, for a table of
+// comparisons. It omits which list has the module and why a page is out.
 func (e Evidence) Finding() string {
 	pages, isPages := e.pages()
 	switch {
@@ -225,8 +225,8 @@ func (e Evidence) Finding() string {
 	return "unknown"
 }
 
-// Warning returns WinDbg's words about a field of a copy that differs or could
-// not be compared, nothing where it has none. image is the name of the image.
+// Warning returns WinDbg's warning about a field of a copy that differs or
+// could not be compared, "" if WinDbg has none. image is the name of the image.
 func (e Evidence) Warning(image string) string {
 	field := map[Field]string{FieldTimeDateStamp: "timestamp", FieldCheckSum: "checksum", FieldSizeOfImage: "image size"}[e.Field]
 	switch {
@@ -274,7 +274,7 @@ func (p PageRange) MarshalJSON() ([]byte, error) {
 	}{Size(p.RVA), p.Count, p.State, p.Reason, p.Bytes})
 }
 
-// MarshalJSON returns the object that verify prints of pages.
+// MarshalJSON returns the object that `symres verify` prints for pages.
 func (p *Pages) MarshalJSON() ([]byte, error) {
 	return marshal(struct {
 		Verdict  Verdict     `json:"verdict"`
@@ -319,9 +319,9 @@ const (
 	pageBytes    = 0x1000
 )
 
-// Picture draws the pages of a module at base, a row for each 32 and a legend.
-// Rows of nothing but absent pages are told of in one line. bits is the width
-// of the addresses; paint adds colours for a terminal.
+// Picture draws the pages of a module at base, 32 in a row, with a legend. Rows
+// in which no page is resident are summarised in one line. bits is the width of
+// the addresses; paint adds colours for a terminal.
 func (p *Pages) Picture(base uint64, bits int, paint bool) (lines []string) {
 	var states []PageState
 	for _, r := range p.Ranges {

@@ -10,11 +10,11 @@ import (
 	"github.com/symres/symres/sympath"
 )
 
-// Search looks for files along the paths of a session and keeps the list of
-// every place tried. It is for one module. Searches go one after the other;
-// stores may report from goroutines of their own meanwhile.
+// Search looks for files along the paths of a session and keeps the list of all
+// places that were tried, for one module. Only one search may run at a time;
+// stores may report attempts from their own goroutines.
 type Search struct {
-	Images  sympath.Store // looked at first for images, last for PDBs; nil for none
+	Images  sympath.Store // searched first for images and last for PDBs; may be nil
 	Symbols sympath.Store // nil for none
 
 	mu       sync.Mutex // guards the fields below
@@ -22,7 +22,7 @@ type Search struct {
 	told     map[string]bool // locations that a query of several needs not tell again
 }
 
-// Found is a file that may be the wanted one, with the attempt that found it.
+// Found is a file that may be the right one, with the attempt that found it.
 type Found struct {
 	sympath.Candidate
 	search  *Search
@@ -36,14 +36,14 @@ func (s *Search) Attempts() []sympath.Attempt {
 	return slices.Clone(s.attempts)
 }
 
-// Image yields what may be a copy of an image, query by query; a place that
-// several of them lead to comes once, in the sequence and in the attempts.
-// Errors do not end the sequence; see [sympath.Store].
+// Image yields files that may be copies of an image, query by query. A location
+// that several queries find is yielded and listed once. Errors do not end the
+// sequence; see [sympath.Store].
 func (s *Search) Image(ctx context.Context, queries ...sympath.Query) iter.Seq2[*Found, error] {
 	return s.find(ctx, queries, s.Images, s.Symbols)
 }
 
-// PDB yields what may be a PDB, as Image does.
+// PDB yields files that may be a PDB, in the same way as Image.
 func (s *Search) PDB(ctx context.Context, queries ...sympath.Query) iter.Seq2[*Found, error] {
 	return s.find(ctx, queries, s.Symbols, s.Images)
 }
@@ -150,7 +150,8 @@ func (f *Found) Open(ctx context.Context) (sympath.File, error) {
 	return f.Candidate.Open(f.search.traced(ctx))
 }
 
-// Refuse records why the file was not used, in place of its "found".
+// Refuse replaces the status of the attempt, "found", by the reason why the
+// file was not used.
 func (f *Found) Refuse(err error) {
 	if f.attempt < 0 {
 		f.attempt = f.search.record(sympath.Attempt{Store: f.Store, Location: f.Location})

@@ -19,36 +19,37 @@ const (
 	StatusNoSymbols               // tried, and nothing could be used
 )
 
-// Report tells the whole story of a module: what identified it, what was
-// tried, what was used and what that proves. It is data; it is not changed
-// after it was handed out and may be shared.
+// Report says how a module was identified, what was tried, what was used and
+// what that proves. It does not change after it was returned, and may be
+// shared.
 type Report struct {
 	Module    Module
 	Status    Status
-	Header    *pe.Image         // what of the image header is in memory; nil before the first load
+	Header    *pe.Image         // the part of the image header that is in memory; nil before the first load
 	HeaderErr error             // why the header could not be read; wraps a *memsource.Fault
 	Attempts  []sympath.Attempt // every place tried, in order
-	// Evidence is the identity ladder rung by rung, whether a rung helped or
-	// not, and then the copy of the image and the PDB held against the target.
+	// Evidence has all rungs of the identity ladder, including those that did
+	// not help, and then the comparisons of the image copy and of the PDB with
+	// the target.
 	Evidence []Evidence
 	// From is the rung the identity of the PDB was read from: RungHeader,
 	// RungDebugInfo, RungListed or RungScan when the target itself named it,
-	// RungCopy when a copy of its image did. It means nothing where PDBID is
+	// RungCopy when a copy of its image did. It has no meaning if PDBID is
 	// zero.
 	From     Rung
 	Image    string     // location of the image copy accepted, if any; its PDB may be missing
-	Copy     *pe.Image  // the headers of that copy
-	Pages    *Pages     // that copy's pages against the resident ones; nil when none was compared
+	Copy     *pe.Image  // the headers of Image
+	Pages    *Pages     // the pages of Image compared with the resident ones; nil if none was compared
 	PDB      string     // location of the PDB used, if any
 	PDBID    sympath.ID // the identity the PDB was looked up by
 	Identity Identity
 	Proof    Proof
 	Notes    []string // what else a reader should know, one sentence each
-	Next     Step     // what to try next; the zero Step when nothing is
+	Next     Step     // what to try next, or the zero Step
 }
 
-// SymbolSource says whose word named the PDB. The zero value is unknown: there
-// is no PDB to look for.
+// SymbolSource says which source named the PDB. The zero value is unknown:
+// there is no PDB to look for.
 type SymbolSource uint8
 
 // The sources.
@@ -59,7 +60,7 @@ const (
 	SymbolsFromName                // nothing but the file's name
 )
 
-// SymbolsFrom says whose word named the PDB.
+// SymbolsFrom says which source named the PDB.
 func (r *Report) SymbolsFrom() SymbolSource {
 	switch {
 	case r.PDBID.IsZero() && r.Loaded():
@@ -75,8 +76,8 @@ func (r *Report) SymbolsFrom() SymbolSource {
 // Loaded reports whether the module has symbols.
 func (r *Report) Loaded() bool { return r.Status == StatusPublic || r.Status == StatusPrivate }
 
-// TimeDateStamp returns the stamp the target lists, or else that of the header
-// in memory; 0 is unknown.
+// TimeDateStamp returns the time stamp in the target's module list, or else the
+// one in the header in memory; 0 means unknown.
 func (r *Report) TimeDateStamp() uint32 {
 	if r.Module.TimeDateStamp == 0 && r.Header != nil {
 		return r.Header.TimeDateStamp
@@ -84,8 +85,8 @@ func (r *Report) TimeDateStamp() uint32 {
 	return r.Module.TimeDateStamp
 }
 
-// CheckSum returns the checksum the target lists, or else that of the header in
-// memory; 0 is unknown.
+// CheckSum returns the checksum in the target's module list, or else the one in
+// the header in memory; 0 means unknown.
 func (r *Report) CheckSum() uint32 {
 	if r.Module.CheckSum == 0 && r.Header != nil {
 		return r.Header.CheckSum
@@ -93,19 +94,19 @@ func (r *Report) CheckSum() uint32 {
 	return r.Module.CheckSum
 }
 
-// Outcome is what became of a module, for [Tell]. Only Facts must be there.
+// Outcome is the result of a load, for [Tell]. Only Facts is required.
 type Outcome struct {
 	Facts  *Facts
 	Search *Search
 	Notes  []string // of Weigh
-	// Match is the copy of the image to show: the one taken, or else the one
-	// tried last. Taken says that it passed the version check.
+	// Match is the copy of the image to report: the accepted one, or else the
+	// last one tried. Taken says that it passed the version check.
 	Match *Match
 	Taken bool
-	// Refused are the matches that did not pass.
+	// Refused holds the matches that did not pass the version check.
 	Refused []*Match
-	PDBID   sympath.ID // the PDB that was looked for, zero for none
-	PDB     *PDB       // the PDB that is used, nil for none
+	PDBID   sympath.ID // the PDB that was looked for, or zero
+	PDB     *PDB       // the PDB that is used, or nil
 	Err     error      // why there is none
 }
 
@@ -113,11 +114,11 @@ type Outcome struct {
 type PDB struct {
 	Location string
 	Private  bool       // it has private symbols
-	Got      sympath.ID // its identity, zero where nothing says which one is wanted
+	Got      sympath.ID // its identity, or zero if the expected identity is unknown
 	Basis    Basis
 }
 
-// Tell makes the report on a load.
+// Tell returns the report about a load.
 func Tell(o Outcome) *Report {
 	r := o.report()
 	r.PDBID = o.PDBID
@@ -141,8 +142,8 @@ func Tell(o Outcome) *Report {
 	return r
 }
 
-// TellVerified makes the report on a comparison for its own sake, of the copy
-// that agrees best.
+// TellVerified returns the report about a comparison without a load, for the
+// copy that agrees best.
 func TellVerified(o Outcome) *Report {
 	r := o.report()
 	if o.Match == nil && o.Facts.Module.System != "" {

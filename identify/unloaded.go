@@ -17,8 +17,8 @@ type UnloadedError struct {
 // and a forged list can have thousands.
 const maxUnloadedAt = 8
 
-// OrUnloaded returns err, as an [*UnloadedError] where a list of unloaded modules has
-// some that covered the address.
+// OrUnloaded returns err, or an [*UnloadedError] if unloaded modules in the
+// list covered the address.
 func OrUnloaded(err error, list []Module, addr uint64) error {
 	var at []Module
 	for i := range list {

@@ -10,22 +10,22 @@ import (
 	"github.com/symres/symres/internal/pedisk"
 )
 
-// Match says how well a copy agrees with the target, and what shows it.
+// Match says how well a copy agrees with the target, with the evidence.
 type Match struct {
 	Basis
 	Copy     *Copy
-	Evidence []Evidence // where the copy is from, its fields, its pages
-	PageMap  *Pages     // its pages against the resident ones; nil when none was compared
+	Evidence []Evidence // the origin of the copy, its fields, its pages
+	PageMap  *Pages     // its pages compared with the resident ones; nil if none was compared
 
 	agree, bound bool // see comparison
 }
 
-// Weigh holds copies against the facts and against the resident pages, all in
-// one walk, and orders them by how well they agree; among equals the path
-// decides. Where the best two agree equally well and name different PDBs, both
-// are tied: neither is confirmed, and the notes say so. When the context the
-// facts were gathered with has ended, what was compared until then is not what
-// is resident: the caller looks at the context.
+// Weigh compares copies with the facts and with the resident pages, in one
+// walk, and sorts them by how well they agree; the order on the path decides
+// between equals. If the best copies agree equally well but name different
+// PDBs, they are tied: none is confirmed, and the notes say so. When the
+// context the facts were gathered with has ended, what was compared until then
+// is not what is resident: the caller looks at the context.
 func Weigh(f *Facts, copies []*Copy) (matches []*Match, notes []string) {
 	comparers := make([]*fingerprint.Comparer, len(copies))
 	failures := make([]error, len(copies))

@@ -60,8 +60,8 @@ func (c *contextual) described(addr uint64) bool {
 	return ok
 }
 
-// ContextError is behind a WrongContext fault and names a process whose page
-// tables map the address.
+// ContextError is wrapped by a WrongContext fault. It names a process with page
+// tables that map the address.
 type ContextError struct{ Process Process }
 
 // Error names the process and its session.
@@ -173,8 +173,8 @@ func (k *Kernel) spaces() (list []space, first int) {
 }
 
 // Context returns the view of a process whose page tables map addr, which the
-// kernel's own do not: of images and data of a session, and of processes. It
-// is false when there is none. The choice is made by the tables alone.
+// kernel's own do not: of images and data of a session, and of processes. ok is
+// false if no process maps it. Only page tables are consulted.
 func (k *Kernel) Context(addr uint64) (*View, bool) {
 	s := k.contexts.find(k, addr, k.header.DirectoryTableBase)
 	if s == nil {
@@ -184,11 +184,11 @@ func (k *Kernel) Context(addr uint64) (*View, bool) {
 	return v, err == nil
 }
 
-// Elsewhere finds memory that maps what a fault says another context has, and
-// says whose it is. It does so for the kernel's half of the address space
-// alone: a driver is the same in every session it is mapped in, while each
-// process has images of its own at the addresses of the others. ok is false
-// where no process has it. Safe for concurrent use.
+// Elsewhere finds a process that maps the address of a fault, and returns its
+// memory and a text that names it. It does so only for the kernel's half of the
+// address space: a driver is the same in every session that maps it, while user
+// addresses hold different images in each process. ok is false if no process
+// maps the address. Safe for concurrent use.
 func (k *Kernel) Elsewhere(fault *memsource.Fault) (memory memsource.Source, whose string, ok bool) {
 	if kernelHalf := fault.Addr>>(k.Bits()-1)&1 == 1; !kernelHalf {
 		return nil, "", false

@@ -8,7 +8,7 @@ import (
 	"github.com/symres/symres/memsource/paging"
 )
 
-// KernelRoad is what led to the kernel of a target.
+// KernelRoad says how the kernel of a target was found.
 type KernelRoad uint8
 
 // The roads.
@@ -33,11 +33,11 @@ func (r KernelRoad) String() string {
 // MarshalText is String; it never fails.
 func (r KernelRoad) MarshalText() ([]byte, error) { return []byte(r.String()), nil }
 
-// Road returns what led to the kernel.
+// Road returns how the kernel was found.
 func (k *Kernel) Road() KernelRoad { return k.road }
 
-// Problems lists what the header of a dump says that is not so, or does not say,
-// and what was taken instead. Each wraps [ErrMalformed] or [ErrNoKernel].
+// Problems lists the fields of a dump's header that are wrong or missing, and
+// what was used instead. Each wraps [ErrMalformed] or [ErrNoKernel].
 func (k *Kernel) Problems() []error { return append([]error(nil), k.problems...) }
 
 func (k *Kernel) problem(format string, args ...any) {

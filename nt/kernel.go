@@ -13,8 +13,8 @@ import (
 	"github.com/symres/symres/pdb"
 )
 
-// Kernel is the kernel of a target: its memory, and what it says is loaded. It
-// is safe for concurrent use.
+// Kernel is the kernel of a target: its memory, drivers and processes. It is
+// safe for concurrent use.
 type Kernel struct {
 	// immutable
 	file     *crashdump.File // nil for a target that is no crash dump
@@ -39,11 +39,11 @@ type Kernel struct {
 // dumps work for every machine. Structures are read by the embedded layouts of
 // the build, see [Kernel.WithTypes].
 //
-// What the header says is held against memory. What is not so, or was never
-// written, is taken from the debugger data block, which is looked for where the
-// header does not lead to it; where nothing of the header leads to a kernel it is
-// searched for as in [FromPhysical], through all pages of the dump.
-// [Kernel.Problems] and [Kernel.Road] tell of it.
+// The fields of the header are compared with memory. Fields that are wrong or
+// missing are taken from the debugger data block; if the header does not point
+// to that block, it is searched for. If the header leads to no kernel at all,
+// the kernel is searched for as in [FromPhysical], in all pages of the dump.
+// [Kernel.Problems] and [Kernel.Road] say what was done.
 //
 // Errors wrap crashdump.ErrUnsupported for a type of dump, or a machine's page
 // tables, that are not read yet, and crashdump.ErrFormat for a damaged dump.
@@ -141,10 +141,10 @@ func (k *Kernel) space(root uint64, prototypeOf func(uint64) (uint64, bool)) (*p
 	return paging.New(k.phys, cfg)
 }
 
-// WithTypes returns the kernel as the type records of its own PDB show it: the
-// layouts they give replace the embedded ones. The error says of which
-// structures the PDB has no types; the Kernel is good all the same, and reads
-// those by what is embedded. f is not kept.
+// WithTypes returns the kernel with the layouts from the type records in its
+// PDB, which replace the embedded ones. The error names the structures for
+// which the PDB has no types. On error the returned Kernel is still usable; it
+// reads these structures by the embedded layouts. f is not kept.
 func (k *Kernel) WithTypes(f *pdb.File) (*Kernel, error) {
 	found, missing := layoutsOf(f)
 	typed := *k
@@ -174,8 +174,8 @@ func (k *Kernel) Bits() int { return k.header.Bits }
 // Build returns the Windows build number, such as 2600 or 19041.
 func (k *Kernel) Build() uint32 { return k.header.Build }
 
-// Base returns the address of the kernel image as the debugger data block has
-// it. Errors wrap a [*memsource.Fault] or [ErrMalformed].
+// Base returns the address of the kernel image in the debugger data block.
+// Errors wrap a [*memsource.Fault] or [ErrMalformed].
 func (k *Kernel) Base() (uint64, error) {
 	if k.base != 0 {
 		return k.base, nil

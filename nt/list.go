@@ -15,8 +15,7 @@ const (
 	maxImage   = 0x40000000 // bytes; no driver is larger
 )
 
-// Module is what the loader recorded of one driver. Zero fields are unknown.
-// It is plain data.
+// Module is the loader's record of one module. Zero fields are unknown.
 type Module struct {
 	Name string // BaseDllName, such as Fs_Rec.SYS; else the last part of Path
 	Path string // FullDllName, such as \SystemRoot\System32\Drivers\Fs_Rec.SYS

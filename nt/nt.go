@@ -30,8 +30,8 @@ import (
 	"github.com/symres/symres/memsource"
 )
 
-// ErrMalformed is wrapped by errors about structures that break a rule of
-// their format, as opposed to those that cannot be read.
+// ErrMalformed is wrapped by errors about structures that can be read but
+// violate their format.
 var ErrMalformed = errors.New("malformed structure")
 
 // Machine types (winnt.h, IMAGE_FILE_MACHINE_*).

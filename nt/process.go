@@ -10,9 +10,8 @@ import (
 	"github.com/symres/symres/memsource"
 )
 
-// ErrNoLayout is wrapped by the errors for structures whose shape in this
-// build of Windows is not known: its kernel's PDB was not given, and nothing
-// is embedded for it.
+// ErrNoLayout is wrapped by errors about structures with an unknown layout: the
+// kernel's PDB was not given, and there is no embedded layout for the build.
 var ErrNoLayout = errors.New("the layout of this Windows build's structures is not known")
 
 // maxProcesses bounds the process list; PIDs are shared with threads, of which
@@ -35,10 +34,10 @@ type Process struct {
 	Session    uint32
 	HasSession bool // it belongs to Session; the System process belongs to none
 
-	// Err says why a part of it is unknown: not all of the EPROCESS could be
+	// Err says why fields are unknown: a part of the EPROCESS could not be
 	// read. It wraps a [*memsource.Fault].
 	Err error
-	// Origin is what the facts were read by.
+	// Origin says by which layout the fields were read.
 	Origin string
 }
 

@@ -13,13 +13,13 @@ import (
 	"github.com/symres/symres/memsource/paging"
 )
 
-// ErrNoKernel is wrapped by the errors for physical memory in which no Windows
-// kernel was found.
+// ErrNoKernel is wrapped by errors about physical memory without a Windows
+// kernel.
 var ErrNoKernel = errors.New("no Windows kernel found")
 
-// Physical is a target of which there is physical memory and no header that
-// says where anything is: a raw image, an ELF core, a machine behind a debugger
-// stub. Only Memory is needed.
+// Physical describes a target that has physical memory but no header: a raw
+// image, an ELF core, or a machine behind a debugger stub. Only Memory is
+// required.
 type Physical struct {
 	Memory memsource.Source // by physical address; must be safe for concurrent use
 	// Mode is the format of the page tables; where it is 0, not known, all those
@@ -31,8 +31,8 @@ type Physical struct {
 	// which also says where the interrupt table is: what GS and the GS base to be
 	// swapped in begin at on x64, FS on x86.
 	PCRs []uint64
-	// Scan is how many bytes of memory may be read through when nothing in the
-	// first megabyte tells where the kernel is; 0 reads no more than that.
+	// Scan is how many bytes of memory may be scanned if nothing in the first
+	// megabyte leads to the kernel; 0 scans only the first megabyte.
 	Scan uint64
 	// NextData, if it is there, returns the first address at or above one at which
 	// memory may be other than zeros, so that holes of a sparse file are not read
@@ -48,8 +48,8 @@ type Physical struct {
 // block is looked for in the kernel's image; where it is encoded, as on live
 // systems, [Kernel.WithTypes] decodes it.
 //
-// ARM64 is refused: a raw image of it has no interrupt table in memory, and no
-// documented mark by which its page tables could be told.
+// ARM64 is not supported: its raw images have no interrupt table in memory and
+// no documented mark that identifies page tables.
 //
 // Errors wrap [ErrNoKernel] and say what was tried.
 func FromPhysical(p Physical) (*Kernel, error) {

@@ -9,9 +9,9 @@ import (
 	"github.com/symres/symres/memsource"
 )
 
-// ListBreak is the error a walker of a list yields when the list cannot be
-// followed further from its head. It does not end the sequence: the entries
-// that can be reached from the other end come after it. It unwraps to Fault.
+// ListBreak is yielded when a list cannot be followed further from its head. It
+// does not end the sequence: the entries that can be reached from the other end
+// follow. It unwraps to Fault.
 type ListBreak struct {
 	List      string // what the list is, such as "loaded-module list"
 	At        uint64 // the links that cannot be read or followed

@@ -16,8 +16,8 @@ const (
 	maxProcessors = 2048
 )
 
-// ErrNotResident is the reason why the registers of a thread are not known
-// whose kernel stack was paged out.
+// ErrNotResident means that the registers of a thread are unknown because its
+// kernel stack is paged out.
 var ErrNotResident = errors.New("the kernel stack of the thread is not resident")
 
 // Thread is a thread of the target. Zero fields are unknown. It is plain data.
@@ -38,7 +38,7 @@ type Thread struct {
 	// Err says why IP and SP are not known. It wraps [ErrNotResident],
 	// [ErrMalformed], [ErrNoLayout] or a [*memsource.Fault].
 	Err error
-	// Origin is what the facts were read by.
+	// Origin says by which layout the fields were read.
 	Origin string
 }
 
@@ -120,9 +120,9 @@ func (k *Kernel) switched(t *Thread, stack uint64) error {
 // mode. FP is 0 where it is not known.
 type UserRegisters struct{ IP, SP, FP uint64 }
 
-// UserRegisters returns those of the ETHREAD at addr, from its trap frame. Errors
-// wrap [ErrMalformed] where it has none or did not come from user mode,
-// [ErrNoLayout] or a [*memsource.Fault].
+// UserRegisters returns the user-mode registers of the ETHREAD at addr, from
+// its trap frame. Errors wrap [ErrMalformed] if the thread has no trap frame or
+// did not come from user mode, [ErrNoLayout] or a [*memsource.Fault].
 func (k *Kernel) UserRegisters(addr uint64) (UserRegisters, error) {
 	t, err := k.ThreadAt(addr)
 	if err != nil {
@@ -156,7 +156,7 @@ type Processor struct {
 	Registers []byte
 	// From says where the registers were read.
 	From string
-	// Err says why there are none; it wraps a [*memsource.Fault] or
+	// Err says why there are no registers; it wraps a [*memsource.Fault] or
 	// [ErrMalformed].
 	Err error
 }
@@ -277,8 +277,8 @@ func (k *Kernel) registers(at uint64, l threadLayout) ([]byte, error) {
 }
 
 // Crashed returns the CONTEXT (winnt.h) of the processor that stopped the
-// system, as the header of a crash dump has it. It is nil for another target,
-// and where none was written.
+// system, from the header of a crash dump. It is nil if the target is no crash
+// dump, or the header has none.
 func (k *Kernel) Crashed() []byte {
 	if k.file == nil {
 		return nil

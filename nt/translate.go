@@ -36,11 +36,11 @@ func leads(phys memsource.Source, cfg paging.Config, addr uint64) bool {
 	return err == nil
 }
 
-// WithPageFiles returns the kernel with the paging files of the target at hand,
-// by number: pages that are in one of them are read. The files must be safe for
-// concurrent use and stay open while the Kernel is used; a page that its file
-// ends before stays paged out. The error wraps crashdump.ErrUnsupported for a
-// target without page tables.
+// WithPageFiles returns the kernel with the target's paging files, by number.
+// Pages that were written to one of these files are read from it. The files
+// must be safe for concurrent use and stay open while the Kernel is used; a
+// page beyond the end of its file stays paged out. The error wraps
+// crashdump.ErrUnsupported for a target without page tables.
 func (k *Kernel) WithPageFiles(files map[int]io.ReaderAt) (*Kernel, error) {
 	if k.phys == nil {
 		return nil, fmt.Errorf("paging files of a triage dump: %w", crashdump.ErrUnsupported)

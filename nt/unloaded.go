@@ -21,9 +21,9 @@ type Unloaded struct {
 	Time       time.Time
 }
 
-// Unloaded lists the drivers the kernel remembers to have unloaded, the last
-// one first. In a triage dump they are in the dump itself. Errors need not end
-// the sequence; they wrap a [*memsource.Fault] or [ErrMalformed].
+// Unloaded lists the drivers that were unloaded, the last one first. In a
+// triage dump they are in the dump itself. Errors need not end the sequence;
+// they wrap a [*memsource.Fault] or [ErrMalformed].
 func (k *Kernel) Unloaded() iter.Seq2[Unloaded, error] {
 	if k.header.Type == crashdump.TypeTriage {
 		return k.unloadedInDump()

@@ -18,8 +18,8 @@ const (
 	maxVADNames = 8 << 20 // bytes of all file names of a tree; real ones have some 100 KB
 )
 
-// TreeBreak is the error [VADs] yields where the tree cannot be followed: what
-// hangs below Node is missing. It unwraps to Fault.
+// TreeBreak is yielded by [VADs] when the tree cannot be followed: the part
+// below Node is missing. It unwraps to Fault.
 type TreeBreak struct {
 	Node   uint64 // the descriptor that cannot be read or followed
 	Parent uint64 // the one that names it; 0 for the root

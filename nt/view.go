@@ -127,7 +127,7 @@ func (v *View) prototypeOf(addr uint64) (uint64, bool) {
 	return d.prototypes + (addr/pageSize-uint64(d.Pages.Start))*v.k.layouts.Section.PTE, true
 }
 
-// Road is a way by which modules of a process became known.
+// Road says how the modules of a process were found.
 type Road uint8
 
 // The roads. They are bits.
@@ -141,15 +141,15 @@ func (r Road) String() string {
 	return [...]string{"nothing", "the loader lists", "the VADs", "the loader lists and the VADs"}[r&3]
 }
 
-// UserModules are the modules of a process and how they became known.
+// UserModules are the modules of a process, and how they were found.
 type UserModules struct {
 	Modules []Module // by road, in load order and by address; Module.Origin says which
 	Road    Road
-	// PEB is why the loader lists could not be reached, a [*PEBError]; nil
-	// when they could, and for a process without a PEB.
+	// PEB is the [*PEBError] that says why the loader lists could not be
+	// reached. It is nil if they could, and for a process without a PEB.
 	PEB error
-	// Problems are the holes: in the lists, which the VADs then fill, and in
-	// the tree.
+	// Problems lists the gaps in the loader lists, which are then filled from
+	// the VADs, and in the VAD tree.
 	Problems []error
 }
 

@@ -13,14 +13,14 @@ type Added struct {
 	ID       ID
 	Location string
 	Size     int64
-	New      bool // it was filed now, and not there before
+	New      bool // it was filed by this call
 }
 
 // Add files a file of size bytes, expanded first if it is compressed, under
 // name and the identity that Options.Verify reads from its content. source says
-// where it came from. An entry that is there already and good is kept. A file
-// whose identity cannot be read is an error that wraps [ErrMismatch]; a name
-// that [CleanName] refuses is one that wraps [ErrBadName].
+// where it came from. If a good entry exists, it is kept. A file whose identity
+// cannot be read is an error that wraps [ErrMismatch]; a name that [CleanName]
+// refuses is one that wraps [ErrBadName].
 func (c *Cache) Add(ctx context.Context, name string, r io.ReaderAt, size int64, source string) (Added, error) {
 	fail := func(err error) (Added, error) { return Added{}, fmt.Errorf("add %s: %w", wtext.Printable(name), err) }
 	file, err := CleanName(name)

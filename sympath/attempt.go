@@ -45,7 +45,7 @@ func (s Status) String() string {
 // MarshalText is String; it never fails.
 func (s Status) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
 
-// Attempt is one probe of one place.
+// Attempt is one probe of one location.
 type Attempt struct {
 	Store    string // the path element, as typed
 	Location string // the file probed for
@@ -81,13 +81,13 @@ func (a Attempt) words() string {
 	return a.Status.String()
 }
 
-// ErrTooManyFiles is wrapped by the errors of files and connections that could
-// not be opened because the process, or the system, has no descriptors left.
-// Whether the file is there is not known then.
+// ErrTooManyFiles is wrapped by errors about files and connections that could
+// not be opened because the process or the system has no descriptors left. It
+// is unknown whether the file exists.
 var ErrTooManyFiles = fsx.ErrTooManyFiles
 
-// ErrChanged is wrapped by the errors of reading files that are not any more
-// what was opened: cut, written to, or replaced by another.
+// ErrChanged is wrapped by read errors of files that were shortened, written to
+// or replaced after they were opened.
 var ErrChanged = fsx.ErrChanged
 
 // NotFoundError ends a search that gave no acceptable file. For errors.Is it is

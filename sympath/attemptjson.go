@@ -6,8 +6,8 @@ import (
 )
 
 // MarshalJSON returns the object the command prints: store, location, status,
-// and the error. The time it took is there for places in a network alone, so
-// that what a local search prints can be repeated.
+// and the error. The elapsed time is included only for network locations, so
+// that the output of a local search is reproducible.
 func (a Attempt) MarshalJSON() ([]byte, error) {
 	o := struct {
 		Store     string `json:"store"`

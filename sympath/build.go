@@ -37,8 +37,8 @@ func (p Path) Caches(o Options) []*Cache {
 	return b.caches
 }
 
-// DefaultCache returns the directory that an empty place in a chain and a bare
-// cache* stand for: sym below DBGHELP_HOMEDIR, else symres/sym below the
+// DefaultCache returns the directory that is used for an empty place in a chain
+// and for a bare cache*: sym below DBGHELP_HOMEDIR, else symres/sym below the
 // user's cache directory. getenv is os.Getenv or a substitute for it.
 func DefaultCache(getenv func(string) string) (string, error) {
 	if home := getenv("DBGHELP_HOMEDIR"); home != "" {

@@ -15,24 +15,24 @@ import (
 	"github.com/symres/symres/internal/fsx"
 )
 
-// Cache is a symbol store directory that is filled with what was found
-// elsewhere. Its entries lie where WinDbg puts and looks for them,
-// file\key\file, or fi\file\key\file when its root holds index2.txt. What
-// WinDbg has no place for (locks, hashes, remembered misses, unfinished and
-// refused files) is in its subdirectory .symres.
+// Cache is a symbol store directory that is filled with files found elsewhere.
+// Its layout is WinDbg's: file\key\file, or fi\file\key\file if the root
+// contains index2.txt. Data that WinDbg does not know (locks, hashes,
+// remembered misses, unfinished and refused files) is in the subdirectory
+// .symres.
 //
-// An entry is either absent or whole: it is written elsewhere, verified, made
-// durable and then linked into place, and never written again. Nothing is
-// followed out of the directory: symbolic links below it are refused. Several
-// processes may use one directory. Safe for concurrent use.
+// An entry is either absent or complete: a file is written elsewhere, verified,
+// synced to disk and then linked into place, and is never changed afterwards.
+// Symbolic links below the directory are refused, so that nothing leads out of
+// it. Several processes may use one directory. Safe for concurrent use.
 type Cache struct {
 	dir   string
 	opts  *Options
 	swept sync.Once
 }
 
-// NewCache returns the cache in a directory of this machine, which is created,
-// for its owner alone, when it is first written to.
+// NewCache returns the cache in a local directory. The directory is created on
+// the first write, with permissions for the owner only.
 func NewCache(dir string, o Options) *Cache { return newCache(dir, o.orDefault()) }
 
 func newCache(dir string, o *Options) *Cache { return &Cache{dir: dir, opts: o} }

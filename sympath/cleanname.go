@@ -18,15 +18,15 @@ var ErrBadName = errors.New("unsafe file name")
 const maxName = 255
 
 // CleanName returns the file name in a name recorded by a PDB, an image or a
-// dump: what follows the last slash or backslash, up to the first NUL. Its
-// answer is the same on every system and is always one path component that no
-// system gives a special meaning.
+// dump: what follows the last slash or backslash, up to the first NUL. The
+// result is the same on every system. It is always a single path component
+// without a special meaning on any system.
 //
-// It refuses, with an error wrapping [ErrBadName], what it will not repair:
-// invalid UTF-8, control, bidirectional and zero-width characters, the
-// characters <>:"|?*%, leading spaces, trailing dots and spaces, names longer
-// than 255 bytes, the device names of Windows, and the names that steer a
-// symbol store (file.ptr, index2.txt and the like).
+// It refuses the following, with an error that wraps [ErrBadName]: invalid
+// UTF-8, control, bidirectional and zero-width characters, the characters
+// <>:"|?*%, leading spaces, trailing dots and spaces, names longer than 255
+// bytes, the device names of Windows, and the names that steer a symbol store
+// (file.ptr, index2.txt and the like).
 func CleanName(s string) (string, error) {
 	recorded := s
 	s, _, _ = strings.Cut(s, "\x00")

@@ -9,11 +9,11 @@ import (
 	"time"
 )
 
-// NewStore makes a [Store] of a function that yields what one place has for a
-// query; name is what attempts call the place. The rest of what a Store owes its
-// callers is done here: the file name of a query is clean when find sees it,
-// every candidate and every error becomes an attempt, and a search ends as
-// [Store] says.
+// NewStore makes a [Store] from a function that yields the candidates of one
+// place; name is the name of the place in attempts. NewStore does the rest of a
+// Store's work: the file name of a query is clean when find sees it, every
+// candidate and every error becomes an attempt, and a search ends as [Store]
+// says.
 //
 // find may return nil for a query that is not for it, such as one for an image in
 // a place that has PDBs alone; then nothing was tried, and no attempt is made. It

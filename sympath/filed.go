@@ -17,9 +17,9 @@ var errChanged = errors.New("it has changed since it was filed")
 
 func changed() error { return fmt.Errorf("%w: %w", ErrMismatch, errChanged) }
 
-// CheckFiled holds a file against the SHA-256 that it was filed with in the
-// cache it lies in; it is nil for a file that lies in none. A file that changed
-// is an error that wraps [ErrMismatch]. It reads the whole file.
+// CheckFiled compares a file in a cache with the SHA-256 that was recorded when
+// it was filed. It reads the whole file. If the file has changed, the error
+// wraps [ErrMismatch]. For a file outside a cache it returns nil.
 func CheckFiled(ctx context.Context, file string) error {
 	file, err := filepath.Abs(file)
 	if err != nil {

@@ -44,8 +44,8 @@ type ID struct {
 	second uint32 // age or SizeOfImage
 }
 
-// PDB70 is the identity of a PDB 7.0: the GUID and the age an image's RSDS
-// record asks for. In a PDB the age is that of its DBI stream.
+// PDB70 is the identity of a PDB 7.0: the GUID and the age in the RSDS record
+// of an image. In the PDB the age is in the DBI stream.
 func PDB70(g guid.GUID, age uint32) ID { return ID{kind: IDPDB70, guid: g, second: age} }
 
 // PDB20 is the identity of a PDB 2.0: the signature and age of an NB10 record.
@@ -145,7 +145,7 @@ func ageKeys(prefix string, age uint32) []string {
 	return []string{fmt.Sprintf("%s%x", prefix, age)}
 }
 
-// String returns the key, or the kind when there is none.
+// String returns the key, or the kind if the identity has no key.
 func (id ID) String() string {
 	if key := id.Key(); key != "" {
 		return key

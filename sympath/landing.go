@@ -9,9 +9,10 @@ import (
 )
 
 var (
-	// ErrTooLarge is wrapped by the errors for files beyond the [Limits].
+	// ErrTooLarge is wrapped by errors about files that exceed the [Limits].
 	ErrTooLarge = fsx.ErrTooLarge
-	// ErrTooMany is wrapped by the errors for searches that left something out.
+	// ErrTooMany is wrapped by errors about searches that skipped files because
+	// there were too many.
 	ErrTooMany = errors.New("too many files of that name")
 	// ErrMismatch is wrapped by the errors for files that are not the one
 	// that was asked for, or no symbol or image file at all.

@@ -5,12 +5,12 @@ import (
 	"strings"
 )
 
-// Warning is a remark on a part of a path that is legal but will hardly do
-// what it looks like.
+// Warning is about a part of a path that is valid but probably not what the
+// user meant.
 type Warning struct {
 	Pos  int // byte offset into the parsed text
 	Text string
-	// Typo is set where something will not work, and not only be odd.
+	// Typo is set if the element will not work, and is not just unusual.
 	Typo bool
 }
 

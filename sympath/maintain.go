@@ -39,10 +39,11 @@ type item struct {
 	refused bool // in quarantine
 }
 
-// Trim removes what has not been used for longest: refused files first, then
-// entries. Remembered misses that have expired go too, files that are not
-// entries stay. Others may use the cache meanwhile. The error is that of ctx
-// or joins those of files that could not be removed.
+// Trim removes the files that were not used for the longest time: first refused
+// files, then entries. It also removes expired records of misses. Files that
+// are not entries stay. Other processes may use the cache at the same time. The
+// error comes from ctx, or joins the errors about files that could not be
+// removed.
 func (c *Cache) Trim(ctx context.Context, o TrimOptions) (TrimReport, error) {
 	var report TrimReport
 	root, err := os.OpenRoot(c.dir)
@@ -181,8 +182,8 @@ func isKey(s string) bool {
 	return len(s) <= 40 && s != "" && strings.Trim(s, "0123456789abcdefABCDEF") == ""
 }
 
-// ParseKey is the other way round of [ID.Key]: it reads the index directory
-// that a file of this name has in a symbol store. ok is false for what is none.
+// ParseKey is the inverse of [ID.Key]: it parses the name of a file's index
+// directory in a symbol store. ok is false if the name is not a valid key.
 func ParseKey(file, key string) (id ID, ok bool) {
 	if !isKey(key) {
 		return ID{}, false
@@ -222,9 +223,9 @@ type Finding struct {
 	Moved    string // where a bad entry was put
 }
 
-// Verify reads every entry and holds it against its key, by Options.Verify,
-// and against the length and SHA-256 it was filed with. Bad entries are moved
-// into quarantine, unless the cache is not to be written. An error ends the
+// Verify reads every entry and compares it with its key, through
+// Options.Verify, and with the recorded length and SHA-256. Bad entries are
+// moved into quarantine unless the cache is read-only. An error ends the
 // sequence: the cache cannot be read, or ctx has ended.
 func (c *Cache) Verify(ctx context.Context) iter.Seq2[Finding, error] {
 	return func(yield func(Finding, error) bool) {

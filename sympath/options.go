@@ -20,7 +20,7 @@ type Options struct {
 	HTTP, UNC func(Element) (Store, error)
 	// Dir opens the directory of an element; nil reads the file system of this
 	// machine, where a FIFO, device or directory in place of a file is refused.
-	// With a Dir of the caller's the caches of the path are not written.
+	// If the caller sets Dir, the caches of the path are not written.
 	Dir func(dir string) (fs.FS, error)
 	// Recursive searches plain directories with everything below them, which
 	// is what WinDbg does along the image path and not along the symbol path.
@@ -51,7 +51,8 @@ type Options struct {
 	DropRefused bool
 	// Limits bound what is fetched.
 	Limits Limits
-	// Trace is told of every attempt of every search. See [WithTrace] for one search.
+	// Trace receives the attempts of all searches. For one search see
+	// [WithTrace].
 	Trace *Trace
 }
 

@@ -48,8 +48,9 @@ func Parse(s string) (Path, error) {
 	return p, nil
 }
 
-// ParseEach is Parse for who goes on without the elements that are wrong: it
-// returns the path of the others, and what is wrong with each in path order.
+// ParseEach is Parse for callers that continue without the invalid elements: it
+// returns the path of the valid elements, and an error for each invalid one, in
+// path order.
 func ParseEach(s string) (Path, []*ParseError) {
 	var p Path
 	var bad []*ParseError

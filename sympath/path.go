@@ -55,8 +55,8 @@ type Element struct {
 	// Stores are the stores of a chain, nearest first. An srv* or cache* with
 	// nothing after it has none: see [Element.Expand].
 	Stores []Element
-	// Keyed is set for the places of a chain, where files lie by name and key;
-	// a place on its own is searched by name.
+	// Keyed is set for the places in a chain, where files are stored by name
+	// and key. A place outside a chain is searched by name.
 	Keyed bool
 
 	userinfo *url.Userinfo
@@ -67,9 +67,9 @@ type Element struct {
 // They are kept out of Text and String so that no log or error shows them.
 func (e Element) Userinfo() *url.Userinfo { return e.userinfo }
 
-// Err says why nothing is looked for in an element: it was meant for a URL, by
-// its looks, and is none. As a directory it would be one of the current
-// directory. It is nil for every other element.
+// Err says why an element is not searched: it looks like a URL but is not a
+// valid one, and as a directory it would be relative to the current directory.
+// It is nil for every other element.
 func (e Element) Err() error {
 	if e.Kind == ElementDir && misspelled(e.Text) {
 		return errMisspelled
@@ -79,8 +79,8 @@ func (e Element) Err() error {
 
 var errMisspelled = errors.New("not an http or https URL, though it looks like one; nothing is looked for there")
 
-// Query returns what follows the ? of a URL, which is where signed URLs have
-// their signature. Like [Element.Userinfo] it is shown nowhere.
+// Query returns the part of a URL after the ?, which contains the signature of
+// signed URLs. Like [Element.Userinfo] it is never shown.
 func (e Element) Query() string { return e.query }
 
 // String returns the element as it is written in a path.

@@ -14,8 +14,8 @@ import (
 	"github.com/symres/symres/internal/wtext"
 )
 
-// ErrPointer is wrapped by the errors for a file.ptr that leads to where no
-// element of the path is.
+// ErrPointer is wrapped by errors about a file.ptr that leads to a place
+// outside the symbol path.
 var ErrPointer = errors.New("file.ptr leads out of the symbol path")
 
 // root is a directory of the path that a file.ptr may lead into.

@@ -17,19 +17,19 @@ type Fetcher interface {
 	Name() string
 	// Origin is the origin of its files.
 	Origin() Origin
-	// Fetch looks for a file, whose name is clean, and brings it to the sink,
-	// to which it also reports every probe. It returns nil once [Sink.Commit]
-	// did. An error wrapping [fs.ErrNotExist] says that the place answered and
-	// does not have the file, which caches may remember; any other error says
-	// that nobody knows.
+	// Fetch looks for a file, writes it to the sink and reports every probe to
+	// the sink. The name of the file is clean. Fetch returns nil if
+	// [Sink.Commit] returned nil. An error that wraps [fs.ErrNotExist] means
+	// that the place answered and does not have the file, which caches may
+	// remember. After any other error it is unknown whether the place has it.
 	Fetch(ctx context.Context, q Query, sink *Sink) error
 }
 
-// Remote is the store of a place that files are fetched from. Each file is
-// fetched once however many search for it, and the fetch goes on until the
-// last of them has given up. As part of a [Path] the files go into its caches;
-// by itself the store keeps a file, in memory or a temporary file, while the
-// candidate is looked at and for as long as it is open.
+// Remote returns a store that fetches files from a place. Each file is fetched
+// once, however many callers search for it, and the fetch is canceled when the
+// last of them has given up. In a [Path] the files are copied into its caches.
+// Otherwise a file is kept in memory or in a temporary file while a caller uses
+// it.
 func Remote(f Fetcher) Store {
 	return &remote{fetcher: f, opts: Options{}.orDefault(), flights: &flights{}}
 }
@@ -210,8 +210,8 @@ func (r *remote) remember(s *Sink, reason error) {
 	}
 }
 
-// RememberedError is the Err of an [Attempt] that was not made, because a
-// cache remembers the answer.
+// RememberedError is the Err of an [Attempt] that was not made because a cache
+// remembers the result.
 type RememberedError struct {
 	Reason      string // of the answer
 	Made, Until time.Time

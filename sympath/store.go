@@ -88,19 +88,19 @@ func (o Origin) String() string {
 	return fmt.Sprintf("Origin(%d)", uint8(o))
 }
 
-// Candidate is a file that was found but not yet looked into. It holds no open
-// file: a candidate that is not wanted needs no clean-up. Safe for concurrent use.
+// Candidate is a file that was found but not opened yet. A candidate that is
+// not needed requires no clean-up. Safe for concurrent use.
 type Candidate struct {
 	Location string // full path or URL, as found
 	Origin   Origin
 	Store    string // the path element it came from
-	Source   string // where a file that was fetched came from, else empty
+	Source   string // where a fetched file came from, otherwise empty
 
 	open func(context.Context) (File, error)
 }
 
-// NewCandidate makes a candidate for a [Store] of one's own. open may be
-// called any number of times, from several goroutines.
+// NewCandidate makes a candidate for a custom [Store]. open may be called any
+// number of times, from several goroutines.
 func NewCandidate(location string, origin Origin, open func(context.Context) (File, error)) Candidate {
 	return Candidate{Location: location, Origin: origin, open: open}
 }

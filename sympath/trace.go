@@ -28,17 +28,17 @@ func (t *Trace) event(q Query, e Event) {
 	}
 }
 
-// EventKind says what an [Event] tells.
+// EventKind is the kind of an [Event].
 type EventKind uint8
 
 // The events in the life of a fetched file.
 const (
 	EventStart      EventKind = iota // a file begins to arrive; Total is known or -1
 	EventProgress                    // Done bytes of Total have arrived
-	EventRetry                       // Err broke the transfer off; it goes on after Wait
+	EventRetry                       // the transfer failed with Err and continues after Wait
 	EventWait                        // another process is fetching the file
 	EventPublish                     // Location is now a cache entry
-	EventQuarantine                  // Location holds what was refused, because of Err
+	EventQuarantine                  // Location holds the file that was refused because of Err
 	EventWarning                     // Err, and the search goes on
 )
 
@@ -63,8 +63,8 @@ func (k EventKind) String() string {
 	return fmt.Sprintf("EventKind(%d)", uint8(k))
 }
 
-// Event is something that happened while a file was fetched. Progress comes at
-// most every tenth of a second; a slow reader sees only the latest.
+// Event is something that happened while a file was fetched. Progress events
+// come at most ten times per second; a slow reader sees only the latest.
 type Event struct {
 	Kind     EventKind
 	Location string        // where the file comes from, or the entry concerned
@@ -82,8 +82,8 @@ func WithTrace(ctx context.Context, t *Trace) context.Context {
 	return context.WithValue(ctx, traceKey{}, t)
 }
 
-// ContextTrace returns the trace of [WithTrace], or nil. A [Store] of one's own
-// calls it to report its attempts as it makes them.
+// ContextTrace returns the trace of [WithTrace], or nil. A custom [Store] calls
+// it to report its attempts as it makes them.
 func ContextTrace(ctx context.Context) *Trace {
 	t, _ := ctx.Value(traceKey{}).(*Trace)
 	return t

@@ -133,10 +133,10 @@ func (f *File) Close() error {
 // Header returns what the header says, without checking it.
 func (f *File) Header() Header { return f.header }
 
-// Problems lists what is wrong with the dump but did not keep it from being
-// opened: pages or blocks beyond the end of the file, counts that disagree,
-// runs that overlap. Reads that a problem touches return a Fault of their own.
-// For a bitmap dump the rest of the bitmap is read to count its pages.
+// Problems lists the problems of the dump that did not prevent opening: pages
+// or blocks beyond the end of the file, counts that disagree, runs that
+// overlap. Reads that a problem touches return a Fault of their own. For a
+// bitmap dump the rest of the bitmap is read to count its pages.
 //
 // That a triage dump is shorter than RequiredDumpSpace is normal and no problem.
 func (f *File) Problems() []error {

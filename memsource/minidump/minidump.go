@@ -18,10 +18,10 @@
 //
 // # Security
 //
-// Everything in a dump may be forged. Counts and offsets are believed only as
-// far as the file reaches, and names only as far as all of them together fit
-// into it; what does not fit is an error of its list or one of
-// [File.Problems], and what was read before stays.
+// Everything in a dump may be forged. Counts and offsets are limited by the
+// size of the file, and so is the total length of all names. A violation is an
+// error in its list or in [File.Problems]; entries that were read before it
+// remain available.
 //
 // The layouts are those of minidumpapiset.h and winnt.h; what real writers
 // make of them (unaligned and unused streams, padding after counts, empty
@@ -43,8 +43,8 @@ import (
 )
 
 var (
-	// ErrFormat means the file is not a minidump, or that a part of it claims
-	// bytes the file does not have.
+	// ErrFormat means that the file is not a minidump, or that a part of it
+	// extends beyond the end of the file.
 	ErrFormat = errors.New("not a valid minidump")
 	// ErrNoStream means the dump has no stream of the kind asked for.
 	ErrNoStream = errors.New("the minidump has no such stream")
@@ -138,10 +138,10 @@ func (f *File) Close() error {
 // Header returns what the header says.
 func (f *File) Header() Header { return f.header }
 
-// Problems lists what is wrong with the dump but did not keep it from being
-// opened: streams or memory beyond the end of the file, counts that do not fit
-// their stream, streams that are there twice. They wrap [ErrFormat] or are
-// those of the file. The lists of memory are read for it.
+// Problems lists the problems of the dump that did not prevent opening: streams
+// or memory beyond the end of the file, counts that do not fit their stream,
+// streams that are there twice. They wrap [ErrFormat] or are those of the file.
+// The lists of memory are read for it.
 func (f *File) Problems() []error {
 	_, more := f.memory()
 	return append(append([]error(nil), f.problems...), more...)

@@ -6,8 +6,8 @@ import "fmt"
 // and what Breakpad and Crashpad write for other systems (minidump_format.h).
 type Platform uint32
 
-// The platforms. Zero is Windows: who writes no system information is one of its
-// programs.
+// The platforms. Zero counts as Windows, because dumps without system
+// information are written by Windows programs.
 const (
 	PlatformWin32s  Platform = 0
 	PlatformWindows Platform = 1 // 95, 98 and Me

@@ -11,8 +11,8 @@ import (
 	"github.com/symres/symres/memsource"
 )
 
-// Process is what the dump says of the process (MINIDUMP_MISC_INFO). Zero fields
-// are unknown. It is plain data.
+// Process is what the dump says about the process (MINIDUMP_MISC_INFO). Zero
+// fields are unknown. It is plain data.
 type Process struct {
 	ID           uint32
 	Created      time.Time     // UTC, to the second
@@ -27,8 +27,8 @@ const (
 	maxComment = 64 << 10
 )
 
-// Process returns what the dump says of the process. The error wraps [ErrNoStream]
-// when it says nothing, or [ErrFormat].
+// Process returns what the dump says about the process. The error wraps
+// [ErrNoStream] if it has no such stream, or [ErrFormat].
 func (f *File) Process() (Process, error) {
 	if f.user != nil {
 		b, err := f.userEvent()
@@ -78,10 +78,9 @@ func (f *File) SystemUptime() (time.Duration, error) {
 // maxTicks is the longest time of 100 ns units that a Duration holds.
 const maxTicks = 1<<63/100 - 1
 
-// Comments returns the comments of who wrote the dump, such as those of procdump, up
-// to the first NUL; lines end with a line feed. The error is about one that cannot
-// be read, and wraps [ErrFormat]; those before it are there. Dumps without comments
-// give none.
+// Comments returns the comments in the dump, such as those of procdump, up to
+// the first NUL, with line feeds as line ends. If a comment cannot be read, the
+// error wraps [ErrFormat] and the comments before it are returned.
 func (f *File) Comments() ([]string, error) {
 	var out []string
 	for _, c := range []struct {

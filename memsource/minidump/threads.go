@@ -7,7 +7,7 @@ import (
 	"sync"
 )
 
-// System is what the dump says of the machine it was made on.
+// System is what the dump says about the machine.
 type System struct {
 	Machine    uint16 // IMAGE_FILE_MACHINE_* of the process; 0 unknown
 	Processors int
@@ -37,7 +37,7 @@ type Thread struct {
 	Registers []byte
 }
 
-// Exception is why the dump was made. It is plain data.
+// Exception is the exception for which the dump was written.
 type Exception struct {
 	ThreadID   uint32
 	Code       uint32 // EXCEPTION_*, an NTSTATUS; of another system see [Platform.ExceptionName]
@@ -58,7 +58,7 @@ const (
 	maxRegisters  = 1 << 14
 )
 
-// Bits returns the width of the target's addresses, 32 or 64; 64 where the
+// Bits returns the width of the target's addresses, 32 or 64. It is 64 if the
 // dump does not say.
 func (f *File) Bits() int {
 	switch f.system.Machine {
@@ -77,7 +77,8 @@ func (f *File) address(a uint64) uint64 {
 	return a
 }
 
-// System returns the system information; the zero System when there is none.
+// System returns the system information, or the zero System if the dump has
+// none.
 func (f *File) System() System { return f.system }
 
 func (f *File) readSystem() {
@@ -100,8 +101,8 @@ func machineOf(architecture uint16) uint16 {
 	return map[uint16]uint16{0: 0x14c, 5: 0x1c4, 6: 0x200, 9: 0x8664, 12: 0xaa64, 0x8003: 0xaa64}[architecture]
 }
 
-// Exception returns the exception the dump was made for. The error wraps
-// [ErrNoStream] when it was made for none.
+// Exception returns the exception in the dump. The error wraps [ErrNoStream] if
+// it has none.
 func (f *File) Exception() (Exception, error) {
 	if f.user != nil {
 		return f.userException()

@@ -125,7 +125,7 @@ func (f *File) readSegments(s elfShape, off, size, count uint64) error {
 	return nil
 }
 
-// CPU is what the image has of a processor of x86 or x64.
+// CPU is the state of an x86 or x64 processor in the image.
 type CPU struct {
 	Mode          paging.Mode // of its page tables; 0 while it uses none
 	IP            uint64      // rip

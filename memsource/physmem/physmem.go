@@ -1,14 +1,14 @@
-// Package physmem reads images of physical memory that are no crash dumps: raw
-// images, LiME and AVML files, ELF cores as QEMU's dump-guest-memory writes them,
-// and what VMware saves of a machine. [ForeignOf] names what is not read.
+// Package physmem reads images of physical memory other than crash dumps: raw
+// images, LiME and AVML files, ELF cores as QEMU's dump-guest-memory writes
+// them, and what VMware saves of a machine. [ForeignOf] names what is not read.
 //
 // A [File] is a [memsource.Source] over physical addresses, to be put under a
-// page-table walker such as memsource/paging. Where page tables begin the notes
-// of QEMU say ([File.CPUs]); in other images nothing does, and package nt looks
-// for it.
+// page-table walker such as memsource/paging. The notes in QEMU's cores say
+// where page tables begin ([File.CPUs]). Other images do not, so package nt
+// searches for them.
 //
-// Opening reads headers only; afterwards a read touches the bytes that are
-// asked for and no others, so sparse files of any size are fine.
+// Opening reads headers only, and later reads access only the requested bytes,
+// so that sparse files of any size work.
 //
 // The layouts are those of elf.h, of LiME's own header, of QEMU's note as measured
 // on cores of QEMU 7.2, of AVML's and Snappy's own descriptions, and of VMware's
@@ -39,7 +39,8 @@ var (
 	// ErrFormat means the file is no image of physical memory, or its headers
 	// contradict each other.
 	ErrFormat = errors.New("not a valid image of physical memory")
-	// ErrUnsupported means a kind of image that is not read; the error names it.
+	// ErrUnsupported means that the kind of image is not supported; the error
+	// names it.
 	ErrUnsupported = errors.New("kind of memory image not supported")
 )
 
@@ -133,10 +134,10 @@ func Open(path string) (*File, error) {
 
 // New reads the headers of the image in the first size bytes of r, which must
 // stay readable, and be safe for concurrent reads, as long as the File is used.
-// What has no mark of another format is a raw image. Errors wrap [ErrFormat]
-// for an empty file and for headers without any memory, [ErrUnsupported] for
-// cores of other systems, are a [*ForeignError] for the kinds of file [ForeignOf]
-// knows, or those of r.
+// A file without the mark of another format is a raw image. Errors wrap
+// [ErrFormat] for an empty file and for headers without any memory,
+// [ErrUnsupported] for cores of other systems, are a [*ForeignError] for the
+// kinds of file [ForeignOf] knows, or those of r.
 func New(r io.ReaderAt, size int64) (*File, error) {
 	if size <= 0 {
 		return nil, fmt.Errorf("memory image of %d bytes: %w", size, ErrFormat)
@@ -271,6 +272,6 @@ func (f *File) CPUs() []CPU { return slices.Clone(f.cpus) }
 // Ranges returns the physical memory in the image, by address.
 func (f *File) Ranges() []Range { return slices.Clone(f.ranges) }
 
-// Problems lists what is wrong with the image but did not keep it from being
-// opened. Reads that a problem touches return a Fault of their own.
+// Problems lists the problems of the image that did not prevent opening. Reads
+// that a problem touches return a Fault of their own.
 func (f *File) Problems() []error { return slices.Clone(f.problems) }

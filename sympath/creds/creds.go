@@ -1,5 +1,6 @@
-// Package creds finds the credential for a server, and for no other, in the
-// places where users keep them: a callback, the environment and netrc.
+// Package creds finds the credential for a server in a callback, in the
+// environment and in netrc. It never returns a credential that belongs to
+// another server.
 package creds
 
 import (
@@ -18,10 +19,10 @@ import (
 	"sync"
 )
 
-// Credential is what is sent to one origin, and to no other: a user name and
-// password, an Azure DevOps personal access token as the password of an empty
-// user, or a bearer token. Shares want a user and password; the user may be
-// written DOMAIN\user.
+// Credential is sent to one origin only. It is a user name and password, an
+// Azure DevOps personal access token as the password of an empty user, or a
+// bearer token. Shares want a user and password; the user may be written
+// DOMAIN\user.
 type Credential struct {
 	User, Password string
 	Bearer         string
@@ -49,19 +50,21 @@ func (c *Credential) Header() string {
 	return "Basic " + base64.StdEncoding.EncodeToString([]byte(c.User+":"+c.Password))
 }
 
-// Config says where to look. The zero value looks nowhere.
+// Config says where to look for credentials. The zero value uses no source.
 type Config struct {
-	// Ask is asked once for the credential of each origin; nil means that it has none.
+	// Ask returns the credential for an origin, or nil if there is none. It is
+	// called once per origin.
 	Ask func(ctx context.Context, origin string) (*Credential, error)
-	// Getenv is asked for SYMRES_AUTH and NETRC; nil leaves the environment alone.
+	// Getenv is called for SYMRES_AUTH and NETRC. If it is nil, the environment
+	// is not used.
 	Getenv func(string) string
 	// Netrc is the netrc file; empty means the one NETRC names or that of the
 	// user's home directory, if there is a Getenv.
 	Netrc string
 }
 
-// Finder answers for an origin, and remembers what it answered. It is safe for
-// concurrent use.
+// Finder finds the credential for an origin and remembers the result. It is
+// safe for concurrent use.
 type Finder struct {
 	ask   func(ctx context.Context, origin string) (*Credential, error)
 	env   map[string]*Credential // by origin
@@ -71,7 +74,7 @@ type Finder struct {
 	known map[string]*Credential
 }
 
-// New reads the environment and the netrc file. No error quotes a secret.
+// New reads the environment and the netrc file. Error texts contain no secrets.
 func New(cfg Config) (*Finder, error) {
 	f := &Finder{ask: cfg.Ask, known: map[string]*Credential{}}
 	file := cfg.Netrc
@@ -139,11 +142,12 @@ func (f *Finder) Find(ctx context.Context, u *url.URL) (*Credential, error) {
 	return cred, nil
 }
 
-// Origin is scheme://host:port in lower case, what a credential is bound to.
+// Origin returns scheme://host:port in lower case. A credential is bound to an
+// origin.
 func Origin(u *url.URL) string { return strings.ToLower(u.Scheme) + "://" + HostPort(u) }
 
-// HostPort returns host:port of a URL in lower case, with the port that its
-// scheme implies.
+// HostPort returns host:port for a URL in lower case; without a port it uses
+// the default port of the scheme.
 func HostPort(u *url.URL) string {
 	port := u.Port()
 	switch scheme := strings.ToLower(u.Scheme); {

@@ -9,18 +9,18 @@ import (
 	"github.com/symres/symres/sympath/creds"
 )
 
-// DefaultUserAgent is what symsrv calls itself; some servers refuse others.
+// DefaultUserAgent is the User-Agent of symsrv; some servers refuse others.
 const DefaultUserAgent = "Microsoft-Symbol-Server/10.0.0.0"
 
 // Config configures a [Client]. The zero value works: it makes direct
 // connections, uses no credentials but those in the path, and reads neither
 // the environment nor files of the user's.
 type Config struct {
-	// Client lends its Transport, nothing else: redirects, cookies and time
-	// limits are this package's business. Without one connections are made
-	// with TLS 1.2 or later, and a redirect to a private, loopback or
-	// link-local address is refused when it is dialed; with one only
-	// addresses that stand in the redirect itself can be refused.
+	// Only the Transport of Client is used: this package handles redirects,
+	// cookies and time limits itself. If Client is nil, connections use TLS 1.2
+	// or later, and a redirect to a private, loopback or link-local address is
+	// refused when it is dialed. With a Client only addresses that are written
+	// in the redirect can be refused.
 	Client *http.Client
 	// RootCAs are trusted instead of those of the system. Not used with Client.
 	RootCAs *x509.CertPool
@@ -29,21 +29,21 @@ type Config struct {
 	// and without _NT_SYMBOL_PROXY the proxy is that of
 	// [net/http.ProxyFromEnvironment].
 	Getenv func(string) string
-	// Credentials is asked once for the credential of each origin,
-	// scheme://host:port. nil means that it has none.
+	// Credentials returns the credential for an origin, scheme://host:port, or
+	// nil if there is none. It is called once per origin.
 	Credentials func(ctx context.Context, origin string) (*creds.Credential, error)
 	// Netrc is the netrc file; empty means the one NETRC names or that of the
 	// user's home directory, if there is a Getenv. It is used for https only.
 	// An encrypted (.gpg) file is an error: decrypting it runs a program.
 	Netrc string
-	// Hosts, as host:port, may be redirected to though their addresses are
-	// private. Those of the stores may be already.
+	// Hosts, as host:port, may be targets of redirects although their addresses
+	// are private. The hosts of the stores are always allowed.
 	Hosts []string
 	// UserAgent replaces [DefaultUserAgent].
 	UserAgent string
-	// CaseProbe asks every server that does not have a file for it in lower
-	// case too, also when only the key has capitals. Without it a name in
-	// capitals is what it takes, unless the server is an object store.
+	// CaseProbe repeats every unsuccessful request in lower case, even if only
+	// the key has capital letters. Without it, requests are repeated only if
+	// the file name has capital letters, or the server is an object store.
 	CaseProbe bool
 
 	Tries           int           // without progress, before a transfer is given up: 3

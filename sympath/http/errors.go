@@ -13,7 +13,7 @@ import (
 	"github.com/symres/symres/internal/fsx"
 )
 
-// Sentinels of the failures, for errors.Is on [sympath.Attempt.Err].
+// Errors in [sympath.Attempt.Err], for errors.Is.
 var (
 	ErrPermission  = errors.New("permission denied by the server") // 401, 403, 407
 	ErrUnavailable = errors.New("server unavailable")              // 408, 429, 5xx
@@ -30,10 +30,10 @@ var (
 	ErrPointer     = errors.New("pointer to a file elsewhere: not followed from a server")
 )
 
-// StatusError is an answer that is neither the file nor that it is not there.
+// StatusError is an answer that is neither the file nor "not found".
 type StatusError struct {
 	Code       int           // HTTP status code
-	RetryAfter time.Duration // what the server asks for, 0 if it does not
+	RetryAfter time.Duration // the wait that the server asks for, or 0
 	LoggedIn   bool          // a credential was sent
 	kind       error
 }

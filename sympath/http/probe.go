@@ -30,10 +30,10 @@ func (a Answer) String() string {
 }
 
 // Probe asks a server once for the smallest file a symbol store can have,
-// index2.txt, which is also what the first search of a store asks for. That it
-// is not there is as good an answer as that it is. Nothing is tried again. The
-// error is a [*StatusError] for an answer that is neither, [ErrNotSymbols] for
-// a web page, and that of the connection where there was no answer.
+// index2.txt, which is also what the first search of a store asks for. Both
+// "found" and "not found" are good answers. The request is not repeated. The
+// error is a [*StatusError] for any other status, [ErrNotSymbols] for a web
+// page, or the error of the connection.
 func (c *Client) Probe(ctx context.Context, e sympath.Element) (Answer, error) {
 	s, err := c.server(e)
 	if err != nil {

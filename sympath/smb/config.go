@@ -15,14 +15,15 @@ type Config struct {
 	// alone. It is asked for SYMRES_AUTH, words of the form
 	// smb://server=DOMAIN\user:password, and for NETRC.
 	Getenv func(string) string
-	// Credentials is asked once for the credential of each server, as
-	// smb://server:445. nil means that it has none. The user guest without a
-	// password asks for a guest login, which is neither signed nor encrypted.
+	// Credentials returns the credential for a server, given as
+	// smb://server:445, or nil if there is none. It is called once per server.
+	// The user guest without a password asks for a guest login, which is
+	// neither signed nor encrypted.
 	Credentials func(ctx context.Context, origin string) (*creds.Credential, error)
 	// Netrc is the netrc file; empty means the one NETRC names or that of the
 	// user's home directory, if there is a Getenv.
 	Netrc string
-	// Guest logs in as guest where there is no credential.
+	// Guest allows a guest login if there is no credential.
 	Guest bool
 	// SMB21 accepts servers that speak no version newer than SMB 2.1.
 	SMB21 bool
@@ -33,7 +34,7 @@ type Config struct {
 	ConnectTimeout time.Duration // for connection and login: 10 s
 	Timeout        time.Duration // for the answer to one request, 256 KB at most: 15 s
 	IdleTimeout    time.Duration // before an unused connection is closed: 60 s
-	// Pause is how long a server that could not be connected to is left alone: 30 s.
+	// Pause is how long no connection is tried after a failed one: 30 s.
 	Pause time.Duration
 }
 

@@ -8,7 +8,7 @@ import (
 	"github.com/symres/symres/internal/smb2"
 )
 
-// Sentinels of the failures, for errors.Is on [sympath.Attempt.Err].
+// Errors in [sympath.Attempt.Err], for errors.Is.
 var (
 	ErrName         = errors.New(`not a share: want \\server\share or \\server\share\dir`)
 	ErrNoCredential = errors.New("no credential for the server: set SYMRES_AUTH=smb://SERVER=USER:PASSWORD, or smb://SERVER=guest: for a guest login")

@@ -1,6 +1,6 @@
-// Package stores puts together what a symbol path is commonly searched with:
-// symbol servers over HTTP(S), Windows shares, mounted or not, and caches into
-// which only files of the right identity come. One call replaces the hooks of
+// Package stores combines the usual stores of a symbol path: symbol servers
+// over HTTP(S), Windows shares, mounted or not, and caches that accept only
+// files with the right identity. One call replaces the hooks of
 // [sympath.Options]:
 //
 //	all := stores.New(stores.Config{})
@@ -8,8 +8,8 @@
 //	store, err := all.Open("srv*;/mnt/symbols")
 //
 // It links the clients of sympath/http and sympath/smb. A program that needs
-// neither calls [sympath.Path.Store] itself. Package target does all this for
-// whoever opens a target.
+// neither calls [sympath.Path.Store] itself. Package target does all this when
+// it opens a target.
 package stores
 
 import (
@@ -23,8 +23,9 @@ import (
 	"github.com/symres/symres/sympath/smb"
 )
 
-// Config says how places are reached. The zero Config takes proxies, credentials
-// and the default cache from the environment, as the symres command does.
+// Config says how to reach servers and shares. The zero Config takes proxies,
+// credentials and the default cache from the environment, as the symres command
+// does.
 type Config struct {
 	// Getenv replaces os.Getenv. An environment without variables is one that
 	// returns "" for all.
@@ -36,25 +37,24 @@ type Config struct {
 	Offline bool
 	// Refresh asks servers again for files that a cache remembers as missing.
 	Refresh bool
-	// Rehash reads entries of caches whole before they are used, and compares them
-	// with the hash they were filed with.
+	// Rehash reads each cache entry completely before it is used, and compares
+	// it with its recorded hash.
 	Rehash bool
 	// Mounts are the shares that are mounted on this machine.
 	Mounts sympath.Mounts
 	// SMB21 accepts shares on servers that speak no version newer than SMB 2.1.
 	SMB21 bool
-	// Share makes the stores of shares in place of the SMB client, for a
-	// program that has a way of its own; the Mounts come first. Its error may
-	// wrap [errors.ErrUnsupported].
+	// Share replaces the SMB client, for programs that reach shares in another
+	// way. Mounts take precedence. Its error may wrap [errors.ErrUnsupported].
 	Share func(sympath.Element) (sympath.Store, error)
-	// Trace is told of every attempt, and of what becomes of files on their
-	// way. It may be nil.
+	// Trace receives every attempt and the events of files that are being
+	// fetched. It may be nil.
 	Trace *sympath.Trace
 }
 
 // Stores makes stores that share connections and what was learned about hosts.
-// Nothing is connected to, and no netrc file read, before something is looked for
-// on a server or share. It is safe for concurrent use.
+// No connection is made and no netrc file is read until a file is looked for on
+// a server or share. It is safe for concurrent use.
 type Stores struct {
 	cfg    Config
 	client func() (*symhttp.Client, error)
@@ -65,7 +65,8 @@ type Stores struct {
 	closed bool
 }
 
-// New returns the stores of a configuration. It touches neither disk nor network.
+// New returns the stores for a configuration. It does not use the disk or the
+// network.
 func New(cfg Config) *Stores {
 	if cfg.Getenv == nil {
 		cfg.Getenv = os.Getenv
@@ -75,11 +76,11 @@ func New(cfg Config) *Stores {
 	return s
 }
 
-// Open returns the store of a symbol path, which is searched from left to right;
-// the empty path has nothing. Variables and ~ are expanded ([sympath.ExpandEnv]).
-// An element that cannot be understood ends nothing: the store has the others, and
-// the error joins a [*sympath.ParseError] for each that was left out. What is wrong
-// with a place shows in the attempts of a search.
+// Open returns the store for a symbol path, which is searched from left to
+// right; an empty path gives an empty store. Variables and ~ are expanded
+// ([sympath.ExpandEnv]). Invalid elements are left out, and the error joins a
+// [*sympath.ParseError] for each of them; the returned store is usable all the
+// same. Problems with a place are reported in the attempts of a search.
 func (s *Stores) Open(path string) (sympath.Store, error) { return s.open(path, s.Options()) }
 
 // OpenImages is [Stores.Open] for an image path, along which plain directories
@@ -99,8 +100,9 @@ func (s *Stores) open(path string, o sympath.Options) (sympath.Store, error) {
 	return p.Store(o), errors.Join(errs...)
 }
 
-// Options returns what [Stores.Open] gives [sympath.Path.Store]: for other uses
-// of a path, such as [sympath.Path.Caches], and for changes.
+// Options returns the options that [Stores.Open] passes to
+// [sympath.Path.Store], for other uses of a path, such as
+// [sympath.Path.Caches], and for changes.
 func (s *Stores) Options() sympath.Options {
 	share := s.cfg.Share
 	if share == nil {
