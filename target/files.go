@@ -9,7 +9,6 @@ import (
 	"strings"
 
 	"github.com/symres/symres"
-	"github.com/symres/symres/internal/cab"
 	"github.com/symres/symres/internal/container"
 	"github.com/symres/symres/internal/fsx"
 	"github.com/symres/symres/pdb"
@@ -22,7 +21,7 @@ import (
 // base. With a PDB alone the base is 0, so that addresses are RVAs. If a PDB is
 // named, symbols come from it alone. Otherwise they are looked for along the
 // symbol path and, unless Options.Symbols is given, beside the image, as in
-// dbghelp. Either may lie in a cabinet or a zip archive.
+// dbghelp. Either may lie in a cabinet or a zip archive, or be compressed.
 //
 // A module in Options.Modules overrides name and base; more than one is an
 // [*OptionError]. Other errors are returned as by [symres.OpenImage] and
@@ -146,7 +145,7 @@ func (o *opener) usePDB(path string) error {
 		return err
 	}
 	o.config.Symbols = onePDB(path, f)
-	if f.Container == cab.Unknown { // it is opened when it is wanted
+	if f.Container == "" { // it is opened when it is wanted
 		return errors.Join(p.Close(), f.Close())
 	}
 	return p.Close()
@@ -177,7 +176,7 @@ func (kept) Close() error { return nil }
 // is wanted.
 func onePDB(path string, packed *container.File) sympath.Store {
 	found := sympath.NewCandidate(path, sympath.OriginCustom, func(context.Context) (sympath.File, error) {
-		if packed.Container != cab.Unknown {
+		if packed.Container != "" {
 			return kept{packed.File}, nil
 		}
 		f, err := fsx.OpenSteady(path)

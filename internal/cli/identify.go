@@ -224,7 +224,7 @@ func (a *app) printIdentity(o *identityObject) {
 		}
 	}
 	if o.Member != "" {
-		field("Packed", fmt.Sprintf("%s in a %s", o.Member, o.Container))
+		field("Packed", fmt.Sprintf("%s, in %s", o.Member, o.Container))
 	}
 	field("Machine Type", o.Machine)
 	field("Dump Type", o.Type)

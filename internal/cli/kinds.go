@@ -37,11 +37,11 @@ func openFile(path string) (*file, error) {
 	return &file{File: f, path: path, kind: k}, nil
 }
 
-// openPacked is openFile and, of a cabinet or a zip archive, takes the file that is
-// in it. A container of which none can be taken stays what it is.
+// openPacked is openFile and, of a cabinet, a zip archive or a compressed file, takes
+// the file that is in it. A container of which none can be taken stays what it is.
 func openPacked(ctx context.Context, path string) (*file, error) {
 	f, err := openFile(path)
-	if err != nil || f.kind != "cab" && f.kind != "zip" {
+	if err != nil || f.kind != "cab" && f.kind != "zip" && !f.kind.Compressed() {
 		return f, err
 	}
 	c, err := container.Expand(ctx, f.File, container.Any)
@@ -58,7 +58,11 @@ func openPacked(ctx context.Context, path string) (*file, error) {
 		c.Close()
 		return nil, unusable(fmt.Errorf("%s: %s: %w", path, c.Member, err))
 	}
-	return &file{File: c.File, path: path, kind: kind, container: c.Container.String(), member: c.Member}, nil
+	if kind == filekind.Unknown || kind == filekind.Path { // memory has no mark: what is known is how it is packed
+		c.Close()
+		return openFile(path)
+	}
+	return &file{File: c.File, path: path, kind: kind, container: c.Container, member: c.Member}, nil
 }
 
 // name is the file name, that in its container where it has one.

@@ -3,6 +3,7 @@ package cli_test
 import (
 	"archive/zip"
 	"bytes"
+	"compress/gzip"
 	"os"
 	"path/filepath"
 	"strings"
@@ -11,6 +12,17 @@ import (
 
 	"github.com/symres/symres/internal/cabbuild"
 )
+
+// cmdGzip compresses a file.
+func cmdGzip(ts *testscript.TestScript, neg bool, args []string) {
+	need(ts, neg, args, 2, "gzip TO FROM")
+	var b bytes.Buffer
+	z := gzip.NewWriter(&b)
+	_, err := z.Write([]byte(ts.ReadFile(args[1])))
+	ts.Check(err)
+	ts.Check(z.Close())
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), b.Bytes(), 0o600))
+}
 
 // cmdPack packs files into a cabinet or a zip archive, by its extension.
 func cmdPack(ts *testscript.TestScript, neg bool, args []string) {

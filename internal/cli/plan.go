@@ -131,7 +131,7 @@ func (p *plan) add(ctx context.Context, path string) error {
 	if done, err := p.addFile(f); done {
 		return err
 	}
-	if f.kind.Compressed() {
+	if f.kind.Compressed() && f.unopened == nil {
 		return p.addDump(ctx, path)
 	}
 	switch f.kind {

@@ -1,6 +1,6 @@
-// Package container opens files that lie in a cabinet or a zip archive as if they lay
-// beside it: a dump or a PDB as it is sent by mail or collected by Windows Error
-// Reporting.
+// Package container opens files that lie in a cabinet or a zip archive, or are
+// compressed, as if they lay beside it: a dump or a PDB as it is sent by mail or
+// collected by Windows Error Reporting.
 //
 // The container is the work of whoever sent it: names in it are shown and never
 // opened, what comes out is bounded in size and ratio (see [cab.Limits]), and more
@@ -13,6 +13,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"path/filepath"
 	"strings"
 
 	"github.com/symres/symres/internal/cab"
@@ -26,7 +27,7 @@ type Want uint8
 // What is wanted.
 const (
 	Any  Want = iota // a dump, a PDB or an image
-	Dump             // a dump, or an image of memory
+	Dump             // a dump, or an image of memory; one that is compressed stays so
 	PDB
 	Image
 )
@@ -49,8 +50,8 @@ func (w Want) extensions() []string {
 // File is an open file: that of a path, or the one taken from the container it is.
 type File struct {
 	*fsx.File
-	Container cab.Format // cab.Unknown for a file that is none
-	Member    string     // its name in the container, for display only
+	Container string // such as "zip" or "gzip", "" for a file that is none
+	Member    string // its name in the container, for display only
 }
 
 // MembersError says that a container does not hold the one file that is wanted. It is
@@ -89,7 +90,8 @@ func (e *MembersError) Is(target error) bool { return target == cab.ErrMembers }
 
 // Open opens the file at path and, if it is a container, the file that is wanted in
 // it: its only one, or the only one with an extension that fits. Errors are a
-// [*MembersError], those of package cab and those of the file system.
+// [*MembersError], those of packages cab and unpack, and those of the
+// file system.
 func Open(ctx context.Context, path string, want Want) (*File, error) {
 	f, err := fsx.Open(path)
 	if err != nil {
@@ -107,7 +109,7 @@ func Open(ctx context.Context, path string, want Want) (*File, error) {
 func Expand(ctx context.Context, f *fsx.File, want Want) (*File, error) {
 	a, err := cab.List(f, f.Size())
 	if errors.Is(err, cab.ErrFormat) {
-		return &File{File: f}, nil
+		return expandCompressed(ctx, f, want)
 	}
 	if err != nil {
 		return nil, err
@@ -126,7 +128,26 @@ func Expand(ctx context.Context, f *fsx.File, want Want) (*File, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s in a %v: %w", m.Name, a.Format, err)
 	}
-	return &File{File: out, Container: a.Format, Member: m.Name}, f.Close()
+	return &File{File: out, Container: a.Format.String(), Member: m.Name}, f.Close()
+}
+
+// expandCompressed is Expand for what holds one file and has no list.
+func expandCompressed(ctx context.Context, f *fsx.File, want Want) (*File, error) {
+	first := make([]byte, min(f.Size(), unpack.SniffLen))
+	if _, err := f.ReadAt(first, 0); err != nil && !errors.Is(err, io.EOF) {
+		return nil, err
+	}
+	format := unpack.Sniff(first)
+	if format == 0 || want == Dump {
+		return &File{File: f}, nil
+	}
+	s, err := unpack.Open(ctx, f, f.Size(), unpack.Limits{})
+	if err != nil {
+		return nil, err
+	}
+	name := filepath.Base(f.Name())
+	name = strings.TrimSuffix(name, filepath.Ext(name))
+	return &File{File: fsx.NewFile(s, s.Size(), f.Name(), s), Container: format.String(), Member: name}, f.Close()
 }
 
 // pick returns the index of the member that is wanted.
