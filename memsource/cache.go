@@ -17,31 +17,31 @@ const (
 // charged so that millions of holes do not slip past the bound.
 const pageOverhead = 256
 
-// CacheOptions sets the grain and the bound of a [Cached]; the zero value is
-// good.
+// CacheOptions sets the page size and the memory limit of a [Cached]. The zero
+// value means the defaults.
 type CacheOptions struct {
-	// PageSize is the grain in bytes, a power of two; anything else, or 0,
-	// stands for DefaultCachePage.
+	// PageSize is the size of cached pages in bytes, a power of two. Any other
+	// value means DefaultCachePage.
 	PageSize int
-	// MaxBytes bounds the memory held, bookkeeping included; 0 stands for
-	// DefaultCacheBytes. At least one page is always held.
+	// MaxBytes limits the memory used, bookkeeping included; 0 means
+	// DefaultCacheBytes. At least one page is always kept.
 	MaxBytes int64
 }
 
-// CacheStats counts what a [Cached] did since it was made.
+// CacheStats are the counters of a [Cached] since it was made.
 type CacheStats struct {
-	Hits, Misses uint64 // pages answered from memory, and asked for below
+	Hits, Misses uint64 // pages found in the cache, and pages read from the source
 	Bytes        int64  // held now
 }
 
-// Cached is a [Source] that remembers the pages of another, and also the
-// faults of those that could not be read, so that a hole is asked about once.
-// The least recently used pages go first. It suits a target that does not
-// change while it is read; call [Cached.Invalidate] when it has.
+// Cached is a Source that caches the pages of another Source. It also caches
+// the faults of pages that could not be read, so that each hole is read only
+// once. The least recently used pages are dropped first. It is for targets that
+// do not change while they are read; call [Cached.Invalidate] after a change.
 //
-// Faults of reason Canceled and IO are not remembered: they say nothing about
-// the memory. A Cached is safe for concurrent use if the source below is; two
-// readers that miss the same page at once may both ask for it.
+// Faults with reason Canceled or IO are not cached, because they say nothing
+// about the memory. A Cached is safe for concurrent use if the underlying
+// source is. Two concurrent readers may both read a missing page.
 type Cached struct {
 	// immutable
 	src  Source
@@ -176,9 +176,9 @@ func (c *Cached) store(pg *cachedPage, epoch uint64) {
 
 func (p *cachedPage) cost() int64 { return int64(cap(p.data)) + pageOverhead }
 
-// Invalidate forgets the pages that hold any of the size bytes at addr; a
-// size that reaches beyond the top is cut there. It also keeps reads that are
-// under way from being remembered.
+// Invalidate drops the pages that contain any of the size bytes at addr. A size
+// that reaches beyond the top of the address space is cut there. Results of
+// reads that are still running are not cached.
 func (c *Cached) Invalidate(addr, size uint64) {
 	if size == 0 {
 		return

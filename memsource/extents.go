@@ -20,8 +20,8 @@ const extentChunk = 64 << 10
 // its [*Fault]; exactly one of the two is set. Extents next to each other are
 // not joined. Data is reused: clone what is kept.
 //
-// After a hole the walk goes on behind Fault.Len, or at the next 4 KB boundary
-// where the source does not know how far the hole reaches. It ends at the end
+// After a hole the walk continues after Fault.Len bytes, or at the next 4 KB
+// boundary if the source does not know the size of the hole. It ends at the end
 // of the range, at the top of the address space, and after a Fault with reason
 // [ReasonCanceled].
 func ReadExtents(s Source, addr, size uint64) iter.Seq2[Extent, error] {

@@ -15,15 +15,16 @@ import (
 // machine whose pages are found in a paging file here has 4 KB pages.
 const pageShift = 12
 
-// Fault is the error of a read that fell short: where, why, and where the bytes
-// are instead. It matches the sentinels of this package through [errors.Is] and
-// unwraps to Err. A Fault handed out must not be changed; it is then safe for
-// concurrent use. Build one with [NewFault] so that Status is never forgotten.
+// Fault is the error of an incomplete read: the address, the reason, and where
+// the bytes are instead. It matches the sentinels of this package through
+// [errors.Is] and unwraps to Err. A Fault must not be changed after it was
+// returned, so that it is safe for concurrent use. Make one with [NewFault],
+// which sets Status.
 type Fault struct {
 	Addr   uint64   // first unreadable byte
-	Len    uint64   // bytes from Addr known to share the fate; 0: nothing is known beyond Addr itself
+	Len    uint64   // number of bytes from Addr with the same reason; 0 if only Addr is known
 	Reason Reason   // why
-	Status NTStatus // the reason as a status code; kd's own line prints StatusUnsuccessful for all of them
+	Status NTStatus // the reason as a status code; kd prints StatusUnsuccessful for all reasons
 
 	PTE   uint64 // last page-table entry seen, 0 if none
 	Level int8   // its level: 0 PTE, 1 PDE, 2 PDPTE, 3 PML4E, 4 PML5E
@@ -36,11 +37,11 @@ type Fault struct {
 
 	Physical uint64 // NotInDump: physical address of Addr; TableNotInDump: of the entry that is missing
 
-	Err error // what lies behind it, if anything
+	Err error // the underlying error, or nil
 }
 
-// NewFault returns a Fault with the status that belongs to r. A size of 0 says
-// that nothing is known about the bytes after addr.
+// NewFault returns a Fault with the status for r. A size of 0 means that
+// nothing is known about the bytes after addr.
 func NewFault(r Reason, addr, size uint64) *Fault {
 	return &Fault{Addr: addr, Len: size, Reason: r, Status: r.Status()}
 }
@@ -83,9 +84,9 @@ func (f *Fault) Is(target error) bool { return f.Reason.covers(target) }
 // Unwrap returns Err.
 func (f *Fault) Unwrap() error { return f.Err }
 
-// At returns the fault as a read of addr sees it, which must lie inside
-// [Addr, Addr+Len) or be Addr: Len shrinks, offsets move on by whole pages.
-// Outside of that range only Addr is set and nothing is known of the length.
+// At returns the fault for a read at addr, which must be Addr or inside [Addr,
+// Addr+Len): Len is reduced, and offsets advance by whole pages. For other
+// addresses only Addr is set, and Len is 0.
 func (f *Fault) At(addr uint64) *Fault {
 	c := *f
 	c.Addr = addr

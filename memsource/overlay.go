@@ -5,15 +5,15 @@ import (
 	"errors"
 )
 
-// Overlay returns a Source that takes every byte from the first of layers that
-// has it: an image's copy under its resident pages, a page file under a dump.
-// Which layer answers is decided again after each hole of an upper layer, page
-// by page where the upper layer does not say how far its hole reaches.
+// Overlay returns a Source that reads each byte from the first layer that has
+// it, for example from the resident pages of an image and then from its copy,
+// or from a dump and then from a page file. After each hole of an upper layer
+// the layers are tried again, page by page if the size of the hole is unknown.
 //
-// Where no layer has a byte the most telling fault is returned (in a file or
-// paging file before not in the dump before not mapped), cut to the part that
-// no layer has. Without layers every read fails with [ReasonNotMapped]. The result is
-// safe for concurrent use if the layers are.
+// If no layer has a byte, the most specific fault is returned (first in a file
+// or paging file, then not in the dump, then not mapped), cut to the part that
+// no layer has. Without layers every read fails with [ReasonNotMapped]. The
+// result is safe for concurrent use if the layers are.
 func Overlay(layers ...Source) Source {
 	return overlay(append([]Source(nil), layers...))
 }

@@ -9,20 +9,21 @@ import (
 // Reason says why a byte could not be read. The zero value is [ReasonUnknown].
 type Reason uint8
 
-// The reasons. They are kept apart because each has its own cure: a paged-out
-// header can be read from a copy on disk, one of another session from another
-// page-table root, one that is not mapped from nowhere.
+// The reasons. They are distinguished because each has another remedy: a header
+// that is paged out can be read from a copy on disk, and one in another session
+// through another page-table root. One that is not mapped cannot be read at
+// all.
 const (
 	ReasonUnknown        Reason = iota // the source gave no reason
 	ReasonPagedOut                     // in a paging file: see Fault.PageFile and PageFileOffset
 	ReasonFileBacked                   // in the file it is mapped from: see Fault.File and FileOffset
 	ReasonCompressed                   // in the memory-compression store
-	ReasonDemandZero                   // never touched: would read as zeros, but nothing was ever there
+	ReasonDemandZero                   // never accessed: it would read as zeros, but was never written
 	ReasonNotMapped                    // no page exists at that address
 	ReasonNotInDump                    // the page was resident but was not saved: see Fault.Physical
-	ReasonTableNotInDump               // a page table on the way is missing, so nothing is known
+	ReasonTableNotInDump               // a page table that translates the address is missing
 	ReasonWrongContext                 // belongs to another session or process
-	ReasonNonCanonical                 // no such address on this machine, or past the top
+	ReasonNonCanonical                 // not a valid address on this machine, or beyond the top
 	ReasonNoAccess                     // the target's protection or rights forbid it
 	ReasonTruncated                    // the dump file ends before the page it promises
 	ReasonCanceled                     // the caller's context ended
@@ -65,8 +66,8 @@ func (r Reason) String() string {
 // NTStatus is a Windows status code (ntstatus.h).
 type NTStatus uint32
 
-// The statuses the reasons map to, by their names in ntstatus.h.
-// StatusUnsuccessful is what kd prints for every unreadable header.
+// The status codes of the reasons, with their names in ntstatus.h. kd prints
+// StatusUnsuccessful for every unreadable header.
 const (
 	StatusUnsuccessful    NTStatus = 0xC0000001
 	StatusAccessViolation NTStatus = 0xC0000005
@@ -80,7 +81,7 @@ const (
 // String returns the code as the debuggers print it, such as 0xC0000006.
 func (s NTStatus) String() string { return fmt.Sprintf("0x%08X", uint32(s)) }
 
-// Status returns the status code that tells r best.
+// Status returns the status code that fits r best.
 func (r Reason) Status() NTStatus {
 	switch r {
 	case ReasonNotMapped, ReasonDemandZero:
@@ -99,15 +100,15 @@ func (r Reason) Status() NTStatus {
 	return StatusUnsuccessful // Unknown, NotInDump, TableNotInDump
 }
 
-// Sentinels for [errors.Is]; a [*Fault] matches those that cover its reason.
+// Errors for errors.Is. A *[Fault] matches those that include its reason.
 var (
-	// ErrNotPresent matches every reason that means the bytes are not in this
-	// source while nothing went wrong in reading it: PagedOut, FileBacked,
+	// ErrNotPresent matches every reason which means that this source does not
+	// have the bytes, although reading it worked: PagedOut, FileBacked,
 	// Compressed, DemandZero, NotMapped, NotInDump, TableNotInDump,
 	// WrongContext and Truncated. The caller may look elsewhere.
 	ErrNotPresent = errors.New("memory is not present")
 	// ErrPagedOut matches PagedOut, FileBacked and Compressed: the bytes exist
-	// outside the target's RAM. DemandZero does not match, for there no bytes
+	// outside the target's RAM. DemandZero does not match, because no bytes
 	// exist anywhere.
 	ErrPagedOut = errors.New("memory is paged out")
 	// ErrNotInDump matches NotInDump, TableNotInDump and Truncated.

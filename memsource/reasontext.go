@@ -1,7 +1,6 @@
 package memsource
 
-// MarshalText returns the word scripts rely on, such as paged-out; it never
-// fails.
+// MarshalText returns a word for scripts, such as paged-out; it never fails.
 func (r Reason) MarshalText() ([]byte, error) {
 	words := map[Reason]string{
 		ReasonPagedOut: "paged-out", ReasonFileBacked: "file-backed", ReasonCompressed: "compressed", ReasonDemandZero: "demand-zero",

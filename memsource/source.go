@@ -1,9 +1,9 @@
-// Package memsource reads the memory of a target whose pages are only partly
-// there, and says why a byte could not be read.
+// Package memsource reads the memory of a target when only some of its pages
+// are present, and says why a byte could not be read.
 //
-// The core is one method, [Source.ReadMemory], with a total contract: a read
-// that falls short always carries a [*Fault] with the exact address and the
-// reason. "Paged out" is an answer the caller can branch on, not an accident:
+// The core is one method, [Source.ReadMemory], with a strict contract: an
+// incomplete read always returns a *[Fault] with the exact address and the
+// reason. "Paged out" is a result that the caller can handle:
 //
 //	switch err := memsource.ReadFull(src, header, base); {
 //	case errors.Is(err, memsource.ErrNotPresent):
@@ -30,14 +30,14 @@ import (
 	"math"
 )
 
-// Source reads a target's memory. The address space is the whole of uint64;
-// which addresses mean something is for the source to say.
+// Source reads a target's memory. The address space is all of uint64; each
+// source defines which addresses are valid.
 //
 // n == len(buf) if and only if err == nil. Otherwise err wraps a [*Fault] whose
 // Addr is addr+n, the first byte that could not be read; buf[:n] is valid and
 // buf[n:] is unspecified. Reading no bytes succeeds at every address. A read
-// that would run past the top of the address space gives what lies below the
-// top and then a Fault with [ReasonNonCanonical] at address 0, where addr+n lands.
+// beyond the top of the address space returns the bytes below the top and a
+// Fault with ReasonNonCanonical at address 0, which is addr+n.
 //
 // Implementations must be safe for concurrent use. The method set equals that
 // of delve's proc.MemoryReader; the contract is stronger, see [Strict].
@@ -45,19 +45,19 @@ type Source interface {
 	ReadMemory(buf []byte, addr uint64) (n int, err error)
 }
 
-// ContextSource is implemented by sources that can give up in the middle of a
-// read, such as remote ones, and by the ones of this package that wrap others.
-// A read given up fails with a Fault of reason [ReasonCanceled] that unwraps to the
-// error of the context. Callers use [Bind] and do not assert this type.
+// ContextSource is implemented by sources that can cancel a read, such as
+// remote ones, and by the wrappers in this package. A canceled read fails with
+// a Fault with reason ReasonCanceled, which unwraps to the error of the
+// context. Callers use [Bind] instead of asserting this type.
 type ContextSource interface {
 	Source
 	ReadMemoryContext(ctx context.Context, buf []byte, addr uint64) (n int, err error)
 }
 
 // Bind returns s limited to the life of ctx: once ctx is done, reads fail with
-// a Fault that matches [ErrCanceled] and the context's own error. It is called
-// once at each entry point that takes a context; what lies below sees a plain
-// Source. The result is as safe for concurrent use as s is.
+// a Fault that matches [ErrCanceled] and the context's own error. Call it once
+// in each function that takes a context; the callees use a plain Source. The
+// result is as safe for concurrent use as s is.
 func Bind(ctx context.Context, s Source) Source {
 	if ctx.Done() == nil {
 		return s
@@ -93,9 +93,9 @@ func readContext(ctx context.Context, s Source, buf []byte, addr uint64) (int, e
 	return s.ReadMemory(buf, addr)
 }
 
-// Clip is for implementers: it cuts a read at the top of the address space.
-// It returns the part of buf below the top, and for a read that went further
-// the [ReasonNonCanonical] Fault to return once that part has been read in full.
+// Clip is for implementers. It limits a read to the top of the address space.
+// It returns the part of buf below the top and, if the read would go further,
+// the ReasonNonCanonical Fault to return after that part was read completely.
 func Clip(buf []byte, addr uint64) ([]byte, error) {
 	if len(buf) == 0 || uint64(len(buf)-1) <= math.MaxUint64-addr {
 		return buf, nil
@@ -103,8 +103,8 @@ func Clip(buf []byte, addr uint64) ([]byte, error) {
 	return buf[:-addr], NewFault(ReasonNonCanonical, 0, 0)
 }
 
-// ReadFull reads exactly len(buf) bytes at addr. A failure wraps a [*Fault],
-// also when s is a source that breaks the contract by falling short silently.
+// ReadFull reads exactly len(buf) bytes at addr. A failure wraps a *[Fault],
+// even if s violates the contract and returns fewer bytes without an error.
 func ReadFull(s Source, buf []byte, addr uint64) error {
 	_, err := readChecked(s, buf, addr)
 	return err

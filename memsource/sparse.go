@@ -14,16 +14,17 @@ import (
 )
 
 // Sparse is a [Source] made of byte ranges: bytes in memory, parts of a file,
-// and ranges known to be unreadable with their fault. Where ranges overlap the
-// one added later wins. A range may end at the very top of the address space.
-// Ranges that touch are read as one.
+// and ranges known to be unreadable with their fault. If ranges overlap, the
+// one added later is used. A range may end at the top of the address space.
+// Reads cross from one adjacent range to the next.
 //
 // The zero Sparse is empty and ready to use. Adding and reading are safe for
-// concurrent use, though a read that runs beside an Add may see either state.
-// Any number of ranges in any order costs O(n log n) once, at the first read.
+// concurrent use; a read that runs at the same time as an Add may see either
+// state. Any number of ranges in any order costs O(n log n) once, at the first
+// read.
 type Sparse struct {
-	// Missing is the reason given for addresses outside every range; Unknown,
-	// the zero value, stands for NotMapped. Set it before the first read.
+	// Missing is the reason for addresses outside all ranges; the zero value
+	// means NotMapped. Set it before the first read.
 	Missing Reason
 
 	mu     sync.Mutex // guards ranges and the making of index
@@ -55,8 +56,8 @@ func (s *Sparse) Add(addr uint64, data []byte) error {
 }
 
 // AddReader makes size bytes at offset off of r readable at addr, read on
-// demand. Where r turns out to end early reads fail with [ReasonTruncated], where it
-// fails otherwise with [ReasonIO]. r must be safe for concurrent use. Returns an
+// demand. If r ends early, reads fail with ReasonTruncated; after other errors
+// of r they fail with ReasonIO. r must be safe for concurrent use. Returns an
 // error when the range would wrap in memory, matching [ErrNonCanonical], or in
 // the file.
 func (s *Sparse) AddReader(addr, size uint64, r io.ReaderAt, off int64) error {
@@ -66,9 +67,10 @@ func (s *Sparse) AddReader(addr, size uint64, r io.ReaderAt, off int64) error {
 	return s.add(&filled{first: addr, file: r, off: off}, size)
 }
 
-// AddFault makes reads from size bytes at addr fail with f, whose own Addr and
-// Len do not matter; its PageFileOffset or FileOffset belong to the page of
-// addr and move on with it. A size that reaches beyond the top is cut there.
+// AddFault makes reads of the size bytes at addr fail with f. Addr and Len of f
+// are ignored; PageFileOffset and FileOffset are those of the page at addr and
+// advance with the address. A size that reaches beyond the top of the address
+// space is cut there.
 func (s *Sparse) AddFault(addr, size uint64, f Fault) {
 	if size == 0 {
 		return

@@ -7,8 +7,8 @@ import (
 	"io"
 )
 
-// Strict gives a foreign reader, such as delve's or a test fake, the contract
-// of [Source]. It corrects what such readers are known to do:
+// Strict wraps another reader, such as delve's, so that it fulfils the contract
+// of [Source]. It corrects these known deviations:
 //
 //   - a short count with a nil error, or io.EOF with a full one;
 //   - a count below 0 or above what was asked, which voids the whole read;
@@ -19,8 +19,8 @@ import (
 //     found, in at most a dozen more reads;
 //   - requests that wrap: the reader is never asked beyond the top.
 //
-// A Fault the reader does return is kept. Strict cannot notice a reader that
-// invents bytes. The result is safe for concurrent use if r is.
+// A Fault the reader does return is kept. Strict cannot detect a reader that
+// returns wrong bytes. The result is safe for concurrent use if r is.
 func Strict(r Source) Source {
 	if s, ok := r.(strict); ok {
 		return s

@@ -1,5 +1,5 @@
-// Package pattern matches names against the wildcards of WinDbg's symbol
-// patterns, in time linear in the name whatever the pattern says.
+// Package pattern matches names against WinDbg's symbol patterns, in time
+// linear in the length of the name.
 package pattern
 
 import (
@@ -128,10 +128,9 @@ func class(rest string) (string, int, error) {
 // minLiteral is the length from which a piece of a pattern is worth a search.
 const minLiteral = 3
 
-// Literals returns identifiers that every name the pattern matches has in its
-// raw form too: the pieces between wildcards, without the words that only the
-// undecorated form of a C++ name has. Their case does not count. There may be
-// none.
+// Literals returns identifiers that occur in the raw form of every matching
+// name: the text between wildcards, without words that occur only in
+// undecorated C++ names. Letter case does not matter. The list may be empty.
 func (p *Pattern) Literals() []string {
 	var list []string
 	for _, piece := range pieces(p.text) {

@@ -26,8 +26,8 @@ func (k CodeViewKind) String() string { return peimage.CodeViewKind(k).String() 
 func (k CodeViewKind) MarshalText() ([]byte, error) { return []byte(k.String()), nil }
 
 // CodeView is the record by which an image names its PDB: RSDS (GUID, Age) or
-// NB10 (Signature, Age). Path is what the linker recorded; it is the image
-// author's text and is never opened.
+// NB10 (Signature, Age). Path is the path that the linker recorded. It comes
+// from the author of the image and is never opened.
 //
 // Source: microsoft-pdb (locator.cpp), LLVM CVDebugRecord.h.
 type CodeView struct {
@@ -40,8 +40,8 @@ type CodeView struct {
 	Portable  bool // the PDB is a portable one, of .NET, which has no native symbols
 }
 
-// ID returns the identity symbol stores file the PDB under. A record of unknown
-// kind counts as RSDS where it has a GUID, and has the zero ID otherwise.
+// ID returns the identity under which symbol stores file the PDB. A record of
+// unknown kind counts as RSDS if it has a GUID, and has the zero ID otherwise.
 func (c *CodeView) ID() sympath.ID {
 	switch {
 	case c.Kind == CodeViewNB10:
@@ -58,9 +58,9 @@ func (c *CodeView) ID() sympath.ID {
 // (SSQP key conventions of dotnet/symstore).
 const PortableAge = 0xFFFFFFFF
 
-// ParseCodeView reads a record that stands by itself, as minidumps keep it. The
-// error wraps [ErrFormat] for bytes that are no record, and
-// [errors.ErrUnsupported] for one whose symbols are inside the image.
+// ParseCodeView reads a record without its image, as in a minidump. The error
+// wraps [ErrFormat] if the bytes are not a record, and [errors.ErrUnsupported]
+// if the symbols are inside the image.
 func ParseCodeView(record []byte) (*CodeView, error) {
 	cv, err := peimage.ReadCodeView(bytes.NewReader(record), 0, uint32(min(uint64(len(record)), MaxImage-1)))
 	if err != nil {

@@ -17,10 +17,11 @@ import (
 
 // The errors callers branch on, found with [errors.Is].
 var (
-	// ErrFormat is wrapped by errors about bytes that are there and are not
-	// those of a PE image.
+	// ErrFormat is wrapped by errors about bytes that can be read but are not a
+	// PE image.
 	ErrFormat = peimage.ErrFormat
-	// ErrNoPart is wrapped by the error of a part the image does not have.
+	// ErrNoPart is wrapped by the error about a part that the image does not
+	// have.
 	ErrNoPart = peimage.ErrNone
 )
 
@@ -59,8 +60,8 @@ type Section struct {
 	Characteristics             uint32 // IMAGE_SCN_*, winnt.h
 }
 
-// Image is what could be read of a PE image, from memory or from a file. An
-// Image is immutable and safe for concurrent use.
+// Image holds the parts of a PE image that could be read, from memory or from a
+// file. An Image is immutable and safe for concurrent use.
 type Image struct {
 	Machine          uint16 // IMAGE_FILE_MACHINE_*
 	TimeDateStamp    uint32 // a hash where Repro is set; 0 is unknown
@@ -115,12 +116,12 @@ func (m *Image) PointsAtCodeView() bool {
 	})
 }
 
-// ReadImage reads the headers, debug directory and CodeView record of the
-// image mapped at base, each from the page it lies in. The image is never nil:
-// it holds what could be read, and [Image.Missing] has the reason for every
-// part that could not. The error is that of the NT headers, without which
-// nothing identifies the image; it wraps a [*memsource.Fault] when their page
-// is out and [ErrFormat] when no image is there.
+// ReadImage reads the headers, debug directory and CodeView record of the image
+// mapped at base, each from the page it lies in. The image is never nil: it has
+// the parts that could be read, and [Image.Missing] has the reason for every
+// other part. The error is about the NT headers, without which the image cannot
+// be identified. It wraps a [*memsource.Fault] if their page is out, and
+// [ErrFormat] if there is no image.
 func ReadImage(ctx context.Context, src memsource.Source, base uint64) (*Image, error) {
 	r := memsource.ReaderAt(memsource.Bind(ctx, src), base, min(MaxImage, -base-1))
 	m := newImage(r, peimage.ReadHeaders(r), peimage.Memory{})
@@ -130,8 +131,8 @@ func ReadImage(ctx context.Context, src memsource.Source, base uint64) (*Image, 
 	return m, nil
 }
 
-// OpenImage reads an image file. The error wraps [ErrFormat] when the
-// file is not a PE image and [io/fs.ErrNotExist] when there is none.
+// OpenImage reads an image file. The error wraps [ErrFormat] if the file is not
+// a PE image, and [io/fs.ErrNotExist] if it does not exist.
 func OpenImage(path string) (*Image, error) {
 	f, err := fsx.Open(path)
 	if err != nil {

@@ -63,8 +63,8 @@ func (c custom) search(s *search) bool {
 	return s.alive()
 }
 
-// BytesFile is a [File] of data, for a store that has its files in memory. Each
-// call makes a file of its own, to be closed on its own. data is not copied.
+// BytesFile returns a File that reads data, for stores that keep files in
+// memory. Each File is closed separately. data is not copied.
 func BytesFile(data []byte) File { return &bytesFile{r: bytes.NewReader(data)} }
 
 type bytesFile struct {

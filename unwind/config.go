@@ -40,45 +40,45 @@ const (
 	DefaultMaxRepeats = 128
 )
 
-// Config is what a walk needs besides registers. Its parts must be safe for
-// concurrent use if walks run side by side.
+// Config is the input of a walk besides registers. Its parts must be safe for
+// concurrent use if walks run concurrently.
 type Config struct {
-	// Memory is the target's memory as the thread sees it. Stacks are read from
-	// here alone.
+	// Memory is the target's memory as the thread sees it. Stacks are read only
+	// from it.
 	Memory memsource.Source
 	// Modules finds the module of an address. Nil means that no modules are
 	// known.
 	Modules Modules
-	// Unloaded lists modules that were in the target before, to name return
-	// addresses into them.
+	// Unloaded lists modules that were unloaded, to name return addresses in
+	// them.
 	Unloaded []Unloaded
 	// StackLow and StackHigh bound the thread's stack: its lowest address and
 	// the first behind it. Both 0: not known.
 	StackLow, StackHigh uint64
 	// MaxFrames ends a walk with [ErrTooManyFrames]. 0: DefaultMaxFrames.
 	MaxFrames int
-	// MaxRepeats ends a walk with [ErrRecursion] after that many frames of one
-	// function in a row, as a stack that overflowed has them. 0:
-	// DefaultMaxRepeats; negative: no limit but MaxFrames.
+	// MaxRepeats ends a walk with [ErrRecursion] after that many consecutive
+	// frames of one function, as in a stack overflow. 0: DefaultMaxRepeats;
+	// negative: no limit but MaxFrames.
 	MaxRepeats int
-	// Guess lets walks on x64 and ARM64 follow frame pointers where unwind data
-	// cannot be read; without it they end there. On x86 and ARM, where there
-	// often is no better rule, walks always do.
+	// Guess lets walks on x64 and ARM64 follow frame pointers if unwind data
+	// cannot be read; otherwise they end there. Walks on x86 and ARM always do
+	// so, because there is often no better rule.
 	Guess bool
-	// Cache keeps what was read of modules between walks. Nil: nothing is kept.
+	// Cache keeps data of modules between walks. Nil: nothing is kept.
 	Cache *Cache
-	// Continue is asked when a walk ends, with the last frame and the reason,
-	// nil at the end of the stack. It may return the registers from which the
-	// walk goes on: those of the user stack behind a kernel one, or of the
-	// 32-bit stack of a WOW64 thread. The first frame of these has the reason in
-	// Lacks. Nil: the walk ends there.
+	// Continue is called when a walk ends, with the last frame and the reason,
+	// which is nil at the end of the stack. It may return registers with which
+	// the walk continues: those of the user stack after a kernel stack, or
+	// those of the 32-bit stack of a WOW64 thread. The next frame then has the
+	// reason in Lacks. Nil: the walk ends.
 	Continue func(last *Frame, reason error) (Context, bool)
 }
 
 // Modules finds modules. Implementations are safe for concurrent use.
 type Modules interface {
-	// Module returns the module whose bytes from Base to Base+Size hold addr,
-	// or nil. It returns the same pointer for the same module.
+	// Module returns the module that contains addr, or nil. It returns the same
+	// pointer for the same module.
 	Module(addr uint64) *Module
 }
 
@@ -88,7 +88,8 @@ type Module struct {
 	Base uint64 // address
 	Size uint32 // bytes
 
-	// Image gives the bytes of the module. Nil: those of Config.Memory.
+	// Image returns the bytes of the module. Nil: they are read from
+	// Config.Memory.
 	Image Image
 	// Symbols knows about functions and frames of the module; x86 needs it.
 	// Nil: nothing is known.
@@ -102,29 +103,30 @@ type Unloaded struct {
 	Size uint32 // bytes
 }
 
-// Image gives the bytes of a module as they are mapped, from the target where
-// they are in memory, else from a copy that belongs to it.
-// Implementations are safe for concurrent use.
+// Image returns the bytes of a module in the memory layout, from the target if
+// they are in memory, otherwise from a copy. Implementations are safe for
+// concurrent use.
 type Image interface {
-	// ReadImage fills buf with the bytes at rva and says whose they are; where
-	// a part came from a copy, that is the copy's. It fills all of buf or fails
-	// with an error that says why, wrapping a [*memsource.Fault] where memory
-	// is out. Bytes of a copy stand as in the file: not relocated.
+	// ReadImage fills buf with the bytes at rva and returns their origin; if
+	// any part comes from a copy, that is the origin of the copy. It fills all
+	// of buf or returns an error, which wraps a [*memsource.Fault] if memory is
+	// out. Bytes from a copy are as in the file, not relocated.
 	ReadImage(ctx context.Context, buf []byte, rva uint32) (Origin, error)
 }
 
-// ErrNone is returned by [Symbols] where nothing is known about an address.
+// ErrNone is returned by [Symbols] if nothing is known about an address.
 var ErrNone = errors.New("no such record")
 
 // Symbols knows about the functions of a module, mostly from its PDB. RVAs and
-// sizes are in bytes. Every method returns an error that wraps [ErrNone] where
+// sizes are in bytes. Every method returns an error that wraps [ErrNone] if
 // there is no record. Implementations are safe for concurrent use.
 type Symbols interface {
-	// Function returns the function whose code holds rva.
+	// Function returns the function that contains rva.
 	Function(ctx context.Context, rva uint32) (Function, error)
-	// FrameData returns the record of x86 code that holds rva and begins last.
+	// FrameData returns the record for x86 code that contains rva; of several,
+	// the one that begins last.
 	FrameData(ctx context.Context, rva uint32) (FrameData, error)
-	// FPO returns the old record of x86 code that holds rva.
+	// FPO returns the old record for x86 code that contains rva.
 	FPO(ctx context.Context, rva uint32) (FPO, error)
 }
 

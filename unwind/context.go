@@ -3,18 +3,19 @@ package unwind
 // Context holds a thread's registers. It is plain data.
 type Context struct {
 	Machine Machine
-	// UnwoundToCall says that PC is a return address: what calls is the
+	// UnwoundToCall says that PC is a return address: the call is the
 	// instruction before it.
 	UnwoundToCall bool
 	// KnownInt and KnownVec have a bit for each register of Int and Vec whose
-	// value is known. PC and the stack pointer always are.
+	// value is known. PC and the stack pointer are always known.
 	KnownInt uint32
 	KnownVec uint16
 	PC       uint64
 	// Int holds integer registers by the machine's numbers: rax rcx rdx rbx rsp
 	// rbp rsi rdi r8 to r15; eax to edi in the same order; r0 to r12, sp, lr;
-	// x0 to x30 and sp as 31. 32-bit ones are zero-extended. On x64 16 is what
-	// would be lr if the code at PC were ARM64 code of a hybrid image.
+	// x0 to x30 and sp as 31. 32-bit ones are zero-extended. On x64, element 16
+	// is the value that lr would have if the code at PC were ARM64 code in a
+	// hybrid image.
 	Int [32]uint64
 	// Vec holds the low 128 bits of vector registers, low half first: xmm0 to
 	// xmm15 on x64, v0 to v15 on ARM64, and in the low half d0 to d15 on ARM.

@@ -7,7 +7,7 @@ import (
 	"slices"
 )
 
-// ErrContext is returned by [ParseContext] for bytes that are no CONTEXT.
+// ErrContext is returned by [ParseContext] for bytes that are not a CONTEXT.
 var ErrContext = errors.New("not a CONTEXT of that machine")
 
 // contextLayout says where registers are in a CONTEXT (winnt.h). Offsets are in
@@ -69,9 +69,9 @@ func contextSize(m Machine) int {
 }
 
 // ParseContext reads a CONTEXT of m as winnt.h declares it, or the older form
-// of ARM64 that Breakpad writes. Registers whose part ContextFlags says was not
-// saved are not known. Bytes behind the structure are ignored, and vector
-// registers may be cut off. The error wraps [ErrContext], or [ErrMachine].
+// of ARM64 that Breakpad writes. Registers are unknown if ContextFlags says
+// that they were not saved. Bytes after the structure are ignored, and vector
+// registers may be missing. The error wraps [ErrContext], or [ErrMachine].
 func ParseContext(m Machine, b []byte) (Context, error) {
 	l, ok := layoutOf(m)
 	if !ok {

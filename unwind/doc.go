@@ -1,9 +1,9 @@
-// Package unwind walks the stack of a thread of a Windows target whose memory
-// is only partly there.
+// Package unwind walks the stack of a thread in a Windows target when only a
+// part of its memory is present.
 //
-// It takes registers, the target's memory, and a way to get at the bytes of a
-// module, wherever they are: in the target or in a copy that was held against
-// it. Nothing else is needed, so a debugger can use it alone:
+// It needs registers, the target's memory, and a function that reads the bytes
+// of a module, from the target or from a verified copy. A debugger can
+// therefore use the package alone:
 //
 //	cfg := unwind.Config{Memory: memory, Modules: modules}
 //	for f, err := range unwind.Walk(ctx, cfg, context) {
@@ -13,11 +13,11 @@
 //		fmt.Printf("%x %x %v\n", f.SP(), f.PC, f.Rule)
 //	}
 //
-// Every frame says by which rule it was found, whose bytes decided it and how
-// well these are proven. A frame whose rule is a guess is never [ProofExact].
-// A walk that reached the end of its stack just ends; one that could not go on
-// ends with an [*Error], which wraps the [*memsource.Fault] of the page that is
-// out where that is the reason.
+// Every frame says by which rule it was found, whether its bytes come from the
+// target or from a copy, and how well they are proven. A frame found by
+// guessing is never [ProofExact]. A walk that reaches the end of the stack ends
+// without an error. If a walk cannot continue, it ends with an *[Error]; if a
+// page is out, the error wraps its *[memsource.Fault].
 //
 // # Machines
 //
@@ -34,10 +34,9 @@
 //
 // # Hostile input
 //
-// Unwind data, code, stacks and records are taken as an attacker's: a walk ends
-// in bounded time, the stack pointer rises from frame to frame unless an
-// interrupt or a stack switch lies between, and no size in the data makes it
-// allocate.
+// Unwind data, code, stacks and records may be forged. A walk ends in bounded
+// time. The stack pointer rises from frame to frame except across an interrupt
+// or a stack switch. No size in the data determines an allocation.
 //
 // Sources: Microsoft's documentation of x64 and ARM64 exception handling, the
 // sources of dotnet/runtime, Wine, LLVM and Breakpad, and measurements with an

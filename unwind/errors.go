@@ -7,12 +7,12 @@ import (
 	"github.com/symres/symres/internal/hexaddr"
 )
 
-// Sentinels for [errors.Is]: why a walk could not go on. Where a page is out
-// the error matches the sentinels of package memsource as well.
+// Errors for errors.Is: why a walk could not continue. If a page is out, the
+// error matches the errors of package memsource too.
 var (
-	// ErrUnwindData: unwind data or records are there and make no sense.
+	// ErrUnwindData: unwind data or records are invalid.
 	ErrUnwindData = errors.New("unwind data is not valid")
-	// ErrUnsupported: the unwind data says something that cannot be followed.
+	// ErrUnsupported: the unwind data has a form that is not supported.
 	ErrUnsupported = errors.New("unwind data is not supported")
 	// ErrUnreadable: unwind data, code or stack cannot be read.
 	ErrUnreadable = errors.New("needed bytes cannot be read")
@@ -20,17 +20,17 @@ var (
 	ErrNoModule = errors.New("address is in no module")
 	// ErrNoProgress: the caller's frame would not be above this one.
 	ErrNoProgress = errors.New("stack pointer does not rise")
-	// ErrRegister: a register that is needed is not known.
+	// ErrRegister: a required register is unknown.
 	ErrRegister = errors.New("register is not known")
 	// ErrTooManyFrames: there are more frames than Config.MaxFrames.
 	ErrTooManyFrames = errors.New("too many frames")
 	// ErrRecursion: one function has more frames in a row than
 	// Config.MaxRepeats.
 	ErrRecursion = errors.New("too many frames of one function")
-	// ErrTooMuchWork: what is to be read and done is out of all proportion, as
-	// forged data can make it.
+	// ErrTooMuchWork: the walk would take far too much work, as forged data can
+	// require.
 	ErrTooMuchWork = errors.New("walk takes too much work")
-	// ErrMachine: the machine of the registers is not known.
+	// ErrMachine: the machine of the registers is not supported.
 	ErrMachine = errors.New("machine is not supported")
 )
 

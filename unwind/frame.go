@@ -25,12 +25,12 @@ func (r Rule) String() string {
 	return "unknown rule"
 }
 
-// Guess reports whether frames found by the rule may be wrong although every
-// byte they rest on is right.
+// Guess reports whether frames found by the rule may be wrong even if all bytes
+// are right.
 func (r Rule) Guess() bool { return r >= RuleFramePointer }
 
-// Proof says how well it is proven that the bytes a frame rests on are those of
-// the target.
+// Proof says how well it is proven that the bytes used for a frame are the
+// target's.
 type Proof uint8
 
 // The proofs, from the weakest.
@@ -51,13 +51,13 @@ func (p Proof) String() string {
 	return "unknown proof"
 }
 
-// Bytes says whose bytes something rests on.
+// Bytes says where the bytes come from on which a result is based.
 type Bytes uint8
 
-// The owners of bytes.
+// The origins of bytes.
 const (
-	BytesTarget Bytes = iota // the target's alone
-	BytesCopy                // at least in part those of a copy
+	BytesTarget Bytes = iota // from the target only
+	BytesCopy                // at least partly from a copy
 )
 
 // String returns the word of the JSON contract.
@@ -68,8 +68,8 @@ func (b Bytes) String() string {
 	return "target"
 }
 
-// Origin says whose bytes were read and how well they are proven. Those in the
-// target's memory are [ProofExact].
+// Origin says where bytes come from and how well they are proven. Bytes from
+// the target's memory are ProofExact.
 type Origin struct {
 	Bytes Bytes
 	Proof Proof
@@ -80,8 +80,8 @@ func (o Origin) with(p Origin) Origin {
 	return Origin{max(o.Bytes, p.Bytes), min(o.Proof, p.Proof)}
 }
 
-// Frame is one function on the stack with the registers it has, or will have
-// when the functions it called have returned.
+// Frame is one function on the stack, with its registers. For a function that
+// called another one, these are the registers after the call returns.
 type Frame struct {
 	// Context holds the registers. PC is where the frame goes on; for all
 	// frames but those that were interrupted it stands behind a call, see
@@ -92,26 +92,26 @@ type Frame struct {
 	Index int
 	// Return is the PC of the next frame, 0 if this is the last one.
 	Return uint64
-	// Module is the module of LookupPC, nil where it is in none.
+	// Module is the module that contains LookupPC, or nil.
 	Module *Module
-	// Unloaded is the module that was once there, if Module is nil.
+	// Unloaded is the unloaded module that contained the address, if Module is
+	// nil.
 	Unloaded *Unloaded
-	// Function is the address where the unwind data or record that found the
-	// caller says the function begins, 0 where none says so. A part of a
-	// function that was moved away counts by itself.
+	// Function is the start of the function according to the unwind data or
+	// record that found the caller, or 0. A separated part of a function counts
+	// as a function of its own.
 	Function uint64
-	// Rule says how this frame was found, and Origin whose bytes decided it
-	// and how well they are proven: never better than ProofWeak for guesses.
+	// Rule says how this frame was found. Origin says where the bytes come from
+	// and how well they are proven: at most ProofWeak for guesses.
 	Rule   Rule
 	Origin Origin
-	// Lacks says what could not be read that a better rule, or a better proof,
-	// would have taken; nil where nothing is lacking. It wraps a
-	// [*memsource.Fault] where memory is out.
+	// Lacks says what could not be read that a better rule or a better proof
+	// needs, or is nil. It wraps a [*memsource.Fault] if memory is out.
 	Lacks error
 }
 
-// RVA returns the offset of LookupPC from the base of the frame's module, 0
-// where it has none.
+// RVA returns the offset of LookupPC from the base of the frame's module, or 0
+// if it has none.
 func (f *Frame) RVA() uint32 {
 	if f.Module == nil {
 		return 0

@@ -17,9 +17,9 @@ const (
 	maxCachePages = 2048 // 8 MB
 )
 
-// Cache keeps pages of modules and what was found in their headers, at most
-// some 8 MB. The zero Cache is empty and ready to use. It suits a target that
-// does not change while it is read. Safe for concurrent use.
+// Cache keeps pages of modules and the results of parsing their headers, about
+// 8 MB at most. The zero Cache is empty and ready to use. It is for targets
+// that do not change while they are read. Safe for concurrent use.
 type Cache struct {
 	mu     sync.Mutex
 	images map[*Module]*image

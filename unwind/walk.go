@@ -9,13 +9,13 @@ import (
 )
 
 // Walk walks the stack that begins with the registers of c: it yields the frame
-// of c itself first, then its caller's, and so on. The last pair of a walk that
-// could not go on has an [*Error] and no frame; every other pair has a frame
-// and no error. A done context ends the walk with an error that wraps its own.
+// of c itself first, then its caller's, and so on. If the walk cannot continue,
+// the last pair has an *[Error] and no frame; every other pair has a frame and
+// no error. When ctx ends, the walk ends with an error that wraps the context's
+// error.
 //
-// A frame is found when the frame before it is yielded, so its memory and
-// modules are read then. Walks are independent of each other and may run side
-// by side.
+// A frame is found, and memory and modules are read, when the frame before it
+// is yielded. Walks are independent and may run concurrently.
 func Walk(ctx context.Context, cfg Config, c Context) iter.Seq2[Frame, error] {
 	return func(yield func(Frame, error) bool) {
 		w := newWalker(ctx, cfg)

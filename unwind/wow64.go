@@ -15,8 +15,8 @@ const (
 // WOW64Context returns the x86 registers with which a 32-bit thread of a 64-bit
 // system left its own code, as a Continue function of [Config] needs them to
 // join its stack to the 64-bit one. The address is that of the thread's 64-bit
-// TEB. An error wraps a [*memsource.Fault] where memory is out, or
-// [ErrContext] where no x86 registers are.
+// TEB. An error wraps a *[memsource.Fault] if memory is out, or [ErrContext] if
+// there are no x86 registers.
 //
 // Source: winternl.h (TEB.TlsSlots), and Microsoft's documentation of
 // WOW64_CONTEXT.

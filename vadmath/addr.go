@@ -9,8 +9,8 @@ import (
 	"github.com/symres/symres/internal/hexaddr"
 )
 
-// ErrSyntax is wrapped by the errors for text that is not what a debugger
-// prints or accepts.
+// ErrSyntax is wrapped by errors about text that a debugger neither prints nor
+// accepts.
 var ErrSyntax = errors.New("syntax error")
 
 // FormatAddr prints an address the way kd does: fe0c8000 on a 32-bit target,

@@ -28,7 +28,7 @@ func (t Type) MarshalText() ([]byte, error) { return []byte(t.String()), nil }
 // View says whether children of the process get a mapping.
 type View uint8
 
-// The views. The zero value means that nothing says.
+// The views. The zero value is unknown.
 const (
 	ViewUnknown View = iota
 	ViewShare        // children get it
@@ -54,9 +54,9 @@ type Entry struct {
 	// File is the path of the mapped file as the target knows it, without a
 	// drive. It is text from the target: show it, never open it.
 	File string
-	// Note is what stands in the place of a file: Pagefile section, shared commit 0x1.
+	// Note is printed in place of a file: Pagefile section, shared commit 0x1.
 	Note string
-	// Command is the .reload command the debugger itself printed, if it did.
+	// Command is the .reload command that the debugger printed, if any.
 	Command Reload
 	// Line is the line of the listing the entry begins at, counted from 1.
 	Line int
@@ -82,8 +82,8 @@ func (e Entry) Reload(s PageSize) (Reload, error) {
 	return Reload{Image: e.Image(), Base: base, Size: size, Force: true, Wide: e.Address>>32 != 0 && base>>32 == 0}, nil
 }
 
-// PageSize returns the page size by which the debugger computed the command it
-// printed, and whether it printed one that fits the pages.
+// PageSize returns the page size with which the debugger computed its command,
+// and whether it printed a command that fits the pages.
 func (e Entry) PageSize() (PageSize, bool) {
 	for _, s := range []PageSize{Page4K, Page8K} {
 		base, _, err := e.Pages.Bytes(s)

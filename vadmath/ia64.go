@@ -3,10 +3,10 @@ package vadmath
 import "fmt"
 
 // Region is the region of an IA-64 address: its bits 63 to 61 (Intel Itanium
-// Architecture Software Developer's Manual, volume 2). Page numbers of VADs are
-// those of region 0, with pages of 8 KB. The page tables of IA-64 are not walked
-// by this module. With three levels of 1024 entries, which a page of 8 KB holds,
-// a region has 43 bits; that is computed, and agrees with user addresses seen.
+// Architecture Software Developer's Manual, volume 2). Page numbers of VADs
+// belong to region 0, with pages of 8 KB. With three levels of 1024 entries,
+// which a page of 8 KB holds, a region has 43 bits; that is computed, and
+// agrees with user addresses seen.
 type Region uint8
 
 // The regions Windows uses.

@@ -68,10 +68,10 @@ func commandRune(r rune) rune {
 	return r
 }
 
-// ParseReload reads a .reload command with one module, or what stands after
-// the options: Module[=Address[,Size[,Timestamp]]]. Numbers are read by
+// ParseReload reads a .reload command with one module, or what stands after the
+// options: Module[=Address[,Size[,Timestamp]]]. Numbers are read by
 // [ParseAddr]. The line kd prints, with "Reload command:" before it, is read
-// too. Options other than /f are not: they ask for something else than this
+// too. Options other than /f are rejected, because they do not describe a
 // module. Errors wrap [ErrSyntax], or [ErrOverflow] for a module that would
 // leave the address space.
 func ParseReload(s string) (Reload, error) {

@@ -24,12 +24,13 @@ type block struct {
 
 // Blocks returns a source over the pieces of virtual memory in a triage dump:
 // the data blocks, the stack of the crashing thread, the debugger data block
-// and the data page. Pieces begin and end anywhere; they may touch, so a read
-// can cross from one to the next. In a 32-bit dump addresses are cut to 32 bits,
-// some being stored sign-extended. What no piece holds faults with
-// [memsource.ReasonNotInDump] and Len reaching to the next piece; a piece beyond the
-// end of the file with [memsource.ReasonTruncated]. Where pieces overlap, the one with
-// the lower address wins. The source is safe for concurrent use.
+// and the data page. Pieces may begin and end at any address, and a read can
+// cross from one to an adjacent one. In a 32-bit dump addresses are cut to 32
+// bits, because some are stored sign-extended. Reads outside all pieces fail
+// with [memsource.ReasonNotInDump], with Len up to the next piece; reads of a
+// piece beyond the end of the file fail with [memsource.ReasonTruncated]. If
+// pieces overlap, the one with the lower address is used. The source is safe
+// for concurrent use.
 //
 // Errors wrap [ErrNoBlocks] for a page dump and [ErrUnsupported] for the types
 // not read.

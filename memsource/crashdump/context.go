@@ -10,9 +10,10 @@ const (
 )
 
 // Context returns the CONTEXT (winnt.h) of the processor that stopped the
-// system, with what lies behind it: from the header, or in a triage dump from
-// where its own header says. It is nil where none was written. The error wraps
-// [ErrFormat] for one that lies outside of the file, or is that of the file.
+// system, with the bytes that follow it: from the header, or in a triage dump
+// from the place that its header names. It is nil if the dump has none. The
+// error wraps [ErrFormat] if the structure is outside the file, or comes from
+// reading the file.
 func (f *File) Context() ([]byte, error) {
 	at, room := uint64(contextAt64), contextRoom64
 	if f.header.Bits == 32 {
@@ -50,9 +51,9 @@ func written(b []byte) bool {
 // processRoom is more than any EPROCESS has that was seen (0xc80 in Windows 11).
 const processRoom = 0x1000
 
-// Process returns the EPROCESS of the process that was running, as a triage dump
-// has a copy of it, with what lies behind it; nil for other dumps. What is where in
-// it depends on the build. Errors are as for [File.Context].
+// Process returns the copy of the current process's EPROCESS in a triage dump,
+// with the bytes that follow it, and nil for other dumps. The layout depends on
+// the build. Errors are as for [File.Context].
 func (f *File) Process() ([]byte, error) {
 	if f.header.Type != TypeTriage || f.triage.ProcessOffset == 0 {
 		return nil, nil

@@ -1,7 +1,7 @@
 // Package crashdump reads Windows kernel crash dumps: MEMORY.DMP files and the
 // small "minidump" files a bug check leaves in %SystemRoot%\Minidump.
 //
-// [Open] reads the header only. What else there is depends on the type:
+// Open reads only the header. The rest of the contents depends on the type:
 //
 //   - full (1), summary (2), bitmap (5, 6) and range (8, 9, 10) dumps hold pages
 //     of physical memory: [File.Physical] is a source over physical addresses, to be put under a
@@ -66,8 +66,8 @@ func Sniff(first []byte) bool {
 }
 
 // Open opens the crash dump at path and reads its header. The file must be a
-// regular one. Errors wrap [ErrFormat] when it is something else than a dump,
-// else those of the file system.
+// regular one. Errors wrap [ErrFormat] if the file is not a dump, or come from
+// the file system.
 func Open(path string) (*File, error) {
 	f, o, err := fsx.OpenAs(path, New)
 	if err != nil {
@@ -138,7 +138,7 @@ func (f *File) Header() Header { return f.header }
 // overlap. Reads that a problem touches return a Fault of their own. For a
 // bitmap dump the rest of the bitmap is read to count its pages.
 //
-// That a triage dump is shorter than RequiredDumpSpace is normal and no problem.
+// A triage dump may be shorter than RequiredDumpSpace; that is not a problem.
 func (f *File) Problems() []error {
 	out := append([]error(nil), f.problems...)
 	if f.header.Type == TypeTriage {

@@ -125,8 +125,8 @@ func (f *File) dumpString(off uint64) (string, error) {
 	return wtext.FromUTF16(text), nil
 }
 
-// Unloaded lists the drivers a triage dump knows to have been unloaded, most
-// recent first. Errors are as for [File.Drivers].
+// Unloaded lists the unloaded drivers in a triage dump, the most recent first.
+// Errors are as for [File.Drivers].
 func (f *File) Unloaded() iter.Seq2[Unloaded, error] {
 	return func(yield func(Unloaded, error) bool) {
 		list, err := f.unloadedTable()

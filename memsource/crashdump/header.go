@@ -23,7 +23,7 @@ const fill = 0x45474150
 // and other readers call the numbers.
 type DumpType uint32
 
-// The dump types known. All are read that hold memory.
+// The known dump types. All types that contain memory can be read.
 const (
 	TypeFull         DumpType = 1 // every page of physical memory, in runs
 	TypeSummary      DumpType = 2 // kernel pages, the form of Windows 2000 to 7
@@ -48,8 +48,8 @@ func (t DumpType) String() string {
 	return fmt.Sprintf("type %#x", uint32(t))
 }
 
-// Header is what the dump header says (DUMP_HEADER32, DUMP_HEADER64). A field
-// that was never written, which Windows marks with the pattern 'PAGE', is 0 or "".
+// Header is the dump header (DUMP_HEADER32, DUMP_HEADER64). A field that was
+// never written, which Windows marks with the pattern 'PAGE', is 0 or "".
 // Virtual addresses of a 32-bit dump are 32 bits wide. A Header is plain data.
 type Header struct {
 	Bits    int    // 32 or 64: the width of the header and of virtual addresses

@@ -26,11 +26,11 @@ type pageMap interface {
 }
 
 // Physical returns a source over the physical memory in a dump of any type but
-// triage.
-// Addresses are physical. A page the dump does not hold faults with
-// [memsource.ReasonNotInDump], Physical set, and Len reaching to the next page held
-// as far as that is known; a page beyond the end of a truncated file faults
-// with [memsource.ReasonTruncated]. The source is safe for concurrent use.
+// triage. Addresses are physical. A page that is not in the dump fails with
+// [memsource.ReasonNotInDump], with Physical set, and with Len up to the next
+// page in the dump if that is known. A page beyond the end of a truncated file
+// fails with [memsource.ReasonTruncated]. The source is safe for concurrent
+// use.
 //
 // Errors wrap [ErrNoPages] for a triage dump, [ErrUnsupported] for the types
 // not read, and [ErrFormat] when the page tables of the file make no sense.

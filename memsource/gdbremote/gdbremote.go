@@ -2,11 +2,11 @@
 // virtual machine of QEMU (-gdb, -s), a gdbserver, a debug probe.
 //
 // A [Client] is a [memsource.Source] over the virtual memory the stub's current
-// processor sees. Stubs say no more than "no" about an address they cannot
-// read. Where the stub can also read physical memory, as QEMU's can, the client
-// walks the page tables itself to say why: paged out to a place in a paging
-// file, never mapped, and so on; and it reads the pages that are still in RAM
-// although the processor may not touch them (transition).
+// processor sees. A stub gives no reason when it cannot read an address. Where
+// the stub can also read physical memory, as QEMU's can, the client walks the
+// page tables itself to say why: paged out to a place in a paging file, never
+// mapped, and so on; and it reads the pages that are still in RAM although the
+// processor may not touch them (transition).
 //
 // Connecting stops a target that runs, and it stays stopped when the client is
 // closed, unless [Config] says to let it run.

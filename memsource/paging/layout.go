@@ -2,18 +2,18 @@ package paging
 
 import "strings"
 
-// Layout says where Windows keeps things inside the page-table entries the
-// processor does not look at. The positions moved over the years; [LayoutFor]
-// knows them by build, and a caller with the kernel's types can fill in its
-// own. A Layout is a plain value: copy it and change what is known better,
-// such as the bases of the XP pools or the InvalidMask.
+// Layout describes the page-table entries that the processor ignores and
+// Windows uses. The positions of their fields differ between versions:
+// LayoutFor has them by build, and a caller that has the kernel's types can
+// fill them in. A Layout is a plain value: copy it and change fields, such as
+// the bases of the XP pools or the InvalidMask.
 type Layout struct {
 	Origin string // where the positions come from, for reports
 
 	PageFile        Field // number of the paging file
 	PageFileOffset  Field // page within it
 	Protection      Field // the software protection, MM_* values
-	TransitionFrame Field // frame of a page on its way out
+	TransitionFrame Field // frame of a page in transition
 	VADMarker       Field // all ones: the prototype PTE is to be found through the VAD
 
 	Proto      Address // of the prototype PTE
@@ -23,13 +23,14 @@ type Layout struct {
 	// high part was stored combined with InvalidMask so that speculation
 	// through it (L1TF) hits no memory; 0 where the layout has no such bit.
 	SwizzleBit uint8
-	// InvalidMask is nt!MiState's InvalidPteMask, if MaskKnown. When it is not
-	// known, the usual bit 45 is taken out where the plain value leads nowhere.
+	// InvalidMask is nt!MiState's InvalidPteMask, if MaskKnown. If it is
+	// unknown, bit 45 is cleared when the plain value leads to no memory.
 	InvalidMask uint64
 	MaskKnown   bool
 
-	// A prototype PTE with v&FileMask == FileValue also marks a page in a mapped
-	// file; which one, it does not tell. Layouts without that mark have FileMask 0.
+	// A prototype PTE with v&FileMask == FileValue also marks a page in a
+	// mapped file; it does not say which file. Layouts without that mark have
+	// FileMask 0.
 	FileMask, FileValue uint64
 }
 
@@ -45,11 +46,11 @@ type Move struct{ From, Width, To uint8 }
 
 func (m Move) of(v uint64) uint64 { return v >> m.From & (1<<m.Width - 1) << m.To }
 
-// Address says how an entry spells a kernel address: Low and High are put
-// together and added to Base. Three details vary: SignBit, if not 0, is the top
-// bit of the result, which is extended upwards. PoolBit, if not 0, is a bit of
-// the entry that chooses, when clear, to count down from Top instead. Relative
-// says that Base is needed, so that a Base of 0 means not known.
+// Address says how an entry encodes a kernel address: Low and High are combined
+// and added to Base. Three details vary: SignBit, if not 0, is the top bit of
+// the result, which is extended upwards. PoolBit, if not 0, is a bit of the
+// entry; if it is clear, the address counts down from Top instead. Relative
+// says that Base is required, so that a Base of 0 means unknown.
 type Address struct {
 	Low, High Move
 	Base, Top uint64

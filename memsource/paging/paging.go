@@ -1,10 +1,10 @@
-// Package paging turns physical memory into virtual memory by walking page
-// tables the way Windows does: what the processor would refuse is decoded
-// further, because a page that is not present may still be in RAM (transition),
-// and where it is not, the entry says where it went.
+// Package paging translates virtual addresses by walking page tables as Windows
+// does. It also decodes entries that the processor would reject, because a page
+// that is not present may still be in RAM (transition), and otherwise the entry
+// says where the page is.
 //
-// A [Space] is a [memsource.Source]. Every read that falls short carries a
-// [memsource.Fault] with the last entry seen and its level, and the reason:
+// A [Space] is a [memsource.Source]. An incomplete read returns a
+// [memsource.Fault] with the last entry read, its level, and the reason:
 //
 //   - PagedOut with paging file and offset, or Compressed; with the paging file
 //     at hand ([Config.PageFiles]) the page is read instead
@@ -13,18 +13,19 @@
 //   - NotInDump with the physical address; TableNotInDump when a table or a
 //     prototype PTE needed on the way is itself missing
 //
-// Positions of software bits come in as a [Layout], so this package knows no
-// debug information.
+// The positions of software bits are passed as a [Layout], so that this package
+// needs no debug information.
 //
-// All formats of x86 and x64 are walked, and that of ARM64 with 4 KB pages.
-// IA-64 is not: its regions and its page numbers are those of package vadmath.
+// It walks all formats of x86 and x64, and that of ARM64 with 4 KB pages. It
+// does not walk those of IA-64; for the regions and page numbers of IA-64 see
+// package vadmath.
 //
 // # Security
 //
 // Tables come from the target and may be hostile. A translation reads at most
 // one entry per level; prototype PTEs that lead to other prototype PTEs are
-// followed a few times only. Offsets into paging files are those of the target
-// and are read through [io.ReaderAt], never mapped or allocated.
+// followed a few times only. Offsets into paging files come from the target;
+// they are used only to read through io.ReaderAt.
 package paging
 
 import (
@@ -42,47 +43,47 @@ import (
 // or roots that do not fit it.
 var ErrMode = errors.New("unknown paging mode")
 
-// ErrConsultVAD is behind a NotMapped fault whose entry leaves the question to
-// the VAD tree of the process: the page may exist although no table says so.
+// ErrConsultVAD is wrapped by a NotMapped fault if the VAD tree of the process
+// decides whether the page exists, because the page table entry does not.
 var ErrConsultVAD = errors.New("only the VAD tree of the process can tell")
 
 // FileResolver names the file behind a mapped page: given the address of the
 // SUBSECTION and of the prototype PTE, it returns the file's name as the target
 // spells it and the byte offset of the page in it. virt reads the same address
-// space; it names no files itself, so a resolver cannot be called from within
-// a resolver. Resolvers must be safe for concurrent use. An error becomes
-// Fault.Err and leaves the rest of the fault as it is.
+// space, but does not call the resolver. Resolvers must be safe for concurrent
+// use. An error becomes Fault.Err and leaves the rest of the fault as it is.
 type FileResolver func(virt memsource.Source, subsection, protoPTE uint64) (file string, offset uint64, err error)
 
 // Config describes an address space.
 type Config struct {
 	Mode Mode
-	// Root is the value of CR3, of TTBR0 or of a DirectoryTableBase; what else
-	// such a register holds, as PCID and ASID, is cleared. Where the kernel
-	// shadows its tables (KVA shadow, the cure of Meltdown) a CR3 sampled while
-	// user code ran is that of the shadow, which has almost nothing of the
-	// kernel: take the DirectoryTableBase of the process then.
+	// Root is the value of CR3, of TTBR0 or of a DirectoryTableBase; other
+	// fields of the register, such as PCID and ASID, are cleared. If the kernel
+	// uses shadow page tables (KVA shadow, the mitigation of Meltdown), a CR3
+	// sampled while user code ran points to the shadow tables, which map almost
+	// nothing of the kernel: use the DirectoryTableBase of the process instead.
 	Root uint64
-	// Root2 is the value of TTBR1, for ARM64 alone: the root of the upper half.
-	// With 0 the table at Root has both halves, as that of Windows does.
+	// Root2 is the value of TTBR1, for ARM64 only: the root of the upper half.
+	// If it is 0, the table at Root has both halves, as in Windows.
 	Root2 uint64
 	// VABits is how many bits of an address each root of ARM64 translates, 64
-	// less TCR_EL1.TnSZ: 40 to 48. With 0 that is 47 for the halves of one
-	// table, which a Root2 in the second half of its page is taken for, else 48.
+	// less TCR_EL1.TnSZ: 40 to 48. 0 means 47 if both halves share one table,
+	// which is assumed if Root2 is in the second half of its page, otherwise
+	// 48.
 	VABits uint8
 	// Layout of software entries; the zero Layout stands for LayoutFor(Mode, 0).
 	Layout Layout
-	// ResolveFile names the files of pages that are not resident; with nil they
-	// are still reported as FileBacked, without a name.
+	// ResolveFile names the files of pages that are not resident. If it is nil,
+	// such pages are reported as FileBacked without a name.
 	ResolveFile FileResolver
-	// PrototypeOf returns the address of the prototype PTE of a page about which
-	// the tables leave the question to the VAD tree, and whether there is one;
-	// nil finds none, and such pages fault as NotMapped with [ErrConsultVAD]. It
-	// is asked of pages of processes, must give the same for each address of a
-	// page, be safe for concurrent use, and not read this space.
+	// PrototypeOf returns the address of the prototype PTE for a page that only
+	// the VAD tree describes, and whether it has one. If PrototypeOf is nil,
+	// such pages fail as NotMapped with [ErrConsultVAD]. It is called for user
+	// addresses. It must return the same result for each address of a page, be
+	// safe for concurrent use, and not read this space.
 	PrototypeOf func(addr uint64) (protoPTE uint64, ok bool)
-	// PageFiles are the paging files at hand, by number. They must be safe for
-	// concurrent use. A page that one of them ends before stays PagedOut.
+	// PageFiles are the available paging files, by number. They must be safe
+	// for concurrent use. A page beyond the end of its file stays PagedOut.
 	PageFiles map[int]io.ReaderAt
 	// CompressionStores has bit n set when paging file n is a store of the
 	// memory manager's compression and not a file.
@@ -90,8 +91,8 @@ type Config struct {
 }
 
 // Space is the virtual memory seen through one page-table root. It is safe for
-// concurrent use. It keeps nothing between reads, so it may be used on a live
-// target; to save reads of the tables put a [memsource.Cache] over the physical
+// concurrent use. It keeps no state between reads, so it can be used for a live
+// target. To read tables less often, put a memsource.Cache over the physical
 // source.
 type Space struct {
 	// immutable
@@ -105,7 +106,7 @@ type Space struct {
 
 // New returns the address space of cfg over physical memory. phys is indexed by
 // physical address and must be safe for concurrent use; missing pages should
-// fault as NotInDump. Returns an error wrapping [ErrMode].
+// fail with NotInDump. Returns an error wrapping [ErrMode].
 func New(phys memsource.Source, cfg Config) (*Space, error) {
 	geo, ok := cfg.geometry()
 	if !ok {
@@ -135,20 +136,20 @@ func (s *Space) root(va uint64) uint64 {
 	return s.roots[0]
 }
 
-// Page says where a virtual address is in physical memory.
+// Page is the location of a virtual address in physical memory.
 type Page struct {
 	Physical uint64 // of the address
 	Size     uint64 // bytes from there to the end of the page, which may be a large one
 	PTE      uint64 // the entry that names the page
 	Level    int8   // of that entry: 0 PTE, 1 PDE, 2 PDPTE
-	// Valid says that the processor translates the address too. Pages in
-	// transition, and those found through a prototype PTE, it would refuse.
+	// Valid says that the processor also translates the address. It would
+	// reject pages in transition and those found through a prototype PTE.
 	Valid bool
 }
 
 // Translate returns where addr is in physical memory, whether or not that page
-// can be read. Errors wrap a [*memsource.Fault]: the address has no place in
-// physical memory, a page in a paging file included, also one that is at hand.
+// can be read. The error wraps a *memsource.Fault if the page is not in
+// physical memory, even if it is in an available paging file.
 func (s *Space) Translate(addr uint64) (Page, error) {
 	w := s.walker(s.phys, 0)
 	defer s.release(w)

@@ -7,15 +7,15 @@
 //	defer client.Close()
 //	store := path.Store(sympath.Options{UNC: client.Store, Verify: verify})
 //
-// Connections go to the servers of the path alone, on port 445. They speak SMB
-// 3 (2.1 when [Config].SMB21 allows it), and a login with a password is signed
-// or encrypted: an answer that takes such a login for a guest's is an error,
-// not a session. Who wants to be a guest says so. A share that a server keeps
-// elsewhere (DFS) is an error that says so; nobody is sent to another server.
+// Connections are made only to the servers in the path, on port 445. They use
+// SMB 3 (2.1 if Config.SMB21 allows it), and a session with a password is
+// signed or encrypted. If the server logs in a user with a password as a guest,
+// that is an error; a guest login must be requested. A DFS share, which is on
+// another server, is an error that says so; no other server is contacted.
 //
-// Every wait ends, by the caller's context or after [Config].Timeout, and the
-// connection with it: what the server still owes cannot be told from what it
-// never will. The next request makes a new one.
+// Every wait ends with the caller's context or after Config.Timeout. The
+// connection is then closed, because a late answer could not be told from a
+// missing one. The next request opens a new connection.
 //
 // On Windows the system does all this, with the user's own login, unless a
 // [Config].Dial is given.
