@@ -88,7 +88,9 @@ func (a *app) check(ctx context.Context, path string) error {
 	case filekind.Path:
 		o.path(f)
 	case filekind.Unknown:
-		o.problem(unknownKind(f.Size()))
+		if !o.raw(ctx, f) {
+			o.problem(unknownKind(f.Size()))
+		}
 	}
 	o.problem(f.unopened)
 	o.problem(sympath.CheckFiled(ctx, path))
@@ -180,10 +182,13 @@ func (o *checkObject) crashDump(ctx context.Context, f *file) {
 	for _, err := range d.Problems() {
 		o.problem(err)
 	}
-	kernel, err := nt.FromDump(d)
+	kernel, err := nt.FromDumpContext(ctx, d)
 	if err != nil {
 		o.problem(err)
 		return
+	}
+	for _, err := range kernel.Problems() {
+		o.problem(err)
 	}
 	for _, err := range kernel.Modules() {
 		o.problem(err)

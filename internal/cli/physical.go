@@ -39,27 +39,49 @@ func (o *identityObject) physical(f *file) error {
 	return nil
 }
 
+// openRaw opens a file without a mark as an image of memory; nil is none.
+func openRaw(ctx context.Context, f *file, warn func(error)) *targets.Target {
+	if f.kind != filekind.Unknown || isText(f) {
+		return nil
+	}
+	tg, err := targets.Open(ctx, f.path, targets.Options{Symbols: sympath.Chain(), NoModules: true, Warn: warn})
+	if err != nil {
+		return nil
+	}
+	if tg.Kernel() == nil {
+		tg.Close()
+		return nil
+	}
+	return tg
+}
+
 // raw says what kernel is in a file without a mark, and whether there is one, so
 // that it is an image of memory.
 func (o *identityObject) raw(ctx context.Context, f *file) bool {
-	if f.kind != filekind.Unknown || isText(f) {
-		return false
-	}
-	tg, err := targets.Open(ctx, o.File, targets.Options{Symbols: sympath.Chain(), NoModules: true, Warn: func(err error) {
-		o.notes = append(o.notes, err.Error())
-	}})
-	if err != nil {
+	tg := openRaw(ctx, f, func(err error) { o.notes = append(o.notes, err.Error()) })
+	if tg == nil {
 		return false
 	}
 	defer tg.Close()
 	k := tg.Kernel()
-	if k == nil {
-		return false
-	}
 	o.kind, o.Format, o.Type = filekind.Raw, string(filekind.Raw), "raw"
 	o.Machine, o.Build = machineName(k.Machine()), k.Build()
 	if base, err := k.Base(); err == nil {
 		o.notes = append(o.notes, fmt.Sprintf("Windows kernel at %s, found by the %v", vadmath.FormatAddr(base, k.Bits()), k.Road()))
+	}
+	return true
+}
+
+// raw checks the lists of the kernel in a file without a mark, if there is one.
+func (o *checkObject) raw(ctx context.Context, f *file) bool {
+	tg := openRaw(ctx, f, o.problem)
+	if tg == nil {
+		return false
+	}
+	defer tg.Close()
+	o.kind, o.Format = filekind.Raw, string(filekind.Raw)
+	for _, err := range tg.Kernel().Modules() {
+		o.problem(err)
 	}
 	return true
 }

@@ -84,7 +84,7 @@ func TestScript(t *testing.T) {
 			return false, fmt.Errorf("unknown condition %q", cond)
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"fixture": cmdFixture, "mkdump": cmdMkdump, "exits": cmdExits, "lines": cmdLines, "cut": cmdCut,
+			"fixture": cmdFixture, "mkdump": cmdMkdump, "exits": cmdExits, "lines": cmdLines, "cut": cmdCut, "poke": cmdPoke,
 			"samelines": cmdSameLines, "setdebug": cmdSetDebug, "setpdb": cmdSetPDB, "addrecord": cmdAddRecord, "mkloop": cmdMkloop, "mkminidump": cmdMkminidump, "pack": cmdPack, "gzip": cmdGzip,
 			"mkimage": cmdMkimage, "mkpagefiles": cmdMkpagefiles, "bytes": cmdBytes, "flip": cmdFlip, "pad": cmdPad,
 			"serve": servers.serve, "requests": servers.requests, "nginx": cmdNginx, "swap": cmdSwap,
