@@ -165,29 +165,37 @@ func (k *Kernel) mendHead(name string, head *uint64, d debuggerData, off uint64,
 	*head = other
 }
 
-// blockByModules finds the debugger data block in the image of the first module,
-// which is the kernel.
+// blockByModules finds the debugger data block in the image of the kernel: that is
+// the first module, unless the head of the list is an entry of it. Where no image is
+// a kernel's, because its header is out, it is looked for in all of them.
 func (k *Kernel) blockByModules() (debuggerData, error) {
 	w := width(k.header.Bits / 8)
-	first, err := w.read(k.plain, k.header.PsLoadedModuleList)
-	if err != nil {
-		return debuggerData{}, err
+	var list []Module
+	for m, err := range modulesOf(k.plain, k.layouts.Module, k.header.PsLoadedModuleList) {
+		if err != nil {
+			continue
+		}
+		list = append(list, m)
+		if img := readKernel(k.plain, m.Base, k.header.Machine); img != nil {
+			if block, err := img.debuggerBlock(); err == nil {
+				return openDebuggerData(k.plain, block, w)
+			}
+		}
 	}
-	m, err := k.entry(first)
-	if err != nil {
-		return debuggerData{}, err
-	}
-	if img := readKernel(k.plain, m.Base, k.header.Machine); img != nil {
-		if block, err := img.debuggerBlock(); err == nil {
+	left := uint64(maxBlockScan)
+	for _, m := range list {
+		size := min(m.Size, left)
+		left -= size
+		if block := tagged(k.plain, w, m.Base, m.Base, size); block != 0 {
 			return openDebuggerData(k.plain, block, w)
 		}
 	}
-	block := tagged(k.plain, w, m.Base, m.Base, min(m.Size, maxKernelScan))
-	if block == 0 {
-		return debuggerData{}, malformed(m.Base, "kernel without a debugger data block that can be read")
-	}
-	return openDebuggerData(k.plain, block, w)
+	return debuggerData{}, malformed(k.header.PsLoadedModuleList, "no module with a debugger data block that can be read")
 }
+
+// maxBlockScan bounds the bytes of images in which the debugger data block is
+// looked for.
+const maxBlockScan = 64 << 20
 
 // modesOf are the forms of page tables a dump may have, that which its header says
 // first. The error wraps crashdump.ErrUnsupported.

@@ -8,6 +8,7 @@ import (
 
 	"github.com/symres/symres/internal/dumpbuild"
 	"github.com/symres/symres/internal/fixture"
+	"github.com/symres/symres/memsource/crashdump"
 	"github.com/symres/symres/nt"
 )
 
@@ -48,6 +49,10 @@ func lies(f *dumpbuild.Facts) map[string]func(b []byte, h headerFields) {
 			h.pointer(b, h.list, 0)
 			h.pointer(b, h.block, pattern)
 			h.pointer(b, h.processes, 0)
+		},
+		"list_entry_and_block": func(b []byte, h headerFields) {
+			h.pointer(b, h.list, f.Modules[1].Entry)
+			h.pointer(b, h.block, f.DebuggerBlock+8)
 		},
 		"everything": func(b []byte, h headerFields) {
 			for at := 8; at < 0x60; at += 4 {
@@ -147,4 +152,61 @@ func defaultBuild(s dumpbuild.Spec) uint32 {
 		return 2600
 	}
 	return 19041
+}
+
+// FuzzFromDump changes what leads to the kernel in the header of a dump: whatever it
+// says, the modules and processes that are found are those of the dump.
+func FuzzFromDump(f *testing.F) {
+	type dump struct {
+		b     []byte
+		facts *dumpbuild.Facts
+		spec  dumpbuild.Spec
+	}
+	var dumps []dump
+	for _, seed := range []func(dumpbuild.Reader, uint32) (dumpbuild.Spec, error){dumpbuild.SeedPAE, dumpbuild.Seed64} {
+		s, err := seed(fixture.Read, dumpbuild.Full)
+		if err != nil {
+			f.Fatal(err)
+		}
+		s.Modules[0].Pages = nil
+		b, facts, err := dumpbuild.Build(s)
+		if err != nil {
+			f.Fatal(err)
+		}
+		dumps = append(dumps, dump{b, facts, s})
+	}
+	f.Add(false, uint64(0), uint64(0), uint64(0), uint64(0), uint32(0), false)
+	f.Add(true, uint64(0x4547415045474150), uint64(1), uint64(0xfffff80002c03008), uint64(0xffffffffffffffff), uint32(0x8664), true)
+	f.Add(true, dumps[1].facts.Root, dumps[1].facts.Modules[1].Entry, uint64(0), dumps[1].facts.DebuggerBlock+8, uint32(0x14c), true)
+	f.Fuzz(func(t *testing.T, wide bool, root, list, processes, block uint64, machine uint32, pae bool) {
+		d, h := dumps[0], headerFields{root: 0x10, list: 0x18, processes: 0x1c, block: 0x60, machine: 0x20, pae: 0x5c}
+		if wide {
+			d, h = dumps[1], headerFields{root: 0x10, list: 0x20, processes: 0x28, block: 0x80, machine: 0x30, wide: true}
+		}
+		b := slices.Clone(d.b)
+		h.pointer(b, h.root, root)
+		h.pointer(b, h.list, list)
+		h.pointer(b, h.processes, processes)
+		h.pointer(b, h.block, block)
+		le.PutUint32(b[h.machine:], machine)
+		if !wide && pae {
+			b[h.pae] ^= 1
+		}
+		k, err := fromBytes(t, b)
+		if err != nil {
+			if !errors.Is(err, crashdump.ErrUnsupported) {
+				t.Fatal(err)
+			}
+			return // of a machine that is known, and not read
+		}
+		list1 := modules(t, k)
+		if len(list1) != len(d.spec.Modules) || list1[0].Base != d.facts.Modules[0].Base {
+			t.Fatalf("%d modules, %v", len(list1), k.Problems())
+		}
+		for _, p := range d.facts.Processes {
+			if got := process(t, k, p.Name); got.PID != p.PID {
+				t.Errorf("%+v", got)
+			}
+		}
+	})
 }

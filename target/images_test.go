@@ -216,6 +216,12 @@ func TestOpen_VMware(t *testing.T) {
 		}
 		m.check(t, memory, "")
 		m.check(t, saved, "")
+		// A state that says nothing of regions.
+		if err := os.WriteFile(saved, append(state(m)[:92], 0, 0), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		m.check(t, memory, "assuming that what lies behind 0xc0000000")
+		m.check(t, saved, "assuming that what lies behind 0xc0000000")
 		if err := os.WriteFile(saved, state(m)[:100], 0o600); err != nil {
 			t.Fatal(err)
 		}

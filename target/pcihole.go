@@ -24,7 +24,7 @@ func lowEnds() []uint64 { return []uint64{3 * gigabyte, 0xe0000000, 2 * gigabyte
 // returns the image as it is taken.
 func (o *opener) searchRaw(ctx context.Context, f *physmem.File, r io.ReaderAt, size int64) (*physmem.File, *nt.Kernel, error) {
 	kernel, err := findKernel(o.during(ctx, f), f)
-	if f.Format() != physmem.FormatRaw || uint64(size) <= lowEnds()[0] || err != nil && !errors.Is(err, nt.ErrNoKernel) {
+	if !inOnePiece(f, size) || uint64(size) <= lowEnds()[0] || err != nil && !errors.Is(err, nt.ErrNoKernel) {
 		return f, kernel, err
 	}
 	best := fit{}
@@ -48,6 +48,13 @@ func (o *opener) searchRaw(ctx context.Context, f *physmem.File, r io.ReaderAt, 
 		err = fmt.Errorf("%w; nor is there one if the memory behind 3 GB goes on at 4 GB", err)
 	}
 	return f, kernel, err
+}
+
+// inOnePiece reports whether an image says nothing of how its memory is laid out:
+// a raw one, or that of a saved state without regions.
+func inOnePiece(f *physmem.File, size int64) bool {
+	ranges := f.Ranges()
+	return (f.Format() == physmem.FormatRaw || f.Format() == physmem.FormatVMware) && len(ranges) == 1 && ranges[0] == physmem.Range{Size: uint64(size)}
 }
 
 // searchHoled is the image with the memory behind low moved to 4 GB, and the
