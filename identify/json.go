@@ -24,6 +24,7 @@ type moduleJSON struct {
 	Pages     *countsJSON `json:"pages,omitempty"`
 	Header    string      `json:"header,omitempty"`
 	Origin    string      `json:"origin,omitempty"`
+	System    string      `json:"system,omitempty"` // where it is not Windows
 	Report    *storyJSON  `json:"report,omitempty"`
 }
 
@@ -51,7 +52,7 @@ type storyJSON struct {
 func (m *Module) object() moduleJSON {
 	return moduleJSON{
 		Name: m.Name, Image: m.Image, Path: m.Path, Base: Size(m.Base), Size: Size(m.Size),
-		Timestamp: Stamp(m.TimeDateStamp), Checksum: CheckSum(m.CheckSum),
+		Timestamp: Stamp(m.TimeDateStamp), Checksum: CheckSum(m.CheckSum), System: m.System,
 	}
 }
 

@@ -236,8 +236,10 @@ func (o *checkObject) minidump(ctx context.Context, f *file) {
 			return
 		}
 	}
-	_, err = d.Exception()
-	note(err)
+	_, exception := d.Exception()
+	_, process := d.Process()
+	_, comments := d.Comments()
+	note(exception, process, comments, d.ThreadNames())
 }
 
 func (o *checkObject) path(f *file) {

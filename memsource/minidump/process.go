@@ -1,6 +1,7 @@
 package minidump
 
 import (
+	"cmp"
 	"encoding/binary"
 	"fmt"
 	"slices"
@@ -131,21 +132,30 @@ func comment(b []byte, width int, decode func([]byte) string) string {
 // its name is.
 const threadNameSize = 12
 
-// threadNames returns the names of threads, of those that can be read. All of them
-// together are no larger than the file.
-func (f *File) threadNames() map[uint32]string {
-	t, err := f.counted(ThreadNamesStream, threadNameSize, maxThreads)
-	if err != nil {
-		return nil
+// ThreadNames says what is wrong with the list of thread names, of which
+// [File.Threads] gives those that can be read. The error wraps [ErrNoStream] when
+// there is no list, or [ErrFormat].
+func (f *File) ThreadNames() error {
+	_, err := f.threadNames()
+	return err
+}
+
+// threadNames returns the names of threads, of those that can be read, and the first
+// error. All of them together are no larger than the file.
+func (f *File) threadNames() (map[uint32]string, error) {
+	t, failed := f.counted(ThreadNamesStream, threadNameSize, maxThreads)
+	if failed != nil {
+		return nil, failed
 	}
 	names, left := map[uint32]string{}, f.size
 	for b, err := range f.rows(t) {
 		if err != nil {
-			break
+			return names, cmp.Or(failed, err)
 		}
-		if name, err := f.text(le64(b[4:]), &left); err == nil && name != "" {
+		name, err := f.text(le64(b[4:]), &left)
+		if failed = cmp.Or(failed, err); err == nil && name != "" {
 			names[le32(b)] = name
 		}
 	}
-	return names
+	return names, failed
 }

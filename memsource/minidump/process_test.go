@@ -122,6 +122,27 @@ func TestPlatforms(t *testing.T) {
 	}
 }
 
+// TestThreadNames_damaged: a name that cannot be read is told of, and the others are
+// there.
+func TestThreadNames_damaged(t *testing.T) {
+	m := told()
+	m.Threads[1].Name = "other"
+	b := dumpbuild.BuildMinidump(m)
+	_, at := stream(t, b, 24)
+	if err := openBytes(t, b).ThreadNames(); err != nil {
+		t.Error(err)
+	}
+	binary.LittleEndian.PutUint64(b[at+8:], 1<<40)
+	f := openBytes(t, b)
+	threads, err := collect(f.Threads())
+	if err != nil || threads[0].Name != "" || threads[1].Name != "other" || !errors.Is(f.ThreadNames(), minidump.ErrFormat) {
+		t.Errorf("%+v, %v, %v", threads, err, f.ThreadNames())
+	}
+	if err := open(t, crash()).ThreadNames(); !errors.Is(err, minidump.ErrNoStream) {
+		t.Error(err)
+	}
+}
+
 // TestHostile_names: thread names that all point to one text may be read as often
 // as it would fit into the file.
 func TestHostile_names(t *testing.T) {

@@ -128,7 +128,10 @@ func (f *File) Threads() iter.Seq2[Thread, error] {
 		return f.userThreads()
 	}
 	t, err := f.counted(ThreadListStream, threadSize, maxThreads)
-	names := sync.OnceValue(f.threadNames)
+	names := sync.OnceValue(func() map[uint32]string {
+		names, _ := f.threadNames() // a name that cannot be read is none
+		return names
+	})
 	return list(f, t, err, func(b []byte, _ int64, _ *uint64) Thread {
 		return Thread{
 			ID: le32(b), Name: names()[le32(b)], TEB: f.address(le64(b[16:])), Stack: f.address(le64(b[24:])), Size: uint64(le32(b[32:])),
