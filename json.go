@@ -22,6 +22,7 @@ type symbolJSON struct {
 	Size     uint32 `json:"size,omitempty"`
 	Value    any    `json:"value,omitempty"`
 	Source   Source `json:"source"`
+	Forward  string `json:"forwarder,omitempty"`
 	Proof    string `json:"proof"`
 	Identity string `json:"identity"`
 }
@@ -31,7 +32,7 @@ type symbolJSON struct {
 func (s Symbol) MarshalJSON() ([]byte, error) {
 	o := symbolJSON{
 		Module: s.Module, Name: s.Name, Raw: s.Raw, Kind: s.Kind, Size: s.Size,
-		Source: s.Source, Proof: s.Proof.String(), Identity: s.Identity.String(),
+		Source: s.Source, Forward: s.Forwarder, Proof: s.Proof.String(), Identity: s.Identity.String(),
 	}
 	o.Address, o.TLS = s.placeJSON()
 	if o.Address != "" && !s.Absolute {

@@ -72,6 +72,9 @@ func (s *Session) linesIn(ctx context.Context, m *module, file string, line uint
 	if err != nil {
 		return nil, err
 	}
+	if syms.pdb == nil {
+		return inImage{m, syms}.lines(file, line)
+	}
 	lines, err := syms.pdb.LineAddresses(file, line)
 	if err != nil {
 		return nil, m.failed(err)

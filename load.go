@@ -103,13 +103,16 @@ func (m *module) remember(k identify.Known) {
 }
 
 // opened is symbols for the time of one question: the PDB is another one when
-// memory was short.
+// memory was short. It is nil where the symbols are those the image carries.
 type opened struct {
 	*load.Symbols
 	pdb *pdb.File
 }
 
 func open(s *load.Symbols) (opened, error) {
+	if s.Held == nil {
+		return opened{Symbols: s}, nil
+	}
 	p, err := s.Held.PDB()
 	if err != nil {
 		return opened{}, err
@@ -160,6 +163,15 @@ func (s *Session) opened(ctx context.Context, m *module) (opened, error) {
 		err = m.failed(err)
 	}
 	return o, err
+}
+
+// withPDB is opened for what only a PDB can answer.
+func (s *Session) withPDB(ctx context.Context, m *module) (opened, error) {
+	syms, err := s.opened(ctx, m)
+	if err == nil && syms.pdb == nil {
+		err = syms.NoPDB
+	}
+	return syms, err
 }
 
 // canceled is the error of a call whose context ended. It wraps both what

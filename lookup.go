@@ -123,6 +123,9 @@ func (s *Session) lookupIn(ctx context.Context, m *module, p *Pattern, kinds []K
 	if err != nil {
 		return nil, err
 	}
+	if syms.pdb == nil {
+		return inImage{m, syms}.search(ctx, p, kinds)
+	}
 	literals := p.Literals()
 	found, err := m.search(ctx, syms, literals, p, kinds)
 	if len(found) == 0 && err == nil && len(literals) > 0 {

@@ -40,6 +40,7 @@ const (
 	IdentityChecksumSize = identify.IdentityChecksumSize
 	IdentityImageKey     = identify.IdentityImageKey
 	IdentityPDB          = identify.IdentityPDB
+	IdentityMemory       = identify.IdentityMemory
 )
 
 // The labels, weakest first.
@@ -57,6 +58,10 @@ const (
 	StatusPublic    = identify.StatusPublic
 	StatusPrivate   = identify.StatusPrivate
 	StatusNoSymbols = identify.StatusNoSymbols
+	StatusExport    = identify.StatusExport
+	StatusCOFF      = identify.StatusCOFF
+	StatusGo        = identify.StatusGo
+	StatusDWARF     = identify.StatusDWARF
 )
 
 // ModuleName returns the module name that a debugger derives from an image's

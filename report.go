@@ -24,15 +24,16 @@ func (s *Session) search() *identify.Search {
 func (s *Session) loadModule(ctx context.Context, m *module) (*load.Symbols, error) {
 	facts := s.gather(ctx, m)
 	m.remember(facts.Known())
-	l := &load.Loader{Files: s.files, Check: s.cfg.Check, Outcome: identify.Outcome{Facts: facts, Search: s.search()}}
+	l := &load.Loader{Files: s.files, Memory: s.cfg.Memory, Check: s.cfg.Check, Outcome: identify.Outcome{Facts: facts, Search: s.search()}}
 	syms, err := l.Run(ctx)
 	if err != nil && ctx.Err() != nil {
 		return nil, canceled(ctx, m)
 	}
-	l.Outcome.Err = err
 	report := identify.Tell(l.Outcome)
 	if err != nil {
 		err = &LoadError{Report: report, Err: err}
+	} else if syms.NoPDB != nil {
+		syms.NoPDB = &LoadError{Report: report, Err: syms.NoPDB}
 	}
 	s.log.LogAttrs(ctx, slog.LevelInfo, "load", slog.String("module", m.Name),
 		slog.String("status", report.Status.String()), slog.String("proof", report.Proof.String()))

@@ -42,6 +42,9 @@ func (s *Session) Resolve(ctx context.Context, addr uint64) (Location, error) {
 	if err != nil {
 		return Location{}, err
 	}
+	if syms.pdb == nil {
+		return inImage{m, syms}.locate(addr)
+	}
 	near, err := syms.pdb.Nearest(uint32(addr - m.Base))
 	if err := m.nothing(near, err, addr); err != nil {
 		return Location{}, err

@@ -59,6 +59,11 @@ func (r *Resolver) Resolve(ctx context.Context, addr uint64) (*Location, error) 
 		return nil, err
 	}
 	rva := uint32(addr - r.module.Base)
+	if r.syms.pdb == nil {
+		var err error
+		r.loc, err = inImage{r.module, r.syms}.locate(addr)
+		return &r.loc, err
+	}
 	if err := r.nearest(rva, addr); err != nil {
 		return nil, err
 	}

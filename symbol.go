@@ -13,11 +13,25 @@ const (
 	SourceUnknown Source = iota
 	SourcePublic         // a public symbol of the PDB
 	SourcePrivate        // a private symbol of the PDB
+
+	// What an image carries itself, see package symbols.
+	SourceBounds // unwind data: the function has no name, and is called after its RVA
+	SourceImport // an import table
+	SourceExport // the export table
+	SourceCOFF   // a COFF symbol table
+	SourceGo     // the function table of a Go program
+	SourceDWARF  // DWARF debug information
 )
 
 // String returns the word of the JSON contract.
 func (s Source) String() string {
-	return map[Source]string{SourceUnknown: "unknown", SourcePublic: "pdb-public", SourcePrivate: "pdb-private"}[s]
+	switch s {
+	case SourcePublic:
+		return "pdb-public"
+	case SourcePrivate:
+		return "pdb-private"
+	}
+	return carried(s).String()
 }
 
 // MarshalText is String; it never fails.
@@ -89,8 +103,11 @@ type Symbol struct {
 	Code        bool   // it names code rather than data
 	Size        uint32 // bytes; 0 is unknown
 	Source      Source
-	Proof       Proof
-	Identity    Identity
+	// Forwarder is the export of another module, MODULE.Name, that this one
+	// stands for: such an export has no address. [Session.Forwarded] finds it.
+	Forwarder string
+	Proof     Proof
+	Identity  Identity
 }
 
 // appendName appends the name as it is shown. The names of publics are decorated,

@@ -171,7 +171,7 @@ func (s *Session) PDB(ctx context.Context, name string) (*pdb.File, error) {
 	if err != nil {
 		return nil, err
 	}
-	syms, err := s.opened(ctx, m)
+	syms, err := s.withPDB(ctx, m)
 	return syms.pdb, err
 }
 

@@ -75,7 +75,7 @@ func (s *Session) types(ctx context.Context, pattern string, find func(*typefind
 	}
 	var tried []string
 	in := func(m *module) ([]Type, error) {
-		syms, err := s.opened(ctx, m)
+		syms, err := s.withPDB(ctx, m)
 		if err != nil {
 			return nil, err
 		}

@@ -117,6 +117,9 @@ type Copy struct {
 	fields comparison
 }
 
+// File returns the file of the copy, which is good until the copy is closed.
+func (c *Copy) File() sympath.File { return c.file }
+
 // Close closes the file.
 func (c *Copy) Close() error { return c.file.Close() }
 

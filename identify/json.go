@@ -74,6 +74,9 @@ func (r *Report) MarshalJSON() ([]byte, error) {
 		return marshal(o)
 	}
 	o.Key, o.Header = r.PDBID.Key(), headerWord(r)
+	if r.Carried() {
+		o.Proof, o.Identity = r.Proof, r.Identity
+	}
 	if r.Loaded() {
 		o.PDB, o.Proof, o.Identity = baseName(r.PDB), r.Proof, r.Identity
 	}

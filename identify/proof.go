@@ -50,6 +50,7 @@ const (
 	IdentityChecksumSize          // size, checksum or stamp alone is known and equal
 	IdentityImageKey              // TimeDateStamp and SizeOfImage are known and equal
 	IdentityPDB                   // the PDB's GUID and age were read from the target
+	IdentityMemory                // the symbols themselves were read from the target
 )
 
 // Verdict is what comparing a copy with the target came to, fields and pages
@@ -71,6 +72,7 @@ const (
 //	contradicted, or pages mismatch   name-only, whatever the rest is (only under CheckOff)
 //	pages confirmed                   exact
 //	pdb-id                            exact
+//	memory                            exact
 //	image-key                         image; weak where other copies agree as well
 //	checksum-size                     weak
 //	name, pages likely                weak
@@ -92,7 +94,7 @@ func ProofOf(i Identity, pages Verdict, contradicted bool) Proof {
 	switch {
 	case contradicted || pages == VerdictMismatch:
 		return ProofNameOnly
-	case i == IdentityPDB || pages == VerdictConfirmed:
+	case i == IdentityPDB || i == IdentityMemory || pages == VerdictConfirmed:
 		return ProofExact
 	case i == IdentityImageKey:
 		return ProofImage

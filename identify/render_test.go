@@ -124,11 +124,11 @@ func TestWords(t *testing.T) {
 		"4 comparisons":       func(n uint8) encoding.TextMarshaler { return identify.Comparison(n) },
 		"5 strengths":         func(n uint8) encoding.TextMarshaler { return identify.Strength(n) },
 		"3 checks":            func(n uint8) encoding.TextMarshaler { return identify.VersionCheck(n) },
-		"5 identities":        func(n uint8) encoding.TextMarshaler { return identify.Identity(n) },
+		"6 identities":        func(n uint8) encoding.TextMarshaler { return identify.Identity(n) },
 		"5 proofs":            func(n uint8) encoding.TextMarshaler { return identify.Proof(n) },
 		"4 verdicts":          func(n uint8) encoding.TextMarshaler { return identify.Verdict(n) },
 		"6 states of pages":   func(n uint8) encoding.TextMarshaler { return identify.PageState(n) },
-		"4 states of symbols": func(n uint8) encoding.TextMarshaler { return identify.Status(n) },
+		"8 states of symbols": func(n uint8) encoding.TextMarshaler { return identify.Status(n) },
 		"4 sources":           func(n uint8) encoding.TextMarshaler { return identify.SymbolSource(n) },
 	} {
 		var values uint8

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/symres/symres/pe"
+	"github.com/symres/symres/symbols"
 	"github.com/symres/symres/sympath"
 )
 
@@ -17,6 +18,10 @@ const (
 	StatusPublic                  // a PDB with public symbols
 	StatusPrivate                 // a PDB with private symbols
 	StatusNoSymbols               // tried, and nothing could be used
+	StatusExport                  // no PDB, but the exports of the image
+	StatusCOFF                    // no PDB, but the COFF symbol table of the image
+	StatusGo                      // no PDB, but the function table of a Go program
+	StatusDWARF                   // no PDB, but DWARF debug information
 )
 
 // Report says how a module was identified, what was tried, what was used and
@@ -44,6 +49,7 @@ type Report struct {
 	PDBID    sympath.ID // the identity the PDB was looked up by
 	Identity Identity
 	Proof    Proof
+	NoPDB    error    // why there is no PDB, where symbols of the image stand in for it
 	Notes    []string // what else a reader should know, one sentence each
 	Next     Step     // what to try next, or the zero Step
 }
@@ -73,8 +79,11 @@ func (r *Report) SymbolsFrom() SymbolSource {
 	return SymbolsFromCopy
 }
 
-// Loaded reports whether the module has symbols.
+// Loaded reports whether the module has the symbols of a PDB.
 func (r *Report) Loaded() bool { return r.Status == StatusPublic || r.Status == StatusPrivate }
+
+// Carried reports whether the module has no PDB, but symbols of its image.
+func (r *Report) Carried() bool { return r.Status > StatusNoSymbols }
 
 // TimeDateStamp returns the time stamp in the target's module list, or else the
 // one in the header in memory; 0 means unknown.
@@ -108,6 +117,15 @@ type Outcome struct {
 	PDBID   sympath.ID // the PDB that was looked for, or zero
 	PDB     *PDB       // the PDB that is used, or nil
 	Err     error      // why there is none
+	Carried *Carried   // what is used instead, nil for nothing
+}
+
+// Carried is the symbols an image carries itself.
+type Carried struct {
+	Source   symbols.Source // the best
+	Match    *Match         // the copy they are read from where memory is out, nil for none
+	Identity Identity
+	Proof    Proof
 }
 
 // PDB is a PDB that is used for a module.
@@ -135,6 +153,9 @@ func Tell(o Outcome) *Report {
 		if !o.PDBID.IsZero() && !p.Got.IsZero() {
 			r.Evidence = append(r.Evidence, o.pdbEvidence(p.Got))
 		}
+	case o.Carried != nil:
+		r.carried(o.Carried)
+		r.NoPDB = o.Err
 	case o.Err != nil:
 		r.Status = StatusNoSymbols
 	}
@@ -192,6 +213,23 @@ func (r *Report) show(m *Match, taken bool) {
 	r.Evidence = append(r.Evidence, m.Evidence...)
 	if taken {
 		r.Image, r.Copy = m.Copy.Location, m.Copy.Image
+	}
+}
+
+// carried puts what is used instead of a PDB into the report.
+func (r *Report) carried(c *Carried) {
+	r.Status = StatusExport
+	switch c.Source {
+	case symbols.SourceCOFF:
+		r.Status = StatusCOFF
+	case symbols.SourceGo:
+		r.Status = StatusGo
+	case symbols.SourceDWARF:
+		r.Status = StatusDWARF
+	}
+	r.Identity, r.Proof = c.Identity, c.Proof
+	if c.Match != nil && r.Image == "" {
+		r.show(c.Match, true)
 	}
 }
 

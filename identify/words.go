@@ -38,7 +38,7 @@ func (v VersionCheck) String() string { return word([]string{"known", "strict", 
 
 // String returns the word of the JSON contract.
 func (i Identity) String() string {
-	return word([]string{"unknown", "name", "checksum-size", "image-key", "pdb-id"}, i)
+	return word([]string{"unknown", "name", "checksum-size", "image-key", "pdb-id", "memory"}, i)
 }
 
 // String returns the word of the JSON contract.
@@ -58,7 +58,8 @@ func (s PageState) String() string {
 
 // String returns WinDbg's word for the state.
 func (s Status) String() string {
-	return word([]string{"deferred", "pdb symbols", "private pdb symbols", "no symbols"}, s)
+	return word([]string{"deferred", "pdb symbols", "private pdb symbols", "no symbols",
+		"export symbols", "coff symbols", "go symbols", "dwarf symbols"}, s)
 }
 
 // String returns the word of the JSON contract: target, copy, name or unknown.

@@ -3,6 +3,7 @@ package symbols
 import (
 	"cmp"
 	"iter"
+	"slices"
 )
 
 // Function is the bounds of code, in RVAs.
@@ -152,6 +153,14 @@ func (s *Set) Named(raw string) (found []Symbol, failed error) {
 		failed = cmp.Or(failed, err)
 	}
 	return nil, failed
+}
+
+// HasLines reports whether a table knows source lines.
+func (s *Set) HasLines() bool {
+	return slices.ContainsFunc(s.Tables, func(t Table) bool {
+		_, ok := t.(Lines)
+		return ok
+	})
 }
 
 // Frames returns the functions and lines of an address, from the best table that

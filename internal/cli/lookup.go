@@ -99,6 +99,9 @@ func (l *lookup) pattern(ctx context.Context, pattern string) error {
 			return usage(err)
 		case errors.Is(err, symres.ErrNotFound) && l.failed > 0 && !l.searched():
 			// why no module has symbols was told
+		case errors.Is(err, symres.ErrNotFound):
+			l.failure(err)
+			l.withoutPDB()
 		case err != nil:
 			l.failure(err)
 		case l.keep(sym):
@@ -169,6 +172,9 @@ func (l *lookup) print(sym symres.Symbol) {
 	if sym.Kind == symres.KindConstant {
 		b = append(append(b, " = "...), sym.Value.String()...)
 	}
+	if sym.Forwarder != "" {
+		b = append(append(b, " -> "...), sym.Forwarder...)
+	}
 	l.text = append(b, label(sym.Proof)...)
 	l.console.row(l.text)
 }
@@ -176,7 +182,8 @@ func (l *lookup) print(sym symres.Symbol) {
 // appendKind appends what x /v begins a line with: where a symbol is from and
 // what it is.
 func appendKind(b []byte, sym symres.Symbol) []byte {
-	words := map[symres.Source]string{symres.SourcePublic: "pub ", symres.SourcePrivate: "prv "}
+	words := map[symres.Source]string{symres.SourcePublic: "pub ", symres.SourcePrivate: "prv ", symres.SourceImport: "imp ",
+		symres.SourceExport: "exp ", symres.SourceCOFF: "coff ", symres.SourceGo: "go  ", symres.SourceDWARF: "dwarf "}
 	kind := map[symres.Kind]string{symres.KindFunction: "func   ", symres.KindThunk: "thunk  ", symres.KindLabel: "label  ",
 		symres.KindConstant: "const  ", symres.KindUDT: "type   ", symres.KindData: "global "}[sym.Kind]
 	if kind == "" && sym.Code {
@@ -219,6 +226,9 @@ func (l *lookup) object(s symres.Symbol) {
 		numberJSON(r, "value", s.Value)
 	}
 	r.str("source", s.Source.String())
+	if s.Forwarder != "" {
+		r.str("forwarder", s.Forwarder)
+	}
 	r.str("proof", s.Proof.String())
 	r.str("identity", s.Identity.String())
 	l.console.write(r.end())

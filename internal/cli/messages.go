@@ -51,6 +51,16 @@ func (t *teller) module(name string) {
 	}
 }
 
+// withoutPDB tells of modules that have the symbols of their image alone: what
+// was not found there may be in the PDB.
+func (t *teller) withoutPDB() {
+	for _, r := range t.target.session.Modules() {
+		if r.Carried() && !t.brief {
+			t.report(r, r.NoPDB)
+		}
+	}
+}
+
 // warnings tells what happened to files on their way that a user should know.
 func (a *app) warnings() {
 	for _, text := range a.progress.take() {
@@ -187,6 +197,13 @@ func (a *app) loadLines(r *symres.Report) []string {
 	if from := fromLine(r); from != "" {
 		lines = append(lines, fmt.Sprintf("DBGHELP: %s - %s", r.Module.Name, from))
 	}
+	if r.Carried() {
+		lines = append(lines, fmt.Sprintf("DBGHELP: %s - %v, proof %v (%v)", r.Module.Name, r.Status, r.Proof, r.Identity))
+		if r.Image != "" {
+			lines = append(lines, "        "+r.Image)
+		}
+		return lines
+	}
 	if !r.Loaded() {
 		return append(lines, fmt.Sprintf("DBGHELP: %s - no symbols loaded", r.Module.Name))
 	}
@@ -224,6 +241,9 @@ func (a *app) attemptLines(attempts []sympath.Attempt) []string {
 // verdict is what the debugger says of a module without being asked.
 func verdict(r *symres.Report) []string {
 	x := imageName(r)
+	if r.Carried() {
+		return []string{fmt.Sprintf("*** ERROR: Symbol file could not be found.  Defaulted to %v for %s - ", r.Status, x)}
+	}
 	if !r.Loaded() {
 		return []string{"*** ERROR: Module load completed but symbols could not be loaded for " + x}
 	}

@@ -140,10 +140,18 @@ func (a *app) printModule(r *symres.Report, bits int) {
 	}
 	m := r.Module
 	a.console.line("%s %s   %-8s %s (%s)%s%s", vadmath.FormatAddr(m.Base, bits), vadmath.FormatAddr(m.Base+m.Size, bits),
-		m.Name, moduleFlag(r), r.Status, strings.Repeat(" ", max(1, 21-len(r.Status.String()))), r.PDB)
+		m.Name, moduleFlag(r), r.Status, strings.Repeat(" ", max(1, 21-len(r.Status.String()))), symbolFile(r))
 	if a.noisy {
 		a.printDetails(r, bits)
 	}
+}
+
+// symbolFile is where the symbols are from.
+func symbolFile(r *symres.Report) string {
+	if r.Carried() {
+		return r.Image
+	}
+	return r.PDB
 }
 
 // moduleFlag is the letter in front of lm's status. The copy of an image tells
@@ -177,7 +185,7 @@ func (a *app) printDetails(r *symres.Report, bits int) {
 	field("ImageSize", fmt.Sprintf("%08X", r.Module.Size))
 	field("Listed by", r.Module.Origin)
 	field("PDB key", r.PDBID.Key())
-	if r.Loaded() {
+	if r.Loaded() || r.Carried() {
 		field("Proof", fmt.Sprintf("%v (%v)", r.Proof, r.Identity))
 	}
 	for _, l := range headerLines(r, bits, true) {

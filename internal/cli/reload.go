@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"strings"
@@ -93,7 +94,7 @@ func (r *reload) one(ctx context.Context, name string) error {
 		r.app.report(err)
 		return nil
 	}
-	if err != nil {
+	if err != nil || rep.Carried() { // it was asked for symbols, and the PDB is missing
 		r.bad++
 		r.hint = true
 	} else {
@@ -116,8 +117,8 @@ func (r *reload) print(rep *symres.Report, err error) {
 		r.lines(r.loadLines(rep))
 	}
 	r.lines(verdict(rep))
-	if err != nil {
-		r.lines(indent(reason(err)))
+	if missing := cmp.Or(err, rep.NoPDB); missing != nil {
+		r.lines(indent(reason(missing)))
 		return
 	}
 	r.console.line("Symbols loaded for %s (%v, proof %v)", rep.Module.Name, rep.Status, rep.Proof)

@@ -9,6 +9,7 @@ import (
 
 	"github.com/symres/symres/identify"
 	"github.com/symres/symres/internal/filepool"
+	"github.com/symres/symres/memsource"
 	"github.com/symres/symres/pdb"
 	"github.com/symres/symres/pe"
 	"github.com/symres/symres/sympath"
@@ -16,7 +17,9 @@ import (
 
 // Symbols are the loaded symbols of a module. They are immutable.
 type Symbols struct {
-	Held     *filepool.Held // the PDB
+	Held     *filepool.Held // the PDB; nil where there is none
+	Image    *Image         // what the image carries itself; nil where there is a PDB
+	NoPDB    error          // why there is no PDB
 	Private  bool           // it has private symbols
 	Lines    bool           // it has lines
 	Placed   bool           // it has section headers, or was told those of the image
@@ -24,10 +27,13 @@ type Symbols struct {
 	Proof    identify.Proof
 }
 
-// Close ends the use of the PDB.
+// Close ends the use of the PDB, or of the image.
 func (s *Symbols) Close() error {
-	if s == nil {
+	switch {
+	case s == nil:
 		return nil
+	case s.Held == nil:
+		return s.Image.Close()
 	}
 	return s.Held.Release()
 }
@@ -36,12 +42,27 @@ func (s *Symbols) Close() error {
 // names, or else by copies of the image.
 type Loader struct {
 	Files   *filepool.Pool
+	Memory  memsource.Source // nil for none
 	Check   identify.VersionCheck
 	Outcome identify.Outcome // what became of it, without its error
 }
 
-// Run loads the symbols.
+// Run loads the symbols: those of a PDB, or else what the image carries itself.
 func (l *Loader) Run(ctx context.Context) (*Symbols, error) {
+	syms, err := l.fromPDB(ctx)
+	if syms != nil || ctx.Err() != nil {
+		return syms, err
+	}
+	l.Outcome.Err = err
+	if syms = l.carried(ctx); syms == nil {
+		return nil, err
+	}
+	syms.NoPDB = err
+	return syms, nil
+}
+
+// fromPDB loads the symbols of a PDB.
+func (l *Loader) fromPDB(ctx context.Context) (*Symbols, error) {
 	if cv := l.Outcome.Facts.CodeView; cv != nil {
 		return l.findAny(ctx, cv, l.others(), identify.Basis{Identity: identify.IdentityPDB})
 	}

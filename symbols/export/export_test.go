@@ -207,7 +207,7 @@ func TestNone(t *testing.T) {
 // FuzzTable: whatever the image, tables end and answer the same both ways.
 func FuzzTable(f *testing.F) {
 	f.Add(fixture.Bytes(f, "fs_rec/x64/good/fs_rec.sys"))
-	f.Add(withExports())
+	f.Add(symtest.DLL())
 	f.Fuzz(func(t *testing.T, b []byte) {
 		im := symtest.Image(b)
 		if im == nil {
