@@ -43,7 +43,9 @@ type Fault struct {
 func BugCheckFault(code uint32, p [4]uint64) Fault {
 	f := faultOf(rowOf(parameters, masked(code), p[0]), p[:])
 	if f.Status != 0 && masked(code) == 0x1e && f.Status == accessViolation {
-		f.Access, f.Target = exceptionAccess(p[2]), p[3]
+		if f.Access = exceptionAccess(p[2]); f.Access != "" {
+			f.Target = p[3]
+		}
 	}
 	return f
 }
