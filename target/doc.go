@@ -20,10 +20,11 @@
 // # What a dump tells
 //
 // [Target.BugCheck], [Target.Exception] and [Target.Threads] say why it was made
-// and where the threads were. Who wants more of a dump opens it with its reader
-// (memsource/crashdump, memsource/minidump, memsource/physmem), and makes the
-// session from the parts: [FromLoader], [FromMinidump], [AddProcess] and
-// [KernelTypes] are what this package does it with.
+// and where the threads were, [Target.Info] of which system, process and time it
+// is. Who wants more of a dump opens it with its reader (memsource/crashdump,
+// memsource/minidump, memsource/physmem), and makes the session from the parts:
+// [FromLoader], [FromMinidump], [AddProcess] and [KernelTypes] are what this
+// package does it with.
 //
 // # Threads and stacks
 //

@@ -196,7 +196,7 @@ func (d *Dump) threads(ctx context.Context, t *target.Target) {
 	}
 }
 
-// place says in which module the instruction is.
+// place says in which module the instruction is, or in which one that is gone.
 func (d *Dump) place(t *target.Target) {
 	if d.Exception == nil || d.Exception.Address == "" {
 		return
@@ -204,6 +204,13 @@ func (d *Dump) place(t *target.Target) {
 	for _, r := range t.Session().Modules() {
 		if r.Module.Contains(d.Exception.address) {
 			d.Exception.Module, d.Exception.offset = r.Module.Name, d.Exception.address-r.Module.Base
+			return
+		}
+	}
+	for m, err := range t.Unloaded() {
+		if err == nil && m.Contains(d.Exception.address) {
+			d.Exception.Module, d.Exception.offset = "<Unloaded_"+m.Image+">", d.Exception.address-m.Base
+			return
 		}
 	}
 }

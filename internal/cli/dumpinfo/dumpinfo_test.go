@@ -107,6 +107,21 @@ Comment: why
 	}
 }
 
+// TestUnloaded: code that runs in a module that was unloaded is a crash of its own
+// kind.
+func TestUnloaded(t *testing.T) {
+	m := crash()
+	m.ExceptionAt = 0x160000100
+	d := of(t, dumpbuild.BuildMinidump(m))
+	if d.Exception.Module != "<Unloaded_gone.dll>" || !strings.Contains(text(d), "at 00000001`60000100 (<Unloaded_gone.dll>+0x100)") {
+		t.Errorf("%+v", d.Exception)
+	}
+	m.ExceptionAt = 0x170000100
+	if d := of(t, dumpbuild.BuildMinidump(m)); d.Exception.Module != "" || !strings.Contains(text(d), "at 00000001`70000100\n") {
+		t.Errorf("%+v", d.Exception)
+	}
+}
+
 // TestBugChecks: those of which the parameters name an access, an exception or
 // neither.
 func TestBugChecks(t *testing.T) {
