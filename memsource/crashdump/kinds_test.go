@@ -186,6 +186,11 @@ func TestBitmapCounts(t *testing.T) {
 	if _, err := open(t, head64(7)).Physical(); !errors.Is(err, crashdump.ErrUnsupported) {
 		t.Errorf("automatic without anything: %v", err)
 	}
+	for _, typ := range []uint32{0, 3, 5, 7, 9, 0x45474150} {
+		b := fullDump(64, spans...)
+		le.PutUint32(b[0xf98:], typ)
+		holds(t, b, "and has the pages of type 1 (full)", spans...)
+	}
 	b := bitmapDump(64, 7, "SDMPDUMP", 100, spans...)
 	holds(t, b, "of type 7 (automatic) by its header", spans...)
 }

@@ -42,41 +42,43 @@ func (f *File) Physical() (memsource.Source, error) {
 	return &physical{file: f, pages: pages, shift: f.header.pageShift()}, nil
 }
 
-// loadPages goes by the type in the header. One that is not known, or has not
-// behind it what it should, gives way to the signature that is there.
+// loadPages goes by the type in the header. One that is not known, or does not
+// have behind it what it should, gives way to what is there.
 func (f *File) loadPages() (pageMap, error) {
-	typ := f.header.Type
-	switch behind := f.behind(); {
+	typ, behind := f.header.Type, f.behind()
+	should := map[DumpType]DumpType{
+		TypeFull: TypeFull, TypeSummary: TypeBitmapFull, TypeBitmapFull: TypeBitmapFull, TypeBitmapKernel: TypeBitmapFull,
+		TypeKernelK: TypeKernelF, TypeKernelKA: TypeKernelF, TypeKernelF: TypeKernelF,
+	}[typ]
+	switch {
 	case typ == TypeTriage:
 		return nil, fmt.Errorf("crash dump: %w", ErrNoPages)
-	case typ == TypeFull && (f.described() || behind == 0):
+	case typ == TypeFull && f.described():
 		return f.loadRuns()
-	case typ == TypeSummary && behind != TypeKernelF, (typ == TypeBitmapFull || typ == TypeBitmapKernel) && behind != TypeKernelF:
+	case should != 0 && (behind == should || behind == 0):
 		return f.loadTyped(typ)
-	case typ == TypeKernelK || typ == TypeKernelKA || typ == TypeKernelF:
-		if behind == TypeBitmapFull {
-			return f.otherwise(behind)
-		}
-		return f.loadRanges()
 	case behind != 0:
 		return f.otherwise(behind)
 	}
 	return nil, f.unsupported()
 }
 
-// loadTyped reads the page map of a type that has one behind the header.
+// loadTyped reads the page map of a type.
 func (f *File) loadTyped(typ DumpType) (pageMap, error) {
 	switch typ {
+	case TypeFull:
+		return f.loadRuns()
 	case TypeSummary:
 		return f.loadSummary()
-	case TypeKernelF:
-		return f.loadRanges()
+	case TypeBitmapFull, TypeBitmapKernel:
+		return f.loadBitmap()
 	}
-	return f.loadBitmap()
+	return f.loadRanges()
 }
 
-// behind tells by the signature what follows the header: the bitmap of
-// TypeBitmapFull, the rows of TypeKernelF, or 0 for neither.
+// behind tells what follows the header: by a signature the bitmap of TypeBitmapFull
+// or the rows of TypeKernelF; the pages of TypeFull, where the runs of the header
+// have as many as the file holds; or 0 for none of them.
 func (f *File) behind() DumpType {
 	var b [12]byte
 	if _, err := f.readSome(b[:], f.header.size()); err != nil {
@@ -88,7 +90,16 @@ func (f *File) behind() DumpType {
 	case string(b[4:]) == "RDMPDUMP":
 		return TypeKernelF
 	}
+	_, _, runs := f.descriptor()
+	if held := f.held(); held > 0 && rowsOf(runs, held) > 0 {
+		return TypeFull
+	}
 	return 0
+}
+
+// held is how many pages there are behind the header of a full dump.
+func (f *File) held() uint64 {
+	return (f.size - min(f.size, f.header.size())) >> f.header.pageShift()
 }
 
 // otherwise reads what follows the header though its type is another.

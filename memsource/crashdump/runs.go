@@ -57,7 +57,7 @@ func (f *File) described() bool { return f.runCount() != 0 }
 func (f *File) runCount() uint64 {
 	n, total, runs := f.descriptor()
 	n = min(n, uint64(len(runs)))
-	held := (f.size - min(f.size, f.header.size())) >> f.header.pageShift()
+	held := f.held()
 	if sum := pagesOf(runs[:n]); n != 0 && (sum == total || sum == held) {
 		return n
 	}
