@@ -171,21 +171,23 @@ func (p *publics) sortByAddr() (*memoryMap, error) {
 }
 
 // Nearest returns the symbols nearest to an RVA from below: all names at the
-// highest address that is at or below it and in the same section, as
-// Microsoft's debuggers see them. Private symbols are functions, thunks and
-// variables, those of functions too; a public yields to a private symbol at its
-// address. None is not an error. An address in an incremental-link table is
-// answered with the thunk, named @ILT+N(target), one in a cold part of a function
-// with the function, of [KindSepCode]: RVA and Size are those of the function, and
-// Displacement counts from there.
+// highest address that is at or below it and in the same section, as in
+// Microsoft's debuggers. Private symbols are functions, thunks and variables,
+// including static variables of functions; they replace publics at the same
+// address. An empty result is not an error. For an address in an
+// incremental-link table the result is the thunk, named @ILT+N(target). For an
+// address in a cold part of a function it is the function, with [KindSepCode]:
+// RVA and Size are those of the function, and Displacement counts from its
+// start.
 //
-// Size is that of the record or the type, or else how far the symbol can reach at
-// most: to the next public, the end of what its object file contributed, or the end
-// of the section. The RVA may lie behind it: compare with Displacement.
+// Size comes from the record or the type. Otherwise it is the largest possible
+// size: up to the next public, the end of the section contribution, or the end
+// of the section. The RVA may be beyond the end of the symbol: compare Size
+// with Displacement.
 //
-// The first answer needs no index: it costs a search in the address map, one in
-// the section contributions, and reading one module, rarely more. What was
-// learned of a module is kept. For very many addresses see [File.Index].
+// No index is needed: the first call searches the address map and the section
+// contributions and reads one module, rarely more. The results for a module are
+// kept. For a very large number of addresses see [File.Index].
 //
 // Errors satisfy errors.Is(err, [ErrFormat]) or come from reading.
 func (f *File) Nearest(rva uint32) ([]Symbol, error) {
@@ -332,10 +334,10 @@ func (f *File) sizeByType(sym Symbol) (uint32, error) {
 	return 0, ignoreDamage(err)
 }
 
-// SizeOf returns the size of a variable, which is that of its type, and 0 where
-// the type does not say it, as that of an array without bounds does not. That of a
-// public symbol it infers as [File.Nearest] does; it is 0 where nothing bounds the
-// symbol and for absolute symbols. Sizes are in bytes.
+// SizeOf returns the size of a symbol in bytes. For a variable it is the size
+// of its type, or 0 if the type has no size, such as an array without bounds.
+// For a public symbol it is inferred as in [File.Nearest]; it is 0 if nothing
+// bounds the symbol, and for absolute symbols.
 func (f *File) SizeOf(sym Symbol) (uint32, error) {
 	if err := f.enter(); err != nil {
 		return 0, err

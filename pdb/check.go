@@ -17,11 +17,10 @@ const maxProblems = 100
 // was more to report than it reports.
 var ErrMoreProblems = errors.New("pdb: more problems follow")
 
-// Check walks everything this package knows to read and reports what is
-// wrong with it: none for a sound PDB, at most about a hundred otherwise.
-// What is reported need not get in the way of any question. A failure to read
-// ends the walk and is the last entry. Most entries satisfy
-// errors.Is(err, [ErrFormat]).
+// Check walks everything that this package can read and returns the problems it
+// finds: none for a valid PDB, and at most about a hundred. A problem need not
+// affect any query. A read error ends the walk and is the last entry. Most
+// entries satisfy errors.Is(err, [ErrFormat]).
 func (f *File) Check() []error {
 	q, err := f.ask(f.msf.Work.Whole())
 	if err != nil {

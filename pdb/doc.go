@@ -1,9 +1,9 @@
 // Package pdb reads Microsoft program databases (PDB 7, "MSF 7.00").
 //
-// A [File] is opened from a path with [Open], or [OpenMapped] for a file of one's
-// own, or from any [io.ReaderAt] with [New]. Opening reads the heads of the file
-// and of two of its streams; everything else is read when it is asked for, and
-// only the parts that answer the question:
+// A [File] is opened from a path with [Open], or with [OpenMapped] if no other
+// program can change the file, or from any io.ReaderAt with [New]. Opening
+// reads only the headers of the file and of two streams. Later calls read only
+// the parts that they need:
 //
 //   - [File.ID] is the identity an image asks for: GUID and DBI age;
 //     [File.Status] says what the PDB can answer, and why not more.
@@ -21,10 +21,10 @@
 //     and the lines of all; [File.LineAddresses] goes from a line to its code.
 //   - [File.Locals] lists the variables of a function and where they are.
 //
-// A PDB is untrusted input: no length in it is believed before it was compared
-// with what the file holds, memory stays proportional to the file, and damage
-// is an error that satisfies errors.Is(err, [ErrFormat]) and says where.
-// [File.Check] walks the whole file and lists what is wrong with it.
+// A PDB is untrusted input. Every length is checked against the file before it
+// is used, and memory stays proportional to the file. Damage is an error that
+// satisfies errors.Is(err, [ErrFormat]) and says where. [File.Check] walks the
+// whole file and lists the damage.
 //
 // # Words
 //

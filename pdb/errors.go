@@ -10,21 +10,22 @@ import (
 )
 
 var (
-	// ErrFormat means that bytes break the rules of the PDB format, or are not
-	// a PDB at all. Errors of this kind are [*FormatError] or [*KindError].
+	// ErrFormat means that bytes violate the PDB format, or are not a PDB at
+	// all. Errors of this kind are [*FormatError] or [*KindError].
 	ErrFormat = msf.ErrFormat
-	// ErrUnsupported means that the file is of a kind that holds symbols but
-	// that this package does not read yet.
+	// ErrUnsupported means that the file contains symbols in a format that this
+	// package does not read yet.
 	ErrUnsupported = errors.New("not supported yet")
-	// ErrNotFound means that a sound PDB does not have what was asked for, such
-	// as a type of a name, or the size of a type that is only declared.
+	// ErrNotFound means that a valid PDB does not contain the requested item,
+	// such as a type with that name, or the size of a type that is only
+	// declared.
 	ErrNotFound = errors.New("not found")
 	// ErrClosed means that the File was used after Close. It is [fs.ErrClosed].
 	ErrClosed = fs.ErrClosed
-	// ErrLimit means that a file asks for more work than its size is worth: what
-	// many of its parts refer to is shared, so that little of it would be read over
-	// and over. No linker writes such a file. What was given before the error is
-	// right but not complete. Errors of this kind satisfy
+	// ErrLimit means that a query would take far more work than the size of the
+	// file warrants, because many parts of the file refer to the same few
+	// bytes. No linker writes such a file. Results that were returned before
+	// the error are correct but incomplete. Errors of this kind satisfy
 	// errors.Is(err, [ErrFormat]) too.
 	ErrLimit = msf.ErrLimit
 )

@@ -55,20 +55,20 @@ type File struct {
 	lookups      atomic.Uint32 // addresses looked up before codeMap was made
 }
 
-// Open opens the PDB at path. The file must be a regular file; it is read as
-// questions are asked, so it must stay unchanged until [File.Close]. Reading one
-// that was cut or written to is an error; one that was replaced by renaming is
-// read as it was.
+// Open opens the PDB at path. It must be a regular file and must not change
+// until [File.Close], because later calls read it. If it was shortened or
+// written to, reads fail. If it was replaced by renaming, the original file is
+// read.
 //
 // A file that is not a PDB 7 gives a [*KindError], a damaged one a
 // [*FormatError]; both satisfy errors.Is with [ErrFormat] or [ErrUnsupported].
 func Open(path string) (*File, error) { return openWith(fsx.OpenSteady, path) }
 
-// OpenMapped is [Open] for a file that belongs to the caller: it is mapped into
-// memory, which makes bulk work several times faster and point questions
-// cheaper. If somebody cuts a mapped file short, reading it crashes the process;
-// so does touching the name of a Symbol after Close. Where the file cannot be
-// mapped it is read.
+// OpenMapped is [Open] for a file that no other program changes. The file is
+// mapped into memory, which makes bulk work several times faster and single
+// lookups cheaper. If a mapped file is shortened, reading it crashes the
+// process, and so does using the name of a Symbol after Close. If the file
+// cannot be mapped, it is read.
 func OpenMapped(path string) (*File, error) { return openWith(fsx.Map, path) }
 
 func openWith(open func(string) (*fsx.File, error), path string) (*File, error) {
@@ -85,7 +85,7 @@ func openWith(open func(string) (*fsx.File, error), path string) (*File, error) 
 }
 
 // New reads a PDB of size bytes from r, which must stay usable until the File
-// is closed and is not closed by it. Errors are those of [Open].
+// is closed. Close does not close r. The errors are the same as for [Open].
 //
 // A reader that holds the file in memory may have the methods
 //
@@ -133,11 +133,10 @@ func newFile(src msf.Source, size int64) (*File, error) {
 	return f, nil
 }
 
-// Close ends the use of the File: later calls, and sequences that are still
-// being walked, fail with [ErrClosed]; names of symbols must not be used any
-// more. Questions being answered in other goroutines, and the sequence Close is
-// called from, end before the file itself is closed. A second Close does
-// nothing and returns nil.
+// Close closes the File. Later calls and running sequences fail with
+// [ErrClosed], and names of symbols must no longer be used. The underlying file
+// is closed after the calls in other goroutines, and the sequence from which
+// Close is called, have ended. A second Close does nothing and returns nil.
 func (f *File) Close() error {
 	if f.closed.Swap(true) {
 		return nil
@@ -200,10 +199,10 @@ func (f *File) check() error {
 	return nil
 }
 
-// ID returns what an image refers to its PDB by: the GUID of the info stream
-// and the age of the DBI stream. The age of the info stream differs from it
-// once a tool has rewritten the PDB; a PDB without a DBI stream, such as the
-// compiler's vc140.pdb, has only that one.
+// ID returns the identity by which an image refers to its PDB: the GUID in the
+// info stream and the age in the DBI stream. The age in the info stream is
+// different if a tool has rewritten the PDB. It is used only for a PDB without
+// a DBI stream, such as the compiler's vc140.pdb.
 func (f *File) ID() (guid.GUID, uint32) {
 	if f.dbi == nil {
 		return f.info.GUID, f.info.Age
@@ -215,12 +214,11 @@ func (f *File) ID() (guid.GUID, uint32) {
 // information.
 func (f *File) Info() Info { return f.info }
 
-// Whole returns nil when every block that the directory or a stream uses lies
-// in the file, and else a [*FormatError] that names the first stream of which
-// something is missing, or the error of reading. It reads the directory and no
-// stream, which is a thousandth of the file. What nobody uses is no matter:
-// tools pad files and leave odd ends, and the number of blocks in the
-// superblock may be larger than the file, or smaller.
+// Whole returns nil if the file contains every block that the directory or a
+// stream uses. Otherwise it returns a [*FormatError] that names the first
+// incomplete stream, or a read error. It reads only the directory, about a
+// thousandth of the file. Unused blocks are ignored: tools pad files, and the
+// number of blocks in the superblock may be larger or smaller than the file.
 func (f *File) Whole() error {
 	if err := f.enter(); err != nil {
 		return err
@@ -229,10 +227,10 @@ func (f *File) Whole() error {
 	return f.msf.Whole()
 }
 
-// Memory returns about how many bytes the File holds of what it has read and
-// made so far, to answer faster the next time: pages of the file, whole streams,
-// indices. A mapping does not count. What is held can be given up only with the File;
-// one that was just opened holds a few KB.
+// Memory returns approximately how many bytes the File keeps in memory to speed
+// up later calls: pages of the file, streams, and indices. A mapping does not
+// count. The memory is released only with the File. A newly opened File holds a
+// few KB.
 func (f *File) Memory() int64 {
 	n := f.msf.Held() + f.idNames.size()
 	if s := f.strs.done.Load(); s != nil {

@@ -120,10 +120,10 @@ func (e *KindError) Is(target error) bool {
 	return target == ErrFormat
 }
 
-// PortableID returns the GUID of a portable PDB of size bytes: symbol stores file
-// it under the GUID and FFFFFFFF in the place of an age. It reads no more than the
-// heads of the file. Errors satisfy errors.Is(err, [ErrFormat]) or come from
-// reading; a file of another kind gives a [*KindError].
+// PortableID returns the GUID of a portable PDB of size bytes: symbol stores
+// use this GUID with FFFFFFFF in place of an age. It reads only the headers of
+// the file. Errors satisfy errors.Is(err, [ErrFormat]) or come from reading; a
+// file of another kind gives a [*KindError].
 //
 // Source: ECMA-335 II.24.2.1 (metadata root) and the #Pdb stream of the portable
 // PDB format of dotnet/runtime, which begins with the id: GUID and 4 bytes more.

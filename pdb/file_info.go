@@ -177,10 +177,11 @@ func count(c *wire.Cursor, n uint32, size int) int {
 	return int(n)
 }
 
-// Detail is how much a PDB knows beyond public symbols, and if little, why.
+// Detail says how much a PDB contains beyond public symbols, and the reason if
+// that is little.
 type Detail uint8
 
-// What a PDB can hold.
+// The levels of detail.
 const (
 	DetailPrivate  Detail = iota // private symbols of at least one module
 	DetailPublic                 // linked without debug information: public symbols at most
@@ -190,7 +191,7 @@ const (
 	DetailEmpty                  // neither symbols nor types
 )
 
-// String says it in plain words.
+// String returns a description.
 func (d Detail) String() string {
 	switch d {
 	case DetailPrivate:

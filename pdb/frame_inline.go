@@ -17,15 +17,15 @@ type Frame struct {
 	Inlined  bool   // inlined into the function of the next Frame
 }
 
-// Frames returns the functions the code at an RVA belongs to: those that were
-// inlined there, innermost first, then the function itself. The place of each
-// is where it is at that address: for the innermost the line of the code, for
-// the others the line of the call. None is not an error: there is no code, or
-// the PDB knows nothing private about it.
+// Frames returns the functions that contain the code at an RVA: inlined
+// functions first, innermost first, and then the function itself. The position
+// of the innermost is the line of the code; the positions of the others are the
+// lines of the calls. The result is empty, without an error, if there is no
+// code or the PDB has no private symbols for it.
 //
-// The first question about code of a module reads the stream of the module;
-// what matters of it is kept. Errors satisfy errors.Is(err, [ErrFormat]) or
-// come from reading.
+// The first call for a module reads the stream of the module and keeps the
+// relevant parts. Errors satisfy errors.Is(err, [ErrFormat]) or come from
+// reading.
 func (f *File) Frames(rva uint32) ([]Frame, error) { return f.appendFrames(nil, rva) }
 
 // AppendFrames is [File.Frames] that appends to dst: with room there it allocates

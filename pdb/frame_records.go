@@ -13,7 +13,7 @@ const (
 	optNewFPO = 9
 )
 
-// FPO says how the frame of a piece of x86 code is laid out (winnt.h, FPO_DATA).
+// FPO describes the frame of a range of x86 code (winnt.h, FPO_DATA).
 type FPO struct {
 	RVA     uint32
 	Size    uint32 // bytes of code
@@ -56,7 +56,7 @@ const (
 // value, safe for concurrent use.
 type FrameRecords struct{ f *File }
 
-// FrameRecords returns the records about frames, for walks over stacks.
+// FrameRecords returns the records about stack frames, for unwinding.
 func (f *File) FrameRecords() FrameRecords { return FrameRecords{f} }
 
 // FPO enumerates the frame pointer omission records, in the order they lie in.

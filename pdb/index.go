@@ -33,8 +33,8 @@ const (
 
 // Index reads the addresses of all symbols. It takes one pass over the symbol
 // records of the file; the result is kept for the next call. Errors satisfy
-// errors.Is(err, [ErrFormat]) or come from reading; a module that is damaged
-// has no part in the index from where the damage is.
+// errors.Is(err, [ErrFormat]) or come from reading; of a damaged module, the
+// index has only the records before the damage.
 func (f *File) Index() (*Index, error) {
 	q, err := f.ask(f.msf.Work.Whole())
 	if err != nil {

@@ -27,9 +27,9 @@ type Line struct {
 	Module    uint16 // number of the module, in the order of Modules, from 1
 }
 
-// LineAt returns the line the code at an RVA has in the function itself: of
-// inlined code the line of the call, see [File.Frames]. ok is false where
-// there is none, as in code that the compiler marked as nobody's.
+// LineAt returns the line of the code at an RVA in the function itself; for
+// inlined code that is the line of the call, see [File.Frames]. ok is false if
+// there is none, for example in code that the compiler assigned to no line.
 //
 // Errors satisfy errors.Is(err, [ErrFormat]) or come from reading.
 func (f *File) LineAt(rva uint32) (line Line, ok bool, err error) {
@@ -136,10 +136,10 @@ func (f *File) makeLine(sec *sections, c *moduleLines, row codeview.LineRow, at 
 }
 
 // LineAddresses returns the code of a line, by address: where it stands in a
-// function, and where that function was inlined. The file is named by its path
-// or the end of it ("main.c", "src/main.c"); case and the kind of slashes do
-// not count. Where no code is from the line, the code of the next line of the
-// files that has some is returned. None is not an error.
+// function, and where that function was inlined. The file may be given by the
+// last parts of its path ("main.c", "src/main.c"); letter case and the kind of
+// slash do not matter. If no code comes from the line, the code of the next
+// line that has some is returned. An empty result is not an error.
 //
 // Errors satisfy errors.Is(err, [ErrFormat]) or come from reading; damaged
 // modules have the lines before the damage.

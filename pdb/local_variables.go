@@ -80,8 +80,8 @@ func contains(list []Range, rva uint32) bool {
 
 // Locals enumerates the parameters and local variables of the function at an
 // RVA and of the functions inlined into it, in the order of their records.
-// Those that can be named at the RVA are InScope there. Static variables are
-// not among them: they have an address.
+// InScope is set for those that are in scope at the RVA. Static variables are
+// not included, because they have an address.
 //
 // A damaged record gives an error, satisfying errors.Is(err, [ErrFormat]), in
 // the end; an error of reading ends the sequence.

@@ -21,9 +21,9 @@ type Module struct {
 	err error // why nothing is known
 }
 
-// Module returns the module of a number, counted from 1, as symbols and lines refer to
-// it. Of one that does not exist or cannot be read nothing is set, and its sequences
-// give the error.
+// Module returns the module with a number, counted from 1, as in symbols and
+// lines. If it does not exist or cannot be read, no field is set, and its
+// sequences return the error.
 func (f *File) Module(n int) Module {
 	m := Module{f: f, num: n - 1}
 	if m.err = f.enter(); m.err != nil {

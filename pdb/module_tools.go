@@ -93,8 +93,8 @@ func parseCompiler(rec []byte) (c Compiler, ok bool) {
 	return c, true
 }
 
-// CallSite is a call instruction that the compiler recorded more about than its
-// address.
+// CallSite is a call instruction about which the compiler recorded more than
+// the address.
 type CallSite struct {
 	Alloc   bool   // the call allocates: Type is what for; otherwise it is that of the function called
 	Type    uint32 // type index

@@ -18,15 +18,16 @@ type NameFlag uint8
 const IgnoreCase NameFlag = 1
 
 // ByName returns the public symbols with exactly this name, in the order of
-// their records; none is not an error. The name is the decorated one and case
-// counts, unless [IgnoreCase] is given. Only the bucket of the name is read. When the hash table is damaged
-// all records are read once, and what was learned is kept; so they are for a name
-// that its bucket does not have, of 8 bytes or more, unless Microsoft's linker made
-// the PDB: lld up to version 22 put some of these into other buckets.
+// their records. An empty result is not an error. The name is the decorated one
+// and is case-sensitive unless [IgnoreCase] is given. Only the hash bucket of
+// the name is read. All records are read once, and the result is kept, in two
+// cases: the hash table is damaged; or the bucket lacks a name of 8 bytes or
+// more and the PDB is not from Microsoft's linker, because lld up to version 22
+// puts some names into wrong buckets.
 //
 // Damaged records are not found. Errors come from reading, or satisfy
-// errors.Is(err, [ErrFormat]) when nothing could be looked up. Size is not
-// filled in; see [File.SizeOf].
+// errors.Is(err, [ErrFormat]) if no lookup was possible. Size is not set; see
+// [File.SizeOf].
 func (f *File) ByName(name string, how ...NameFlag) ([]Symbol, error) {
 	fold := slices.Contains(how, IgnoreCase)
 	q, err := f.ask(f.msf.Work.Point())
@@ -144,10 +145,10 @@ func (t *names) symbol(sym *Symbol, rec []byte, sec *sections) bool {
 }
 
 // GlobalsByName returns the symbols other than publics with exactly this name,
-// through the table of globals of the file: functions, variables that are no
-// part of a function, constants, and types by name; none is not an error. Names
-// are not decorated. A function has a reference in the table, which is
-// followed into its module. Otherwise it is as [File.ByName].
+// through the table of globals of the file: functions, variables outside
+// functions, constants, and names of types. An empty result is not an error.
+// Names are not decorated. For a function the table has a reference, which is
+// followed into its module. Otherwise it works like [File.ByName].
 func (f *File) GlobalsByName(name string, how ...NameFlag) ([]Symbol, error) {
 	fold := slices.Contains(how, IgnoreCase)
 	q, err := f.ask(f.msf.Work.Point())

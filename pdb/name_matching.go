@@ -12,10 +12,9 @@ import (
 // Matching enumerates the symbols of [File.Symbols] whose name contains all of
 // the literals, in any order and case of ASCII letters, and for which match
 // returns true; a nil match takes them all. It is made for patterns: the
-// literals are pieces of text every matching name has in its raw form, which
-// are searched for in the records as they lie in the file, and match, which is
-// shown names only that contain them, decides. With no literals every name is
-// shown. match must not keep the name.
+// literals occur in the raw form of every matching name and are searched for
+// directly in the records. match is called only for names that contain all
+// literals, or for every name if there are none. match must not keep the name.
 //
 // Private symbols are found through the table of globals, so a function it does
 // not refer to is missed. The order is that of the records. Damage is reported

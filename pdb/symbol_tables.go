@@ -62,10 +62,10 @@ func (g *globals) walk() (*offsetSet, error) {
 	return set, nil
 }
 
-// Globals enumerates what the table of globals refers to, in the order of the
-// records: variables, constants, types by name, and a reference for each
-// function, which [File.GlobalsByName] follows. Each record comes once. Variables of
-// functions are not among them; see [Module.Symbols].
+// Globals enumerates the records in the table of globals, in their order:
+// variables, constants, names of types, and a reference for each function,
+// which [File.GlobalsByName] follows. Each record is yielded once. Variables
+// inside functions are not included; see [Module.Symbols].
 //
 // A damaged record gives an error, satisfying errors.Is(err, [ErrFormat]), in
 // its place and the sequence goes on; an error of reading ends it.

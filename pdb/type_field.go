@@ -9,8 +9,8 @@ import (
 	"strings"
 )
 
-// Field is a place inside a type, as [Type.Field] finds it. It is a small
-// value, safe for concurrent use.
+// Field is a field inside a type, found by [Type.Field]. It is a small value,
+// safe for concurrent use.
 type Field struct {
 	Name      string // the last part of the path
 	Offset    uint64 // bytes from the start of the type that was asked

@@ -245,7 +245,7 @@ func callingConvention(conv uint8) string {
 	return ""
 }
 
-// Basic says what a basic type holds; its size is [Type.Size].
+// Basic is the kind of a basic type; for its size see [Type.Size].
 type Basic uint8
 
 // Kinds of basic types.
