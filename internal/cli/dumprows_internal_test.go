@@ -49,7 +49,7 @@ func TestDumpParts_uneven(t *testing.T) {
 		if err := dumpUneven(t, workers, &got); err != nil {
 			t.Fatal(err)
 		}
-		d := &dump{app: &app{console: newConsole(&want, &want, false)}, ctx: t.Context(), path: "x.pdb"}
+		d := &dump{app: &app{console: newConsole(&want, &want, false)}, ctx: t.Context(), path: "x.pdb", size: 20 * partOfFile}
 		for i := range max(20, workers*minParts) {
 			if err := dumpAll(d, uneven(i, 0), (*rows).symbol); err != nil {
 				t.Fatal(err)
