@@ -65,9 +65,10 @@ func bounds(c byte) bool {
 	return c < ' ' || bytes.IndexByte([]byte(`\/|"<>:*?[],;!=+`), c) >= 0
 }
 
-// parts reports whether a name may begin behind a byte that can also be in one.
-// The last is the end of the mark that texts in UTF-8 may begin with.
-func parts(c byte) bool { return bytes.IndexByte([]byte(" ('{@\xbf"), c) >= 0 }
+// parts reports whether a name may begin behind a byte that can also be in one, or
+// that is no part of a letter: of the mark that texts in UTF-8 may begin with, and what
+// UTF-8 never has.
+func parts(c byte) bool { return bytes.IndexByte([]byte(" ('{@\xbf"), c) >= 0 || c >= 0xf5 }
 
 // frame reads the machine form of minidump_stackwalk, thread|frame|module|symbol|file|line|offset,
 // where only the module is known: the offset counts from it then.
