@@ -16,7 +16,7 @@ import (
 
 const (
 	maxBatch   = 128 << 10 // addresses that are answered together
-	fewQueries = 256      // so many are not worth sorting and sharing out
+	fewQueries = 256       // so many are not worth sorting and sharing out
 	maxNamers  = 8
 	sharesEach = 4 // of the queries for each who answers: all are done at about the same time
 

@@ -263,8 +263,12 @@ func (n *nearest) hint(q *query) {
 
 // miss tells in its place that a query has no answer, so that every query has its line.
 func (n *nearest) miss(q *query) {
-	err := q.miss
-	if n.app.weigh(err); n.console.json {
+	err, whole := q.miss, !n.app.broken
+	n.app.weigh(err)
+	if whole && n.app.broken { // from here on answers may be missing
+		n.app.report(err)
+	}
+	if n.console.json {
 		n.console.object(missObject{Query: cmp.Or(q.text, hexString(q.addr)), Error: err.Error()})
 		return
 	}
@@ -272,11 +276,14 @@ func (n *nearest) miss(q *query) {
 		n.failure(err) // once for each module
 		err = fmt.Errorf("%s: %w", load.Report.Module.Name, symres.ErrNoSymbols)
 	}
-	n.echo(q)
-	if n.form == formLines {
-		n.console.write([]byte("    "))
+	text := err.Error()
+	switch asked := string(q.line); {
+	case n.form == formRow:
+		n.echo(q)
+	case !strings.HasPrefix(text, asked):
+		text = asked + ": " + text
 	}
-	n.console.line("%v", err)
+	n.console.line("%s", text)
 }
 
 type missObject struct {
