@@ -122,10 +122,9 @@ func (i inImage) lines(file string, line uint32) (found []SourceLine, err error)
 	return found, err
 }
 
-// Forwarded returns what an export that stands for one of another module leads
-// to, in the modules the session has; it follows up to eight of these. The error
-// wraps [ErrNoModule] where the session does not have that module,
-// [ErrNoSymbols], or [ErrNotFound].
+// Forwarded follows a forwarded export to its target in the session's modules,
+// through up to eight forwards. The error wraps [ErrNoModule] if the session
+// does not have the module, [ErrNoSymbols], or [ErrNotFound].
 func (s *Session) Forwarded(ctx context.Context, sym Symbol) (Symbol, error) {
 	for range 8 {
 		if sym.Forwarder == "" {

@@ -153,10 +153,10 @@ func (p Path) Expand() Path {
 	return out
 }
 
-// DefaultPath returns the symbol path of the environment: what
-// _NT_ALT_SYMBOL_PATH holds, then what _NT_SYMBOL_PATH holds, the order of
-// WinDbg, with what [ExpandEnv] replaces. getenv is os.Getenv or a substitute
-// for it. It is empty when neither is set.
+// DefaultPath returns the symbol path in the environment: the value of
+// _NT_ALT_SYMBOL_PATH and then that of _NT_SYMBOL_PATH, as in WinDbg, after
+// [ExpandEnv]. getenv is os.Getenv or a substitute for it. It is empty when
+// neither is set.
 func DefaultPath(getenv func(string) string) string {
 	var parts []string
 	for _, name := range []string{"_NT_ALT_SYMBOL_PATH", "_NT_SYMBOL_PATH"} {
