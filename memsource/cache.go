@@ -1,10 +1,11 @@
 package memsource
 
 import (
-	"container/list"
 	"context"
 	"math"
 	"sync"
+
+	"github.com/hashicorp/golang-lru/v2/simplelru"
 )
 
 // Defaults of [CacheOptions].
@@ -48,9 +49,8 @@ type Cached struct {
 	page uint64
 	max  int64
 
-	mu    sync.Mutex // guards the fields below
-	pages map[uint64]*list.Element
-	order *list.List // of *cachedPage, most recent first
+	mu    sync.Mutex                          // guards the fields below
+	pages *simplelru.LRU[uint64, *cachedPage] // bounded by store
 	stats CacheStats
 	epoch uint64 // counts Invalidate, so that a read begun before stores nothing
 }
@@ -71,8 +71,9 @@ func Cache(s Source, o CacheOptions) *Cached {
 	if o.MaxBytes <= 0 {
 		o.MaxBytes = DefaultCacheBytes
 	}
-	return &Cached{src: s, page: uint64(o.PageSize), max: o.MaxBytes,
-		pages: map[uint64]*list.Element{}, order: list.New()}
+	c := &Cached{src: s, page: uint64(o.PageSize), max: o.MaxBytes}
+	c.pages, _ = simplelru.NewLRU(math.MaxInt, func(_ uint64, pg *cachedPage) { c.stats.Bytes -= pg.cost() }) // fails for no room
+	return c
 }
 
 // ReadMemory implements [Source].
@@ -128,11 +129,10 @@ func (p *cachedPage) knows(addr uint64) bool {
 func (c *Cached) load(ctx context.Context, base uint64) (*cachedPage, error) {
 	c.mu.Lock()
 	epoch := c.epoch
-	if e, ok := c.pages[base]; ok {
-		c.order.MoveToFront(e)
+	if pg, ok := c.pages.Get(base); ok {
 		c.stats.Hits++
 		c.mu.Unlock()
-		return e.Value.(*cachedPage), nil
+		return pg, nil
 	}
 	c.stats.Misses++
 	c.mu.Unlock()
@@ -162,15 +162,13 @@ func (c *Cached) fetch(ctx context.Context, base uint64) (*cachedPage, error) {
 func (c *Cached) store(pg *cachedPage, epoch uint64) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if _, ok := c.pages[pg.base]; ok || epoch != c.epoch {
+	if c.pages.Contains(pg.base) || epoch != c.epoch {
 		return
 	}
-	c.pages[pg.base] = c.order.PushFront(pg)
+	c.pages.Add(pg.base, pg)
 	c.stats.Bytes += pg.cost()
-	for c.stats.Bytes > c.max && c.order.Len() > 1 {
-		old := c.order.Remove(c.order.Back()).(*cachedPage)
-		delete(c.pages, old.base)
-		c.stats.Bytes -= old.cost()
+	for c.stats.Bytes > c.max && c.pages.Len() > 1 {
+		c.pages.RemoveOldest()
 	}
 }
 
@@ -190,13 +188,10 @@ func (c *Cached) Invalidate(addr, size uint64) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.epoch++
-	for base, e := range c.pages {
-		if base > last || base+(c.page-1) < addr {
-			continue
+	for _, base := range c.pages.Keys() {
+		if base <= last && base+(c.page-1) >= addr {
+			c.pages.Remove(base)
 		}
-		c.order.Remove(e)
-		delete(c.pages, base)
-		c.stats.Bytes -= e.Value.(*cachedPage).cost()
 	}
 }
 
