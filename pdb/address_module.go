@@ -285,10 +285,10 @@ const directLookups = 64
 // is false where there is none.
 func (f *File) moduleOf(seg uint16, off uint32) (mod int, ok bool, err error) {
 	var m *moduleMap
-	if f.lookups.Load() < directLookups {
-		f.lookups.Add(1)
-	} else if m, err = f.moduleMap.get(f.readModuleMap); err != nil {
-		return 0, false, err
+	if f.lookups.over(directLookups) {
+		if m, err = f.moduleMap.get(f.readModuleMap); err != nil {
+			return 0, false, err
+		}
 	}
 	if m == nil || *m == nil {
 		c, ok, err := f.contribAt(seg, off)

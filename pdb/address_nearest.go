@@ -372,7 +372,7 @@ func (f *File) reachOf(sym Symbol) (uint32, error) {
 // expectSizes reads as a whole what sizes are inferred from when so many were
 // asked for that more will be: each takes some dozen reads otherwise.
 func (f *File) expectSizes(p *publics) {
-	if n := p.sized.Load(); n > directLookups || p.sized.Add(1) <= directLookups {
+	if !p.sized.over(directLookups) {
 		return
 	}
 	for _, s := range []*msf.Stream{p.psi, p.gss, f.dbi.s} {

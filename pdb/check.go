@@ -166,31 +166,30 @@ func (c *checker) contribs() error {
 	return nil
 }
 
-// symbols checks the records of all modules.
-func (c *checker) symbols() error {
+// eachModule calls visit for the modules that have a stream. Those that cannot be read
+// are reported with the list.
+func (c *checker) eachModule(visit func(*modStream) error) error {
 	list, err := c.f.loadModules()
-	if err != nil {
-		return nil // reported with the list
-	}
-	for i := range list.len() {
-		if c.stop {
-			return nil
-		}
+	for i := 0; err == nil && i < list.len() && !c.stop; i++ {
 		ms, err := c.f.openModule(i)
+		if err == nil && ms.s != nil {
+			err = visit(ms)
+		}
 		if fatal(err) {
 			return err
 		}
-		if err != nil || ms.s == nil {
-			continue // reported with the list
-		}
+	}
+	return ignoreDamage(err)
+}
+
+// symbols checks the records of all modules.
+func (c *checker) symbols() error {
+	return c.eachModule(func(ms *modStream) error {
 		if ms.bad != nil {
 			c.add(ms.bad)
 		}
-		if err := c.scopes(ms); err != nil {
-			return err
-		}
-	}
-	return nil
+		return c.scopes(ms)
+	})
 }
 
 // scopes checks the records of one module and that its scopes end where their
@@ -254,23 +253,7 @@ func (c *checker) lines() error {
 		}
 		c.add(err)
 	}
-	m, err := c.f.loadModules()
-	if err != nil {
-		return err
-	}
-	for i := 0; i < m.len() && !c.stop; i++ {
-		ms, err := c.f.openModule(i)
-		if fatal(err) {
-			return err
-		}
-		if err == nil && ms.s != nil {
-			err = c.linesOf(&moduleLines{ms: ms})
-		}
-		if fatal(err) {
-			return err
-		}
-	}
-	return nil
+	return c.eachModule(func(ms *modStream) error { return c.linesOf(&moduleLines{ms: ms}) })
 }
 
 // linesOf checks the lines of a module.

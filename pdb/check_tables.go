@@ -181,8 +181,8 @@ func (c *checker) keys(p *publics, entries []uint64) ([]addressKey, error) {
 		if fatal(err) {
 			return nil, err
 		}
-		sym, ok := parsePublic(rec)
-		if err != nil || !ok {
+		sym, ok := parseSymbol(rec)
+		if err != nil || !ok || !sym.Kind.IsPublic() {
 			if !c.damage(p.psi.Name, int64(p.addrs.off)+int64(uint32(e))*4, "address map entry leads to no public at %#x", uint32(e>>32)) {
 				return nil, nil
 			}

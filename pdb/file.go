@@ -52,7 +52,7 @@ type File struct {
 	modNames     lazy[map[string]int]
 	idNames      stringCache
 	moduleMap    lazy[moduleMap]
-	lookups      atomic.Uint32 // addresses looked up before codeMap was made
+	lookups      tally // addresses looked up, before moduleMap is made
 }
 
 // Open opens the PDB at path. It must be a regular file and must not change

@@ -61,3 +61,11 @@ func cstr(b []byte, off uint32) ([]byte, bool) {
 	}
 	return b[off : int(off)+i], true
 }
+
+// tally counts questions, to tell when there were so many that a table of all answers
+// has cost less than to go on one by one. What the answer is must not depend on it. It
+// is safe for concurrent use.
+type tally struct{ n atomic.Uint32 }
+
+// over counts one more question, and reports whether more than limit were asked.
+func (t *tally) over(limit uint32) bool { return t.n.Load() > limit || t.n.Add(1) > limit }

@@ -104,7 +104,8 @@ type frameQuery struct {
 // at appends the frames at an address, innermost first.
 func (l *frameQuery) at(seg uint16, off uint32) ([]Frame, error) {
 	start := len(l.dst)
-	pos, hasLine, err := l.line(seg, off)
+	row, _, _, err := l.c.rowAt(seg, off)
+	hasLine := row.Line() != 0
 	if err != nil {
 		return l.dst, err
 	}
@@ -117,25 +118,11 @@ func (l *frameQuery) at(seg uint16, off uint32) ([]Frame, error) {
 		return l.dst[:start], err
 	}
 	slices.Reverse(l.dst[start:])
-	outer := Frame{Function: name, Line: pos.Line, Column: pos.Column}
+	outer := Frame{Function: name, Line: row.Line(), Column: uint32(row.Column)}
 	if hasLine {
-		outer.File, err = l.f.fileName(l.c, pos.File)
+		outer.File, err = l.f.fileName(l.c, row.File)
 	}
 	return append(l.dst, outer), err
-}
-
-// line returns the line of the function itself.
-func (l *frameQuery) line(seg uint16, off uint32) (codeview.Position, bool, error) {
-	i := l.c.blockAt.find(seg, off)
-	if i < 0 {
-		return codeview.Position{}, false, nil
-	}
-	runs, err := l.c.runs(l.c.blocks[i])
-	if err != nil {
-		return codeview.Position{}, false, ignoreDamage(err)
-	}
-	row, ok := runs.Find(off - l.c.blockAt[i].off)
-	return codeview.Position{File: row.File, Line: row.Line(), Column: uint32(row.Column)}, ok && row.Line() != 0, nil
 }
 
 // codeOffset is a place in the code of a function.

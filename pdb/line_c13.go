@@ -168,3 +168,16 @@ func (c *moduleLines) addLines(p *codeview.Parts) error {
 	})
 	return nil
 }
+
+// rowAt returns the row of the code at a place, a row without a line where there is
+// none, and the block it is in. Damage hides a row.
+func (c *moduleLines) rowAt(seg uint16, off uint32) (row codeview.LineRow, runs codeview.LineRuns, block int, err error) {
+	block = c.blockAt.find(seg, off)
+	if block < 0 {
+		return row, runs, block, nil
+	}
+	if runs, err = c.runs(c.blocks[block]); err == nil {
+		row, _ = runs.Find(off - c.blockAt[block].off)
+	}
+	return row, runs, block, ignoreDamage(err)
+}

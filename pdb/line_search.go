@@ -46,17 +46,9 @@ func (f *File) LineAt(rva uint32) (line Line, ok bool, err error) {
 	if err != nil || c == nil {
 		return Line{}, false, err
 	}
-	i := c.blockAt.find(seg, off)
-	if i < 0 {
-		return Line{}, false, nil
-	}
-	runs, err := c.runs(c.blocks[i])
-	if err != nil {
-		return Line{}, false, ignoreDamage(err)
-	}
-	row, ok := runs.Find(off - c.blockAt[i].off)
-	if !ok || row.Line() == 0 {
-		return Line{}, false, nil
+	row, runs, i, err := c.rowAt(seg, off)
+	if err != nil || row.Line() == 0 {
+		return Line{}, false, err
 	}
 	size := runs.End(row.Off, c.blockAt[i].size) - row.Off
 	line, err = f.makeLine(sec, c, row, c.blockAt[i], size)

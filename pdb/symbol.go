@@ -95,15 +95,6 @@ func appendHex(b []byte, v uint32, digits int) []byte {
 // pubHead is the length of S_PUB32 up to its name: u32 flags, u32 offset, u16 segment.
 const pubHead = 14
 
-// parsePublic reads a whole record; ok is false when it is no public or too
-// short for one. The RVA is left open.
-func parsePublic(rec []byte) (sym Symbol, ok bool) {
-	if len(rec) < pubHead || !Kind(u16(rec, 2)).IsPublic() {
-		return Symbol{}, false
-	}
-	return parseSymbol(rec)
-}
-
 // Number is the value of a constant or of an enumerator. It is a small immutable
 // value, safe for concurrent use.
 type Number struct{ n codeview.Number }

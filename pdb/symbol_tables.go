@@ -3,7 +3,6 @@ package pdb
 import (
 	"errors"
 	"iter"
-	"sync/atomic"
 
 	"github.com/symres/symres/internal/codeview"
 	"github.com/symres/symres/internal/msf"
@@ -147,7 +146,7 @@ type publics struct {
 	addrs  diskMap         // the address map
 	mapErr error           // why the address map cannot be used
 	ilt    ilt             // the incremental-link table
-	sized  atomic.Uint32   // sizes asked for before what tells them was read as a whole
+	sized  tally           // sizes asked for before what tells them was read as a whole
 	byAddr lazy[memoryMap] // when addrs is bad
 	set    lazy[offsetSet] // what PublicsPart divides
 }

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/binary"
 	"slices"
-	"sync/atomic"
 
 	"github.com/symres/symres/internal/codeview"
 	"github.com/symres/symres/internal/msf"
@@ -33,7 +32,7 @@ type typeHash struct {
 	key, buckets uint32 // bytes of a bucket number, number of buckets
 	begin        uint32 // first type index
 	heads        []uint32
-	lookups      atomic.Int32
+	lookups      tally
 	chains       lazy[typeChains]
 	bad          error // why nothing can be looked up
 }
@@ -111,7 +110,7 @@ func (h *typeHash) bucketOf(hash uint32) uint32 {
 // bucket returns the types in the bucket of a hash, from the last to the first.
 func (h *typeHash) bucket(hash uint32) ([]uint32, error) {
 	b := h.bucketOf(hash)
-	if h.n <= hashFew || h.lookups.Load() < hashScans && h.lookups.Add(1) <= hashScans {
+	if h.n <= hashFew || !h.lookups.over(hashScans) {
 		types, err := h.scan(b)
 		slices.Reverse(types)
 		return types, err

@@ -2,7 +2,6 @@ package pdb
 
 import (
 	"slices"
-	"sync/atomic"
 
 	"github.com/symres/symres/internal/codeview"
 	"github.com/symres/symres/internal/msf"
@@ -42,7 +41,7 @@ type typeTable struct {
 	vals, pairs, adj typePart
 	index, walked    lazy[typeIndex]
 	places           lazy[typePlaces]
-	asked            atomic.Uint32 // records looked up before places was made
+	asked            tally // records looked up before places was made
 	hash             lazy[typeHash]
 	unhashed         lazy[[]uint64]
 }

@@ -260,7 +260,7 @@ type typePlaces []uint32
 func (t *typeTable) place(ti uint32) (off uint32, ok bool, err error) {
 	p := t.places.done.Load()
 	if p == nil {
-		if t.asked.Add(1) <= 64+(t.end-t.begin)/recordsPerLookup {
+		if !t.asked.over(64 + (t.end-t.begin)/recordsPerLookup) {
 			return 0, false, nil
 		}
 		if p, err = t.places.tryGet(t.findPlaces); err != nil || p == nil {
