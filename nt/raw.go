@@ -62,8 +62,10 @@ func FromPhysical(p Physical) (*Kernel, error) {
 
 // find tries the hints of each finder, and at last reads through memory.
 func (f *finder) find(finders ...func() ([]hint, error)) (*Kernel, error) {
+	marks := 0
 	for _, find := range finders {
 		hints, err := find()
+		marks += len(hints)
 		for _, h := range hints {
 			var k *Kernel
 			if k, err = f.kernel(h); err == nil {
@@ -82,8 +84,22 @@ func (f *finder) find(finders ...func() ([]hint, error)) (*Kernel, error) {
 			err, sep = fmt.Errorf("%w%s %w", err, sep, tried), ";"
 		}
 	}
-	return nil, err
+	return nil, &NoKernelError{Marks: marks + len(f.records) + len(f.blocks), err: err}
 }
+
+// NoKernelError is an [ErrNoKernel] after a search through memory.
+type NoKernelError struct {
+	// Marks is how much was seen that only a Windows kernel leaves: with any, the
+	// memory may not be laid out as it is taken to be.
+	Marks int
+	err   error
+}
+
+// Error says what was tried.
+func (e *NoKernelError) Error() string { return e.err.Error() }
+
+// Unwrap returns an error that wraps [ErrNoKernel].
+func (e *NoKernelError) Unwrap() error { return e.err }
 
 // modesLike are the formats of page tables to try; none of ARM64.
 func modesLike(mode paging.Mode) []paging.Mode {

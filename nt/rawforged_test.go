@@ -34,3 +34,27 @@ func rsdsOf(name string) string {
 	b := append([]byte("RSDS0123456789abcdef"), 1, 0, 0, 0)
 	return string(append(b, name...)) + "\x00"
 }
+
+// TestFromPhysical_stale_tables: page tables that map themselves and nothing else, or
+// an empty half for a kernel, as an earlier system may leave them, do not keep the
+// kernel's from being tried.
+func TestFromPhysical_stale_tables(t *testing.T) {
+	s := userSpec(t)
+	s.Modules[0].Pages = nil
+	r := raw(t, s)
+	for n := range uint64(80) {
+		table, at := make([]byte, 4096), 0x100000+n*0x1000
+		binary.LittleEndian.PutUint64(table[8*0x1ed:], at|0x63)
+		if n%10 == 0 {
+			binary.LittleEndian.PutUint64(table[8*0x1f0:], 0x90000|0x63)
+		}
+		r.pages[at] = table
+	}
+	k, err := nt.FromPhysical(nt.Physical{Memory: r.source(), Scan: 64 << 20})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if base, err := k.Base(); err != nil || base != r.facts.Modules[0].Base {
+		t.Errorf("base %x, %v", base, err)
+	}
+}

@@ -12,7 +12,8 @@ import (
 
 const (
 	scanChunk  = 256 << 10
-	maxRecords = 16 // debug records, data blocks and page-table roots kept, of each
+	maxRecords = 16 // debug records and debugger data blocks kept, of each
+	maxRoots   = 64 // and page-table roots
 
 	// maxTables bounds the page tables read to find where records are mapped:
 	// forged ones lead to each other in as many ways as there are addresses. Of
@@ -61,12 +62,15 @@ func (f *finder) through() (*Kernel, error) {
 		}
 		at = next
 	}
+	if k := f.late(); k != nil {
+		return k, nil
+	}
 	return nil, fmt.Errorf("%v: %d records and %d page tables found that do not fit, %d debugger data blocks", what, len(f.records), len(f.roots), len(f.blocks))
 }
 
 // full reports whether nothing more is taken in.
 func (f *finder) full() bool {
-	return len(f.records) >= maxRecords && len(f.blocks) >= maxRecords && len(f.roots) >= maxRecords
+	return len(f.records) >= maxRecords && len(f.blocks) >= maxRecords && len(f.roots) >= maxRoots
 }
 
 // dataFrom returns where to read on: past video memory and past holes.
@@ -89,23 +93,57 @@ func (f *finder) look(page []byte, pa uint64) *Kernel {
 	}
 	f.addBlocks(page, pa)
 	f.addRoots(page, pa)
-	for i, root := range f.roots {
-		fresh := i >= roots
-		for n, record := range f.records {
-			if !fresh && n < records {
-				continue
-			}
-			if k := f.byRecord(root, record); k != nil {
-				return k
-			}
+	for i := range f.roots {
+		if !f.eager(i) {
+			continue
 		}
-		for n, block := range f.blocks {
-			if !fresh && n < blocks {
-				continue
-			}
-			if k := f.byBlock(root, block); k != nil {
-				return k
-			}
+		n, m := records, blocks // with an old root only what is new
+		if i >= roots {
+			n, m = 0, 0
+		}
+		if k := f.by(f.roots[i], f.records[n:], f.blocks[m:]); k != nil {
+			return k
+		}
+	}
+	return nil
+}
+
+// eager reports whether what is found is tried at once with root i. Processes share
+// the kernel's half of their tables, so that two of a form are as good as all; the
+// others are tried when all of memory was read.
+func (f *finder) eager(i int) bool {
+	before := 0
+	for _, r := range f.roots[:i] {
+		if r.mode == f.roots[i].mode {
+			before++
+		}
+	}
+	return before < 2
+}
+
+// late tries the roots that were not tried yet.
+func (f *finder) late() *Kernel {
+	for i := range f.roots {
+		if f.eager(i) {
+			continue
+		}
+		if k := f.by(f.roots[i], f.records, f.blocks); k != nil {
+			return k
+		}
+	}
+	return nil
+}
+
+// by is the kernel that the tables show around one of these.
+func (f *finder) by(root top, records []uint64, blocks []blockHit) *Kernel {
+	for _, record := range records {
+		if k := f.byRecord(root, record); k != nil {
+			return k
+		}
+	}
+	for _, block := range blocks {
+		if k := f.byBlock(root, block); k != nil {
+			return k
 		}
 	}
 	return nil
@@ -179,7 +217,7 @@ func (f *finder) addBlocks(page []byte, pa uint64) {
 func (f *finder) addRoots(page []byte, pa uint64) {
 	self, known := false, false
 	for _, mode := range f.modes {
-		if len(f.roots) >= maxRecords {
+		if len(f.roots) >= maxRoots {
 			return
 		}
 		at, ok := pa, false
@@ -188,7 +226,7 @@ func (f *finder) addRoots(page []byte, pa uint64) {
 			if !known {
 				self, known = mapsItself(page, pa), true
 			}
-			ok = self
+			ok = self && leadsOn(page, tiers(mode)[0])
 		case paging.ModeX86:
 			ok = directoryOfItself(page, pa)
 		case paging.ModePAE:
@@ -233,6 +271,16 @@ func mapsItself(page []byte, pa uint64) bool {
 	for i := 256; i < 512; i++ {
 		e := binary.LittleEndian.Uint64(page[8*i:])
 		if e&frame == pa && e&tableFlags == tableFlags && pa != 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// leadsOn reports whether a top table has anything where the kernel's images are.
+func leadsOn(page []byte, t tier) bool {
+	for i := t.first; i <= t.last; i++ {
+		if binary.LittleEndian.Uint64(page[8*i:])&present != 0 {
 			return true
 		}
 	}

@@ -174,13 +174,17 @@ func TestOpen_PCIHole(t *testing.T) {
 		m.raise(m.drivers)
 		m.check(t, m.file(t, "memory.raw", fourGB+64<<20, func(pa uint64) int64 { return int64(pa) }), "")
 	})
-	t.Run("nothing", func(t *testing.T) {
-		m := &machine{pages: map[uint64][]byte{0x1000: make([]byte, 4096)}}
-		_, err := target.Open(t.Context(), m.file(t, "memory.vmem", holedSize, holed), target.Options{Symbols: sympath.Chain()})
-		if !errors.Is(err, nt.ErrNoKernel) || !strings.Contains(err.Error(), "goes on at 4 GB") {
-			t.Errorf("%v", err)
-		}
-	})
+	for name, c := range map[string]struct{ data, says string }{
+		"nothing": {"", "0 debugger data blocks"}, "marks": {"RSDS0123456789abcdef\x01\x00\x00\x00ntkrnlmp.pdb\x00", "goes on at 4 GB"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			m := &machine{pages: map[uint64][]byte{0x200000: append([]byte(c.data), make([]byte, 4096-len(c.data))...)}}
+			_, err := target.Open(t.Context(), m.file(t, "memory.vmem", holedSize, holed), target.Options{Symbols: sympath.Chain()})
+			if !errors.Is(err, nt.ErrNoKernel) || !strings.HasSuffix(err.Error(), c.says) {
+				t.Errorf("%v", err)
+			}
+		})
+	}
 }
 
 // state is a saved state of VMware with a region below 3 GB and one from 4 GB on.

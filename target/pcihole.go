@@ -27,6 +27,9 @@ func (o *opener) searchRaw(ctx context.Context, f *physmem.File, r io.ReaderAt, 
 	if !inOnePiece(f, size) || uint64(size) <= lowEnds()[0] || err != nil && !errors.Is(err, nt.ErrNoKernel) {
 		return f, kernel, err
 	}
+	if none, ok := errors.AsType[*nt.NoKernelError](err); ok && none.Marks == 0 {
+		return f, nil, err // nor is there one in any other order
+	}
 	best := fit{}
 	if err == nil {
 		if best = fitOf(kernel); best.wrong == 0 {
