@@ -110,8 +110,9 @@ func sameStem(file, stem string) bool {
 	return strings.EqualFold(name, stem) || alias(name) != "" && alias(name) == alias(stem)
 }
 
-// Called reports whether name, as a user types it, means the module: its name,
-// its image's file name, or the file name without extension, in any case.
+// Called reports whether name denotes the module: it may be the module name,
+// the image's file name, or the file name without extension, in any letter
+// case.
 func (m *Module) Called(name string) bool {
 	return strings.EqualFold(name, m.Name) || strings.EqualFold(name, baseName(m.Image)) ||
 		strings.EqualFold(name, m.stem()) || m.Name != "" && m.Name == alias(name)

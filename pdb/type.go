@@ -112,8 +112,8 @@ func (t Type) IsAnonymous() bool {
 	return t.IsTag() && (len(t.name) == 0 || g.Anonymous())
 }
 
-// IsScoped reports whether the type is a tag that is local to a function: its
-// unique name, not its name, leads to it.
+// IsScoped reports whether the type is a tag that is local to a function. Such
+// a type is found by its unique name, not by its name.
 func (t Type) IsScoped() bool { return t.IsTag() && t.attr&codeview.PropScoped != 0 }
 
 // BitField returns the position of the lowest bit and the number of bits of a

@@ -15,10 +15,10 @@ const (
 	maxThreadName = 64
 )
 
-// Threads lists the threads of the target by the names the stub gives them,
-// which are hexadecimal numbers or pairs such as p1.2. To QEMU each processor of
-// the machine is one. A stub that knows of none gives an empty list. Errors are
-// those of [Client.Registers]. Safe for concurrent use.
+// Threads lists the target's threads by the names that the stub uses:
+// hexadecimal numbers, or pairs such as p1.2. In QEMU each processor is a
+// thread. The list is empty if the stub has no threads. Errors are returned as
+// by [Client.Registers]. Safe for concurrent use.
 func (c *Client) Threads(ctx context.Context) (ids []string, err error) {
 	err = c.do(ctx, func(l *link) error {
 		ids, err = l.threads()

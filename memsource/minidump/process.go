@@ -132,9 +132,9 @@ func comment(b []byte, width int, decode func([]byte) string) string {
 // its name is.
 const threadNameSize = 12
 
-// ThreadNames says what is wrong with the list of thread names, of which
-// [File.Threads] gives those that can be read. The error wraps [ErrNoStream] when
-// there is no list, or [ErrFormat].
+// ThreadNames checks the list of thread names; [File.Threads] returns the names
+// that can be read. The error wraps [ErrNoStream] if there is no list, or
+// [ErrFormat] if it is damaged.
 func (f *File) ThreadNames() error {
 	_, err := f.threadNames()
 	return err
