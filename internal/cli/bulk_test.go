@@ -47,9 +47,27 @@ func TestBulk(t *testing.T) {
 			a, b := strings.Split(all, "\n"), strings.Split(few.String(), "\n")
 			t.Fatalf("%v: many at once and few at a time differ:\n%s", how, cmp.Diff(b[:min(len(b), 3000)], a[:min(len(a), 3000)]))
 		}
+		if how == nil {
+			joined(t, lines, all)
+			continue
+		}
 		one, _, _ := run(t, "", append(args, lines[:99]...)...)
 		if !strings.HasPrefix(all, one) || one == "" {
 			t.Errorf("%v: addresses on the command line have other answers", how)
+		}
+	}
+}
+
+// joined checks that every line of input has its line of output, behind it and a tab.
+func joined(t *testing.T, lines []string, out string) {
+	t.Helper()
+	answers := strings.Split(strings.TrimSuffix(out, "\n"), "\n")
+	if len(answers) < len(lines)-1 { // the last line is empty, and no line
+		t.Fatalf("%d answers to %d lines", len(answers), len(lines))
+	}
+	for i, line := range lines[:len(lines)-1] {
+		if asked, answer, ok := strings.Cut(answers[i], "\t"); asked != strings.TrimRight(line, " \r") || !ok || answer == "" {
+			t.Fatalf("line %d: %q is answered by %q", i, line, answers[i])
 		}
 	}
 }

@@ -24,8 +24,8 @@ func PlainAddr(line string) (uint64, bool) { return plainAddr([]byte(line)) }
 
 // LocationRow is an answer of nearest as JSON.
 func LocationRow(l *symres.Location) string {
-	w := namer{json: true}
-	w.object(l)
+	w := namer{form: formJSON}
+	w.object(&query{}, l)
 	return string(w.row.b)
 }
 

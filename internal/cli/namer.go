@@ -10,12 +10,13 @@ import (
 	"sync/atomic"
 
 	"github.com/symres/symres"
+	"github.com/symres/symres/internal/crashlog"
 	"github.com/symres/symres/internal/hexaddr"
 )
 
 const (
-	maxBatch   = 32 << 10 // addresses that are answered together
-	fewQueries = 256      // so many are not worth sorting and sharing out
+	maxBatch   = 128 << 10 // addresses that are answered together
+	fewQueries = 256       // so many are not worth sorting and sharing out
 	maxNamers  = 8
 	sharesEach = 4 // of the queries for each who answers: all are done at about the same time
 
@@ -25,9 +26,11 @@ const (
 // query is an address and what there is to say of it.
 type query struct {
 	addr   uint64
-	text   string // as it was typed, where it is no address
-	miss   error  // why there is no answer
-	frames error  // why lines and inlined functions are not whole
+	line   []byte        // as it was typed
+	text   string        // the same, where it is more than an address
+	ref    *crashlog.Ref // in a log
+	miss   error         // why there is no answer
+	frames error         // why lines and inlined functions are not whole
 	module string
 	answer []byte // good until the next batch
 }
@@ -36,7 +39,7 @@ type query struct {
 // goroutine.
 type namer struct {
 	resolver *symres.Resolver
-	json     bool
+	form     form
 	bits     int
 	row      jsonRow // the answers so far
 	starts   []int   // where each begins
@@ -45,7 +48,7 @@ type namer struct {
 func (n *nearest) namer(i int) *namer {
 	for len(n.namers) <= i {
 		n.namers = append(n.namers, &namer{
-			resolver: n.target.session.NewResolver(), json: n.console.json, bits: n.target.bits,
+			resolver: n.target.session.NewResolver(), form: n.form, bits: n.target.bits,
 		})
 	}
 	return n.namers[i]
@@ -106,11 +109,79 @@ func (w *namer) one(ctx context.Context, q *query) {
 		return
 	}
 	q.module, q.frames = loc.Module, loc.FramesErr
-	if w.json {
-		w.object(loc)
-	} else {
+	switch w.form {
+	case formJSON:
+		w.object(q, loc)
+	case formRow:
+		w.oneLine(loc)
+	case formShort:
+		w.short(q.ref, loc)
+	default:
 		w.lines(loc)
 	}
+}
+
+// form is how an answer looks.
+type form byte
+
+const (
+	formLines form = iota // as ln prints it
+	formRow               // the same on one line
+	formShort             // in a log
+	formJSON
+)
+
+// oneLine writes what ln prints on one line.
+func (w *namer) oneLine(l *symres.Location) {
+	start := len(w.row.b)
+	b := w.symbol(w.row.b, l)
+	b = appendSource(b[:len(b)-1], l)
+	for i, name := range l.Aliases {
+		b = append(append(b, [...]string{"   also ", ", "}[min(i, 1)]...), name...)
+	}
+	w.row.b = finishRow(b, start, start)
+}
+
+// short writes a name for a log: nothing in it ends a string or begins an escape, so
+// that a log in JSON stays one.
+func (w *namer) short(ref *crashlog.Ref, l *symres.Location) {
+	start := len(w.row.b)
+	lined := len(l.Frames) > 0 && l.Frames[0].Line != 0
+	if !lined && ref.Symbol == l.Name && ref.Offset == l.Displacement {
+		return // that is what the log says
+	}
+	b := append(append(append(w.row.b, " ("...), l.Module...), '!')
+	b = appendDisplacement(append(b, l.Name...), l.Displacement)
+	if l.PastEnd {
+		b = append(b, " past its end"...)
+	}
+	b = append(appendSource(b, l), label(l.Proof)...)
+	b = finishRow(append(b, ')'), start, start)
+	b = b[:len(b)-1]
+	for i, c := range b[start:] {
+		switch c {
+		case '"':
+			b[start+i] = '\''
+		case '\\':
+			b[start+i] = '/'
+		}
+	}
+	w.row.b = b
+}
+
+// appendSource appends file and line of an address, and what was inlined there.
+func appendSource(b []byte, l *symres.Location) []byte {
+	if len(l.Frames) == 0 {
+		return b
+	}
+	if f := &l.Frames[0]; f.File != "" && f.Line != 0 {
+		b = append(append(b, " ["...), f.File...)
+		b = append(strconv.AppendUint(append(b, " @ "...), uint64(f.Line), 10), ']')
+	}
+	for i := range l.Frames[:len(l.Frames)-1] {
+		b = append(append(b, [...]string{" inline ", " < "}[min(i, 1)]...), cmp.Or(l.Frames[i].Function, "?")...)
+	}
+	return b
 }
 
 // lines writes what ln prints: the source line, the symbol's own start in
@@ -189,10 +260,14 @@ func appendName(b []byte, module, name string) []byte {
 }
 
 // object writes a line of JSON.
-func (w *namer) object(l *symres.Location) {
+func (w *namer) object(q *query, l *symres.Location) {
 	r := &w.row
 	r.more()
-	r.hex("query", l.Query)
+	if q.text != "" {
+		r.str("query", q.text)
+	} else {
+		r.hex("query", l.Query)
+	}
 	r.str("module", l.Module)
 	r.str("name", l.Name)
 	r.raw(l.Raw)
