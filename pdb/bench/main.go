@@ -75,6 +75,7 @@ func rows() []*row {
 		{what: "10,000 random addresses with lines and inlined functions: `symres nearest` / `llvm-symbolizer-19 --inlines`; the library alone", goal: ">= 200x at S, 75x at M, 30x at L",
 			cell: func(b *bench, f file) (string, error) { return b.addresses(f, 10_000) }},
 		{what: "100,000, the same", goal: ">= 150x at M", cell: manyAddresses},
+		{what: "1,000,000, `symres nearest` alone, each answer on the line of its question: processor time, the least of the runs; with `--json`", goal: "< 3 s at M", cell: million},
 		{what: "one address, the same; peak memory", goal: ">= 3x at M and L, < 64 MB at L", cell: (*bench).oneAddress},
 		{what: "all publics: `symres dump --publics` / `llvm-pdbutil-19 dump -publics`", goal: ">= 50x", cell: (*bench).publics},
 		{what: "all functions: `symres dump --procs` / `llvm-pdbutil-19 dump -symbols`", goal: ">= 300x", cell: (*bench).functions},
