@@ -60,6 +60,9 @@ func Sniff(first []byte) Format {
 			return format
 		}
 	}
+	if len(first) >= 4 && first[0]>>4 == 5 && string(first[1:4]) == "\x2a\x4d\x18" { // a frame to skip, as pzstd begins with
+		return FormatZstd
+	}
 	if len(first) < 2 || first[0]&0xf != 8 || (uint(first[0])<<8|uint(first[1]))%31 != 0 {
 		return 0
 	}

@@ -110,6 +110,7 @@ func TestOpen(t *testing.T) {
 			}
 		})
 	}
+	is(t, append([]byte("\x50\x2a\x4d\x18\x04\x00\x00\x00pzst"), packed(t, unpack.FormatZstd, want)...), want) // as pzstd begins
 	if _, err := open(t, want, unpack.Limits{}); !errors.Is(err, unpack.ErrFormat) {
 		t.Errorf("not compressed: %v", err)
 	}

@@ -55,6 +55,7 @@ func marks() []mark {
 		{0, "\xfd7zXZ\x00", packed("xz", "a file compressed with xz")},
 		{0, "BZh", packed("bzip2", "a file compressed with bzip2")},
 		{0, "\x04\x22\x4d\x18", packed("lz4", "a file compressed with LZ4")},
+		{0, "\x02\x21\x4c\x18", packed("lz4", "a file compressed with LZ4")}, // its legacy frame
 		{0, "\x89LZO\x00\x0d\x0a\x1a\x0a", packed("lzo", "a file compressed with lzop")},
 		{0, "Rar!\x1a\x07", packed("rar", "a RAR archive")},
 		{0, "PK\x03\x04", packed("zip", "a zip archive or an AFF4 container")},

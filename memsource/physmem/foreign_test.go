@@ -21,7 +21,7 @@ func TestForeign(t *testing.T) {
 		"\x14\x20\x28\x01\x00\x00\x00\x00": "hyperv-state", "QEVM\x00\x00\x00\x03": "qemu-state",
 		"LibvirtQemudSave\x02": "libvirt-save", "LibvirtQemudPart\x02": "libvirt-save",
 		"EVF\x09\x0d\x0a\xff\x00\x01": "ewf", "EVF2\x0d\x0a\x81\x00": "ewf", "AFF10\r\n\x00": "aff", "HPAK\x00": "hpak",
-		"7z\xbc\xaf\x27\x1c": "7z", "BZh9": "bzip2", "\x1f\x8b\x08\x00": "gzip", "\x28\xb5\x2f\xfd": "zstd", "\xfd7zXZ\x00": "xz", "\x04\x22\x4d\x18": "lz4", "PK\x03\x04": "zip", string(tar): "tar",
+		"7z\xbc\xaf\x27\x1c": "7z", "BZh9": "bzip2", "\x1f\x8b\x08\x00": "gzip", "\x28\xb5\x2f\xfd": "zstd", "\xfd7zXZ\x00": "xz", "\x04\x22\x4d\x18": "lz4", "\x02\x21\x4c\x18": "lz4", "PK\x03\x04": "zip", string(tar): "tar",
 		"KDUMP   \x06": "kdump", "vhdxfile": "vhdx", "QFI\xfb": "qcow2",
 	} {
 		whole := append([]byte(first), make([]byte, 1<<20)...)
