@@ -56,6 +56,7 @@ func (a *app) nearest(cmd *cobra.Command, o *targetOptions, args []string, filte
 	switch {
 	case filter:
 		n.form = formShort
+		n.asked("") // of every module
 		err = n.filter(cmd.Context())
 	case len(args) > 0:
 		if n.form == formRow {
