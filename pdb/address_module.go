@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"math"
 	"slices"
-	"sort"
 
 	"github.com/symres/symres/internal/msf"
 )
@@ -38,6 +37,7 @@ type contribs struct {
 	item     uint32      // bytes of one
 	verdict  lazy[contribVerdict]
 	inMemory lazy[contribCopy]
+	asked    tally // a tidy table is searched in a copy when many addresses were asked for
 }
 
 // contribVerdict is what a check of the whole table found.
@@ -108,11 +108,41 @@ type contribCopy []contrib
 func (m *contribCopy) len() uint32                  { return uint32(len(*m)) }
 func (m *contribCopy) at(i uint32) (contrib, error) { return (*m)[i], nil }
 
+// find returns the contribution that covers an address.
+func (m contribCopy) find(want addressKey) (c contrib, ok bool) {
+	lo, hi := 0, len(m)
+	for lo < hi {
+		if mid := int(uint(lo+hi) >> 1); m[mid].key() <= want {
+			lo = mid + 1
+		} else {
+			hi = mid
+		}
+	}
+	if lo == 0 {
+		return contrib{}, false
+	}
+	c = m[lo-1]
+	return c, c.covers(want.seg(), want.off())
+}
+
 func (c contrib) key() addressKey { return makeKey(c.sect, c.off) }
 
 // find returns the contribution that covers sect:off.
 func (t *contribs) find(sect uint16, off uint32) (contrib, bool, error) {
 	want := makeKey(sect, off)
+	if t.n == 0 {
+		return contrib{}, false, nil
+	}
+	if t.asked.over(directLookups) {
+		if v, err := t.verdict.get(t.check); err == nil && v.tidy && v.bad == nil {
+			list, err := t.inMemory.get(t.sortedCopy)
+			if err != nil {
+				return contrib{}, false, err
+			}
+			c, ok := list.find(want) // as in the table, without reading it
+			return c, ok, nil
+		}
+	}
 	c, ok, err := findContrib(t, want)
 	if ok || err != nil {
 		return c, ok, err
@@ -154,7 +184,7 @@ func (t *contribs) inOrder() (contribList, error) {
 	if err = cmp.Or(err, v.damage()); err != nil {
 		return nil, err
 	}
-	if v.tidy {
+	if v.tidy && (t.n == 0 || !t.asked.over(directLookups)) {
 		return t, nil
 	}
 	return t.inMemory.get(t.sortedCopy)
@@ -260,82 +290,21 @@ func (t *contribs) sortedCopy() (*contribCopy, error) {
 			list = append(list, c)
 		}
 	})
-	slices.SortStableFunc(list, func(a, b contrib) int { return a.compare(b.sect, b.off) })
+	compare := func(a, b contrib) int { return a.compare(b.sect, b.off) }
+	if !slices.IsSortedFunc(list, compare) {
+		slices.SortStableFunc(list, compare)
+	}
 	t.s.Container.Hold(12 * len(list))
 	return &list, err
 }
 
-// moduleRun is a piece of a section that is of one module without a gap.
-type moduleRun struct {
-	start, end uint32
-	seg, mod   uint16
-}
-
-// moduleMap tells which module an address belongs to, sorted by address, as a tidy
-// table of contributions does: padding belongs to none. Of any other table there is
-// no map, so that both give the same answers.
-type moduleMap []moduleRun
-
-// directLookups is how many addresses are looked up in the table of
-// contributions where it lies, before the map is made: that takes reading the
-// whole table, which a few questions are not worth.
+// directLookups is how many questions are answered from tables of the file where they
+// lie, before they are read as a whole: a few questions are not worth that.
 const directLookups = 64
 
 // moduleOf returns the number of the module at an address, counted from 0; ok
-// is false where there is none.
+// is false where there is none, as in the padding between contributions.
 func (f *File) moduleOf(seg uint16, off uint32) (mod int, ok bool, err error) {
-	var m *moduleMap
-	if f.lookups.over(directLookups) {
-		if m, err = f.moduleMap.get(f.readModuleMap); err != nil {
-			return 0, false, err
-		}
-	}
-	if m == nil || *m == nil {
-		c, ok, err := f.contribAt(seg, off)
-		return int(c.mod), ok, err
-	}
-	want := makeKey(seg, off)
-	i := sort.Search(len(*m), func(i int) bool { return makeKey((*m)[i].seg, (*m)[i].start) > want }) - 1
-	if i < 0 || (*m)[i].seg != seg || off >= (*m)[i].end {
-		return 0, false, nil
-	}
-	return int((*m)[i].mod), true, nil
-}
-
-// readModuleMap reads the table of contributions once.
-func (f *File) readModuleMap() (*moduleMap, error) {
-	t, err := f.loadContribs()
-	if err != nil || t.s == nil {
-		return new(moduleMap), err
-	}
-	m := make(moduleMap, 0, t.n) // most are runs of their own
-	var o contribOrder
-	err = t.each(func(c contrib) {
-		o.take(c)
-		m = m.add(c)
-	})
-	if fatal(err) {
-		return nil, err
-	}
-	if o.untidy || err != nil {
-		return new(moduleMap), nil
-	}
-	if len(m) < cap(m)/2 {
-		m = slices.Clone(m)
-	}
-	f.msf.Hold(12 * len(m))
-	return &m, nil
-}
-
-// add appends a contribution, to the last run if it goes on there.
-func (m moduleMap) add(c contrib) moduleMap {
-	if c.size == 0 {
-		return m
-	}
-	end := uint32(min(uint64(c.off)+uint64(c.size), math.MaxUint32))
-	if n := len(m) - 1; n >= 0 && m[n].mod == c.mod && m[n].seg == c.sect && m[n].end == c.off {
-		m[n].end = end
-		return m
-	}
-	return append(m, moduleRun{start: c.off, end: end, seg: c.sect, mod: c.mod})
+	c, ok, err := f.contribAt(seg, off)
+	return int(c.mod), ok, err
 }

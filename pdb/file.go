@@ -51,8 +51,6 @@ type File struct {
 	outlines     sync.Pool // of *outline, to collect in
 	modNames     lazy[map[string]int]
 	idNames      stringCache
-	moduleMap    lazy[moduleMap]
-	lookups      tally // addresses looked up, before moduleMap is made
 }
 
 // Open opens the PDB at path. It must be a regular file and must not change

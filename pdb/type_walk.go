@@ -232,6 +232,16 @@ func (w *typeWalk) step() bool {
 	if w.ti+1 >= w.t.end {
 		return false
 	}
+	// As Records.Step does, without another call: a lookup takes a hundred steps.
+	if d := w.Next - w.W.Off; w.Next >= w.W.Off && uint64(d)+typeHead <= uint64(len(w.W.Buf)) {
+		b := w.W.Buf[d:]
+		n := uint32(u16(b, 0)) + codeview.LenField
+		if n >= typeHead && n <= uint32(len(b)) && w.Next < w.End && n <= w.End-w.Next {
+			w.Rec, w.Off, w.Next = b[:n:n], w.Next, w.Next+n
+			w.ti++
+			return true
+		}
+	}
 	if w.Records.Step() {
 		w.ti++
 		return true

@@ -4,9 +4,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"sync"
 	"sync/atomic"
 
-	lru "github.com/hashicorp/golang-lru/v2"
+	"github.com/hashicorp/golang-lru/v2/simplelru"
 )
 
 // Source hands out the bytes of a file. It is the seam between the parsers and
@@ -36,37 +37,65 @@ const (
 
 // pread is a source over an io.ReaderAt that keeps the frames used last.
 type pread struct {
-	r      io.ReaderAt
-	size   int64
-	frames *lru.Cache[int64, []byte] // by offset; immutable: views of a frame outlive its eviction
-	kept   atomic.Int64              // bytes of frames
+	r    io.ReaderAt
+	size int64
+
+	mu     sync.Mutex // guards frames
+	frames *simplelru.LRU[int64, []byte]
 }
 
 // NewReader returns a source over the size bytes of r that keeps some of what it read.
-func NewReader(r io.ReaderAt, size int64) Source {
-	s := &pread{r: r, size: size}
-	s.frames, _ = lru.NewWithEvict(frameSlots, func(_ int64, data []byte) { s.kept.Add(-int64(len(data))) }) // fails for no slots
-	return s
+func NewReader(r io.ReaderAt, size int64) Source { return &pread{r: r, size: size} }
+
+// cached returns the frame at start when it is held, nil otherwise. Frames are
+// immutable: views of one outlive its eviction.
+func (s *pread) cached(start int64) (data []byte) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.frames != nil {
+		data, _ = s.frames.Get(start)
+	}
+	return data
+}
+
+// keep adds a frame, in the place of the one not used for longest.
+func (s *pread) keep(start int64, data []byte) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.frames == nil {
+		s.frames, _ = simplelru.NewLRU[int64, []byte](frameSlots, nil) // fails for no slots
+	}
+	s.frames.Add(start, data)
+}
+
+// held returns the bytes of the frames that are kept.
+func (s *pread) held() (n int64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.frames != nil {
+		for _, data := range s.frames.Values() {
+			n += int64(len(data))
+		}
+	}
+	return n
 }
 
 func (s *pread) Frame(off int64) ([]byte, error) {
 	start := off &^ (frameSize - 1)
-	if data, ok := s.frames.Get(start); ok {
+	if data := s.cached(start); data != nil {
 		return data[off-start:], nil
 	}
 	data := make([]byte, min(frameSize, s.size-start))
 	if err := ReadFull(s.r, data, start); err != nil {
 		return nil, err
 	}
-	if found, _ := s.frames.ContainsOrAdd(start, data); !found {
-		s.kept.Add(int64(len(data)))
-	}
+	s.keep(start, data)
 	return data[off-start:], nil
 }
 
 func (s *pread) View(off int64, n int) []byte {
 	start := off &^ (frameSize - 1)
-	if data, ok := s.frames.Get(start); ok && int64(n) <= int64(len(data))-(off-start) {
+	if data := s.cached(start); data != nil && int64(n) <= int64(len(data))-(off-start) {
 		return data[off-start:][:n:n]
 	}
 	return nil
@@ -81,9 +110,6 @@ func (s *pread) ReadAt(p []byte, off int64) error {
 }
 
 func (s *pread) Ahead([]Extent) {} // systems see for themselves that a file is read through
-
-// held returns the bytes of the frames that are kept.
-func (s *pread) held() int64 { return s.kept.Load() }
 
 // Memory is a source over a file in memory, mapped or not: one frame.
 type Memory struct {
