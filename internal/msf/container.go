@@ -21,7 +21,7 @@ var errClosed = fs.ErrClosed
 // immutable after Open. It is safe for concurrent use.
 type Container struct {
 	Work     Budget // what may still be done
-	src      Source
+	src      guard
 	dir      directory
 	damaged  Damager
 	copies   bool         // a view costs a copy of more than is asked for
@@ -71,9 +71,9 @@ func (d Damager) damage(section string, off int64, format string, args ...any) e
 // fails. Errors are made by damaged, satisfy errors.Is(err, fs.ErrClosed) or come from reading.
 func Open(src Source, size int64, closed *atomic.Bool, damaged Damager) (*Container, error) {
 	_, copies := src.(*pread)
-	c := &Container{src: &guard{src: src, closed: closed}, copies: copies, size: size, damaged: damaged}
+	c := &Container{src: guard{src: src, closed: closed}, copies: copies, size: size, damaged: damaged}
 	c.Work.init(size)
-	dir, err := openMSF7(c.src, size, damaged)
+	dir, err := openMSF7(&c.src, size, damaged)
 	c.dir = dir
 	return c, err
 }
@@ -126,7 +126,7 @@ func (c *Container) Hold(n int) { c.resident.Add(int64(n)) }
 // directory, and what was counted by [Container.Hold]. A mapping does not count.
 func (c *Container) Held() int64 {
 	n := c.streams.Load() + c.resident.Load() + c.dir.held()
-	if p, ok := c.src.(*guard).src.(*pread); ok {
+	if p, ok := c.src.src.(*pread); ok {
 		n += p.held()
 	}
 	return n
