@@ -12,6 +12,7 @@ import (
 	"github.com/symres/symres/symbols"
 	"github.com/symres/symres/symbols/coff"
 	"github.com/symres/symres/symbols/export"
+	"github.com/symres/symres/symbols/gosym"
 	"github.com/symres/symres/symbols/pdata"
 )
 
@@ -83,6 +84,9 @@ func (l *Loader) image(m *identify.Match) (*Image, error) {
 // tables are the tables an image has, the best first, and the bounds of its
 // functions. A table that cannot be read is as good as none.
 func tables(im *symbols.Image) (list []symbols.Table, bounds symbols.Bounds) {
+	if t, err := gosym.New(im); err == nil {
+		list = append(list, t)
+	}
 	if t, err := coff.New(im); err == nil {
 		list = append(list, t)
 	}
