@@ -11,5 +11,5 @@ import (
 func ExampleNew() {
 	_, err := gosym.New(symtest.Image(symtest.DLL()))
 	fmt.Println(err)
-	// Output: Go function table: the image has none
+	// Output: pclntab: the image has none
 }

@@ -107,7 +107,7 @@ func (r *run) varint() (v uint32, err error) {
 	for shift := 0; shift < 35; shift += 7 {
 		if len(r.b) == 0 {
 			if r.used > maxDeltas || r.at >= r.t.im.SizeOfImage {
-				return 0, fmt.Errorf("Go lines: they do not end: %w", symbols.ErrFormat)
+				return 0, fmt.Errorf("lines of a Go function: they do not end: %w", symbols.ErrFormat)
 			}
 			n := min(64, r.t.im.SizeOfImage-r.at)
 			if r.b, err = r.t.im.Bytes("Go lines", r.at, n); err != nil {
@@ -122,7 +122,7 @@ func (r *run) varint() (v uint32, err error) {
 			return v, nil
 		}
 	}
-	return 0, fmt.Errorf("Go lines: a number of more than 32 bits: %w", symbols.ErrFormat)
+	return 0, fmt.Errorf("lines of a Go function: a number of more than 32 bits: %w", symbols.ErrFormat)
 }
 
 // advance reads how far a value goes from pc on.
@@ -130,7 +130,7 @@ func (r *run) advance(pc uint32) (uint32, error) {
 	delta, err := r.varint()
 	end := pc + delta*r.t.quantum
 	if err == nil && end <= pc {
-		err = fmt.Errorf("Go lines: a step of no bytes: %w", symbols.ErrFormat)
+		err = fmt.Errorf("lines of a Go function: a step of no bytes: %w", symbols.ErrFormat)
 	}
 	return end, err
 }
@@ -193,7 +193,7 @@ func (t *Table) Frames(rva uint32) (frames []symbols.Frame, err error) {
 		frames = append(frames, frame)
 		at = f.start + call.parent
 		if at < f.start || at >= f.end {
-			return frames, fmt.Errorf("Go inlined calls: a call outside of its function: %w", symbols.ErrFormat)
+			return frames, fmt.Errorf("inlined calls of a Go function: a call outside of its function: %w", symbols.ErrFormat)
 		}
 	}
 	return frames, nil

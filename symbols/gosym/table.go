@@ -60,7 +60,7 @@ func New(im *symbols.Image) (*Table, error) {
 			return t, nil
 		}
 	}
-	return nil, fmt.Errorf("Go function table: %w", symbols.ErrNone)
+	return nil, fmt.Errorf("pclntab: %w", symbols.ErrNone)
 }
 
 // headers yields the places that look like the header of a table.
@@ -111,7 +111,7 @@ func candidates(b []byte) (list []uint32) {
 	}
 }
 
-var errHeader = fmt.Errorf("header of a Go function table: %w", symbols.ErrFormat)
+var errHeader = fmt.Errorf("header of a pclntab: %w", symbols.ErrFormat)
 
 // parse reads the header and checks that its parts lie behind each other.
 func (t *Table) parse() error {
