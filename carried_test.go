@@ -88,6 +88,25 @@ func TestResolve_exports(t *testing.T) {
 	}
 }
 
+// TestSources: the sources that were asked for are used, and no others.
+func TestSources(t *testing.T) {
+	m, _, copies := dll(t, 0x10000000)
+	for _, sources := range [][]string{{"pdb"}, {"coff", "go"}} {
+		s := session(t, symres.Config{Images: copies, Machine: 0x14c, Sources: sources}, m)
+		if _, err := s.Load(t.Context(), "exports"); !errors.Is(err, symres.ErrNoSymbols) {
+			t.Errorf("%v: %v", sources, err)
+		}
+	}
+	if _, err := symres.NewSession(symres.Config{Sources: []string{"exports"}}); err == nil {
+		t.Error("an unknown source is taken")
+	}
+	good := loaderEntry(t, "x86/good", 0xfe0c8000)
+	s := session(t, symres.Config{Symbols: store(t, "x86/good"), Machine: 0x14c, Sources: []string{"export"}}, good)
+	if _, err := s.Load(t.Context(), "fs_rec"); !errors.Is(err, symres.ErrNoSymbols) {
+		t.Errorf("a driver without exports: %v", err)
+	}
+}
+
 // TestForwarded: an export that stands for another one leads to it, where that
 // module is there.
 func TestForwarded(t *testing.T) {

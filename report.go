@@ -24,7 +24,7 @@ func (s *Session) search() *identify.Search {
 func (s *Session) loadModule(ctx context.Context, m *module) (*load.Symbols, error) {
 	facts := s.gather(ctx, m)
 	m.remember(facts.Known())
-	l := &load.Loader{Files: s.files, Memory: s.cfg.Memory, Check: s.cfg.Check, Outcome: identify.Outcome{Facts: facts, Search: s.search()}}
+	l := &load.Loader{Files: s.files, Memory: s.cfg.Memory, Check: s.cfg.Check, Sources: s.cfg.Sources, Outcome: identify.Outcome{Facts: facts, Search: s.search()}}
 	syms, err := l.Run(ctx)
 	if err != nil && ctx.Err() != nil {
 		return nil, canceled(ctx, m)

@@ -12,6 +12,7 @@ import (
 	"github.com/symres/symres/identify"
 	"github.com/symres/symres/internal/filepool"
 	"github.com/symres/symres/internal/hexaddr"
+	"github.com/symres/symres/internal/load"
 	"github.com/symres/symres/internal/wtext"
 	"github.com/symres/symres/pdb"
 	"github.com/symres/symres/sympath"
@@ -39,6 +40,10 @@ type Config struct {
 	Images sympath.Store
 	// Check says how closely an on-disk copy must agree with the target.
 	Check VersionCheck
+	// Sources narrows where symbols are taken from: some of "pdb", "go", "coff",
+	// "export" (imports too). If it is empty, all are used, and what an image
+	// carries itself only if there is no PDB.
+	Sources []string
 	// Machine is the target's IMAGE_FILE_MACHINE_*; 0 means 4 KB pages.
 	Machine uint16
 	// Files holds the PDBs and images, and may be shared between Sessions; nil
@@ -70,6 +75,9 @@ type Session struct {
 func NewSession(cfg Config) (*Session, error) {
 	if cfg.Check > CheckOff {
 		return nil, fmt.Errorf("version check %d is none of known, strict, off", cfg.Check)
+	}
+	if err := load.Sources(cfg.Sources).Check(); err != nil {
+		return nil, err
 	}
 	size := vadmath.Page4K
 	if cfg.Machine != 0 {

@@ -106,6 +106,7 @@ func (o *opener) prepare() error {
 	}
 	o.closes(all)
 	o.config.Check, o.config.Logger, o.config.Files = o.opts.Check, o.opts.Logger, o.opts.Files
+	o.config.Sources = o.opts.Sources
 	return o.openPageFiles()
 }
 

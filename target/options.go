@@ -65,6 +65,8 @@ type Options struct {
 	Files *symres.Files
 	// Check says how closely a copy of an image must agree with the target.
 	Check symres.VersionCheck
+	// Sources narrows where symbols are taken from, see [symres.Config].
+	Sources []string
 	// Logger gets one record for each step of a load; nil is silent.
 	Logger *slog.Logger
 	// Warn receives problems that do not prevent opening: gaps in lists,

@@ -89,7 +89,7 @@ func (o *opener) open(ctx context.Context, options targets.Options) (*targets.Ta
 // options are those of the target, from flags and environment.
 func (o *opener) options(specs []string) (targets.Options, error) {
 	out := targets.Options{
-		Process: o.opts.process, NoModules: o.opts.bare, Warn: o.warn, Getenv: func(string) string { return "" },
+		Process: o.opts.process, Sources: o.opts.sources, NoModules: o.opts.bare, Warn: o.warn, Getenv: func(string) string { return "" },
 	}
 	var err error
 	if out.Check, err = o.opts.versionCheck(); err != nil {

@@ -10,10 +10,6 @@ import (
 	"github.com/symres/symres/internal/peimage"
 	"github.com/symres/symres/memsource"
 	"github.com/symres/symres/symbols"
-	"github.com/symres/symres/symbols/coff"
-	"github.com/symres/symres/symbols/export"
-	"github.com/symres/symres/symbols/gosym"
-	"github.com/symres/symres/symbols/pdata"
 )
 
 // Image is the symbols an image carries itself. It is safe for concurrent use.
@@ -44,7 +40,7 @@ func (l *Loader) carried(ctx context.Context) *Symbols {
 	}
 	im, err := l.image(match)
 	if err == nil {
-		im.Set.Tables, im.Bounds = tables(im.Set.Image)
+		im.Set.Tables, im.Bounds = l.Sources.tables(im.Set.Image)
 	}
 	if err != nil || ctx.Err() != nil || len(im.Tables) == 0 || im.Tables[0].Source() < symbols.SourceExport {
 		closeMatch(match)
@@ -79,27 +75,6 @@ func (l *Loader) image(m *identify.Match) (*Image, error) {
 	im, err := symbols.NewImage(pages, file, size)
 	i.Set = &symbols.Set{Image: im}
 	return i, err
-}
-
-// tables are the tables an image has, the best first, and the bounds of its
-// functions. A table that cannot be read is as good as none.
-func tables(im *symbols.Image) (list []symbols.Table, bounds symbols.Bounds) {
-	if t, err := gosym.New(im); err == nil {
-		list = append(list, t)
-	}
-	if t, err := coff.New(im); err == nil {
-		list = append(list, t)
-	}
-	if t, err := export.New(im); err == nil {
-		list = append(list, t)
-	}
-	if t, err := export.NewImports(im); err == nil {
-		list = append(list, t)
-	}
-	if t, err := pdata.New(im); err == nil {
-		bounds = t
-	}
-	return list, bounds
 }
 
 // pages are the bytes of a mapped image: those of the target where they are in

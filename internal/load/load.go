@@ -44,6 +44,7 @@ type Loader struct {
 	Files   *filepool.Pool
 	Memory  memsource.Source // nil for none
 	Check   identify.VersionCheck
+	Sources Sources
 	Outcome identify.Outcome // what became of it, without its error
 }
 
@@ -63,6 +64,9 @@ func (l *Loader) Run(ctx context.Context) (*Symbols, error) {
 
 // fromPDB loads the symbols of a PDB.
 func (l *Loader) fromPDB(ctx context.Context) (*Symbols, error) {
+	if !l.Sources.wants(sourcePDB) {
+		return nil, errNotWanted
+	}
 	if cv := l.Outcome.Facts.CodeView; cv != nil {
 		return l.findAny(ctx, cv, l.others(), identify.Basis{Identity: identify.IdentityPDB})
 	}
