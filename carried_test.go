@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"testing"
 
@@ -104,6 +105,65 @@ func TestSources(t *testing.T) {
 	s := session(t, symres.Config{Symbols: store(t, "x86/good"), Machine: 0x14c, Sources: []string{"export"}}, good)
 	if _, err := s.Load(t.Context(), "fs_rec"); !errors.Is(err, symres.ErrNoSymbols) {
 		t.Errorf("a driver without exports: %v", err)
+	}
+}
+
+// TestResolve_dwarf: a program that mingw's tools linked has functions, inlined
+// calls and lines without any PDB.
+func TestResolve_dwarf(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "prog")
+	const program = `static inline __attribute__((always_inline)) int half(int a) {
+	return a / 2;
+}
+int start(int a) { return half(a + 7); }
+`
+	if err := os.WriteFile(path+".c", []byte(program), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, args := range [][]string{
+		{"clang-19", "--target=x86_64-w64-windows-gnu", "-ffreestanding", "-g", "-O1", "-c", "-o", path + ".o", path + ".c"},
+		{"ld.lld-19", "-m", "i386pep", "-e", "start", "-o", path + ".exe", path + ".o"},
+	} {
+		if _, err := exec.LookPath(args[0]); err != nil {
+			t.Skipf("NOT TESTED: %s is not installed (Debian: clang-19, lld-19)", args[0])
+		}
+		if out, err := exec.Command(args[0], args[1:]...).CombinedOutput(); err != nil {
+			t.Fatalf("%v: %s", err, out)
+		}
+	}
+	image, err := symres.OpenImage(path + ".exe")
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := symres.Module{Name: "prog", Image: "prog.exe", Base: image.ImageBase, Size: uint64(image.SizeOfImage),
+		TimeDateStamp: image.TimeDateStamp, SizeOfImage: image.SizeOfImage}
+	s := session(t, symres.Config{Images: sympath.Dir(dir, os.DirFS(dir)), Machine: image.Machine}, m)
+	var start symres.Symbol
+	for sym, err := range s.Lookup(t.Context(), "prog!start") {
+		if err != nil || sym.Source != symres.SourceDWARF || sym.Size == 0 {
+			t.Fatalf("%+v, %v", sym, err)
+		}
+		start = sym
+	}
+	inlined := false
+	for at := range uint64(start.Size) {
+		loc, err := s.Resolve(t.Context(), start.Address+at)
+		if err != nil || loc.Name != "start" || len(loc.Frames) == 0 || loc.PastEnd {
+			t.Fatalf("%+v, %v", loc, err)
+		}
+		inlined = inlined || loc.Frames[0].Function == "half" && loc.Frames[0].Inlined && loc.Frames[0].Line == 2
+	}
+	if !inlined {
+		t.Error("the inlined call is missing")
+	}
+	for l, err := range s.Lines(t.Context(), "prog!prog.c:2") {
+		if err != nil || l.Location.Name != "start" || l.Line.Line != 2 {
+			t.Errorf("%+v, %v", l, err)
+		}
+	}
+	if rep := s.Modules()[0]; rep.Status != symres.StatusDWARF {
+		t.Errorf("%v", rep.Status)
 	}
 }
 

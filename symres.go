@@ -40,7 +40,7 @@ type Config struct {
 	Images sympath.Store
 	// Check says how closely an on-disk copy must agree with the target.
 	Check VersionCheck
-	// Sources narrows where symbols are taken from: some of "pdb", "go", "coff",
+	// Sources narrows where symbols are taken from: some of "pdb", "dwarf", "go", "coff",
 	// "export" (imports too). If it is empty, all are used, and what an image
 	// carries itself only if there is no PDB.
 	Sources []string

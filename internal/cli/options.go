@@ -70,7 +70,7 @@ func addTargetFlags(cmd *cobra.Command) *targetOptions {
 	flags.StringArrayVar(&o.pageFiles, "pagefile", nil, "paging file `N=FILE` of the kernel target, to read what is paged out (repeatable)")
 	flags.StringVar(&o.process, "process", "", "in the context of `P` of the kernel target: name, PID (hex, or 0n and decimal) or address")
 	flags.StringVar(&o.check, "version-check", "known", "how far a copy must agree with the target: `known|strict|off`")
-	flags.StringSliceVar(&o.sources, "sources", nil, "take symbols from these alone: `pdb,go,coff,export`; the last three are in the image")
+	flags.StringSliceVar(&o.sources, "sources", nil, "take symbols from these alone: `pdb,dwarf,go,coff,export`; the last four are in the image")
 	manual.Mark(flags, manual.GroupTarget)
 	cmd.MarkFlagsMutuallyExclusive("dump", "gdb", "pid", "demo", "image")
 	cmd.MarkFlagsMutuallyExclusive("dump", "gdb", "pid", "demo", "pdb")

@@ -8,6 +8,7 @@ import (
 
 	"github.com/symres/symres/symbols"
 	"github.com/symres/symres/symbols/coff"
+	"github.com/symres/symres/symbols/dwarf"
 	"github.com/symres/symres/symbols/export"
 	"github.com/symres/symres/symbols/gosym"
 	"github.com/symres/symres/symbols/pdata"
@@ -31,6 +32,7 @@ type reader struct {
 // readers are those of images, the best source first. Imports go with exports.
 func readers() []reader {
 	return []reader{
+		{"dwarf", func(im *symbols.Image) (symbols.Table, error) { return dwarf.New(im) }},
 		{"go", func(im *symbols.Image) (symbols.Table, error) { return gosym.New(im) }},
 		{"coff", func(im *symbols.Image) (symbols.Table, error) { return coff.New(im) }},
 		{"export", func(im *symbols.Image) (symbols.Table, error) { return export.New(im) }},
