@@ -85,6 +85,13 @@ func (r *Report) Loaded() bool { return r.Status == StatusPublic || r.Status == 
 // Carried reports whether the module has no PDB, but symbols of its image.
 func (r *Report) Carried() bool { return r.Status > StatusNoSymbols }
 
+// Defaulted reports whether symbols of the image stand in for a PDB that is
+// missing. Debug information in the image does not, unless the image names a PDB
+// as well.
+func (r *Report) Defaulted() bool {
+	return r.Carried() && (!r.PDBID.IsZero() || r.Status != StatusDWARF && r.Status != StatusGo)
+}
+
 // TimeDateStamp returns the time stamp in the target's module list, or else the
 // one in the header in memory; 0 means unknown.
 func (r *Report) TimeDateStamp() uint32 {

@@ -241,10 +241,10 @@ func (a *app) attemptLines(attempts []sympath.Attempt) []string {
 // verdict is what the debugger says of a module without being asked.
 func verdict(r *symres.Report) []string {
 	x := imageName(r)
-	if r.Carried() {
+	if r.Defaulted() {
 		return []string{fmt.Sprintf("*** ERROR: Symbol file could not be found.  Defaulted to %v for %s - ", r.Status, x)}
 	}
-	if !r.Loaded() {
+	if !r.Loaded() && !r.Carried() {
 		return []string{"*** ERROR: Module load completed but symbols could not be loaded for " + x}
 	}
 	if r.Identity == symres.IdentityPDB && r.Proof == symres.ProofExact {

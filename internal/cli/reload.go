@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"strings"
@@ -94,7 +93,7 @@ func (r *reload) one(ctx context.Context, name string) error {
 		r.app.report(err)
 		return nil
 	}
-	if err != nil || rep.Carried() { // it was asked for symbols, and the PDB is missing
+	if err != nil || rep.Defaulted() { // it was asked for symbols, and the PDB is missing
 		r.bad++
 		r.hint = true
 	} else {
@@ -117,8 +116,11 @@ func (r *reload) print(rep *symres.Report, err error) {
 		r.lines(r.loadLines(rep))
 	}
 	r.lines(verdict(rep))
-	if missing := cmp.Or(err, rep.NoPDB); missing != nil {
-		r.lines(indent(reason(missing)))
+	if err == nil && rep.Defaulted() {
+		err = rep.NoPDB
+	}
+	if err != nil {
+		r.lines(indent(reason(err)))
 		return
 	}
 	r.console.line("Symbols loaded for %s (%v, proof %v)", rep.Module.Name, rep.Status, rep.Proof)
