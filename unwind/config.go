@@ -117,6 +117,10 @@ type Image interface {
 // ErrNone is returned by [Symbols] if nothing is known about an address.
 var ErrNone = errors.New("no such record")
 
+// ErrNoSymbols is what an error of [Symbols] wraps besides ErrNone where the
+// module has no symbols at all, so that none of its addresses is known.
+var ErrNoSymbols = errors.New("the module has no symbols")
+
 // Symbols knows about the functions of a module, mostly from its PDB. RVAs and
 // sizes are in bytes. Every method returns an error that wraps [ErrNone] if
 // there is no record. Implementations are safe for concurrent use.

@@ -58,6 +58,7 @@ func (d *dumped) module(tb testing.TB, m minidump.Module, dir string) *unwind.Mo
 		im.copied, _ = mapImage(tb, copies[0])
 	}
 	out := &unwind.Module{Name: name, Base: m.Base, Size: m.Size, Image: im}
+	out.Symbols = noSymbols{}
 	if p, err := pdb.Open(filepath.Join(dir, name+".pdb")); err == nil {
 		tb.Cleanup(func() { p.Close() })
 		d.pdbs[name] = p
@@ -65,6 +66,21 @@ func (d *dumped) module(tb testing.TB, m minidump.Module, dir string) *unwind.Mo
 	}
 	return out
 }
+
+// noSymbols are those of a module of which there is no PDB.
+type noSymbols struct{}
+
+var errNoPDB = fmt.Errorf("%w: %w", unwind.ErrNone, unwind.ErrNoSymbols)
+
+func (noSymbols) Function(context.Context, uint32) (unwind.Function, error) {
+	return unwind.Function{}, errNoPDB
+}
+
+func (noSymbols) FrameData(context.Context, uint32) (unwind.FrameData, error) {
+	return unwind.FrameData{}, errNoPDB
+}
+
+func (noSymbols) FPO(context.Context, uint32) (unwind.FPO, error) { return unwind.FPO{}, errNoPDB }
 
 // config returns what a walk needs.
 func (d *dumped) config() unwind.Config {

@@ -92,6 +92,13 @@ type Frame struct {
 	Index int
 	// Return is the PC of the next frame, 0 if this is the last one.
 	Return uint64
+	// ReturnAt is, on x86, the address of the word Return was read from, 0 where
+	// an interrupt saved it. On other machines it is 0.
+	ReturnAt uint64
+	// Virtual is, on x86, what variables of a function without a frame pointer
+	// are counted from: the value of $T0 after the program of its FrameData. 0
+	// where it has none.
+	Virtual uint64
 	// Module is the module that contains LookupPC, or nil.
 	Module *Module
 	// Unloaded is the unloaded module that contained the address, if Module is

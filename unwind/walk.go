@@ -31,6 +31,8 @@ type step struct {
 	exact    bool   // the caller's PC is not a return address
 	switched bool   // the caller's stack may be another one
 	flat     bool   // the caller's stack pointer may be the same
+	slot     uint64 // address of the return address, 0: it is on no stack
+	virtual  uint64 // x86: $T0 of the frame's program, 0: it has none
 }
 
 // stepper unwinds frames of one machine. One belongs to one walk and may keep
@@ -115,7 +117,7 @@ func (w *walker) begin(c Context) {
 // place says where the frame is and how it was found.
 func (w *walker) place(r Rule, o Origin) {
 	f := &w.frame
-	f.Return, f.Function, f.Module, f.Unloaded = 0, 0, nil, nil
+	f.Return, f.ReturnAt, f.Virtual, f.Function, f.Module, f.Unloaded = 0, 0, 0, 0, nil, nil
 	f.Rule, f.Origin, f.Lacks = r, o, nil
 	if im := w.find(f.LookupPC()); im != nil {
 		f.Module = im.module
@@ -130,7 +132,10 @@ func (w *walker) run(yield func(Frame, error) bool) {
 		s, err := w.unwind()
 		w.frame.Function = s.function
 		if err == nil {
-			w.frame.Return = w.next.PC
+			w.frame.Return, w.frame.Virtual = w.next.PC, s.virtual
+		}
+		if err == nil && w.next.PC != 0 {
+			w.frame.ReturnAt = s.slot
 		}
 		if !yield(w.frame, nil) {
 			return

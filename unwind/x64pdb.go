@@ -34,9 +34,9 @@ func (x *x64) instead(c *Context) (step, bool) {
 // which Microsoft's compiler does not say how many: the first word is taken that
 // may be a return address. It is a guess where others follow.
 func (x *x64) pdbFrame(c *Context) (step, bool) {
-	f, ok := x.symbol(c.LookupPC())
+	f, err := x.symbol(c.LookupPC())
 	off := uint32(c.PC-x.im.module.Base) - f.RVA
-	if !ok || !f.HasFrame || off < f.BodyStart || off > f.BodyEnd && !c.UnwoundToCall {
+	if err != nil || !f.HasFrame || off < f.BodyStart || off > f.BodyEnd && !c.UnwoundToCall {
 		return step{}, false
 	}
 	const pushes = 8 // registers a callee preserves
@@ -65,21 +65,27 @@ func (x *x64) returns(pc uint64) bool {
 	if im == nil || !x.w.behindCall(X64, pc) {
 		return false
 	}
-	if im.module.Symbols == nil {
+	f, err := x.symbol(pc - 1)
+	if errors.Is(err, ErrNoSymbols) {
 		return true
 	}
 	rva := uint32(pc - im.module.Base)
-	f, ok := x.symbol(pc - 1)
-	next, starts := x.symbol(pc)
-	return ok && (f.Size == 0 || rva-f.RVA <= f.Size) && !(starts && next.RVA == rva)
+	next, err2 := x.symbol(pc)
+	return err == nil && (f.Size == 0 || rva-f.RVA <= f.Size) && !(err2 == nil && next.RVA == rva)
 }
 
-// symbol returns the function at addr.
-func (x *x64) symbol(addr uint64) (Function, bool) {
+// symbol returns the function at addr. The error is ErrNoModule, ErrTooMuchWork,
+// or that of the module's symbols.
+func (x *x64) symbol(addr uint64) (Function, error) {
 	im := x.w.find(addr)
-	if im == nil || im.module.Symbols == nil || x.w.spend(slowRead) != nil {
-		return Function{}, false
+	if im == nil {
+		return Function{}, ErrNoModule
 	}
-	f, err := im.module.Symbols.Function(x.w.ctx, uint32(addr-im.module.Base))
-	return f, err == nil
+	if im.module.Symbols == nil {
+		return Function{}, ErrNoSymbols
+	}
+	if err := x.w.spend(slowRead); err != nil {
+		return Function{}, err
+	}
+	return im.module.Symbols.Function(x.w.ctx, uint32(addr-im.module.Base))
 }

@@ -35,8 +35,8 @@ func isTrapEntry(name string) bool {
 // trap goes on where the kernel's entry at the PC was entered from, if its
 // symbol says that it is one and what is there looks like a trap frame.
 func (x *x64) trap(c *Context) (step, bool) {
-	f, ok := x.symbol(c.LookupPC())
-	if !ok || !isTrapEntry(f.Name) || !c.known(RegRBP) || int64(c.PC) >= 0 {
+	f, err := x.symbol(c.LookupPC())
+	if err != nil || !isTrapEntry(f.Name) || !c.known(RegRBP) || int64(c.PC) >= 0 {
 		return step{}, false
 	}
 	b, err := x.w.read(c.Int[RegRBP]+trapFromRBP, trapFrameEnd)

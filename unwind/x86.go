@@ -64,6 +64,9 @@ func (x *x86) step(w *walker, c *Context) (step, error) {
 	if x.known {
 		s.function = x.im.module.Base + uint64(x.start)
 	}
+	if s.slot == 0 && !s.exact {
+		s.slot = uint64(uint32(c.SP()) - 4)
+	}
 	return s, err
 }
 
@@ -170,7 +173,11 @@ func (x *x86) byFrameData() (step, error) {
 		return step{}, x.w.fail("frame data", err)
 	}
 	p.store(x.c)
-	return x.accept(RuleFrameData)
+	s, err := x.accept(RuleFrameData)
+	if p.has>>x86Temp0&1 != 0 {
+		s.virtual = uint64(p.vars[x86Temp0])
+	}
+	return s, err
 }
 
 // accept ends a step at the registers in c, unless nothing calls the function
@@ -190,10 +197,11 @@ func (x *x86) accept(r Rule) (step, error) {
 	if x.wild && !r.Guess() {
 		r = RuleScan
 	}
+	slot := uint64(uint32(c.SP()) - 4)
 	if r != RuleEpilogue {
 		n := uint32(0)
 		n, x.vagueNext = x.argBytes()
 		c.SetSP(uint64(uint32(c.SP()) + n))
 	}
-	return step{rule: r}, nil
+	return step{rule: r, slot: slot}, nil
 }

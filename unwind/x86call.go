@@ -2,6 +2,7 @@ package unwind
 
 import (
 	"encoding/binary"
+	"errors"
 	"strconv"
 	"strings"
 )
@@ -89,6 +90,8 @@ func (x *x86) unseen(im *image, rva uint32) x86Kind {
 	f, err := s.Function(x.w.ctx, rva-1)
 	next, err2 := s.Function(x.w.ctx, rva)
 	switch {
+	case errors.Is(err, ErrNoSymbols):
+		return x86Maybe
 	case err != nil || f.Size != 0 && rva-f.RVA > f.Size:
 		return x86No
 	case err2 == nil && next.RVA == rva: // the call was the last instruction of a function

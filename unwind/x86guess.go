@@ -40,6 +40,7 @@ func (x *x86) guess(why error) (step, error) {
 	}
 	if s, ok := x.w.linked(x.c, RegEBP); ok && x.judge(uint32(x.c.PC)) >= x86Maybe {
 		x.w.without(why)
+		s.slot = uint64(uint32(x.c.SP()) - 4)
 		n, vague := x.argBytes()
 		x.c.SetSP(uint64(uint32(x.c.SP()) + n))
 		x.vagueNext = vague
@@ -160,6 +161,7 @@ func (x *x86) counted() (step, bool) {
 	}
 	s, ok := x.take(slot)
 	n := uint32(0)
+	s.slot = uint64(uint32(x.c.SP()) - 4)
 	n, x.vagueNext = x.argBytes()
 	x.c.SetSP(uint64(uint32(x.c.SP()) + n))
 	return s, ok
