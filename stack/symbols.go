@@ -25,14 +25,14 @@ type symbols struct {
 func (s *symbols) open(ctx context.Context) (*pdb.File, unwind.Proof, error) {
 	f, err := s.session.PDB(ctx, s.name)
 	if err != nil {
-		return nil, 0, none(err)
+		return nil, 0, fmt.Errorf("%w: %w: %w", unwind.ErrNone, unwind.ErrNoSymbols, err)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if !s.known {
 		report, err := s.session.Load(ctx, s.name)
 		if err != nil {
-			return nil, 0, none(err)
+			return nil, 0, fmt.Errorf("%w: %w: %w", unwind.ErrNone, unwind.ErrNoSymbols, err)
 		}
 		s.known, s.proof = true, proofOf(report.Proof)
 	}

@@ -112,7 +112,7 @@ func (t *Target) miniThreads(yield func(Thread, error) bool) {
 	}
 	if crashed && !listed {
 		th := Thread{ID: e.ThreadID}
-		if t.atException(&th, e); th.Err == nil && !yield(th, nil) {
+		if t.atException(&th, e); !yield(th, nil) {
 			return
 		}
 	}
@@ -156,7 +156,7 @@ func parseContext(machine uint16, b []byte) (unwind.Context, error) {
 // atException gives a thread the registers it had at the exception. Those of
 // the list are of when the dump was written.
 func (t *Target) atException(th *Thread, e minidump.Exception) {
-	if c, err := parseContext(t.machine, e.Registers); err == nil || th.Err != nil {
+	if c, err := parseContext(t.machine, e.Registers); err == nil || th.Context.Machine == 0 {
 		th.use(c, "exception record", err)
 	}
 }
