@@ -18,7 +18,7 @@ const modulePath = "github.com/symres/symres"
 var layers = [][]string{
 	{"cmd/symres", "pdb/bench", "sympath/bench", "examples/delve", "examples/pagedout", "examples/pebpagedout", "examples/customstore"},
 	{"internal/cli"},
-	{"internal/cli/dumpinfo"},
+	{"internal/cli/dumpinfo", "internal/cli/frames"},
 	{"target", "internal/cli/manual"},
 	{"sympath/stores", "stack"},
 	{"."},
@@ -33,7 +33,7 @@ var layers = [][]string{
 	{"memsource/memtest", "pattern"},
 	{"memsource", "vadmath", "pdb/undname", "sympath/creds", "internal/cab", "internal/unpack"},
 	{"internal/codeview"},
-	{"internal/wire", "internal/msf", "guid", "internal/ntstatus", "internal/smb2", "internal/fsx", "internal/flock", "internal/hexaddr", "internal/wtext", "internal/demo", "internal/crashlog"},
+	{"internal/wire", "internal/msf", "guid", "internal/ntstatus", "internal/smb2", "internal/fsx", "internal/flock", "internal/hexaddr", "internal/wtext", "internal/demo", "internal/crashlog", "internal/cli/text"},
 }
 
 // testOnly packages may import anything below the root and are imported by

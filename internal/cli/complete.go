@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/symres/symres"
+	"github.com/symres/symres/internal/cli/text"
 )
 
 // completer offers what may follow on a command line.
@@ -32,7 +33,7 @@ func (a *app) completeModules(o *targetOptions, behind string, most int) complet
 		var names []cobra.Completion
 		for _, r := range a.modulesFor(cmd, o) {
 			if name := r.Module.Name; hasFold(name, toComplete) {
-				names = append(names, cobra.CompletionWithDesc(escapeLine(name)+behind, escapeLine(imageName(r))))
+				names = append(names, cobra.CompletionWithDesc(text.EscapeLine(name)+behind, text.EscapeLine(imageName(r))))
 			}
 		}
 		slices.Sort(names)

@@ -11,6 +11,8 @@ import (
 	"strings"
 
 	"golang.org/x/term"
+
+	"github.com/symres/symres/internal/cli/text"
 )
 
 // console writes results to standard output and everything else to standard
@@ -49,23 +51,11 @@ func isTerminal(stream any) bool {
 
 // line writes one line of results.
 func (c *console) line(format string, args ...any) {
-	c.write(append([]byte(escapeLine(strings.TrimRight(fmt.Sprintf(format, args...), " "))), '\n'))
+	c.write(append([]byte(text.EscapeLine(strings.TrimRight(fmt.Sprintf(format, args...), " "))), '\n'))
 }
 
 // row writes one line of results that was put together by hand. It is changed.
-func (c *console) row(b []byte) { c.write(finishRow(b, 0, 0)) }
-
-// finishRow makes one line safe to print that begins at start and goes to the
-// end of b. Before plain there is nothing but printable ASCII.
-func finishRow(b []byte, start, plain int) []byte {
-	for len(b) > start && b[len(b)-1] == ' ' {
-		b = b[:len(b)-1]
-	}
-	if len(b)-start > maxLine || !isPrintable(b[min(plain, len(b)):]) {
-		b = append(b[:start], escapeLine(string(b[start:]))...)
-	}
-	return append(b, '\n')
-}
+func (c *console) row(b []byte) { c.write(text.FinishRow(b, 0, 0)) }
 
 // object writes one line of JSON results.
 func (c *console) object(v any) { c.write(encode(v)) }
@@ -88,7 +78,7 @@ func (c *console) note(format string, args ...any) {
 	if c.flush(); c.quiet {
 		return
 	}
-	fmt.Fprintln(c.err, c.paint(escapeLine(fmt.Sprintf(format, args...))))
+	fmt.Fprintln(c.err, c.paint(text.EscapeLine(fmt.Sprintf(format, args...))))
 }
 
 // noteObject writes one line of JSON to standard error.
@@ -133,5 +123,5 @@ func encode(v any) []byte {
 	if err := e.Encode(v); err != nil {
 		return fmt.Appendf(nil, "{\"error\":%q}\n", err.Error())
 	}
-	return escapeJSON(b.Bytes())
+	return text.EscapeJSON(b.Bytes())
 }

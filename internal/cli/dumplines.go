@@ -4,6 +4,7 @@ import (
 	"iter"
 	"strconv"
 
+	"github.com/symres/symres/internal/cli/text"
 	"github.com/symres/symres/internal/hexaddr"
 	"github.com/symres/symres/pdb"
 )
@@ -40,7 +41,7 @@ func (r *rows) line(l pdb.Line) {
 	if l.Column != 0 {
 		r.b = strconv.AppendUint(append(r.b, ','), uint64(l.Column), 10)
 	}
-	r.b = finishRow(append(r.b, ')'), start, plain)
+	r.b = text.FinishRow(append(r.b, ')'), start, plain)
 }
 
 func (r *rows) lineObject(l *pdb.Line) {

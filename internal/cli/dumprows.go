@@ -6,6 +6,7 @@ import (
 	"runtime"
 	"sync"
 
+	"github.com/symres/symres/internal/cli/text"
 	"github.com/symres/symres/pdb"
 )
 
@@ -201,5 +202,5 @@ func (l *listing) empty() *rows {
 		l.spare = l.spare[:n-1]
 		return r
 	}
-	return &rows{json: l.console.json, jsonRow: jsonRow{b: make([]byte, 0, rowBytes+maxLine)}}
+	return &rows{json: l.console.json, jsonRow: jsonRow{b: make([]byte, 0, rowBytes+text.MaxLine)}}
 }

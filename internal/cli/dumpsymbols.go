@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strconv"
 
+	"github.com/symres/symres/internal/cli/text"
 	"github.com/symres/symres/internal/hexaddr"
 	"github.com/symres/symres/pdb"
 )
@@ -31,9 +32,9 @@ func (r *rows) public(s *pdb.Symbol) {
 // endWith ends the row that begins at start with a name.
 func (r *rows) endWith(start int, name []byte) {
 	plain := len(r.b)
-	b, ok := appendPrintable(r.b, name)
-	if !ok || b[len(b)-1] == ' ' || len(b)-start > maxLine {
-		r.b = finishRow(b, start, plain)
+	b, ok := text.AppendPrintable(r.b, name)
+	if !ok || b[len(b)-1] == ' ' || len(b)-start > text.MaxLine {
+		r.b = text.FinishRow(b, start, plain)
 		return
 	}
 	r.b = append(b, '\n')
@@ -68,10 +69,10 @@ func (r *rows) symbol(s *pdb.Symbol) {
 	switch {
 	case s.Kind.IsConstant():
 		r.b = append(append(append(r.b, s.NameBytes()...), " = "...), s.Value.String()...)
-		r.b = finishRow(r.b, start, plain)
+		r.b = text.FinishRow(r.b, start, plain)
 	case s.Module != 0 && !hasPlace(s.Kind):
 		r.b = append(append(r.b, s.NameBytes()...), "  in module "...)
-		r.b = finishRow(strconv.AppendUint(r.b, uint64(s.Module), 10), start, plain)
+		r.b = text.FinishRow(strconv.AppendUint(r.b, uint64(s.Module), 10), start, plain)
 	default:
 		r.endWith(start, s.NameBytes())
 	}

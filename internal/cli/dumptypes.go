@@ -4,6 +4,7 @@ import (
 	"errors"
 	"strconv"
 
+	"github.com/symres/symres/internal/cli/text"
 	"github.com/symres/symres/internal/hexaddr"
 	"github.com/symres/symres/pdb"
 )
@@ -42,7 +43,7 @@ func (r *rows) typeRecord(t pdb.Type) {
 	default:
 		b = append(b, t.String()...)
 	}
-	r.b = finishRow(b, start, start)
+	r.b = text.FinishRow(b, start, start)
 }
 
 func (r *rows) typeObject(t pdb.Type, size uint64, known bool) {
@@ -82,7 +83,7 @@ func (d *dump) modules() error {
 		if m.Object != "" && m.Object != m.Name {
 			b = append(append(b, ' ', ' '), m.Object...)
 		}
-		r.b = finishRow(b, start, start)
+		r.b = text.FinishRow(b, start, start)
 	})
 }
 

@@ -1,5 +1,7 @@
 package cli
 
+import "github.com/symres/symres/internal/cli/text"
+
 // JSONRow is the builder of lines of JSON, for tests.
 type JSONRow = jsonRow
 
@@ -10,11 +12,11 @@ func (r *jsonRow) End() []byte { return r.end() }
 func Encode(v any) []byte { return encode(v) }
 
 // IsPrintable and IsBare are what rows are made with.
-func IsPrintable[T text](s T) bool { return isPrintable(s) }
-func IsBare[T text](s T) bool      { return isBare(s) }
+func IsPrintable[T text.Text](s T) bool { return text.IsPrintable(s) }
+func IsBare[T text.Text](s T) bool      { return text.IsBare(s) }
 
 // AppendPrintable copies what it looks at.
-func AppendPrintable(b, s []byte) ([]byte, bool) { return appendPrintable(b, s) }
+func AppendPrintable(b, s []byte) ([]byte, bool) { return text.AppendPrintable(b, s) }
 
 // ReferenceRow has a field for everything a row can have.
 type ReferenceRow struct {

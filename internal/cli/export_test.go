@@ -7,11 +7,12 @@ import (
 	"time"
 
 	"github.com/symres/symres"
+	"github.com/symres/symres/internal/cli/text"
 )
 
 // The escapers, for tests.
-func EscapeLine(s string) string            { return escapeLine(s) }
-func EscapeJSON(b []byte) []byte            { return escapeJSON(b) }
+func EscapeLine(s string) string            { return text.EscapeLine(s) }
+func EscapeJSON(b []byte) []byte            { return text.EscapeJSON(b) }
 func WantsColor(e func(string) string) bool { return wantsColor(nil, e) }
 
 // Batches cuts input into lines.

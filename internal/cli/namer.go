@@ -10,6 +10,8 @@ import (
 	"sync/atomic"
 
 	"github.com/symres/symres"
+	"github.com/symres/symres/internal/cli/frames"
+	"github.com/symres/symres/internal/cli/text"
 	"github.com/symres/symres/internal/crashlog"
 	"github.com/symres/symres/internal/hexaddr"
 )
@@ -139,7 +141,7 @@ func (w *namer) oneLine(l *symres.Location) {
 	for i, name := range l.Aliases {
 		b = append(append(b, [...]string{"   also ", ", "}[min(i, 1)]...), name...)
 	}
-	w.row.b = finishRow(b, start, start)
+	w.row.b = text.FinishRow(b, start, start)
 }
 
 // short writes a name for a log: nothing in it ends a string or begins an escape, so
@@ -156,7 +158,7 @@ func (w *namer) short(ref *crashlog.Ref, l *symres.Location) {
 		b = append(b, " past its end"...)
 	}
 	b = append(appendSource(b, l), label(l.Proof)...)
-	b = finishRow(append(b, ')'), start, start)
+	b = text.FinishRow(append(b, ')'), start, start)
 	b = b[:len(b)-1]
 	for i, c := range b[start:] {
 		switch c {
@@ -192,7 +194,7 @@ func (w *namer) lines(l *symres.Location) {
 		start := len(b)
 		b = append(append(b, l.Frames[0].File...), '(')
 		b = append(strconv.AppendUint(b, uint64(l.Frames[0].Line), 10), ')')
-		b = finishRow(b, start, start)
+		b = text.FinishRow(b, start, start)
 	}
 	b = w.symbol(b, l)
 	if len(l.Frames) > 1 {
@@ -218,7 +220,7 @@ func (w *namer) symbol(b []byte, l *symres.Location) []byte {
 		b = hexaddr.Append(append(b, "   (past its end, size 0x"...), uint64(l.Size), 1)
 		b = append(b, ')')
 	}
-	return finishRow(append(b, label(l.Proof)...), start, start)
+	return text.FinishRow(append(b, label(l.Proof)...), start, start)
 }
 
 // appendDisplacement appends how far an address is from a symbol, if it is not
@@ -242,13 +244,7 @@ func (w *namer) inlined(b []byte, l *symres.Location) []byte {
 		} else {
 			b = append(b, "                        "...)
 		}
-		b = append(append(b, l.Module...), '!')
-		b = append(b, cmp.Or(f.Function, "?")...)
-		if f.File != "" && f.Line != 0 {
-			b = append(append(b, " ["...), f.File...)
-			b = append(strconv.AppendUint(append(b, " @ "...), uint64(f.Line), 10), ']')
-		}
-		b = finishRow(b, start, start)
+		b = text.FinishRow(frames.AppendFunction(b, l.Module, f), start, start)
 	}
 	return b
 }
@@ -256,7 +252,7 @@ func (w *namer) inlined(b []byte, l *symres.Location) []byte {
 func appendName(b []byte, module, name string) []byte {
 	start := len(b)
 	b = append(append(append(b, "    "...), module...), '!')
-	return finishRow(append(b, name...), start, start)
+	return text.FinishRow(append(b, name...), start, start)
 }
 
 // object writes a line of JSON.

@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/symres/symres"
+	"github.com/symres/symres/internal/cli/text"
 	"github.com/symres/symres/vadmath"
 )
 
@@ -238,7 +239,7 @@ func (n *nearest) echo(q *query) {
 	if n.console.json {
 		return
 	}
-	n.text = finishRow(append(n.text[:0], bytes.TrimRight(q.line, "\r")...), 0, 0)
+	n.text = text.FinishRow(append(n.text[:0], bytes.TrimRight(q.line, "\r")...), 0, 0)
 	last := len(n.text) - 1
 	if n.form == formRow {
 		n.text[last] = '\t'

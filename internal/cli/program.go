@@ -262,7 +262,7 @@ func commands() []command {
 		{"path", (*app).pathCommand}, {"dump", (*app).dumpCommand}, {"undname", (*app).undnameCommand},
 		{"check", (*app).checkCommand}, {"demo", (*app).demoCommand}, {"type", (*app).typeCommand},
 		{"line", (*app).lineCommand}, {"fetch", (*app).fetchCommand}, {"cache", (*app).cacheCommand},
-		{"processes", (*app).processesCommand}, {"vad", (*app).vadCommand}, {"verify", (*app).verifyCommand},
+		{"processes", (*app).processesCommand}, {"stack", (*app).stackCommand}, {"vad", (*app).vadCommand}, {"verify", (*app).verifyCommand},
 		{"man", (*app).manCommand}, {"version", (*app).versionCommand},
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/symres/symres/internal/cli/text"
 	"github.com/symres/symres/sympath"
 )
 
@@ -93,7 +94,7 @@ func (p *progress) delay(q sympath.Query, line string) {
 		p.pending[q] = append(p.pending[q], line)
 		return
 	}
-	p.write(p.screen, []byte(escapeLine(line)+"\n"))
+	p.write(p.screen, []byte(text.EscapeLine(line)+"\n"))
 }
 
 // attempt files what happened under the attempt that it led to.

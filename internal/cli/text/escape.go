@@ -1,4 +1,4 @@
-package cli
+package text
 
 import (
 	"fmt"
@@ -8,28 +8,28 @@ import (
 	"unicode/utf8"
 )
 
-const (
-	maxLine  = 4 << 10 // bytes of a line of text before it is cut
-	maxMarks = 4       // combining marks in a row that are shown
-)
+// MaxLine is the number of bytes of a line of text before it is cut.
+const MaxLine = 4 << 10
 
-// escapeLine makes one line of text safe for a terminal, whoever wrote what is
+const maxMarks = 4 // combining marks in a row that are shown
+
+// EscapeLine makes one line of text safe for a terminal, whoever wrote what is
 // in it: nothing moves the cursor, ends the line, changes the order of what is
 // shown or buries the line above it. Bytes and control characters become \x1b,
 // other characters that do not print \u{202e}. Backslashes stay as they are,
 // so the form is not meant to be read back; --json is.
-func escapeLine(s string) string {
+func EscapeLine(s string) string {
 	if isPlain(s) {
 		return s
 	}
 	var b strings.Builder
 	marks := 0
 	for i := 0; i < len(s); {
-		if b.Len() >= maxLine {
+		if b.Len() >= MaxLine {
 			fmt.Fprintf(&b, "…(+%d bytes)", len(s)-i)
 			break
 		}
-		if isPrintable(s[i : i+1]) {
+		if IsPrintable(s[i : i+1]) {
 			b.WriteByte(s[i])
 			marks, i = 0, i+1
 			continue
@@ -44,7 +44,7 @@ func escapeLine(s string) string {
 }
 
 // isPlain is the quick answer for what needs no work at all.
-func isPlain[T text](s T) bool { return len(s) <= maxLine && isPrintable(s) }
+func isPlain[T Text](s T) bool { return len(s) <= MaxLine && IsPrintable(s) }
 
 func nextMarks(marks int, r rune) int {
 	if unicode.Is(unicode.M, r) {
@@ -67,9 +67,9 @@ func writeRune(b *strings.Builder, r rune, raw string) {
 	}
 }
 
-// escapeJSON escapes the characters of encoded JSON that a terminal could act
+// EscapeJSON escapes the characters of encoded JSON that a terminal could act
 // on. They can only stand inside strings, and the value stays the same.
-func escapeJSON(b []byte) []byte {
+func EscapeJSON(b []byte) []byte {
 	out := make([]byte, 0, len(b))
 	for len(b) > 0 {
 		r, n := utf8.DecodeRune(b)
