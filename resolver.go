@@ -25,10 +25,11 @@ type Resolver struct {
 func (s *Session) NewResolver() *Resolver { return &Resolver{session: s} }
 
 // indexShare bounds how many addresses of a module are answered one by one
-// before an index of all its addresses is made: one for so many bytes of the PDB.
-// To read that many for the index takes about as long as an answer without it
-// (measured).
-const indexShare = 16 << 10
+// before an index of all its addresses is made: one for so many bytes of the
+// PDB. To make the index takes about as long as that many answers without it
+// (measured on PDBs that are read, where each probe of a table is a call of the
+// system).
+const indexShare = 256 << 10
 
 // Expect announces addresses that will be resolved, in any order. If there are
 // enough of them, the index is built at once. It changes only the time that the
