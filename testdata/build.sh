@@ -139,18 +139,21 @@ pte x86 x86-7 1 KiSystemStartup@4
 pte x86 pae-xp 2 KiSystemStartup@4
 pte x64 x64-7 3 KiSystemStartup
 
-# The eras of kernel structures: an image for each build at which they changed.
+# The eras of kernel structures: an image for each build at which they changed,
+# with threads, processors and code for stacks as the table has them.
 era() {
-	m=$1 build=$2
-	shift 2
+	m=$1 build=$2 entry=$3 code=$4
+	shift 4
 	mkdir -p "nt/$m-$build"
+	types nt-era.h "$@" ntera.c
 	cc "$m" ntera.obj ntera.c $private -DBUILD="$build"
-	lld-link-19 $lflags /machine:"$m" /entry:"$1" /base:"$(base "$m")" /timestamp:$((1100000000 + build)) $(debug ntkrnlmp.pdb) \
-		/out:ntoskrnl.exe ntera.obj
+	lld-link-19 $lflags /machine:"$m" /entry:"$entry" /base:"$(base "$m")" /timestamp:$((1100000000 + build)) $(debug ntkrnlmp.pdb) \
+		/out:ntoskrnl.exe ntera.obj "$code"
 	mv ntoskrnl.exe ntkrnlmp.pdb "nt/$m-$build/"
 }
-for build in 3790 7601 9200 10240; do era x86 $build KiSystemStartup@4; done
-for build in 3790 9200 9600 17134 22621 28000; do era x64 $build KiSystemStartup; done
+for build in 3790 7601 9200 10240; do era x86 $build KiSystemStartup@4 ntcode32.obj 4 nt-xp.def; done
+for build in 3790 9200 9600; do era x64 $build KiSystemStartup ntcode64.obj 8 nt-7.def; done
+for build in 17134 22621 28000; do era x64 $build KiSystemStartup ntcode64.obj 8 nt-10.def; done
 
 # Types and names of C++.
 mkdir -p names/x64

@@ -21,49 +21,64 @@ import (
 const kdEnv, kdUpdateEnv = "SYMRES_KD", "SYMRES_KD_UPDATE"
 
 // because are reasons of one kind: a why for each key.
-func because(why string, keys ...string) (list []*kdtext.Reason) {
+func because(why string, keys ...string) (list []kdtext.Reason) {
 	for _, k := range keys {
-		list = append(list, &kdtext.Reason{Key: k, Why: why})
+		list = append(list, kdtext.Reason{Key: k, Why: why})
 	}
 	return list
 }
 
 // kdWrong are the facts at which kd says something else than the builder
 // wrote, and why kd is wrong or says nothing.
-func kdWrong(name string, spec dumpbuild.Spec) []*kdtext.Reason {
+func (c *kdCase) kdWrong(name string) []kdtext.Reason {
 	const (
-		newer   = "structures newer than this kd, which ends with Windows 7: !vad reads them with tables of its own"
-		types   = "the kernel's PDB of this era has the types of processes and VADs alone, none of threads and processors"
 		levels  = "this kd reads page tables of four levels"
 		nothing = "this kd loads no symbols of a kernel whose header is cut off: the engine does not map a copy here"
 		blocks  = "not among the blocks of memory the dump keeps"
+		copied  = "kd takes the bytes of a copy of the image"
 	)
 	switch {
 	case name == "la57":
 		return because(levels, "bytes *", "frame *", "kernel", "module *", "process *", "peb *", "pte *", "register *", "thread *", "vad *", "vads *")
 	case name == "triage":
-		return append(because(nothing, "frame *", "module fffff80002c00000 symbols", "process *", "thread *"), because(blocks, "bytes *", "pte *", "peb *", "vad *", "vads *")...)
-	case strings.HasPrefix(name, "era-") && !fullTypes(name):
-		list := because(types, "process *")
-		if name != "era-x86-9200" { // where it goes on with the right one
-			list = append(list, because(types, "peb *")...)
+		list := append(because(nothing, "frame *", "module fffff80002c00000 symbols", "process *", "thread *"), because(blocks, "pte *", "peb *", "vad *", "vads *")...)
+		list = append(list, because(copied, "bytes * fffff80003a00000")...)
+		for _, m := range c.facts.Modules[1:] {
+			if s := m.Pages[0].State; readable(s) && s != dumpbuild.Resident {
+				list = append(list, because(blocks, "bytes * "+hexOf(m.Base))...)
+			}
 		}
-		if spec.Machine == dumpbuild.X64 {
-			list = append(list, because(types, "pte *")...)
-		}
-		if spec.Build > 7601 {
-			return append(list, because(newer, "vad *", "vads *")...)
-		}
-		return append(list, because(types, "vad * flags", "vad * pages", "vad * file", "vad * reload")...) // of !vad ADDR 1
-	case spec.Build > 7601 && spec.Type == dumpbuild.Full:
-		return because(newer, "vad *", "vads *", "process * vads")
+		return list
+	case c.spec.Build > 7601 && c.spec.Type == dumpbuild.Full:
+		return c.newerVADs()
 	}
 	return nil
 }
 
-// fullTypes reports whether the PDB of an era has all types kd asks for.
-func fullTypes(name string) bool {
-	return slices.Contains([]string{"era-x86-2600", "era-x64-7601", "era-x64-19041"}, name)
+// newerVADs are the facts about VADs that this kd does not find in structures newer than
+// itself: it reads them with tables of its own, which lead to the pages and the
+// file of the root and nowhere else.
+func (c *kdCase) newerVADs() (list []kdtext.Reason) {
+	const newer = "this kd ends with Windows 7, and !vad reads newer structures with tables of its own"
+	for _, p := range c.facts.Processes {
+		if len(p.VADs) == 0 {
+			continue
+		}
+		if c.spec.Build != 9200 { // which still has the count where it was
+			list = append(list, because(newer, "process "+hexOf(p.Address)+" vads")...)
+		}
+		list = append(list, because(newer, "vads "+hexOf(p.VADRoot))...)
+		for _, v := range p.VADs {
+			for _, what := range []string{"", " pages", " flags", " file", " reload"} {
+				key := "vad " + hexOf(v.Address) + what
+				_, written := c.want[key]
+				if found := v.Address == p.VADRoot && (what == " pages" || what == " file"); written && !found {
+					list = append(list, because(newer, key)...)
+				}
+			}
+		}
+	}
+	return list
 }
 
 // TestKdBitmap compares bitmap dumps, which kd 6.12 does not know, with the full
@@ -172,7 +187,7 @@ func kdBuild(t *testing.T, name string) ([]byte, *kdCase) {
 // of symbols, which kd loads when it likes, the builder says nothing.
 func (c *kdCase) judge(t *testing.T, name string, said kdtext.Facts) {
 	t.Helper()
-	reasons := kdWrong(name, c.spec)
+	reasons := c.kdWrong(name)
 	for key := range said {
 		kind := strings.Fields(key)[0]
 		_, known := c.want[key]
@@ -182,11 +197,6 @@ func (c *kdCase) judge(t *testing.T, name string, said kdtext.Facts) {
 	}
 	for _, d := range kdtext.Diff(said, c.want, reasons) {
 		t.Errorf("kd, builder: %s", d)
-	}
-	for _, r := range reasons {
-		if !r.Used {
-			t.Errorf("nothing differs at %s any more", r.Key)
-		}
 	}
 	t.Logf("%d facts", len(c.want))
 }

@@ -1,9 +1,6 @@
 package dumpbuild
 
-import (
-	"fmt"
-	"slices"
-)
+import "fmt"
 
 // SeedUser is a dump of Windows 10 2004 on x64 for user modules, with the
 // addresses of Microsoft's page about paged-out PEBs. explorer.exe and
@@ -134,11 +131,7 @@ func SeedEra(read Reader, machine uint16, build uint32) (Spec, error) {
 		vads = append(vads, VAD{Start: 0x6ffffffff, End: 0x700000003, Protection: 7, File: `\Windows\System32\carry.dll`},
 			VAD{Start: 0x7ffdc7590, End: 0x7ffdc7787, Protection: 7, Commit: 16, File: `\Windows\System32\ntdll.dll`})
 	}
-	system := Process{Name: "System", PID: systemPID}
-	if slices.Contains([]uint32{buildXP, build2004}, build) || machine == X64 && build == build7 { // whose PDBs have the types of threads
-		system = f.system()
-	}
-	s.Processes = []Process{system, {Name: "explorer.exe", PID: 0xb50, Parent: 0xefc, Session: 3,
+	s.Processes = []Process{f.system(), {Name: "explorer.exe", PID: 0xb50, Parent: 0xefc, Session: 3,
 		PEB: 0x7ffdf000, PEBPage: Page{State: PageFile}, VADs: vads}}
 	return s, f.err
 }

@@ -191,7 +191,7 @@ func (s *stack) enter(t *Thread) {
 	u, b := t.User, s.b
 	size := b.sizeOf("KTRAP_FRAME")
 	if s.narrow {
-		s.sp -= 0x210 + 0x8c // below the state of the coprocessor
+		s.sp -= 0x210 // below the state of the coprocessor
 	}
 	s.sp -= size
 	s.trap, s.fp = s.sp, s.sp
@@ -246,7 +246,6 @@ func (s *stack) call(f *frame) {
 	if s.narrow {
 		s.push(s.fp)
 		s.fp = s.sp
-		s.sp -= 0x10
 	}
 	s.sp -= f.size
 	f.sp, f.fp = s.sp, s.fp

@@ -55,22 +55,36 @@ func Unmarshal(b []byte) Facts {
 	return f
 }
 
-// A Reason explains a difference between two sets of facts.
+// A Reason explains differences between two sets of facts.
 type Reason struct {
-	Key  string // of the fact; a * stands for any text
-	Why  string
-	Used bool // some difference was explained by it
+	Key string // of the facts; a * stands for any text
+	Why string
 }
 
 // Diff returns the keys at which the two differ, with both values, but for
-// those a reason explains. A key that only one of them has is a difference.
-func Diff(a, b Facts, reasons []*Reason) []string {
+// those a reason explains. A key that only one of them has is a difference. A
+// reason must explain every fact of its keys: one at which the two agree, or that
+// has no fact, is in the list as well.
+func Diff(a, b Facts, reasons []Reason) []string {
 	var out []string
 	keys := maps.Clone(a)
 	maps.Copy(keys, b)
+	used := make([]bool, len(reasons))
 	for _, k := range slices.Sorted(maps.Keys(keys)) {
-		if x, y := value(a, k), value(b, k); x != y && !explained(k, reasons) {
+		x, y, r := value(a, k), value(b, k), explained(k, reasons)
+		if r >= 0 {
+			used[r] = true
+		}
+		switch {
+		case x != y && r < 0:
 			out = append(out, fmt.Sprintf("%s: %s, %s", k, x, y))
+		case x == y && r >= 0:
+			out = append(out, fmt.Sprintf("%s: %s is excused by %q, but both agree", k, x, reasons[r].Key))
+		}
+	}
+	for i, r := range reasons {
+		if !used[i] {
+			out = append(out, fmt.Sprintf("%s: nothing differs there any more", r.Key))
 		}
 	}
 	return out
@@ -83,14 +97,9 @@ func value(f Facts, k string) string {
 	return "nothing"
 }
 
-func explained(key string, reasons []*Reason) bool {
-	for _, r := range reasons {
-		if like(r.Key, key) {
-			r.Used = true
-			return true
-		}
-	}
-	return false
+// explained finds the first reason for a key; -1 is none.
+func explained(key string, reasons []Reason) int {
+	return slices.IndexFunc(reasons, func(r Reason) bool { return like(r.Key, key) })
 }
 
 // like matches a pattern whose stars stand for any text.

@@ -53,10 +53,13 @@ func ExampleParse() {
 
 func TestDiff(t *testing.T) {
 	a, b := kdtext.Facts{"module 1": "x", "module 2": "y"}, kdtext.Facts{"module 1": "x", "module 2": "z", "vad 3": "w"}
-	used, unused := &kdtext.Reason{Key: "vad *"}, &kdtext.Reason{Key: "module"}
-	got := kdtext.Diff(a, b, []*kdtext.Reason{used, unused})
-	if want := []string{`module 2: "y", "z"`}; !slices.Equal(got, want) || !used.Used || unused.Used {
-		t.Errorf("%q, want %q; used %v, %v", got, want, used.Used, unused.Used)
+	got := kdtext.Diff(a, b, []kdtext.Reason{{Key: "vad *"}, {Key: "module"}})
+	if want := []string{`module 2: "y", "z"`, "module: nothing differs there any more"}; !slices.Equal(got, want) {
+		t.Errorf("%q, want %q", got, want)
+	}
+	wide := kdtext.Diff(a, b, []kdtext.Reason{{Key: "*"}})
+	if want := []string{`module 1: "x" is excused by "*", but both agree`}; !slices.Equal(wide, want) {
+		t.Errorf("%q, want %q", wide, want)
 	}
 	if got := kdtext.Diff(a, b, nil); len(got) != 2 || !strings.Contains(got[1], "nothing") {
 		t.Errorf("%q", got)

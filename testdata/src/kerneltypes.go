@@ -12,7 +12,9 @@
 // ends in @ and the first bit. What no field covers is padding; fields that
 // overlap stand in unions without a name. The compiler checks every offset.
 //
-// A structure of a later table stands in place of the one of that name.
+// A structure of a later table stands in place of the one of that name. A table
+// that ends in .c is a source that is going to include what is written: the
+// structures it declares itself, and those that contain them, are left out.
 //
 // Usage: kerneltypes POINTERSIZE TABLE...
 package main
@@ -45,7 +47,9 @@ type table struct {
 	all     map[string]*structure
 	order   []string
 	done    map[string]bool
-	out     *bufio.Writer
+
+	elsewhere map[string]bool // declared by a source
+	out       *bufio.Writer
 }
 
 func main() {
@@ -63,9 +67,13 @@ func run() error {
 	if err != nil {
 		return err
 	}
-	t := &table{pointer: pointer, all: map[string]*structure{}, done: map[string]bool{}, out: bufio.NewWriter(os.Stdout)}
+	t := &table{pointer: pointer, all: map[string]*structure{}, done: map[string]bool{}, elsewhere: map[string]bool{}, out: bufio.NewWriter(os.Stdout)}
 	for _, table := range os.Args[2:] {
-		if err := t.read(table); err != nil {
+		read := t.read
+		if strings.HasSuffix(table, ".c") {
+			read = t.leaveOut
+		}
+		if err := read(table); err != nil {
 			return fmt.Errorf("%s: %w", table, err)
 		}
 	}
@@ -73,6 +81,9 @@ func run() error {
 		t.print("%s;\n", t.cType(name))
 	}
 	for _, name := range t.order {
+		if t.isElsewhere(name) {
+			continue
+		}
 		if err := t.emit(name); err != nil {
 			return fmt.Errorf("%s: %w", name, err)
 		}
@@ -114,6 +125,26 @@ func (t *table) read(name string) error {
 		}
 	}
 	return nil
+}
+
+// leaveOut takes the names of the structures that a source declares.
+func (t *table) leaveOut(name string) error {
+	b, err := os.ReadFile(name)
+	for line := range strings.Lines(string(b)) {
+		if w := strings.Fields(line); len(w) > 2 && (w[0] == "struct" || w[0] == "union") && w[2] == "{" {
+			t.elsewhere[strings.TrimPrefix(w[1], "_")] = true
+		}
+	}
+	return err
+}
+
+// isElsewhere reports whether a structure, or one inside it, is declared by the source.
+func (t *table) isElsewhere(name string) bool {
+	if t.elsewhere[name] {
+		return true
+	}
+	s := t.all[name]
+	return s != nil && slices.ContainsFunc(s.fields, func(f field) bool { return (f.kind == "s" || f.kind == "a") && t.isElsewhere(f.typ) })
 }
 
 func (t *table) field(w []string) (field, error) {
@@ -257,7 +288,12 @@ func (t *table) emit(name string) error {
 	} else if err := t.body(s, items); err != nil {
 		return err
 	}
-	t.print("};\n#pragma pack(pop)\n_Static_assert(sizeof(%s) == %#x, \"%s\");\n", t.cType(name), s.size, name)
+	if len(t.elsewhere) > 0 && s.size%t.pointer == 0 { // the source has them inside its own
+		t.print("} __attribute__((aligned(%d)));\n", t.pointer)
+	} else {
+		t.print("};\n")
+	}
+	t.print("#pragma pack(pop)\n_Static_assert(sizeof(%s) == %#x, \"%s\");\n", t.cType(name), s.size, name)
 	for _, f := range items {
 		if f.kind != "bits" {
 			t.print("_Static_assert(__builtin_offsetof(%s, %s) == %#x, \"%s.%s\");\n", t.cType(name), f.name, f.off, name, f.name)

@@ -1,10 +1,13 @@
 /* Kernel images of our own for the eras of Windows at which the structures of
    processes and virtual address descriptors changed: compiled once for each
-   BUILD and machine. The structures have the shapes that the public type
-   records of those builds show; what no reader asks for is a gap. Offsets in
-   EPROCESS move with nearly every build: those here are of no build in
-   particular where the asserts do not name one. */
+   BUILD and machine. Those structures are here, and have the shapes that the
+   public type records of those builds show; what no reader asks for is a gap.
+   Threads, processors and the rest that only debuggers ask for are those of the
+   table of the nearest kernel before (nt-xp.def, nt-7.def, nt-10.def).
+   Offsets in EPROCESS move with nearly every build: those here are of no build
+   in particular where the asserts do not name one. */
 typedef unsigned char u8;
+typedef signed char s8;
 typedef unsigned short u16;
 typedef unsigned u32;
 typedef unsigned long long u64;
@@ -12,14 +15,13 @@ typedef int s32;
 #ifdef _WIN64
 typedef u64 uptr;
 #define WIDE 1
+#define FAST_REF union _EX_FAST_REF
 #else
 typedef u32 uptr;
 #define WIDE 0
+#define FAST_REF struct _EX_FAST_REF
 #endif
-
-struct _LIST_ENTRY { struct _LIST_ENTRY *Flink, *Blink; };
-struct _UNICODE_STRING { u16 Length, MaximumLength; u16 *Buffer; };
-struct _EX_PUSH_LOCK { uptr Value; };
+#include "nt-era.h"
 
 /* Page table entries. */
 #if WIDE
@@ -102,40 +104,45 @@ struct _FILE_OBJECT {
 	struct _UNICODE_STRING FileName;
 	u64 CurrentByteOffset;
 };
-#if BUILD >= 6000
-#if WIDE
-struct _EX_FAST_REF { union { void *Object; u64 RefCnt : 4; uptr Value; }; };
-#else
-struct _EX_FAST_REF { union { void *Object; u32 RefCnt : 3; uptr Value; }; };
-#endif
-#endif
-struct _SEGMENT;
 struct _CONTROL_AREA {
 	struct _SEGMENT *Segment;
 	struct _LIST_ENTRY ListHead;
 #if BUILD < 6000
 	u32 NumberOfSectionReferences, NumberOfPfnReferences, NumberOfMappedViews;
 	u16 NumberOfSubsections, FlushInProgressCount;
-	u32 NumberOfUserReferences, u;
+	u32 NumberOfUserReferences;
+	union _CONTROL_AREA_U u;
 	struct _FILE_OBJECT *FilePointer;
 #else
 	uptr NumberOfSectionReferences, NumberOfPfnReferences, NumberOfMappedViews, NumberOfUserReferences;
-#if WIDE
-	u32 u, u1;
-#elif BUILD < 9200
-	u32 u, FlushInProgressCount;
-#else
-	u32 u;
+	union _CONTROL_AREA_U u;
+#if WIDE || BUILD < 9200
+	u32 FlushInProgressCount;
 #endif
-	struct _EX_FAST_REF FilePointer;
+	FAST_REF FilePointer;
 #endif
 	void *WaitList;
 };
-struct _MMPTE;
+struct _SEGMENT {
+	struct _CONTROL_AREA *ControlArea;
+	u32 TotalNumberOfPtes, SegmentFlags;
+	uptr NumberOfCommittedPages;
+	u64 SizeOfSegment;
+	void *BasedAddress;
+	uptr SegmentLock, u1, u2;
+	struct _MMPTE *PrototypePte;
+};
+#if BUILD < 6000
+struct _MMSUBSECTION_FLAGS { u32 ReadOnly : 1, ReadWrite : 1, SubsectionStatic : 1, GlobalMemory : 1, Protection : 5; };
+#else
+struct _MMSUBSECTION_FLAGS { u32 SubsectionAccessed : 1, Protection : 5, StartingSector4132 : 10, SubsectionStatic : 1, GlobalMemory : 1; };
+#endif
+union _SUBSECTION_U { u32 LongFlags; struct _MMSUBSECTION_FLAGS SubsectionFlags; };
 struct _SUBSECTION {
 	struct _CONTROL_AREA *ControlArea;
 #if BUILD < 6000
-	u32 u, StartingSector, NumberOfFullSectors;
+	union _SUBSECTION_U u;
+	u32 StartingSector, NumberOfFullSectors;
 	struct _MMPTE *SubsectionBase;
 	u32 UnusedPtes, PtesInSubsection;
 	struct _SUBSECTION *NextSubsection;
@@ -144,12 +151,14 @@ struct _SUBSECTION {
 	struct _SUBSECTION *NextSubsection;
 	u32 PtesInSubsection;
 	void *UnusedPtes;
-	u32 u, StartingSector, NumberOfFullSectors;
+	union _SUBSECTION_U u;
+	u32 StartingSector, NumberOfFullSectors;
 #else
 	struct _MMPTE *SubsectionBase;
 	struct _SUBSECTION *NextSubsection;
 	void *GlobalPerSessionHead;
-	u32 u, StartingSector, NumberOfFullSectors, PtesInSubsection, u1, UnusedPtes;
+	union _SUBSECTION_U u;
+	u32 StartingSector, NumberOfFullSectors, PtesInSubsection, u1, UnusedPtes;
 #endif
 };
 
@@ -185,6 +194,15 @@ struct _RTL_AVL_TREE { struct _RTL_BALANCED_NODE *Root; };
 
 /* Virtual address descriptors. */
 #if BUILD < 9200
+struct _MMVAD_FLAGS2 {
+	u32 FileOffset : 24, SecNoChange : 1, OneSecured : 1, MultipleSecured : 1, Spare : 1, LongVad : 1, ExtendableFile : 1, Inherit : 1,
+		CopyOnWrite : 1;
+};
+#else
+struct _MMVAD_FLAGS2 { u32 FileOffset : 24, Large : 1, TrimBehind : 1, Inherit : 1, CopyOnWrite : 1, NoValidationNeeded : 1, Spare : 3; };
+#endif
+union _MMVAD_U2 { u32 LongFlags2; struct _MMVAD_FLAGS2 VadFlags2; };
+#if BUILD < 9200
 struct _MMVAD_FLAGS {
 	uptr CommitCharge : WIDE ? 51 : 19, NoChange : 1, VadType : 3, MemCommit : 1, Protection : 5, Spare : 2, PrivateMemory : 1;
 };
@@ -213,13 +231,13 @@ union _MMVAD_U1 { u32 LongFlags1; struct _MMVAD_FLAGS1 VadFlags1; };
 struct _MMVAD;
 #if BUILD < 6000
 struct _MMVAD_SHORT { SHORT };
-struct _MMVAD { SHORT struct _CONTROL_AREA *ControlArea; struct _MMPTE *FirstPrototypePte, *LastContiguousPte; u32 u2; };
+struct _MMVAD { SHORT struct _CONTROL_AREA *ControlArea; struct _MMPTE *FirstPrototypePte, *LastContiguousPte; union _MMVAD_U2 u2; };
 #else
 struct _MMVAD_SHORT { SHORT struct _EX_PUSH_LOCK PushLock; uptr u5; };
 struct _MMVAD {
 	SHORT struct _EX_PUSH_LOCK PushLock;
 	uptr u5;
-	u32 u2;
+	union _MMVAD_U2 u2;
 	struct _SUBSECTION *Subsection;
 	struct _MMPTE *FirstPrototypePte, *LastContiguousPte;
 	struct _LIST_ENTRY ViewLinks;
@@ -261,7 +279,7 @@ struct _MMVAD_SHORT {
 };
 struct _MMVAD {
 	struct _MMVAD_SHORT Core;
-	u32 u2;
+	union _MMVAD_U2 u2;
 	struct _SUBSECTION *Subsection;
 	struct _MMPTE *FirstPrototypePte, *LastContiguousPte;
 	struct _LIST_ENTRY ViewLinks;
@@ -291,38 +309,34 @@ struct _KLDR_DATA_TABLE_ENTRY {
 	void *LoadedImports, *PatchInformation;
 #endif
 };
-struct _LDR_DATA_TABLE_ENTRY {
-	struct _LIST_ENTRY InLoadOrderLinks, InMemoryOrderLinks, InInitializationOrderLinks;
-	void *DllBase, *EntryPoint;
-	u32 SizeOfImage;
-	struct _UNICODE_STRING FullDllName, BaseDllName;
-	u32 Flags;
-	u16 LoadCount, TlsIndex;
-	union { struct _LIST_ENTRY HashLinks; struct { void *SectionPointer; u32 CheckSum; }; };
-	u32 TimeDateStamp;
-};
-struct _PEB_LDR_DATA {
-	u32 Length;
-	u8 Initialized;
-	void *SsHandle;
-	struct _LIST_ENTRY InLoadOrderModuleList, InMemoryOrderModuleList, InInitializationOrderModuleList;
-};
-struct _PEB {
-	u8 InheritedAddressSpace, ReadImageFileExecOptions, BeingDebugged, BitField;
-	void *Mutant, *ImageBaseAddress;
-	struct _PEB_LDR_DATA *Ldr;
-};
 
 /* Processes. */
-struct _MM_SESSION_SPACE { s32 ReferenceCount; u32 u, SessionId; };
 struct _EWOW64PROCESS { void *Peb; u16 Machine; };
-struct _KPROCESS { u8 Header[WIDE ? 0x18 : 0x10]; struct _LIST_ENTRY ProfileListHead; uptr DirectoryTableBase; u8 Rest[0x40]; };
+struct _KPROCESS {
+	struct _DISPATCHER_HEADER Header;
+	struct _LIST_ENTRY ProfileListHead;
+	uptr DirectoryTableBase;
+	struct _LIST_ENTRY ReadyListHead, ThreadListHead;
+	u32 KernelTime, UserTime, StackCount;
+	s8 BasePriority, QuantumReset;
+	u8 Rest[0x20];
+};
 struct _EPROCESS {
 	struct _KPROCESS Pcb;
-	u8 Gap1[0x50 + (BUILD & 0x70)];
+	struct _EX_PUSH_LOCK ProcessLock;
+	union _LARGE_INTEGER CreateTime, ExitTime;
+	struct _EX_RUNDOWN_REF RundownProtect;
+	u8 Gap1[0x20 + (BUILD & 0x70)];
 	void *UniqueProcessId;
 	struct _LIST_ENTRY ActiveProcessLinks;
-	u8 Gap2[0x80];
+	uptr CommitCharge, PeakVirtualSize, VirtualSize;
+	struct _LIST_ENTRY SessionProcessLinks;
+	void *DebugPort;
+	struct _HANDLE_TABLE *ObjectTable;
+	FAST_REF Token;
+	uptr NumberOfPrivatePages, NumberOfLockedPages, ModifiedPageCount;
+	struct _MMPTE *CloneRoot;
+	void *DeviceMap, *Job, *Win32Process;
 	void *SectionBaseAddress;
 	void *InheritedFromUniqueProcessId;
 	struct _PEB *Peb;
@@ -333,6 +347,11 @@ struct _EPROCESS {
 	void *Wow64Process;
 #endif
 	u8 ImageFileName[15], PriorityClass;
+	struct _LIST_ENTRY ThreadListHead;
+	u32 ActiveThreads, Flags, ExitStatus, Cookie;
+#if !WIDE || BUILD < 17134
+	struct _MMSUPPORT Vm;
+#endif
 	u8 Gap3[0x20];
 #if BUILD < 9600
 	struct _MM_AVL_TABLE VadRoot;
@@ -344,47 +363,40 @@ struct _EPROCESS {
 	u8 Gap4[0x100];
 };
 
-/* The debugger's block: see nt32.c and nt64.c. */
-struct _LIST_ENTRY64 { u64 Flink, Blink; };
-#if WIDE
-struct _PTR64 { void *Low; };
-#define P(x) {(void *)&x}
+/* What debuggers find by name. */
+#define CSDVERSION 0
+#define BUILDLAB "symres_fixture"
+#define OFFSETS
+#if WIDE && BUILD >= 9600
+#define USERTOP 0x00007ffffffeffffULL
+#define SYSTEMSTART 0xffff800000000000ULL
+#define USERPROBE 0x7fffffff0000ULL
+#elif WIDE
+#define USERTOP 0x7fffffeffffULL
+#define SYSTEMSTART 0xffff080000000000ULL
+#define USERPROBE 0x7fffffe0000ULL
 #else
-struct _PTR64 { void *Low; u32 High; };
-#define P(x) {(void *)&x, 0}
+#define USERTOP 0x7ffeffff
+#define SYSTEMSTART 0x80000000
+#define USERPROBE 0x7fff0000
 #endif
-struct _DBGKD_DEBUG_DATA_HEADER64 { struct _LIST_ENTRY64 List; u32 OwnerTag, Size; };
-struct _KDDEBUGGER_DATA64 {
-	struct _DBGKD_DEBUG_DATA_HEADER64 Header;
-	u64 KernBase;
-	u8 Gap1[0x48 - 0x20];
-	struct _PTR64 PsLoadedModuleList, PsActiveProcessHead, PspCidTable;
-	u8 Gap2[0xc0 - 0x60];
-	struct _PTR64 MmPfnDatabase, MmSystemPtesStart, MmSystemPtesEnd, MmSubsectionBase;
-	u8 Gap3[0x110 - 0xe0];
-	struct _PTR64 MmNonPagedPoolStart, MmNonPagedPoolEnd, MmPagedPoolStart, MmPagedPoolEnd, MmPagedPoolInformation;
-	u64 MmPageSize;
-	u8 Gap4[0x220 - 0x140];
-	struct _PTR64 MmUnloadedDrivers, MmLastUnloadedDriver;
-	u8 Gap5[0x380 - 0x230];
-};
-struct _LIST_ENTRY PsLoadedModuleList = {&PsLoadedModuleList, &PsLoadedModuleList};
-struct _LIST_ENTRY PsActiveProcessHead = {&PsActiveProcessHead, &PsActiveProcessHead};
-void *PspCidTable, *MmPfnDatabase, *MmUnloadedDrivers;
-uptr MmSubsectionBase, MmNonPagedPoolStart, MmNonPagedPoolEnd, MmPagedPoolStart, MmPagedPoolEnd;
-u32 MmLastUnloadedDriver, NtBuildNumber = BUILD;
-struct _KDDEBUGGER_DATA64 KdDebuggerDataBlock = {
-	.Header = {.OwnerTag = 0x4742444b, .Size = sizeof(struct _KDDEBUGGER_DATA64)},
-	.PsLoadedModuleList = P(PsLoadedModuleList), .PsActiveProcessHead = P(PsActiveProcessHead),
-	.PspCidTable = P(PspCidTable), .MmPfnDatabase = P(MmPfnDatabase), .MmSubsectionBase = P(MmSubsectionBase),
-	.MmNonPagedPoolStart = P(MmNonPagedPoolStart), .MmNonPagedPoolEnd = P(MmNonPagedPoolEnd),
-	.MmPagedPoolStart = P(MmPagedPoolStart), .MmPagedPoolEnd = P(MmPagedPoolEnd), .MmPageSize = 0x1000,
-	.MmUnloadedDrivers = P(MmUnloadedDrivers), .MmLastUnloadedDriver = P(MmLastUnloadedDriver),
-};
+#if WIDE && BUILD >= 17134
+#define PTEBASE
+#endif
+#include "ntkd.h"
+u32 NtBuildNumber = 0xf0000000 | BUILD, KeNumberProcessors = 1;
+uptr KeActiveProcessors = 1;
+#if WIDE && BUILD >= 6000
+struct _OBJECT_TYPE *ObTypeIndexTable[64] = {0, (void *)0xbad0b0b0};
+u8 ObpInfoMaskToOffset[64];
+#if BUILD >= 10240
+u8 ObHeaderCookie;
+#endif
+#endif
 
+#undef AT
 #define AT(t, f, x86, x64) _Static_assert(__builtin_offsetof(struct t, f) == (WIDE ? (x64) : (x86)), #t "." #f)
 AT(_FILE_OBJECT, FileName, 0x30, 0x58);
-AT(_KDDEBUGGER_DATA64, PsLoadedModuleList, 0x48, 0x48); AT(_KDDEBUGGER_DATA64, MmUnloadedDrivers, 0x220, 0x220);
 AT(_LDR_DATA_TABLE_ENTRY, TimeDateStamp, 0x44, 0x80); AT(_KLDR_DATA_TABLE_ENTRY, CheckSum, 0x40, 0x78);
 #if BUILD < 6000
 AT(_MMVAD, StartingVpn, 0x0c, 0x18); AT(_MMVAD, u, 0x14, 0x28); AT(_MMVAD, ControlArea, 0x18, 0x30);
@@ -410,7 +422,7 @@ AT(_SUBSECTION, StartingSector, 0x14, 0x24); AT(_SUBSECTION, PtesInSubsection, 0
 /* A pointer to a structure keeps its type record. */
 #define KEEP(t) struct t *keep##t
 KEEP(_MMPTE); KEEP(_EPROCESS); KEEP(_MMVAD); KEEP(_MMVAD_SHORT); KEEP(_SUBSECTION); KEEP(_CONTROL_AREA); KEEP(_FILE_OBJECT);
-KEEP(_KLDR_DATA_TABLE_ENTRY); KEEP(_LDR_DATA_TABLE_ENTRY); KEEP(_PEB); KEEP(_PEB_LDR_DATA); KEEP(_MM_SESSION_SPACE); KEEP(_EWOW64PROCESS);
+KEEP(_KLDR_DATA_TABLE_ENTRY); KEEP(_SEGMENT); KEEP(_EWOW64PROCESS);
 
 #if WIDE
 #define NTAPI

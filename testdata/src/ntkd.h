@@ -5,6 +5,7 @@
 #ifdef _WIN64
 typedef void *kdptr;
 #define P(x) (void *)&x
+#define OFFSETS /* what structures have where: 32-bit kernels have that since Windows Server 2003 */
 #else
 typedef struct { void *Low; u32 High; } kdptr; /* the kernel extends it by sign when it starts */
 #define P(x) {(void *)&x, 0}
@@ -44,7 +45,7 @@ struct _KDDEBUGGER_DATA64 {
 		MmTotalCommitLimitMaximum;
 	kdptr CmNtCSDVersion;
 	u64 MmPhysicalMemoryBlock, MmSessionBase, MmSessionSize, MmSystemParentTablePage;
-#ifdef _WIN64
+#ifdef OFFSETS
 	u64 MmVirtualTranslationBase;
 	u16 OffsetKThreadNextProcessor, OffsetKThreadTeb, OffsetKThreadKernelStack, OffsetKThreadInitialStack, OffsetKThreadApcProcess,
 		OffsetKThreadState, OffsetKThreadBStore, OffsetKThreadBStoreLimit;
@@ -69,7 +70,7 @@ AT(_KDDEBUGGER_DATA64, PsLoadedModuleList, 0x48); AT(_KDDEBUGGER_DATA64, MmPfnDa
 AT(_KDDEBUGGER_DATA64, MmNonPagedPoolStart, 0x110); AT(_KDDEBUGGER_DATA64, MmPagedPoolStart, 0x120); AT(_KDDEBUGGER_DATA64, MmPageSize, 0x138);
 AT(_KDDEBUGGER_DATA64, MmUserProbeAddress, 0x1d8); AT(_KDDEBUGGER_DATA64, KiProcessorBlock, 0x218); AT(_KDDEBUGGER_DATA64, MmUnloadedDrivers, 0x220);
 AT(_KDDEBUGGER_DATA64, CmNtCSDVersion, 0x268);
-#ifdef _WIN64
+#ifdef OFFSETS
 AT(_KDDEBUGGER_DATA64, SizeEProcess, 0x2a8); AT(_KDDEBUGGER_DATA64, OffsetPrcbProcStateContext, 0x2bc); AT(_KDDEBUGGER_DATA64, OffsetPrcbProcStateSpecialReg, 0x2f2);
 #endif
 
@@ -110,8 +111,22 @@ struct _KDDEBUGGER_DATA64 KdDebuggerDataBlock = {
 	.NtBuildLab = P(NtBuildLab), .KiProcessorBlock = P(KiProcessorBlock),
 	.MmUnloadedDrivers = P(MmUnloadedDrivers), .MmLastUnloadedDriver = P(MmLastUnloadedDriver), .CmNtCSDVersion = P(CmNtCSDVersion),
 #ifdef _WIN64
-	.MmVirtualTranslationBase = 0xfffff68000000000ULL,
-	.ThCallbackStack = OFF(KTHREAD, CallbackStack), .NextCallback = 0x38,
+	.MmVirtualTranslationBase = 0xfffff68000000000ULL, .NextCallback = 0x38,
+	.OffsetPcrSelfPcr = OFF(KPCR, Self), .OffsetPcrCurrentPrcb = OFF(KPCR, CurrentPrcb), .OffsetPcrContainedPrcb = OFF(KPCR, Prcb),
+	.GdtR0Code = 0x10, .GdtR0Data = 0x18, .GdtR0Pcr = 0x18, .GdtR3Code = 0x33, .GdtR3Data = 0x2b, .GdtR3Teb = 0x53, .GdtTss = 0x40,
+	.Gdt64R3CmCode = 0x23, .Gdt64R3CmTeb = 0x53,
+#ifdef PTEBASE
+	.PteBase = 0xfffff68000000000ULL,
+#endif
+#else
+	.NextCallback = 8, .FramePointer = 0x14,
+#ifdef OFFSETS
+	.OffsetPcrSelfPcr = OFF(KPCR, SelfPcr), .OffsetPcrCurrentPrcb = OFF(KPCR, Prcb), .OffsetPcrContainedPrcb = OFF(KPCR, PrcbData),
+	.GdtR0Code = 8, .GdtR0Data = 0x10, .GdtR0Pcr = 0x30, .GdtR3Code = 0x1b, .GdtR3Data = 0x23, .GdtR3Teb = 0x3b, .GdtLdt = 0x48, .GdtTss = 0x28,
+#endif
+#endif
+	.ThCallbackStack = OFF(KTHREAD, CallbackStack),
+#ifdef OFFSETS
 	.OffsetKThreadNextProcessor = OFF(KTHREAD, NextProcessor), .OffsetKThreadTeb = OFF(KTHREAD, Teb), .OffsetKThreadKernelStack = OFF(KTHREAD, KernelStack),
 	.OffsetKThreadInitialStack = OFF(KTHREAD, InitialStack), .OffsetKThreadApcProcess = OFF(KTHREAD, ApcState.Process), .OffsetKThreadState = OFF(KTHREAD, State),
 	.SizeEProcess = sizeof(struct _EPROCESS), .OffsetEprocessPeb = OFF(EPROCESS, Peb), .OffsetEprocessParentCID = OFF(EPROCESS, InheritedFromUniqueProcessId),
@@ -119,14 +134,6 @@ struct _KDDEBUGGER_DATA64 KdDebuggerDataBlock = {
 	.OffsetPrcbDpcRoutine = OFF(KPRCB, DpcRoutineActive), .OffsetPrcbCurrentThread = OFF(KPRCB, CurrentThread), .OffsetPrcbMhz = OFF(KPRCB, MHz),
 	.OffsetPrcbCpuType = OFF(KPRCB, CpuType), .OffsetPrcbVendorString = OFF(KPRCB, VendorString),
 	.OffsetPrcbProcStateContext = OFF(KPRCB, ProcessorState.ContextFrame), .OffsetPrcbNumber = OFF(KPRCB, Number), .SizeEThread = sizeof(struct _ETHREAD),
-	.SizePcr = sizeof(struct _KPCR), .OffsetPcrSelfPcr = OFF(KPCR, Self), .OffsetPcrCurrentPrcb = OFF(KPCR, CurrentPrcb), .OffsetPcrContainedPrcb = OFF(KPCR, Prcb),
-	.OffsetPrcbProcStateSpecialReg = OFF(KPRCB, ProcessorState),
-	.GdtR0Code = 0x10, .GdtR0Data = 0x18, .GdtR0Pcr = 0x18, .GdtR3Code = 0x33, .GdtR3Data = 0x2b, .GdtR3Teb = 0x53, .GdtTss = 0x40,
-	.Gdt64R3CmCode = 0x23, .Gdt64R3CmTeb = 0x53,
-#ifdef PTEBASE
-	.PteBase = 0xfffff68000000000ULL,
-#endif
-#else
-	.ThCallbackStack = OFF(KTHREAD, CallbackStack), .NextCallback = 8, .FramePointer = 0x14,
+	.SizePcr = sizeof(struct _KPCR), .OffsetPrcbProcStateSpecialReg = OFF(KPRCB, ProcessorState.SpecialRegisters),
 #endif
 };
