@@ -30,15 +30,34 @@ func newKdCase(spec dumpbuild.Spec, facts *dumpbuild.Facts) *kdCase {
 		c.want.Set("opened", "no")
 		return c
 	}
-	c.ask(".process", "vertarget", ".bugcheck", "r", "lm", "lm t n", "!process 0 7", "k")
+	c.ask(".process", "vertarget", ".bugcheck", "r", "lm", "lm t n", "k")
 	c.system()
 	for _, m := range facts.Modules {
 		c.module(m)
 	}
+	if c.spec.Type == dumpbuild.Triage {
+		c.kept()
+		return c
+	}
+	c.ask("!process 0 7")
 	for i := range facts.Processes {
 		c.process(&spec.Processes[i], &facts.Processes[i])
 	}
 	return c
+}
+
+// kept are the process and the thread a triage dump keeps, and the pages of it
+// that kd reads: headers that were in memory and those of images it has copies of.
+func (c *kdCase) kept() {
+	c.ask("!process")
+	for i := range c.facts.Processes {
+		if f := &c.facts.Processes[i]; c.running(f) {
+			c.summary(f)
+			for _, m := range c.facts.Modules[1:] {
+				c.header(hexOf(f.Address), m, m.Pages[0].State == dumpbuild.Resident || m.Name == "Fs_Rec.SYS")
+			}
+		}
+	}
 }
 
 // newMinidumpCase is a minidump of a process.
@@ -93,9 +112,6 @@ func (c *kdCase) module(m dumpbuild.ModuleFacts) {
 	}
 	if name == "ntoskrnl" { // called after its PDB
 		name, image = "nt", "ntkrnlmp.exe"
-		if c.spec.Type == dumpbuild.Triage { // which has no more of its header than the driver list
-			image = m.Name
-		}
 		c.want.Set(key+" symbols", "private pdb symbols")
 	}
 	c.want.Set(key, hexOf(m.Base+m.Size), name)
@@ -126,7 +142,8 @@ func (c *kdCase) blamed() bool {
 	return false
 }
 
-func (c *kdCase) process(p *dumpbuild.Process, f *dumpbuild.ProcessFacts) {
+// summary is what a list of processes and threads says.
+func (c *kdCase) summary(f *dumpbuild.ProcessFacts) {
 	addr := hexOf(f.Address)
 	key := "process " + addr + " "
 	for name, v := range map[string]uint64{"pid": f.PID, "parent": f.Parent, "peb": f.PEB, "dirbase": f.Root} {
@@ -142,9 +159,15 @@ func (c *kdCase) process(p *dumpbuild.Process, f *dumpbuild.ProcessFacts) {
 	for _, t := range f.Threads {
 		c.thread(f, t)
 	}
+}
+
+// process are the facts of a process, its address space and its threads.
+func (c *kdCase) process(p *dumpbuild.Process, f *dumpbuild.ProcessFacts) {
+	c.summary(f)
 	if f.PEB == 0 {
 		return
 	}
+	addr := hexOf(f.Address)
 	c.ask(".process /p /r "+addr, "lmu")
 	if p.PEBPage.State == dumpbuild.PageFile {
 		ldr := hexOf(f.PEB + uint64(c.bits/8*3)) // of Peb.Ldr
@@ -248,16 +271,20 @@ func (c *kdCase) page(process string, p dumpbuild.PageFacts) {
 		c.want.Set(key, "prototype", hexOf(p.Prototype))
 	}
 	for _, m := range c.facts.Modules {
-		if m.Base != p.Addr {
-			continue
+		if m.Base == p.Addr {
+			c.header(process, m, readable(p.State))
 		}
-		c.ask("db " + hexOf(p.Addr) + " L10")
-		bytes := "-"
-		if readable(p.State) {
-			bytes = hex.EncodeToString(m.Memory[:16])
-		}
-		c.want.Set("bytes "+process+" "+hexOf(p.Addr), bytes)
 	}
+}
+
+// header are the first bytes of a module.
+func (c *kdCase) header(process string, m dumpbuild.ModuleFacts, readable bool) {
+	c.ask("db " + hexOf(m.Base) + " L10")
+	bytes := "-"
+	if readable {
+		bytes = hex.EncodeToString(m.Memory[:16])
+	}
+	c.want.Set("bytes "+process+" "+hexOf(m.Base), bytes)
 }
 
 func (c *kdCase) peb(process string, p *dumpbuild.Process, f *dumpbuild.ProcessFacts) {
