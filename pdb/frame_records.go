@@ -195,6 +195,27 @@ const (
 	FrameProcNaked  = 1 << 7 // the body makes its frame itself
 )
 
+// FrameBase is what variables of a function are counted from, see [PlaceFrame].
+type FrameBase uint8
+
+// The bases (cvinfo.h, FRAMEPROCSYM): on x86 the virtual frame, ebp and ebx, on
+// x64 rsp, rbp and r13.
+const (
+	FrameBaseNone FrameBase = iota
+	FrameBaseStack
+	FrameBasePointer
+	FrameBaseOther
+)
+
+// Base returns what the function counts its variables from, of parameters or of
+// others.
+func (p FrameProc) Base(param bool) FrameBase {
+	if param {
+		return FrameBase(p.Flags >> 16 & 3)
+	}
+	return FrameBase(p.Flags >> 14 & 3)
+}
+
 const kindFrameProc Kind = 0x1012
 
 const (

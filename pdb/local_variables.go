@@ -22,7 +22,7 @@ type Place uint8
 const (
 	PlaceUnknown      Place = iota // by a program only, which is not run
 	PlaceRegister                  // in Register
-	PlaceFrame                     // Offset bytes from the frame pointer of the function
+	PlaceFrame                     // Offset bytes from what FrameProc.Base names
 	PlaceRegisterPlus              // Offset bytes from the value of Register
 )
 
@@ -34,6 +34,7 @@ type Location struct {
 	Offset   int32
 	Part     bool   // a part of the variable only
 	PartAt   uint32 // where in the variable the part begins, in bytes
+	Whole    bool   // Ranges are those of the scope, prologue and epilogue among them
 	Ranges   []Range
 }
 
@@ -49,7 +50,7 @@ type Variable struct {
 	Name      string
 	Type      uint32 // type index
 	Flags     uint16 // VariableParameter and so on; 0 in the forms that say nothing
-	Inlined   bool   // of an inlined function
+	Depth     int    // functions that were inlined around it: 0 of the function itself
 	Scope     []Range
 	Locations []Location // none: it is nowhere, or nobody knows where
 }
@@ -123,8 +124,8 @@ type localWalk struct {
 
 // codeScope is a function, block or inline site that is open.
 type codeScope struct {
-	ranges  []Range
-	inlined bool
+	ranges []Range
+	depth  int // of inlined functions
 }
 
 // next moves to the next variable: a record that begins one, and those behind
@@ -161,14 +162,14 @@ func (w *localWalk) next() bool {
 
 // scopeOf returns the code of the scope the current record opens.
 func (w *localWalk) scopeOf(kind Kind) codeScope {
-	s := codeScope{inlined: len(w.scopes) > 0 && w.scopes[len(w.scopes)-1].inlined}
+	s := codeScope{depth: w.scope().depth}
 	if kind != kindInlineSite && kind != kindInlineSite2 {
 		if at, ok := codeOf(w.Rec); ok {
 			s.ranges = w.ranges(nil, at)
 		}
 		return s
 	}
-	s.inlined = true
+	s.depth++
 	if head := siteHead(w.Rec); len(w.Rec) >= head {
 		for a := codeview.RunAnnotations(w.Rec[head:]); a.Step(); {
 			if a.Out.Chunk == 0 {
@@ -203,12 +204,12 @@ func (w *localWalk) variable() (v Variable, ok bool) {
 	}
 	name, ok := localName(w.Rec, f)
 	s := w.scope()
-	v = Variable{Name: string(name), Type: u32(w.Rec, f.typ), Scope: s.ranges, Inlined: s.inlined}
+	v = Variable{Name: string(name), Type: u32(w.Rec, f.typ), Scope: s.ranges, Depth: s.depth}
 	if f.flags != 0 {
 		v.Flags = u16(w.Rec, f.flags)
 	}
 	if f.place != PlaceUnknown {
-		l := Location{Place: f.place, Ranges: s.ranges}
+		l := Location{Place: f.place, Whole: true, Ranges: s.ranges}
 		if f.reg != 0 {
 			l.Register = u16(w.Rec, f.reg)
 		}
@@ -322,7 +323,7 @@ func parseLocation(rec []byte, w *localWalk) (l Location, ok bool) {
 		l.Part = u16(rec, 6)&1 != 0 || l.PartAt != 0
 	}
 	if at == 0 {
-		l.Ranges = w.scope().ranges
+		l.Whole, l.Ranges = true, w.scope().ranges
 		return l, true
 	}
 	code := makeRange(u16(rec, at+4), u32(rec, at), uint32(u16(rec, at+6)))

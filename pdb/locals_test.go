@@ -64,7 +64,7 @@ func TestLocals(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		text := fmt.Sprintf("%s %x %x %v in%s", v.Name, v.Type, v.Flags, v.Inlined, rangesText(v.Scope))
+		text := fmt.Sprintf("%s %x %x %d in%s", v.Name, v.Type, v.Flags, v.Depth, rangesText(v.Scope))
 		for _, l := range v.Locations {
 			text += fmt.Sprintf(" @%s %d%+d", places[l.Place], l.Register, l.Offset)
 			if l.Part {
@@ -75,17 +75,17 @@ func TestLocals(t *testing.T) {
 		got = append(got, text)
 	}
 	want := []string{
-		"arg 74 1 false in 1010+60 @reg 17+0 1010+4 1018+8 1028+8 @frame 0-8 1030+10",
-		"gone 75 100 false in 1010+60",
-		"pair 1001 0 false in 1010+60 @reg 18+0 part 3076 1010+4 @reg+ 335+64 part 8 1014+4 @? 0+0 part 12 1018+4 @? 0+0 101c+4 @? 0+0",
-		"inner 76 0 false in 1020+8 @frame 0+24 1020+8",
-		"lent 77 1 true in 1018+4 1028+4 @frame 0+32 1018+4 1028+4",
-		"rel 10 0 false in 1010+60 @reg+ 335+40 1010+60",
-		"bp 11 0 false in 1010+60 @frame 0-4 1010+60",
-		"reg 12 0 false in 1010+60 @reg 22+0 1010+60",
-		"oldrel 13 0 false in 1010+60 @reg+ 21+44 1010+60",
-		"oldbp 14 0 false in 1010+60 @frame 0+8 1010+60",
-		"oldreg 15 0 false in 1010+60 @reg 23+0 1010+60",
+		"arg 74 1 0 in 1010+60 @reg 17+0 1010+4 1018+8 1028+8 @frame 0-8 1030+10",
+		"gone 75 100 0 in 1010+60",
+		"pair 1001 0 0 in 1010+60 @reg 18+0 part 3076 1010+4 @reg+ 335+64 part 8 1014+4 @? 0+0 part 12 1018+4 @? 0+0 101c+4 @? 0+0",
+		"inner 76 0 0 in 1020+8 @frame 0+24 1020+8",
+		"lent 77 1 1 in 1018+4 1028+4 @frame 0+32 1018+4 1028+4",
+		"rel 10 0 0 in 1010+60 @reg+ 335+40 1010+60",
+		"bp 11 0 0 in 1010+60 @frame 0-4 1010+60",
+		"reg 12 0 0 in 1010+60 @reg 22+0 1010+60",
+		"oldrel 13 0 0 in 1010+60 @reg+ 21+44 1010+60",
+		"oldbp 14 0 0 in 1010+60 @frame 0+8 1010+60",
+		"oldreg 15 0 0 in 1010+60 @reg 23+0 1010+60",
 	}
 	for i := range max(len(got), len(want)) {
 		if i >= len(got) || i >= len(want) || got[i] != want[i] {
