@@ -3,6 +3,7 @@ package unwind
 import (
 	"cmp"
 	"fmt"
+	"math/bits"
 	"strings"
 )
 
@@ -293,8 +294,13 @@ func x86Arith(op byte, a, b uint32) (n uint32, ok bool) {
 }
 
 // store gives c the caller's registers. Registers that a callee need not
-// preserve are not known.
+// preserve are not known, nor are others where the record counts more that the
+// function saved than its program restores.
 func (p *x86Program) store(c *Context) {
+	const restored = 1<<3 | 1<<RegEBP | 1<<6 | 1<<7
+	if int(p.x.d.SavedRegs) > 4*bits.OnesCount32(p.set&restored) {
+		p.has &^= restored &^ p.set
+	}
 	for i := range 8 {
 		if c.set(i, uint64(p.vars[i])); p.has>>i&1 == 0 {
 			c.forget(i)
