@@ -24,7 +24,7 @@ var layers = [][]string{
 	{"."},
 	{"internal/load"},
 	{"identify", "nt", "internal/filepool", "internal/typefind"},
-	{"pe", "internal/fingerprint", "symbols/export", "symbols/coff", "symbols/dwarf", "symbols/gosym", "symbols/pdata"},
+	{"pe", "internal/fingerprint", "symbols/export", "symbols/coff", "symbols/dwarf", "symbols/gosym", "symbols/pdata", "symbols/pdblocals"},
 	{"symbols"},
 	{"internal/pedisk", "internal/filekind", "unwind"},
 	{"pdb", "internal/peimage", "internal/container", "sympath/http", "sympath/smb"},

@@ -10,6 +10,7 @@ import (
 	"github.com/symres/symres/internal/hexaddr"
 	"github.com/symres/symres/pdb"
 	"github.com/symres/symres/symbols"
+	"github.com/symres/symres/symbols/pdblocals"
 )
 
 // sourceOf is where a symbol that an image carries is from, carried the other way
@@ -75,6 +76,25 @@ func (i inImage) locate(addr uint64) (Location, error) {
 	}
 	loc.FramesErr = err
 	return loc, nil
+}
+
+// Locals returns what is known of the parameters and local variables of a
+// module's functions, and how well that is proven. It is good until the session is
+// closed or the module removed. Errors are those of [Session.PDB]; a module whose
+// symbols know no variables has none.
+func (s *Session) Locals(ctx context.Context, name string) (symbols.Locals, Proof, error) {
+	m, err := s.find(name)
+	if err != nil {
+		return nil, ProofUnknown, err
+	}
+	syms, err := s.opened(ctx, m)
+	switch {
+	case err != nil:
+		return nil, ProofUnknown, err
+	case syms.pdb != nil:
+		return pdblocals.New(syms.pdb), syms.Proof, nil
+	}
+	return syms.Image, syms.Proof, nil
 }
 
 // search looks at all symbols the image carries.

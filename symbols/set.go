@@ -191,3 +191,24 @@ func (s *Set) LineAddresses(file string, line uint32) (found []Line, failed erro
 	}
 	return nil, failed
 }
+
+// Variables implements [Locals], by the best table that knows any.
+func (s *Set) Variables(f *StackFrame) iter.Seq2[Variable, error] {
+	return func(yield func(Variable, error) bool) {
+		for _, t := range s.Tables {
+			l, ok := t.(Locals)
+			if !ok {
+				continue
+			}
+			known := false
+			for v, err := range l.Variables(f) {
+				if known = true; !yield(v, err) {
+					return
+				}
+			}
+			if known {
+				return
+			}
+		}
+	}
+}

@@ -1,0 +1,165 @@
+// Package pdblocals finds the parameters and local variables of functions by the
+// private symbols of a PDB: which of them can be named at an address, in which
+// registers or at which addresses they are there, and of what type they are.
+package pdblocals
+
+import (
+	"fmt"
+	"iter"
+
+	"github.com/symres/symres/pdb"
+	"github.com/symres/symres/symbols"
+	"github.com/symres/symres/unwind"
+)
+
+// Locals are the variables of the functions of one PDB. It implements
+// [symbols.Locals], and is of use until the PDB is closed.
+type Locals struct{ file *pdb.File }
+
+// New returns the variables that a PDB knows of.
+func New(f *pdb.File) Locals { return Locals{f} }
+
+var _ symbols.Locals = Locals{}
+
+// Variables implements [symbols.Locals]. Errors are those of [pdb.File.Locals].
+func (l Locals) Variables(f *symbols.StackFrame) iter.Seq2[symbols.Variable, error] {
+	return func(yield func(symbols.Variable, error) bool) {
+		q := query{file: l.file, frame: f, rva: f.RVA()}
+		if f.Module == nil {
+			return
+		}
+		var failed error
+		if q.proc, q.hasProc, failed = l.file.FrameRecords().FrameProcAt(q.rva); failed != nil {
+			yield(symbols.Variable{}, failed)
+			return
+		}
+		for v, err := range l.file.Locals(q.rva) {
+			switch {
+			case err != nil:
+				failed = err
+			case v.InScope(q.rva) && !yield(q.variable(&v), nil):
+				return
+			}
+		}
+		if failed != nil {
+			yield(symbols.Variable{}, failed)
+		}
+	}
+}
+
+// query asks for the variables of one frame.
+type query struct {
+	file    *pdb.File
+	frame   *symbols.StackFrame
+	rva     uint32
+	proc    pdb.FrameProc
+	hasProc bool
+}
+
+// variable finds where a variable is.
+func (q *query) variable(v *pdb.Variable) symbols.Variable {
+	found := symbols.Variable{Name: v.Name, Param: v.Flags&pdb.VariableParameter != 0, Depth: v.Depth, Type: valueType(q.file, v.Type)}
+	for l := range v.At(q.rva) {
+		if p := q.piece(&l, found.Param); !has(found.Pieces, &p) {
+			found.Pieces = append(found.Pieces, p)
+		}
+	}
+	if len(found.Pieces) == 0 {
+		found.Err = symbols.ErrOptimizedOut
+	}
+	return found
+}
+
+// has reports whether there is a piece of those bytes already, which is known if
+// p is. Compilers write several records for one place.
+func has(list []symbols.Piece, p *symbols.Piece) bool {
+	for i := range list {
+		if old := &list[i]; old.At == p.At && old.Size == p.Size {
+			if old.Err != nil && p.Err == nil {
+				*old = *p
+			}
+			return true
+		}
+	}
+	return false
+}
+
+// piece finds what a location says.
+func (q *query) piece(l *pdb.Location, param bool) symbols.Piece {
+	p := symbols.Piece{At: l.PartAt}
+	r, err := register{}, error(symbols.ErrPlace)
+	switch l.Place {
+	case pdb.PlaceRegister:
+		if r, err = registerOf(q.frame.Machine, l.Register); err == nil {
+			q.inRegister(&p, r, l.Part)
+			return p
+		}
+	case pdb.PlaceRegisterPlus:
+		r, err = registerOf(q.frame.Machine, l.Register)
+	case pdb.PlaceFrame:
+		r, err = q.base(param)
+	}
+	if err != nil {
+		p.Err = err
+		return p
+	}
+	q.inMemory(&p, r, l)
+	return p
+}
+
+// inRegister is what a register has of a variable: of a part of one as much as
+// the register has room for.
+func (q *query) inRegister(p *symbols.Piece, r register, part bool) {
+	p.Place = "@" + r.name
+	if part {
+		p.Size = uint32(r.size)
+	}
+	if p.Value = r.bytes(&q.frame.Context); p.Value == nil {
+		p.Err = fmt.Errorf("%s: %w", r.name, symbols.ErrNotSaved)
+	}
+}
+
+// inMemory is where in memory a variable is. That it is there all the time holds
+// for the body of the function.
+func (q *query) inMemory(p *symbols.Piece, r register, l *pdb.Location) {
+	p.Place = fmt.Sprintf("@%s%+#x", r.name, l.Offset)
+	if l.Whole && !q.inBody() || q.frame.Leaving && r.special == plain {
+		p.Err = symbols.ErrNoFrame
+		return
+	}
+	base, ok := r.address(q.frame)
+	if !ok {
+		p.Err = fmt.Errorf("%s: %w", r.name, symbols.ErrNotSaved)
+		return
+	}
+	p.InMemory, p.Address = true, base+uint64(int64(l.Offset))
+	if is32(q.frame.Machine) {
+		p.Address &= 1<<32 - 1
+	}
+}
+
+// inBody reports whether the function has its frame: where it has called another
+// one, and between prologue and epilogue.
+func (q *query) inBody() bool {
+	at := q.rva - q.proc.RVA
+	return !q.hasProc || q.frame.UnwoundToCall || at >= q.proc.BodyStart && (q.proc.BodyEnd == 0 || at <= q.proc.BodyEnd)
+}
+
+// base returns the register that the function counts its variables from.
+func (q *query) base(param bool) (register, error) {
+	base := pdb.FrameBaseNone
+	if q.hasProc {
+		base = q.proc.Base(param)
+	}
+	switch m := q.frame.Machine; {
+	case m == unwind.X86 && base == pdb.FrameBaseNone: // ebp, or what it would be
+		return register{name: "ebp", special: virtualEBP}, nil
+	case m == unwind.X86:
+		return registerOf(m, [...]uint16{pdb.FrameBaseStack: cvVFrame, pdb.FrameBasePointer: 22, pdb.FrameBaseOther: 20}[base])
+	case m == unwind.X64 && base != pdb.FrameBaseNone:
+		return registerOf(m, [...]uint16{pdb.FrameBaseStack: 335, pdb.FrameBasePointer: 334, pdb.FrameBaseOther: 341}[base])
+	case m == unwind.ARM64 && (base == pdb.FrameBaseStack || base == pdb.FrameBasePointer):
+		return registerOf(m, [...]uint16{pdb.FrameBaseStack: 81, pdb.FrameBasePointer: 79}[base])
+	}
+	return register{}, symbols.ErrPlace
+}
