@@ -1,6 +1,7 @@
 package memsource
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -11,9 +12,8 @@ import (
 	"github.com/symres/symres/internal/wtext"
 )
 
-// pageShift is the granularity in which a Fault's file offsets advance. Every
-// machine whose pages are found in a paging file here has 4 KB pages.
-const pageShift = 12
+// usualPage is the size of pages in bytes where a fault does not say it.
+const usualPage = 0x1000
 
 // Fault is the error of an incomplete read: the address, the reason, and where
 // the bytes are instead. It matches the sentinels of this package through
@@ -34,6 +34,10 @@ type Fault struct {
 
 	File       string // FileBacked: file the page is mapped from, as the target spells it; "" if not known
 	FileOffset uint64 // and byte offset in it of the page that holds Addr
+
+	// PageSize is the size of the target's pages in bytes, if it is not 4 KB; else 0.
+	// File offsets advance by it, and page numbers in texts count it.
+	PageSize uint64
 
 	Physical uint64 // NotInDump: physical address of Addr; TableNotInDump: of the entry that is missing
 
@@ -68,11 +72,11 @@ func (f *Fault) detail() string {
 		return fmt.Sprintf("not resident: %s at offset %#x", wtext.Printable(f.File), f.FileOffset)
 	case ReasonNotInDump:
 		if f.Physical != 0 {
-			return fmt.Sprintf("page %x is not in the dump", f.Physical>>pageShift)
+			return fmt.Sprintf("page %x is not in the dump", f.Physical/f.page())
 		}
 	case ReasonTableNotInDump:
 		if f.Physical != 0 {
-			return fmt.Sprintf("page table page %x is not in the dump", f.Physical>>pageShift)
+			return fmt.Sprintf("page table page %x is not in the dump", f.Physical/f.page())
 		}
 	}
 	return f.Reason.String()
@@ -99,7 +103,7 @@ func (f *Fault) At(addr uint64) *Fault {
 		return &c
 	}
 	c.Len -= past
-	pages := (addr>>pageShift - f.Addr>>pageShift) << pageShift
+	pages := (addr/f.page() - f.Addr/f.page()) * f.page()
 	switch f.Reason {
 	case ReasonPagedOut, ReasonCompressed:
 		c.PageFileOffset += pages
@@ -119,9 +123,11 @@ func (f *Fault) after() uint64 {
 	if f.Len != 0 {
 		return f.Len
 	}
-	const page = 1 << pageShift
-	return page - f.Addr%page
+	return f.page() - f.Addr%f.page()
 }
+
+// page is the size of a page in bytes.
+func (f *Fault) page() uint64 { return cmp.Or(f.PageSize, usualPage) }
 
 // typed returns err if it carries a Fault at addr, and else a Fault at addr
 // made from what err does carry.

@@ -85,7 +85,7 @@ func (a asker) fill(p []byte, addr uint64) (n int, err error) {
 
 // pages reads p page by page up to the first byte that cannot be read.
 func (a asker) pages(p []byte, addr uint64) (n int, err error) {
-	const page = 1 << pageShift
+	const page = usualPage
 	for n < len(p) {
 		at := addr + uint64(n)
 		k, err := a.halve(p[n:min(len(p), n+page-int(at%page))], at)

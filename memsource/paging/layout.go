@@ -15,6 +15,8 @@ type Layout struct {
 	Protection      Field // the software protection, MM_* values
 	TransitionFrame Field // frame of a page in transition
 	VADMarker       Field // all ones: the prototype PTE is to be found through the VAD
+	Prototype       Field // 1: the entry names a prototype PTE
+	Transition      Field // 1, and Prototype 0: the page is in transition
 
 	Proto      Address // of the prototype PTE
 	Subsection Address // of the SUBSECTION a mapped page belongs to
@@ -91,6 +93,8 @@ func LayoutFor(m Mode, build uint32) Layout {
 		return layout7()
 	case m == ModePAE:
 		return layoutPAE()
+	case m == ModeIA64:
+		return layoutIA64()
 	}
 	l := layout64()
 	if build >= build1803 {
@@ -148,6 +152,8 @@ func layout32(origin string) Layout {
 		Protection:      Field{5, 5},
 		TransitionFrame: Field{12, 20},
 		VADMarker:       Field{12, 20},
+		Prototype:       Field{10, 1},
+		Transition:      Field{11, 1},
 	}
 }
 
@@ -160,9 +166,38 @@ func layout64() Layout {
 		Protection:      Field{5, 5},
 		TransitionFrame: Field{12, 36},
 		VADMarker:       Field{32, 32},
+		Prototype:       Field{10, 1},
+		Transition:      Field{11, 1},
 		Proto:           whole,
 		Subsection:      whole,
 	}
+}
+
+// layoutIA64 is Windows for Itanium. Every position is what Microsoft's kd takes
+// it for, found by changing the bits of entries one at a time; of the region of
+// an address, the kernel's is implied. That prototype PTEs name subsections in the
+// same form is assumed.
+func layoutIA64() Layout {
+	kernel := Address{High: Move{12, 52, 0}, Base: regionKernel << regionShift}
+	return Layout{
+		Origin:          "embedded: IA-64",
+		PageFile:        Field{28, 4},
+		PageFileOffset:  Field{32, 32},
+		Protection:      Field{2, 5},
+		TransitionFrame: Field{13, 38},
+		VADMarker:       Field{32, 32},
+		Prototype:       Field{1, 1},
+		Transition:      Field{7, 1},
+		Proto:           kernel,
+		Subsection:      kernel,
+	}
+}
+
+// inTransition reports whether the entry is of a page in transition. The bit
+// alone does not say so: with the prototype bit it means something else (on x64
+// Combined and ColdPage).
+func (l *Layout) inTransition(v uint64) bool {
+	return v&valid == 0 && l.Prototype.of(v) == 0 && l.Transition.of(v) != 0
 }
 
 // usualMask is the InvalidPteMask of most machines that have one: bit 45.

@@ -12,11 +12,12 @@ const (
 	ModePAE                   // 32-bit with PAE: 4 KB and 2 MB pages
 	ModeLA57                  // 64-bit, five levels: as X64, for addresses of 57 bits
 	ModeARM64                 // 64-bit ARM with the 4 KB granule, four levels: pages as X64
+	ModeIA64                  // Itanium: eight regions, three levels of 8 KB tables, 8 KB pages
 )
 
-// String returns "x86", "x64", "pae", "la57" or "arm64".
+// String returns "x86", "x64", "pae", "la57", "arm64" or "ia64".
 func (m Mode) String() string {
-	names := [...]string{ModeX86: "x86", ModeX64: "x64", ModePAE: "pae", ModeLA57: "la57", ModeARM64: "arm64"}
+	names := [...]string{ModeX86: "x86", ModeX64: "x64", ModePAE: "pae", ModeLA57: "la57", ModeARM64: "arm64", ModeIA64: "ia64"}
 	if int(m) < len(names) && names[m] != "" {
 		return names[m]
 	}
@@ -31,6 +32,7 @@ type geometry struct {
 	addrBits uint8   // bits of an address that are translated, the sign included
 	split    bool    // the upper half has a root of its own
 	arm      bool    // entries are descriptors of ARM
+	regions  bool    // IA-64: bits 61 to 63 choose one of eight regions
 	levels   []level // 0 is the PTE
 }
 
@@ -65,6 +67,10 @@ func (c *Config) geometry() (geometry, bool) {
 		return g, true
 	case ModeARM64:
 		return c.geometryARM()
+	case ModeIA64:
+		return geometry{entry: 8, frame: frameIA64, root: frameIA64, addrBits: 64, regions: true, levels: []level{
+			{13, 10, nil}, {23, 10, nil}, {33, 10, nil},
+		}}, true
 	}
 	return geometry{}, false
 }
@@ -142,8 +148,20 @@ func (g *geometry) covers(lv int, va uint64) uint64 {
 // rest returns how many bytes from va to the next multiple of 1<<bits.
 func rest(va uint64, bits uint8) uint64 { return 1<<bits - va&(1<<bits-1) }
 
-// upper reports whether va is in the half of the kernel.
-func (g *geometry) upper(va uint64) bool { return va>>(g.addrBits-1) != 0 }
+// upper reports whether va is in the half of the kernel, on IA-64 outside the
+// region of the process.
+func (g *geometry) upper(va uint64) bool {
+	if g.regions {
+		return regionOf(va) != regionUser
+	}
+	return va>>(g.addrBits-1) != 0
+}
+
+// pageShift is the binary logarithm of the size of a page.
+func (g *geometry) pageShift() uint8 { return g.levels[0].shift }
+
+// page is how many bytes from va to the end of its page.
+func (g *geometry) page(va uint64) uint64 { return rest(va, g.pageShift()) }
 
 // hole returns how many bytes from va no address exists for, 0 if va is one.
 func (g *geometry) hole(va uint64) uint64 {

@@ -14,8 +14,8 @@ func (w *walker) swappedIn(f *memsource.Fault) (mapping, *memsource.Fault) {
 	if w.s.cfg.PageFiles[f.PageFile] == nil {
 		return mapping{}, f
 	}
-	const inPage = 1<<pageShift - 1
-	at := place{f.PageFileOffset | f.Addr&inPage, f.PageFile + 1}
+	inPage := f.Addr & (1<<w.s.geo.pageShift() - 1)
+	at := place{f.PageFileOffset | inPage, f.PageFile + 1}
 	return mapping{at: at, left: f.Len, pte: f.PTE, soft: true, swapped: f}, nil
 }
 
@@ -38,10 +38,7 @@ func (w *walker) readFile(p []byte, at place) (int, error) {
 
 // swapFault is the fault of a paging file that fell short after n bytes: the
 // page is still paged out, unless it is the file that cannot be read.
-func (m mapping) swapFault(err error, va uint64, n int) error {
-	if err == nil {
-		return nil
-	}
+func (m mapping) swapFault(err error, va uint64, n int) *memsource.Fault {
 	f := *m.swapped
 	f.Addr, f.Len, f.Err = va+uint64(n), m.left-uint64(n), err
 	if !errors.Is(err, io.ErrUnexpectedEOF) {

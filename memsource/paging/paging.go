@@ -16,9 +16,11 @@
 // The positions of software bits are passed as a [Layout], so that this package
 // needs no debug information.
 //
-// It walks all formats of x86 and x64, and that of ARM64 with 4 KB pages. It
-// does not walk those of IA-64; for the regions and page numbers of IA-64 see
-// package vadmath.
+// It walks all formats of x86 and x64, that of ARM64 with 4 KB pages, and the
+// tables of 8 KB pages of Windows for IA-64, with a root for each of three
+// regions and the ranges that need no tables. As kd does, it takes bits 43 to 60
+// of an IA-64 address for nothing. It does not know what translation registers
+// of an Itanium held, nor large pages, which Windows maps by those.
 //
 // # Security
 //
@@ -63,9 +65,14 @@ type Config struct {
 	// sampled while user code ran points to the shadow tables, which map almost
 	// nothing of the kernel: use the DirectoryTableBase of the process instead.
 	Root uint64
-	// Root2 is the value of TTBR1, for ARM64 only: the root of the upper half.
-	// If it is 0, the table at Root has both halves, as in Windows.
+	// Root2 is the root of the upper half, where there is one. For ARM64 it is the
+	// value of TTBR1; if it is 0, the table at Root has both halves, as in Windows.
+	// For IA-64 it is the address of nt!MmSystemParentTablePage's frame, the root
+	// of region 7, and Root that of region 0; if one is 0, its region is not mapped.
 	Root2 uint64
+	// SessionRoot is the root of region 1, for IA-64 only: SessionParentBase of a
+	// KPROCESS. 0 means that the process is in no session.
+	SessionRoot uint64
 	// VABits is how many bits of an address each root of ARM64 translates, 64
 	// less TCR_EL1.TnSZ: 40 to 48. 0 means 47 if both halves share one table,
 	// which is assumed if Root2 is in the second half of its page, otherwise
@@ -99,7 +106,7 @@ type Space struct {
 	phys  memsource.Source
 	cfg   Config
 	geo   geometry
-	roots [2]uint64 // of the lower half and of the upper
+	roots [regions]uint64 // of the lower half and of the upper; on IA-64 by region
 
 	walkers sync.Pool // of *walker: buffers only, nothing is remembered
 }
@@ -122,7 +129,10 @@ func New(phys memsource.Source, cfg Config) (*Space, error) {
 	s := &Space{phys: phys, cfg: cfg, geo: geo}
 	s.roots[0] = cfg.Root & geo.root
 	s.roots[1] = s.roots[0]
-	if geo.split {
+	switch {
+	case geo.regions:
+		s.roots[regionSession], s.roots[regionKernel] = cfg.SessionRoot&geo.root, cfg.Root2&geo.root
+	case geo.split:
 		s.roots[1] = cfg.Root2 & geo.root
 	}
 	return s, nil
@@ -130,7 +140,10 @@ func New(phys memsource.Source, cfg Config) (*Space, error) {
 
 // root returns the table that the walk for va begins with.
 func (s *Space) root(va uint64) uint64 {
-	if s.geo.upper(va) {
+	switch {
+	case s.geo.regions:
+		return s.roots[regionOf(va)]
+	case s.geo.upper(va):
 		return s.roots[1]
 	}
 	return s.roots[0]
@@ -140,7 +153,7 @@ func (s *Space) root(va uint64) uint64 {
 type Page struct {
 	Physical uint64 // of the address
 	Size     uint64 // bytes from there to the end of the page, which may be a large one
-	PTE      uint64 // the entry that names the page
+	PTE      uint64 // the entry that names the page; 0 for the ranges of IA-64 that need no tables
 	Level    int8   // of that entry: 0 PTE, 1 PDE, 2 PDPTE
 	// Valid says that the processor also translates the address. It would
 	// reject pages in transition and those found through a prototype PTE.
@@ -156,9 +169,9 @@ func (s *Space) Translate(addr uint64) (Page, error) {
 	m, f := w.translate(addr)
 	switch {
 	case f != nil:
-		return Page{}, f
+		return Page{}, w.sized(f)
 	case m.at.file != 0:
-		return Page{}, m.swapped
+		return Page{}, w.sized(m.swapped)
 	}
 	return Page{Physical: m.at.off, Size: m.left, PTE: m.pte, Level: int8(m.level), Valid: !m.soft}, nil
 }
@@ -179,10 +192,10 @@ func (s *Space) read(phys memsource.Source, buf []byte, addr uint64, depth int) 
 	w := s.walker(phys, depth)
 	defer s.release(w)
 	for n < len(head) {
-		k, err := w.read(head[n:], addr+uint64(n))
+		k, f := w.read(head[n:], addr+uint64(n))
 		n += k
-		if err != nil {
-			return n, err
+		if f != nil {
+			return n, f
 		}
 	}
 	return n, over

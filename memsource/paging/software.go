@@ -7,15 +7,10 @@ import (
 	"github.com/symres/symres/memsource"
 )
 
-// Bits of an entry that never moved. Bit 11 alone does not make a transition
-// entry: with the prototype bit set it means something else (Combined,
-// ColdPage).
+// Bits of an entry that the processor knows.
 const (
-	valid      = 1 << 0
-	large      = 1 << 7
-	prototype  = 1 << 10
-	transition = 1 << 11
-	softKind   = valid | prototype | transition
+	valid = 1 << 0
+	large = 1 << 7 // of x86 and x64
 )
 
 // Protection values that are no protection (MM_DECOMMIT, MM_NOACCESS).
@@ -41,10 +36,10 @@ func (w *walker) software(va, pte uint64) (mapping, *memsource.Fault) {
 	switch {
 	case pte == 0:
 		return w.empty(va, 0)
-	case pte&prototype == 0:
+	case w.s.cfg.Layout.Prototype.of(pte) == 0:
 		return w.soft(va, pte)
 	case w.s.cfg.Layout.VADMarker.allOnes(pte):
-		f := pageFault(memsource.ReasonNotMapped, va, pte)
+		f := w.pageFault(memsource.ReasonNotMapped, va, pte)
 		f.Err = ErrConsultVAD
 		return w.consultVAD(f)
 	}
@@ -56,14 +51,14 @@ func (w *walker) software(va, pte uint64) (mapping, *memsource.Fault) {
 func (w *walker) soft(va, v uint64) (mapping, *memsource.Fault) {
 	l := &w.s.cfg.Layout
 	switch {
-	case v&softKind == transition:
-		return w.s.geo.page(va, w.transitionFrame(v), v), nil
+	case l.inTransition(v):
+		return w.s.geo.pageAt(va, w.transitionFrame(v), v), nil
 	case l.PageFile.of(v) == 0 && (l.PageFileOffset.of(v) == 0 || l.pageFileOffset(v) == 0):
-		return mapping{}, pageFault(unwritten(l.Protection.of(v)), va, v)
+		return mapping{}, w.pageFault(unwritten(l.Protection.of(v)), va, v)
 	}
-	f := pageFault(memsource.ReasonPagedOut, va, v)
+	f := w.pageFault(memsource.ReasonPagedOut, va, v)
 	f.PageFile = int(l.PageFile.of(v))
-	f.PageFileOffset = l.pageFileOffset(v) << pageShift
+	f.PageFileOffset = l.pageFileOffset(v) << w.s.geo.pageShift()
 	if w.s.cfg.CompressionStores>>f.PageFile&1 != 0 {
 		f.Reason = memsource.ReasonCompressed
 		return mapping{}, f
@@ -86,7 +81,7 @@ func unwritten(protection uint64) memsource.Reason {
 func (w *walker) prototype(va, pte uint64, a Address) (mapping, *memsource.Fault) {
 	at, v, err := w.readPrototype(pte, a)
 	if err != nil {
-		return mapping{}, prototypeFault(err, va, pte)
+		return mapping{}, w.prototypeFault(err, va, pte)
 	}
 	return w.throughPrototype(va, v, at)
 }
@@ -97,14 +92,14 @@ func (w *walker) throughPrototype(va, v, at uint64) (mapping, *memsource.Fault) 
 	l := &w.s.cfg.Layout
 	switch {
 	case v == 0:
-		return mapping{}, pageFault(memsource.ReasonDemandZero, va, v)
+		return mapping{}, w.pageFault(memsource.ReasonDemandZero, va, v)
 	case v&valid != 0:
-		return w.s.geo.page(va, v&w.s.geo.frame, v), nil
+		return w.s.geo.pageAt(va, v&w.s.geo.frame, v), nil
 	case l.FileMask != 0 && v&l.FileMask == l.FileValue: // other bits mean nothing then
-		f := pageFault(memsource.ReasonFileBacked, va, v)
+		f := w.pageFault(memsource.ReasonFileBacked, va, v)
 		f.Err = errUnnamed
 		return mapping{}, f
-	case v&prototype != 0:
+	case l.Prototype.of(v) != 0:
 		return mapping{}, w.fileBacked(va, v, at)
 	}
 	return w.soft(va, v)
@@ -146,8 +141,8 @@ func (w *walker) prototypeAt(at uint64) (uint64, error) {
 
 // prototypeFault is the fault of a page whose prototype PTE cannot be read:
 // nothing is known of the page, and Err says why.
-func prototypeFault(err error, va, pte uint64) *memsource.Fault {
-	f := pageFault(memsource.ReasonTableNotInDump, va, pte)
+func (w *walker) prototypeFault(err error, va, pte uint64) *memsource.Fault {
+	f := w.pageFault(memsource.ReasonTableNotInDump, va, pte)
 	f.Err = because("prototype PTE", err)
 	if below, ok := errors.AsType[*memsource.Fault](err); ok {
 		keepTrouble(f, below)
@@ -168,7 +163,7 @@ func because(what string, err error) error {
 // fileBacked is the fault of a page that is in a file; v is the subsection form
 // found in the prototype PTE at address at.
 func (w *walker) fileBacked(va, v, at uint64) *memsource.Fault {
-	f := pageFault(memsource.ReasonFileBacked, va, v)
+	f := w.pageFault(memsource.ReasonFileBacked, va, v)
 	if w.depth > 0 {
 		return f // read on behalf of a translation or a resolver: no one asks for the name
 	}
@@ -203,9 +198,9 @@ func (w *walker) resolveAs(v, at uint64) (string, uint64, error) {
 func (w *walker) transitionFrame(e uint64) uint64 {
 	l := &w.s.cfg.Layout
 	first, second := l.plain(e)
-	frame := l.TransitionFrame.of(first) << pageShift
+	frame := l.TransitionFrame.of(first) << w.s.geo.pageShift()
 	if first != second && !w.has(frame) {
-		if other := l.TransitionFrame.of(second) << pageShift; w.has(other) {
+		if other := l.TransitionFrame.of(second) << w.s.geo.pageShift(); w.has(other) {
 			return other
 		}
 	}
@@ -221,15 +216,15 @@ func (w *walker) has(pa uint64) bool {
 // outTable finds the table behind an entry above level 0 that is not valid:
 // tables are pageable as well.
 func (w *walker) outTable(va, e uint64, lv int) (place, *memsource.Fault) {
-	f := pageFault(memsource.ReasonNotMapped, va, e)
-	if e&prototype == 0 {
-		m, sf := w.soft(va&^(1<<pageShift-1), e)
+	f := w.pageFault(memsource.ReasonNotMapped, va, e)
+	if w.s.cfg.Layout.Prototype.of(e) == 0 {
+		m, sf := w.soft(va&^(1<<w.s.geo.pageShift()-1), e)
 		if sf == nil {
 			return m.at, nil
 		}
 		f.Reason, f.Status = sf.Reason, sf.Status
 		if sf.Reason == memsource.ReasonPagedOut || sf.Reason == memsource.ReasonCompressed {
-			f = pageFault(memsource.ReasonTableNotInDump, va, e)
+			f = w.pageFault(memsource.ReasonTableNotInDump, va, e)
 			sf.Addr = va
 			f.Err = because("page table", sf)
 		}
@@ -258,21 +253,21 @@ func (w *walker) consultVAD(f *memsource.Fault) (mapping, *memsource.Fault) {
 	if w.s.cfg.PrototypeOf == nil || w.depth > 0 {
 		return mapping{}, f
 	}
-	f.Len = rest(f.Addr, pageShift)
+	f.Len = w.s.geo.page(f.Addr)
 	at, ok := w.s.cfg.PrototypeOf(f.Addr)
 	if !ok {
 		return mapping{}, f
 	}
 	v, err := w.prototypeAt(at)
 	if err != nil {
-		return mapping{}, prototypeFault(err, f.Addr, f.PTE)
+		return mapping{}, w.prototypeFault(err, f.Addr, f.PTE)
 	}
 	return w.throughPrototype(f.Addr, v, at)
 }
 
 // pageFault is a fault for the rest of the page of va, found through entry.
-func pageFault(r memsource.Reason, va, entry uint64) *memsource.Fault {
-	f := memsource.NewFault(r, va, rest(va, pageShift))
+func (w *walker) pageFault(r memsource.Reason, va, entry uint64) *memsource.Fault {
+	f := memsource.NewFault(r, va, w.s.geo.page(va))
 	f.PTE = entry
 	return f
 }

@@ -9,9 +9,9 @@ import (
 )
 
 const (
-	pageShift = 12
-	chunkSize = 512 // bytes of a table read at once
-	maxLevels = 5
+	usualShift = 12  // of 4 KB pages
+	chunkSize  = 512 // bytes of a table read at once
+	maxLevels  = 5
 )
 
 // walker translates during one read. It remembers the last piece of a table of
@@ -48,23 +48,34 @@ type mapping struct {
 }
 
 // read reads from the page that holds va, up to its end.
-func (w *walker) read(p []byte, va uint64) (int, error) {
+func (w *walker) read(p []byte, va uint64) (int, *memsource.Fault) {
 	m, f := w.translate(va)
 	if f != nil {
-		return 0, f
+		return 0, w.sized(f)
 	}
 	if uint64(len(p)) > m.left {
 		p = p[:m.left]
 	}
 	if m.at.file != 0 {
 		n, err := w.readFile(p, m.at)
-		return n, m.swapFault(err, va, n)
+		if err != nil {
+			return n, w.sized(m.swapFault(err, va, n))
+		}
+		return n, nil
 	}
 	n, err := w.phys.ReadMemory(p, m.at.off)
 	if err != nil {
-		return n, m.fault(err, va, n)
+		return n, w.sized(m.fault(err, va, n))
 	}
 	return n, nil
+}
+
+// sized notes the size of pages in a fault, where it is not the usual one.
+func (w *walker) sized(f *memsource.Fault) *memsource.Fault {
+	if shift := w.s.geo.pageShift(); shift != usualShift {
+		f.PageSize = 1 << shift
+	}
+	return f
 }
 
 // translate finds the memory behind va, or the reason why there is none.
@@ -73,6 +84,17 @@ func (w *walker) translate(va uint64) (mapping, *memsource.Fault) {
 	if size := g.hole(va); size != 0 {
 		return mapping{}, memsource.NewFault(memsource.ReasonNonCanonical, va, size)
 	}
+	if g.regions {
+		if m, f, done := w.regional(va); done {
+			return m, f
+		}
+	}
+	return w.walk(va)
+}
+
+// walk goes down the tables.
+func (w *walker) walk(va uint64) (mapping, *memsource.Fault) {
+	g := &w.s.geo
 	table, parent, soft := place{off: w.s.root(va)}, uint64(0), false
 	for lv := len(g.levels) - 1; ; lv-- {
 		e, f := w.entry(lv, table, va)
@@ -105,16 +127,15 @@ func (w *walker) translate(va uint64) (mapping, *memsource.Fault) {
 	}
 }
 
-// page is the mapping of a 4 KB page.
-func (g *geometry) page(va, frame, pte uint64) mapping {
-	const inPage = 1<<pageShift - 1
-	return mapping{at: place{off: frame | va&inPage}, left: rest(va, pageShift), pte: pte, soft: true}
+// pageAt is the mapping of a page, of the smallest size there is.
+func (g *geometry) pageAt(va, frame, pte uint64) mapping {
+	return mapping{at: place{off: frame | va&(1<<g.pageShift()-1)}, left: g.page(va), pte: pte, soft: true}
 }
 
 // mapped is the mapping of an entry that is a page at level lv.
 func (g *geometry) mapped(va, e uint64, lv int) mapping {
 	if lv == 0 {
-		return g.page(va, e&g.frame, e)
+		return g.pageAt(va, e&g.frame, e)
 	}
 	l := g.levels[lv]
 	return mapping{at: place{off: l.large(e) | va&(1<<l.shift-1)}, left: rest(va, l.shift), pte: e, level: lv}
@@ -180,7 +201,7 @@ func (w *walker) tableFault(err error, lv int, at place, va uint64) *memsource.F
 		f.Err = err
 		return f
 	}
-	if pf.Len >= rest(pf.Addr, pageShift) {
+	if pf.Len >= g.page(pf.Addr) {
 		f.Len = g.covers(lv, va)
 	}
 	f.Err = cause(pf)
