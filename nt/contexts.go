@@ -43,7 +43,7 @@ func (c *contextual) explain(err error) error {
 		return err
 	}
 	w := *f
-	w.Len = min(w.Len, pageSize-w.Addr%pageSize) // the next page may be another's, or nobody's
+	w.Len = min(w.Len, c.k.page()-w.Addr%c.k.page()) // the next page may be another's, or nobody's
 	w.Reason, w.Status = memsource.ReasonWrongContext, memsource.ReasonWrongContext.Status()
 	w.Err = &ContextError{Process: other.process}
 	return &w
@@ -56,7 +56,7 @@ func (c *contextual) described(addr uint64) bool {
 		return false
 	}
 	list, _ := c.view.vads()
-	_, ok := find(list, addr)
+	_, ok := find(list, addr, c.k.page())
 	return ok
 }
 
@@ -105,7 +105,7 @@ func (c *contexts) find(k *Kernel, addr, root uint64) *space {
 	if ok && (s == nil || s.process.Root != root) {
 		return s
 	}
-	s = c.search(addr, root, addr>>(k.header.Bits-1)&1 == 1)
+	s = c.search(addr, root, k.kernelHalf(addr))
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.memo == nil || len(c.memo) >= maxMemo {
@@ -113,6 +113,15 @@ func (c *contexts) find(k *Kernel, addr, root uint64) *space {
 	}
 	c.memo[key] = s
 	return s
+}
+
+// kernelHalf reports whether addr is outside the memory of processes: on IA-64
+// outside region 0.
+func (k *Kernel) kernelHalf(addr uint64) bool {
+	if k.header.Machine == machineIA64 {
+		return addr>>61 != 0
+	}
+	return addr>>(k.header.Bits-1)&1 == 1
 }
 
 // search asks the address spaces one by one. What lies in the kernel's half
@@ -155,7 +164,7 @@ func (k *Kernel) spaces() (list []space, first int) {
 		if err != nil || roots[p.Root] {
 			continue
 		}
-		memory, err := k.space(p.Root, nil)
+		memory, err := k.space(p, nil)
 		if err != nil {
 			continue
 		}
@@ -176,7 +185,7 @@ func (k *Kernel) spaces() (list []space, first int) {
 // kernel's own do not: of images and data of a session, and of processes. ok is
 // false if no process maps it. Only page tables are consulted.
 func (k *Kernel) Context(addr uint64) (*View, bool) {
-	s := k.contexts.find(k, addr, k.header.DirectoryTableBase)
+	s := k.contexts.find(k, addr, k.own.Root)
 	if s == nil {
 		return nil, false
 	}
@@ -190,7 +199,7 @@ func (k *Kernel) Context(addr uint64) (*View, bool) {
 // addresses hold different images in each process. ok is false if no process
 // maps the address. Safe for concurrent use.
 func (k *Kernel) Elsewhere(fault *memsource.Fault) (memory memsource.Source, whose string, ok bool) {
-	if kernelHalf := fault.Addr>>(k.Bits()-1)&1 == 1; !kernelHalf {
+	if !k.kernelHalf(fault.Addr) {
 		return nil, "", false
 	}
 	v, ok := k.Context(fault.Addr)

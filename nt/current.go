@@ -21,7 +21,7 @@ func (k *Kernel) CurrentProcess() (Process, error) {
 			return k.copied(b, err)
 		}
 	}
-	if root := k.header.DirectoryTableBase; root != 0 {
+	if root := k.header.DirectoryTableBase; root != 0 && k.header.Machine != machineIA64 { // there it is the kernel's
 		for p, err := range k.Processes() {
 			if err == nil && p.Root == root {
 				return p, nil

@@ -206,6 +206,8 @@ func modesOf(h crashdump.Header) ([]paging.Mode, error) {
 		return []paging.Mode{paging.ModeX64, paging.ModeLA57}, nil
 	case h.Machine == machineARM64 && wide:
 		return []paging.Mode{paging.ModeARM64}, nil
+	case h.Machine == machineIA64 && wide:
+		return []paging.Mode{paging.ModeIA64}, nil
 	case h.Machine == machineI386 && !wide && !h.PAE:
 		return []paging.Mode{paging.ModeX86, paging.ModePAE}, nil
 	case h.Machine == machineI386 && !wide:

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"slices"
 
 	"github.com/symres/symres/memsource"
 	"github.com/symres/symres/memsource/crashdump"
@@ -25,6 +26,7 @@ type Kernel struct {
 	plain    memsource.Source // that space, or the pieces of a triage dump
 	memory   memsource.Source // plain, with the other contexts considered
 	block    memsource.Source // where the debugger data block is read; nil: plain
+	own      Process          // its roots are those of the address space that was current
 	base     uint64           // of the kernel image, where it was searched for
 	prcbs    uint64           // KiProcessorBlock by its symbol; 0: not known
 	road     KernelRoad
@@ -34,9 +36,10 @@ type Kernel struct {
 }
 
 // FromDump makes a Kernel of a crash dump, which must stay open while the
-// Kernel is used. Page dumps (all that are no triage dumps) of x86, x64 and ARM64
-// are translated through the page tables of the process that was running; triage
-// dumps work for every machine. Structures are read by the embedded layouts of
+// Kernel is used. Page dumps (all that are no triage dumps) of x86, x64, ARM64
+// and IA-64 are translated through the page tables of the process that was running;
+// triage dumps work for every machine. A header of IA-64 names the kernel's own
+// page tables; which process was running is known once the kernel's types are. Structures are read by the embedded layouts of
 // the build, see [Kernel.WithTypes].
 //
 // The fields of the header are compared with memory. Fields that are wrong or
@@ -104,11 +107,14 @@ func fromTriage(f *crashdump.File) (*Kernel, error) {
 func (k *Kernel) translate(phys memsource.Source, mode paging.Mode) error {
 	h := k.header
 	k.phys = memsource.Cache(phys, memsource.CacheOptions{})
-	k.paging = paging.Config{Mode: mode, Root: h.DirectoryTableBase, Layout: paging.LayoutFor(mode, h.Build)}
+	k.paging = tablesAt(mode, h.DirectoryTableBase)
+	k.paging.Layout = paging.LayoutFor(mode, h.Build)
+	k.own = Process{Root: k.paging.Root}
 	if mode == paging.ModePAE {
 		k.layouts.Section.PTE = 8
 	}
 	k.fiveLevels()
+	k.regions()
 	if err := k.start(); err != nil || !k.paging.Layout.Proto.Relative && !k.paging.Layout.Subsection.Relative {
 		return err
 	}
@@ -121,23 +127,33 @@ func (k *Kernel) translate(phys memsource.Source, mode paging.Mode) error {
 // start makes the address space by what is known of the layouts.
 func (k *Kernel) start() error {
 	k.paging.ResolveFile = subsectionFile(k.layouts.Section)
-	plain, err := k.space(k.header.DirectoryTableBase, nil)
+	plain, err := k.space(k.own, nil)
 	if err != nil {
 		return err
 	}
 	k.contexts = &contexts{}
-	k.plain, k.memory = plain, &contextual{own: plain, root: k.header.DirectoryTableBase, k: k}
+	k.plain, k.memory = plain, &contextual{own: plain, root: k.own.Root, k: k}
 	return nil
 }
 
-// space is the address space of a page-table root. prototypeOf finds prototype
-// PTEs of pages its tables do not know of; nil finds none.
-func (k *Kernel) space(root uint64, prototypeOf func(uint64) (uint64, bool)) (*paging.Space, error) {
+// tablesAt is the address space of the tables a kernel goes by: on IA-64 those of
+// its own region alone.
+func tablesAt(mode paging.Mode, root uint64) paging.Config {
+	if mode == paging.ModeIA64 {
+		return paging.Config{Mode: mode, Root2: root}
+	}
+	return paging.Config{Mode: mode, Root: root}
+}
+
+// space is the address space of a process, of which only the roots matter.
+// prototypeOf finds prototype PTEs of pages its tables do not know of; nil finds
+// none.
+func (k *Kernel) space(p Process, prototypeOf func(uint64) (uint64, bool)) (*paging.Space, error) {
 	if k.phys == nil {
 		return nil, fmt.Errorf("page tables of a triage dump: %w", crashdump.ErrUnsupported)
 	}
 	cfg := k.paging
-	cfg.Root, cfg.PrototypeOf = root, prototypeOf
+	cfg.Root, cfg.SessionRoot, cfg.PrototypeOf = p.Root, p.SessionRoot, prototypeOf
 	return paging.New(k.phys, cfg)
 }
 
@@ -148,6 +164,7 @@ func (k *Kernel) space(root uint64, prototypeOf func(uint64) (uint64, bool)) (*p
 func (k *Kernel) WithTypes(f *pdb.File) (*Kernel, error) {
 	found, missing := layoutsOf(f)
 	typed := *k
+	typed.problems = slices.Clone(k.problems)
 	typed.layouts = found.over(k.layouts)
 	if k.phys != nil {
 		missing = errors.Join(missing, typed.typePages(f))
@@ -156,7 +173,7 @@ func (k *Kernel) WithTypes(f *pdb.File) (*Kernel, error) {
 		}
 	}
 	missing = errors.Join(missing, typed.findBlock(f))
-	return &typed, missing
+	return &typed, errors.Join(missing, typed.enterRunning(f))
 }
 
 // Memory returns the virtual memory of the kernel, and of the process that was
@@ -167,6 +184,9 @@ func (k *Kernel) Memory() memsource.Source { return k.memory }
 
 // Machine returns the IMAGE_FILE_MACHINE_* value of the target.
 func (k *Kernel) Machine() uint16 { return k.header.Machine }
+
+// page is the size of the target's pages in bytes.
+func (k *Kernel) page() uint64 { return uint64(pageSizeOf(k.header.Machine)) }
 
 // Bits returns the width of the target's virtual addresses, 32 or 64.
 func (k *Kernel) Bits() int { return k.header.Bits }

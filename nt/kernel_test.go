@@ -127,7 +127,7 @@ func TestFromDumpRefuses(t *testing.T) {
 		want error
 		says string
 	}{
-		"ia64":      {emptyDump(0x0200, 1, false), crashdump.ErrUnsupported, "0x0200"},
+		"alpha64":   {emptyDump(0x0284, 1, false), crashdump.ErrUnsupported, "0x0284"},
 		"summary":   {without(emptyDump(amd64, 2, false)), crashdump.ErrFormat, "SDMP"},
 		"automatic": {without(emptyDump(amd64, 7, false)), crashdump.ErrUnsupported, "automatic"},
 		"no_bitmap": {without(emptyDump(amd64, 5, false)), crashdump.ErrFormat, "FDMP"},

@@ -1,5 +1,7 @@
 package nt
 
+import "github.com/symres/symres/vadmath"
+
 // moduleLayout says where the fields of a KLDR_DATA_TABLE_ENTRY are, the
 // loader's record of one driver. Offsets are bytes; 0 means that the structure
 // does not have the field. A moduleLayout is plain data.
@@ -65,9 +67,10 @@ func (l *moduleLayout) size() int {
 // file name: SUBSECTION, CONTROL_AREA and FILE_OBJECT. Offsets are bytes. A
 // sectionLayout is plain data.
 type sectionLayout struct {
-	Origin string // which Windows it is of, and where it was taken from
-	Bits   int    // 32 or 64: the width of pointers
-	PTE    uint64 // size of a prototype PTE in bytes: 4, or 8 for x64 and PAE
+	Origin string           // which Windows it is of, and where it was taken from
+	Bits   int              // 32 or 64: the width of pointers
+	PTE    uint64           // size of a prototype PTE in bytes: 4, or 8 for x64 and PAE
+	Page   vadmath.PageSize // 0: 4 KB
 
 	SubsectionBase   uint16 // address of the first prototype PTE
 	StartingSector   uint16 // where its page is in the file, in units of 512 bytes

@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/symres/symres/pdb"
+	"github.com/symres/symres/vadmath"
 )
 
 // layouts are all the layouts one kernel needs. A part whose Bits are 0 is not
@@ -28,7 +29,25 @@ func layoutsFor(machine uint16, build uint32) layouts {
 		Thread: threadLayoutFor(machine, build),
 	}
 	l.Loader = loaderLayoutFor(l.Module.Bits)
+	if size := pageSizeOf(machine); size != vadmath.Page4K {
+		return l.paged(size)
+	}
 	return l
+}
+
+// paged gives the size of pages to the layouts that need it; 0 is 4 KB.
+func (l layouts) paged(size vadmath.PageSize) layouts {
+	l.Section.Page, l.VAD.Page, l.Loader.Page = size, size, size
+	return l
+}
+
+// pageSizeOf is the size of a machine's pages: 4 KB where it is not known.
+func pageSizeOf(machine uint16) vadmath.PageSize {
+	size, err := vadmath.PageSizeOf(machine)
+	if err != nil {
+		return vadmath.Page4K
+	}
+	return size
 }
 
 // over takes every known part of l and the others from below.
@@ -51,7 +70,7 @@ func (l layouts) over(below layouts) layouts {
 	if l.Thread.Bits == 0 {
 		l.Thread = below.Thread
 	}
-	return l
+	return l.paged(below.VAD.Page)
 }
 
 const ofTypes = "types of the kernel's PDB"
@@ -218,6 +237,7 @@ func (t *typeReader) process() processLayout {
 		PEB: t.must(process, "Peb"), Root: t.must(process, "Pcb.DirectoryTableBase[0]", "Pcb.DirectoryTableBase"),
 		Parent: t.may(process, "InheritedFromUniqueProcessId"), Image: t.may(process, "SectionBaseAddress"),
 		VADRoot: t.vadRoot(), WoW64: t.may(process, "WoW64Process", "Wow64Process"), Session: t.may(process, "Session"),
+		SessionRoot: t.may(process, "Pcb.SessionParentBase"),
 	}
 	if name, ok := t.has(process, "ImageFileName"); ok && name.Size <= 64 {
 		l.Name = at(uint16(name.Offset), uint8(min(name.Size, 15)))

@@ -7,6 +7,7 @@ import (
 
 	"github.com/symres/symres/internal/hexaddr"
 	"github.com/symres/symres/memsource"
+	"github.com/symres/symres/vadmath"
 )
 
 const maxUserImage = 1 << 36 // bytes; no image of a process is larger
@@ -49,7 +50,7 @@ func loaderModules(src memsource.Source, l loaderLayout, peb uint64) (list []Mod
 	case ldr == 0 || ldr%uint64(w) != 0 || ldr > w.top()-pageSize:
 		return nil, nil, &PEBError{Ldr: at, Err: malformed(at, "no address of loader data: %#x", ldr)}
 	}
-	u := loaderLists{src: src, l: &l, seen: map[uint64]bool{},
+	u := loaderLists{src: src, l: &l, page: uint64(cmp.Or(l.Page, vadmath.Page4K)), seen: map[uint64]bool{},
 		reader: entryReader{src: src, l: l.Entry, most: maxUserImage, origin: "loader lists (" + l.Origin + ")", road: RoadLoader}}
 	for i, name := range []string{"loader list in load order", "loader list in memory order", "loader list in initialization order"} {
 		u.walk(name, ldr+uint64(l.Heads[i]), uint64(l.Links[i]))
@@ -64,6 +65,7 @@ func loaderModules(src memsource.Source, l loaderLayout, peb uint64) (list []Mod
 type loaderLists struct {
 	src     memsource.Source
 	l       *loaderLayout
+	page    uint64 // bytes
 	reader  entryReader
 	seen    map[uint64]bool // entries
 	modules []Module
@@ -88,7 +90,7 @@ func (u *loaderLists) walk(name string, head, links uint64) {
 			continue
 		}
 		m.SizeNotRounded = uint32(m.Size)
-		m.Size = (m.Size + pageSize - 1) &^ (pageSize - 1)
+		m.Size = (m.Size + u.page - 1) &^ (u.page - 1)
 		u.modules = append(u.modules, m)
 	}
 }

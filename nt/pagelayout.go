@@ -31,6 +31,8 @@ func pageLayout(f *pdb.File, base paging.Layout) (paging.Layout, error) {
 	l.Protection = r.field("_MMPTE_SOFTWARE", "Protection")
 	l.TransitionFrame = r.field("_MMPTE_TRANSITION", "PageFrameNumber")
 	l.VADMarker = l.PageFileOffset
+	l.Prototype = r.field("_MMPTE_SOFTWARE", "Prototype")
+	l.Transition = r.field("_MMPTE_SOFTWARE", "Transition")
 	l.Proto = r.address("_MMPTE_PROTOTYPE", "ProtoAddress", base.Proto)
 	l.Subsection = r.address("_MMPTE_SUBSECTION", "SubsectionAddress", base.Subsection)
 	l.SwizzleBit = r.optional("_MMPTE_SOFTWARE", "SwizzleBit").Shift
@@ -94,14 +96,18 @@ func (r *pteReader) find(typ, name string) (paging.Field, error) {
 }
 
 // address is how an entry spells a kernel address. A single field holds it
-// whole, of 32 bits or of 48 with the sign. Two fields hold 31 bits of it, the
+// whole, of 32 bits or of 48 with the sign, or on IA-64 without the bits of the
+// kernel's region, which base has. Two fields hold 31 bits of it, the
 // top bit implied, or, in kernels whose entries choose a pool, an offset from
 // the bounds base has.
 func (r *pteReader) address(typ, name string, base paging.Address) paging.Address {
 	whole := r.optional(typ, name)
 	if whole.Width > 0 {
 		a := paging.Address{High: paging.Move{From: whole.Shift, Width: whole.Width}}
-		if whole.Width > 32 {
+		switch {
+		case base.Base != 0 && base.Low.Width == 0:
+			a.Base = base.Base
+		case whole.Width > 32:
 			a.SignBit = whole.Width - 1
 		}
 		return a

@@ -27,9 +27,12 @@ type Process struct {
 	Name    string // file name of the image, cut to 15 characters
 	PEB     uint64 // 0: it has none, as the System process
 	Root    uint64 // DirectoryTableBase, as stored
-	VADRoot uint64 // address of the root of the VAD tree; 0: it is empty
-	Image   uint64 // address of the main image
-	WoW64   uint64 // address of the 32-bit PEB of a 32-bit process on a 64-bit system
+	// SessionRoot is on IA-64 the root of the page tables of its session, as
+	// stored; 0: it is in none.
+	SessionRoot uint64
+	VADRoot     uint64 // address of the root of the VAD tree; 0: it is empty
+	Image       uint64 // address of the main image
+	WoW64       uint64 // address of the 32-bit PEB of a 32-bit process on a 64-bit system
 
 	Session    uint32
 	HasSession bool // it belongs to Session; the System process belongs to none
@@ -83,7 +86,7 @@ func readProcess(src memsource.Source, l *processLayout, addr uint64) (Process, 
 	}
 	b = b[:n]
 	p := Process{
-		Address: addr, PID: l.PID.of(b), Parent: l.Parent.of(b), PEB: l.PEB.of(b), Root: l.Root.of(b),
+		Address: addr, PID: l.PID.of(b), Parent: l.Parent.of(b), PEB: l.PEB.of(b), Root: l.Root.of(b), SessionRoot: l.SessionRoot.of(b),
 		VADRoot: l.VADRoot.of(b), Image: l.Image.of(b), Origin: l.Origin,
 	}
 	if err != nil {

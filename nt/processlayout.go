@@ -1,5 +1,7 @@
 package nt
 
+import "github.com/symres/symres/vadmath"
+
 // processLayout says where the fields of an EPROCESS are that lead to the
 // modules of a process, and those of the two structures behind it. It is plain
 // data.
@@ -17,6 +19,8 @@ type processLayout struct {
 	VADRoot field // the pointer to the root of the VAD tree, inside whatever VadRoot is
 	WoW64   field // WoW64Process
 	Session field
+
+	SessionRoot field // Pcb.SessionParentBase, of IA-64
 
 	WoW64PEB  field // of EWOW64PROCESS; not known: WoW64Process is the 32-bit PEB itself
 	SessionID field // of the structure Session points to
@@ -52,7 +56,7 @@ func (l *processLayout) width() width { return width(l.Bits / 8) }
 // size is the size of the part of an EPROCESS that is read.
 func (l *processLayout) size() int {
 	n := 0
-	for _, f := range []field{l.Root, l.PID, l.Parent, l.Links, l.Name, l.PEB, l.Image, l.VADRoot, l.WoW64, l.Session} {
+	for _, f := range []field{l.Root, l.PID, l.Parent, l.Links, l.Name, l.PEB, l.Image, l.VADRoot, l.WoW64, l.Session, l.SessionRoot} {
 		n = max(n, f.end())
 	}
 	return n
@@ -68,11 +72,12 @@ func (l *processLayout) known() bool {
 // data.
 type loaderLayout struct {
 	Origin    string
-	ImageBase uint16       // ImageBaseAddress in the PEB
-	Ldr       uint16       // in the PEB
-	Heads     [3]uint16    // of the lists in load, memory and initialization order, in PEB_LDR_DATA
-	Links     [3]uint16    // of the same in an entry
-	Entry     moduleLayout // LDR_DATA_TABLE_ENTRY
+	Page      vadmath.PageSize // 0: 4 KB
+	ImageBase uint16           // ImageBaseAddress in the PEB
+	Ldr       uint16           // in the PEB
+	Heads     [3]uint16        // of the lists in load, memory and initialization order, in PEB_LDR_DATA
+	Links     [3]uint16        // of the same in an entry
+	Entry     moduleLayout     // LDR_DATA_TABLE_ENTRY
 }
 
 // loaderLayoutFor returns the embedded layout for pointers of 32 or 64 bits.

@@ -101,7 +101,7 @@ func (e *NoKernelError) Error() string { return e.err.Error() }
 // Unwrap returns an error that wraps [ErrNoKernel].
 func (e *NoKernelError) Unwrap() error { return e.err }
 
-// modesLike are the formats of page tables to try; none of ARM64.
+// modesLike are the formats of page tables to try; none of ARM64 and IA-64.
 func modesLike(mode paging.Mode) []paging.Mode {
 	switch mode {
 	case 0:
@@ -113,7 +113,9 @@ func modesLike(mode paging.Mode) []paging.Mode {
 }
 
 // wide reports whether addresses have 64 bits in a mode.
-func wide(mode paging.Mode) bool { return mode == paging.ModeX64 || mode == paging.ModeLA57 }
+func wide(mode paging.Mode) bool {
+	return mode == paging.ModeX64 || mode == paging.ModeLA57 || mode == paging.ModeIA64
+}
 
 // hint is a page-table root and an address inside the kernel.
 type hint struct {
@@ -140,7 +142,7 @@ type finder struct {
 }
 
 func (f *finder) space(mode paging.Mode, root uint64) (*paging.Space, error) {
-	return paging.New(f.phys, paging.Config{Mode: mode, Root: root})
+	return paging.New(f.phys, tablesAt(mode, root))
 }
 
 // maxKernelScan is how far below an address inside the kernel its image begins
@@ -200,6 +202,8 @@ func machineOf(mode paging.Mode) uint16 {
 		return machineAMD64
 	case paging.ModeARM64:
 		return machineARM64
+	case paging.ModeIA64:
+		return machineIA64
 	}
 	return machineI386
 }

@@ -362,7 +362,7 @@ func tiers(mode paging.Mode) []tier {
 func (f *finder) mapped(root top, pa uint64) uint64 {
 	base := uint64(0)
 	switch root.mode {
-	case paging.ModeARM64: // descriptors of another form
+	case paging.ModeARM64, paging.ModeIA64: // entries of another form
 		return 0
 	case paging.ModeX64:
 		base = 0xffff000000000000

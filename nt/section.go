@@ -1,12 +1,14 @@
 package nt
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 
 	"github.com/symres/symres/internal/hexaddr"
 	"github.com/symres/symres/memsource"
 	"github.com/symres/symres/memsource/paging"
+	"github.com/symres/symres/vadmath"
 )
 
 const sectorSize = 512 // unit of StartingSector in the subsections of images
@@ -45,7 +47,7 @@ func (l *sectionLayout) offset(b []byte, subsection, proto uint64) (uint64, erro
 	if n := u32(b, l.PtesInSubsection); proto < base || (proto-base)%l.PTE != 0 || i >= uint64(n) {
 		return 0, malformed(subsection, "prototype PTE %#x is not one of the %d of this subsection", proto, n)
 	}
-	return i*pageSize + uint64(u32(b, l.StartingSector))*sectorSize, nil
+	return i*uint64(cmp.Or(l.Page, vadmath.Page4K)) + uint64(u32(b, l.StartingSector))*sectorSize, nil
 }
 
 // errNoFile is the error for a section that maps no file but paging space.

@@ -66,7 +66,7 @@ const (
 
 // contextSize is the size of the CONTEXT of winnt.h.
 func contextSize(machine uint16) uint16 {
-	return map[uint16]uint16{machineI386: 0x2cc, machineAMD64: 0x4d0, machineARM: 0x1a0, machineARM64: 0x390}[machine]
+	return map[uint16]uint16{machineI386: 0x2cc, machineAMD64: 0x4d0, machineARM: 0x1a0, machineARM64: 0x390, machineIA64: 0xa70}[machine]
 }
 
 func (l *threadLayout) width() width { return width(l.Bits / 8) }

@@ -1,6 +1,7 @@
 package nt
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"iter"
@@ -134,7 +135,7 @@ func (w *vadWalk) entry(n vadNode) (vad, error) {
 	if l.Commit.full(l.Commit.of(b)) {
 		v.Commit = -1
 	}
-	if _, _, err := v.Pages.Bytes(vadmath.Page4K); err != nil {
+	if _, _, err := v.Pages.Bytes(cmp.Or(l.Page, vadmath.Page4K)); err != nil {
 		return vad{}, malformed(n.addr, "descriptor of pages %x to %x", uint64(v.Pages.Start), uint64(v.Pages.End))
 	}
 	switch {

@@ -1,11 +1,14 @@
 package nt
 
+import "github.com/symres/symres/vadmath"
+
 // vadLayout says where the fields of the virtual address descriptors are:
 // MMVAD_SHORT, MMVAD and the node of the tree they begin with. The zero field
 // is one they do not have. It is plain data.
 type vadLayout struct {
-	Origin string // which Windows it is of, and where it was taken from
-	Bits   int    // 32 or 64: the width of pointers; 0 for a layout that is not known
+	Origin string           // which Windows it is of, and where it was taken from
+	Bits   int              // 32 or 64: the width of pointers; 0 for a layout that is not known
+	Page   vadmath.PageSize // of the page numbers; 0: 4 KB
 
 	Left, Right            field
 	Start, End             field // StartingVpn, EndingVpn

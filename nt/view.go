@@ -28,7 +28,7 @@ type View struct {
 func (k *Kernel) View(p Process) (*View, error) {
 	v := &View{k: k, process: p}
 	v.vads = sync.OnceValues(v.readVADs)
-	space, err := k.space(p.Root, v.prototypeOf)
+	space, err := k.space(p, v.prototypeOf)
 	if err != nil {
 		return nil, fmt.Errorf("process %s: %w", p.label(), err)
 	}
@@ -71,7 +71,7 @@ func (v *View) VADs() iter.Seq2[vadmath.Entry, error] {
 // tree, in which it may have been.
 func (v *View) VADAt(addr uint64) (vadmath.Entry, error) {
 	list, errs := v.vads()
-	if d, ok := find(list, addr); ok {
+	if d, ok := find(list, addr, v.k.page()); ok {
 		return d.Entry, nil
 	}
 	fault := memsource.NewFault(memsource.ReasonNotMapped, addr, 0)
@@ -101,9 +101,9 @@ func (v *View) readVADs() (list []vad, errs []error) {
 	return list, errs
 }
 
-// find returns the descriptor of addr in a sorted list.
-func find(list []vad, addr uint64) (vad, bool) {
-	page := vadmath.VPN(addr / pageSize)
+// find returns the descriptor of addr in a sorted list, in pages of a size.
+func find(list []vad, addr, pageBytes uint64) (vad, bool) {
+	page := vadmath.VPN(addr / pageBytes)
 	i, _ := slices.BinarySearchFunc(list, page, func(d vad, page vadmath.VPN) int {
 		if d.Pages.End < page {
 			return -1
@@ -120,11 +120,11 @@ func find(list []vad, addr uint64) (vad, bool) {
 // VADs know of.
 func (v *View) prototypeOf(addr uint64) (uint64, bool) {
 	list, _ := v.vads()
-	d, ok := find(list, addr)
+	d, ok := find(list, addr, v.k.page())
 	if !ok || d.prototypes == 0 {
 		return 0, false
 	}
-	return d.prototypes + (addr/pageSize-uint64(d.Pages.Start))*v.k.layouts.Section.PTE, true
+	return d.prototypes + (addr/v.k.page()-uint64(d.Pages.Start))*v.k.layouts.Section.PTE, true
 }
 
 // Road says how the modules of a process were found.
@@ -200,7 +200,7 @@ func (v *View) mapped(u *UserModules) {
 	list, errs := v.vads()
 	u.Problems = append(u.Problems, errs...)
 	for _, d := range list {
-		base, size, err := d.Pages.Bytes(vadmath.Page4K)
+		base, size, err := d.Pages.Bytes(vadmath.PageSize(v.k.page()))
 		if d.Type != vadmath.TypeImage || err != nil {
 			continue
 		}

@@ -1,0 +1,100 @@
+package nt
+
+import (
+	"fmt"
+
+	"github.com/symres/symres/memsource"
+	"github.com/symres/symres/memsource/paging"
+	"github.com/symres/symres/pdb"
+)
+
+// kdMmSystemParentTablePage is the offset in KDDEBUGGER_DATA64 (wdbgexts.h) of
+// the address of that variable: the frame of the root of region 7.
+const kdMmSystemParentTablePage = 0x288
+
+// Where a KPROCESS of IA-64 has SessionParentBase, from DirectoryTableBase on, for
+// a kernel whose types do not say it (as Microsoft's kd has it).
+const (
+	sessionRootXP  = 0x28
+	sessionRoot7   = 0x20
+	buildSession7  = 6801
+	regionPageBits = 13
+)
+
+// regions finds the root of the kernel's region where the header of an IA-64 dump
+// does not lead to it: the debugger data block is in the image of the kernel, which
+// needs no tables.
+func (k *Kernel) regions() {
+	if k.paging.Mode != paging.ModeIA64 {
+		return
+	}
+	direct, err := paging.New(k.phys, k.paging)
+	if err != nil {
+		return
+	}
+	d, err := openDebuggerData(direct, k.header.KdDebuggerDataBlock, 8)
+	if err != nil {
+		return
+	}
+	if page, err := d.variable(kdMmSystemParentTablePage); err == nil {
+		k.takeKernelRoot(page)
+	}
+}
+
+// takeKernelRoot takes the frame MmSystemParentTablePage names, if it can be read.
+func (k *Kernel) takeKernelRoot(page uint64) {
+	root := page << regionPageBits
+	if page == 0 || root>>regionPageBits != page || root == k.paging.Root2 {
+		return
+	}
+	if _, err := memsource.U64(k.phys, root); err != nil {
+		return
+	}
+	k.problem("DirectoryTableBase %x is not the root of the kernel's region; taking %x of MmSystemParentTablePage", k.header.DirectoryTableBase, root)
+	k.paging.Root2, k.header.DirectoryTableBase = root, root
+}
+
+// enterRunning makes the process that was running the current one of an IA-64 kernel:
+// no header names its page tables. Without it user addresses have none.
+func (k *Kernel) enterRunning(f *pdb.File) error {
+	if k.paging.Mode != paging.ModeIA64 {
+		return nil
+	}
+	if root := &k.layouts.Process.SessionRoot; !root.known() && k.layouts.Process.known() {
+		*root = k.sessionRoot()
+	}
+	k.rootBySymbol(f)
+	p, err := k.CurrentProcess()
+	if err != nil {
+		return fmt.Errorf("current process: %w", err)
+	}
+	k.own = p
+	return k.start()
+}
+
+// sessionRoot is the place of SessionParentBase without its type.
+func (k *Kernel) sessionRoot() field {
+	root := k.layouts.Process.Root
+	if k.header.Build < buildSession7 {
+		return at(root.Offset+sessionRootXP, 8)
+	}
+	return at(root.Offset+sessionRoot7, 8)
+}
+
+// rootBySymbol is [Kernel.regions] by the symbol, for a debugger data block that
+// does not name the variable.
+func (k *Kernel) rootBySymbol(f *pdb.File) {
+	base, err := k.Base()
+	if err != nil {
+		return
+	}
+	if d, err := k.debuggerData(); err == nil {
+		if at, err := d.value(kdMmSystemParentTablePage); err == nil && at != 0 {
+			return
+		}
+	}
+	at := symbolFinder{f: f, base: base}.addr("MmSystemParentTablePage")
+	if page, err := memsource.U64(k.plain, at); at != 0 && err == nil {
+		k.takeKernelRoot(page)
+	}
+}
