@@ -10,7 +10,7 @@ import (
 )
 
 // Kinds of base relocation (PE specification, "Base Relocation Types"). What
-// kinds 5 and 7 mean depends on the machine; ours is ARM.
+// kinds 5, 7 and 9 mean depends on the machine; ours are ARM and IA-64 (winnt.h).
 const (
 	relAbsolute = 0
 	relHigh     = 1
@@ -19,6 +19,7 @@ const (
 	relHighAdj  = 4
 	relArmMov   = 5
 	relThumbMov = 7
+	relIA64Imm  = 9
 	relDir64    = 10
 )
 
@@ -27,12 +28,17 @@ const (
 	machineI386  = 0x14c
 	machineARM   = 0x1c0
 	machineARMNT = 0x1c4
+	machineIA64  = 0x200
 	machineAMD64 = 0x8664
 	machineARM64 = 0xaa64
 )
 
-// maxWidth is how many bytes the widest relocation changes.
+// maxWidth is how many bytes the widest relocation changes that may cross the end
+// of a page.
 const maxWidth = 8
+
+// bundle is the size of three IA-64 instructions, which are aligned to it.
+const bundle = 16
 
 // reloc is one relocation.
 type reloc struct {
@@ -55,6 +61,8 @@ func width(kind uint8, machine uint16) (uint8, bool) {
 		return 4, true
 	case kind == relDir64, (kind == relArmMov || kind == relThumbMov) && isARM(machine):
 		return 8, true
+	case kind == relIA64Imm && machine == machineIA64:
+		return bundle, true
 	}
 	return 0, false
 }
@@ -96,6 +104,9 @@ func (i *Image) readBlock(page uint32, entries []byte) error {
 			}
 			r.low = binary.LittleEndian.Uint16(entries)
 		}
+		if r.kind == relIA64Imm { // the place may be that of an instruction in the bundle
+			r.rva &^= bundle - 1
+		}
 		if w > 0 {
 			i.relocs = append(i.relocs, r)
 		}
@@ -130,6 +141,11 @@ func (r reloc) apply(p []byte, delta uint64) {
 		le.PutUint16(p, uint16(v>>16))
 	case relDir64:
 		le.PutUint64(p, le.Uint64(p)+delta)
+	case relIA64Imm:
+		low, high := le.Uint64(p), le.Uint64(p[8:])
+		low, high = setMovl(low, high, movl(low, high)+delta)
+		le.PutUint64(p, low)
+		le.PutUint64(p[8:], high)
 	case relArmMov:
 		applyPair(p, uint32(delta), armImm, setArmImm)
 	case relThumbMov:
@@ -161,4 +177,47 @@ func thumbImm(ins uint32) uint32 {
 
 func setThumbImm(ins, imm uint32) uint32 {
 	return ins&^0x70ff040f | imm>>12 | imm>>11&1<<10 | imm>>8&7<<28 | imm&0xff<<16
+}
+
+// immFields are where a MOVL has its 64-bit immediate (format X2 of the Intel
+// Itanium manual, the EMARCH_ENC_I17 fields of winnt.h): width bits from bit
+// from of its bundle are bits to and up of the value. Only the second field is in
+// both halves of the bundle.
+var immFields = [...]struct{ from, width, to uint8 }{
+	{100, 7, 0},  // imm7b
+	{46, 41, 22}, // imm41
+	{114, 9, 7},  // imm9d
+	{109, 5, 16}, // imm5c
+	{108, 1, 21}, // ic
+	{123, 1, 63}, // i
+}
+
+// movl is the immediate of the MOVL in a bundle, given as two halves.
+func movl(low, high uint64) (v uint64) {
+	for _, f := range immFields {
+		v |= bitsOf(low, high, f.from) & (1<<f.width - 1) << f.to
+	}
+	return v
+}
+
+// bitsOf are the bits of a bundle from one on.
+func bitsOf(low, high uint64, from uint8) uint64 {
+	if from >= 64 {
+		return high >> (from - 64)
+	}
+	return low>>from | high<<(64-from)
+}
+
+func setMovl(low, high, v uint64) (newLow, newHigh uint64) {
+	for _, f := range immFields {
+		mask := uint64(1)<<f.width - 1
+		bits := v >> f.to & mask
+		if f.from >= 64 {
+			high = high&^(mask<<(f.from-64)) | bits<<(f.from-64)
+			continue
+		}
+		low = low&^(mask<<f.from) | bits<<f.from
+		high = high&^(mask>>(64-f.from)) | bits>>(64-f.from)
+	}
+	return low, high
 }

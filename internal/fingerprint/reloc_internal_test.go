@@ -11,7 +11,7 @@ import (
 
 // TestReloc_apply relocates by 0x12348000, worked out by hand. MOVW r0, #0xf00d
 // and MOVT r0, #0x0123 load 0x0123f00d, which becomes 0x1358700d: the sum of the
-// low halves carries into the upper ones.
+// low halves carries into the upper ones. The MOVL loads r14 with 87654321`fff0fedc.
 func TestReloc_apply(t *testing.T) {
 	const delta = 0x12348000
 	for _, c := range []struct {
@@ -29,6 +29,7 @@ func TestReloc_apply(t *testing.T) {
 		{"DIR64", relDir64, machineAMD64, 0, "00000040ffffffff", "00803452ffffffff"},
 		{"ARM_MOV32", relArmMov, machineARM, 0, "0d000fe3230140e3", "0d0007e3580341e3"},
 		{"THUMB_MOV32", relThumbMov, machineARMNT, 0, "4ff20d00c0f22310", "47f20d00c1f25830"},
+		{"IA64_IMM64", relIA64Imm, machineIA64, 0, "0400000001c0ff21436507c0c115f66f", "0400000001001222436507c0c1b5f46b"},
 	} {
 		before, err := hex.DecodeString(c.before)
 		if err != nil {

@@ -105,6 +105,7 @@ func TestImageRelocates(t *testing.T) {
 		{"dir64", tiny{plus: true, machine: 0x8664, relocs: []uint16{10 << 12}}, "00100010ffffffff", "00103422ffffffff"},
 		{"dir64 on IA-64", tiny{plus: true, machine: 0x200, relocs: []uint16{10 << 12}}, "00100010ffffffff", "00103422ffffffff"},
 		{"thumb", tiny{machine: 0x1c4, relocs: []uint16{7 << 12}}, fmt.Sprintf("%x", movw), "41f6cd30c2f23420"},
+		{"movl", tiny{plus: true, machine: 0x200, relocs: []uint16{9<<12 | 1}}, "0400000001c0efffffff7fc0f1f7ff67", "0400000001000200000000c0f177fe6f"},
 	} {
 		t.Run(strings.ReplaceAll(c.name, " ", "_"), func(t *testing.T) {
 			fmt.Sscanf(c.first, "%x", &c.pe.code)

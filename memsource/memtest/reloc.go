@@ -8,16 +8,19 @@ import (
 	"github.com/symres/symres/internal/wire"
 )
 
-// Kinds of base relocation (winnt.h). Kind 7 has this meaning on ARM only.
+// Kinds of base relocation (winnt.h). Kind 7 has this meaning on ARM only, and
+// kind 9 on IA-64.
 const (
 	relAbsolute = 0
 	relHigh     = 1
 	relLow      = 2
 	relHighLow  = 3
 	relThumbMov = 7
+	relIA64Imm  = 9
 	relDir64    = 10
 
 	machineARMNT = 0x1c4
+	machineIA64  = 0x200
 
 	relocsStripped = 1 // in the characteristics
 )
@@ -80,6 +83,9 @@ func (h *header) fixups(image []byte, delta uint64) error {
 
 // fixup applies one relocation.
 func (h *header) fixup(image []byte, rva uint64, kind uint16, delta uint64) error {
+	if kind == relIA64Imm {
+		rva &^= 15 // of a bundle
+	}
 	n, err := h.width(kind)
 	if err != nil {
 		return fmt.Errorf("RVA %#x: %w", rva, err)
@@ -100,6 +106,8 @@ func (h *header) fixup(image []byte, rva uint64, kind uint16, delta uint64) erro
 		v += uint32(delta)
 		setThumbImm(p, uint16(v))
 		setThumbImm(p[4:], uint16(v>>16))
+	case relIA64Imm:
+		setMovl(p, movl(p)+delta)
 	case relDir64:
 		le.PutUint64(p, le.Uint64(p)+delta)
 	}
@@ -117,6 +125,8 @@ func (h *header) width(kind uint16) (uint64, error) {
 		return 4, nil
 	case kind == relDir64, kind == relThumbMov && h.machine == machineARMNT:
 		return 8, nil
+	case kind == relIA64Imm && h.machine == machineIA64:
+		return 16, nil
 	}
 	return 0, fmt.Errorf("relocation of unknown kind %d", kind)
 }
@@ -132,4 +142,23 @@ func setThumbImm(p []byte, v uint16) {
 	a, b := binary.LittleEndian.Uint16(p), binary.LittleEndian.Uint16(p[2:])
 	binary.LittleEndian.PutUint16(p, a&^0x040f|v>>12|v>>11&1<<10)
 	binary.LittleEndian.PutUint16(p[2:], b&^0x70ff|v>>8&7<<12|v&0xff)
+}
+
+// movlFields are the EMARCH_ENC_I17 fields of winnt.h: the 32-bit word of the
+// bundle, the bit in it, the width, and the bit of the value.
+var movlFields = [...][4]int{{3, 4, 7, 0}, {3, 18, 9, 7}, {3, 13, 5, 16}, {3, 12, 1, 21}, {1, 14, 10, 22}, {1, 24, 8, 32}, {2, 0, 23, 40}, {3, 27, 1, 63}}
+
+// movl returns the immediate of the MOVL in a bundle.
+func movl(p []byte) (v uint64) {
+	for _, f := range movlFields {
+		v |= uint64(binary.LittleEndian.Uint32(p[4*f[0]:])>>f[1]) & (1<<f[2] - 1) << f[3]
+	}
+	return v
+}
+
+func setMovl(p []byte, v uint64) {
+	for _, f := range movlFields {
+		mask, word := uint32(1)<<f[2]-1, p[4*f[0]:]
+		binary.LittleEndian.PutUint32(word, binary.LittleEndian.Uint32(word)&^(mask<<f[1])|uint32(v>>f[3])&mask<<f[1])
+	}
 }
