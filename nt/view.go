@@ -66,13 +66,17 @@ func (v *View) VADs() iter.Seq2[vadmath.Entry, error] {
 	}
 }
 
-// VADAt returns the descriptor of an address. The error wraps
+// VADAt returns the descriptor of an address, or the descriptor that is at the
+// address, as !vad takes either. The error wraps
 // [memsource.ErrNotMapped] when there is none, and joins what is wrong with the
 // tree, in which it may have been.
 func (v *View) VADAt(addr uint64) (vadmath.Entry, error) {
 	list, errs := v.vads()
 	if d, ok := find(list, addr, v.k.page()); ok {
 		return d.Entry, nil
+	}
+	if i := slices.IndexFunc(list, func(d vad) bool { return d.Address == addr }); i >= 0 {
+		return list[i].Entry, nil
 	}
 	fault := memsource.NewFault(memsource.ReasonNotMapped, addr, 0)
 	return vadmath.Entry{}, errors.Join(append([]error{fmt.Errorf("no VAD of %s: %w", v.process.label(), fault)}, errs...)...)

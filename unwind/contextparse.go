@@ -75,7 +75,7 @@ func contextSize(m Machine) int {
 func ParseContext(m Machine, b []byte) (Context, error) {
 	l, ok := layoutOf(m)
 	if !ok {
-		return Context{}, fmt.Errorf("%w: %#x", ErrMachine, uint16(m))
+		return Context{}, m.unsupported()
 	}
 	if m == ARM64 && len(b) >= 0x320 && binary.LittleEndian.Uint64(b)>>31 == 1 {
 		return breakpadARM64(b), nil
@@ -92,6 +92,15 @@ func ParseContext(m Machine, b []byte) (Context, error) {
 		return Context{}, fmt.Errorf("%w: flags %08x", ErrContext, flags)
 	}
 	return l.read(m, flags, b), nil
+}
+
+// unsupported is the error for a machine that is not unwound.
+func (m Machine) unsupported() error {
+	const ia64 = 0x200
+	if m == ia64 {
+		return fmt.Errorf("%w: stacks of IA-64 (Itanium) are not unwound, because its frames are in registers saved to a second stack", ErrMachine)
+	}
+	return fmt.Errorf("%w: %#x", ErrMachine, uint16(m))
 }
 
 // read reads the registers.

@@ -22,7 +22,8 @@
 // # Machines
 //
 // x64 (UNWIND_INFO versions 1, 2 and 3; where the image is out what the PDB says
-// about frames), ARM64, ARM64EC and ARM (packed and .xdata records).
+// about frames), ARM64, ARM64EC and ARM (packed and .xdata records). Stacks of IA-64
+// (Itanium) are not unwound: reading its registers fails with [ErrMachine].
 //
 // Images for x86 have no unwind data. The frame programs and FPO records of a PDB
 // lead on there, by [Module.Symbols]; the module's code says what they leave

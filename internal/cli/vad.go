@@ -21,7 +21,8 @@ func (a *app) vadCommand() *cobra.Command {
 		Short: "list the virtual address descriptors of a process, as !vad does",
 		Long: "vad lists what is mapped in a process, or the one descriptor of an address, and for images the\n" +
 			".reload command that makes the debugger know them: that is how modules are found when the PEB is\n" +
-			"paged out. Without --process an address is looked for in every process.",
+			"paged out. Without --process an address is looked for in every process. The address may be that of the\n" +
+			"descriptor itself, too.",
 		Example: "  symres vad --dump MEMORY.DMP --process explorer.exe\n  symres vad --dump MEMORY.DMP --process notepad.exe 7f78e9e000f",
 		Args:    cobra.MaximumNArgs(1),
 	}
@@ -85,7 +86,7 @@ func (l *vadLister) all(ctx context.Context) error {
 		if ctx.Err() != nil || l.console.failed != nil {
 			return cmp.Or(ctx.Err(), l.console.failed)
 		}
-		r, err := reloadOf(e)
+		r, err := l.reload(e)
 		if err != nil {
 			problems = append(problems, err)
 			continue
@@ -171,7 +172,7 @@ func (l *vadLister) one(v *nt.View, addr uint64) error {
 
 // block prints a descriptor as !vad ADDR does.
 func (l *vadLister) block(e vadmath.Entry) error {
-	r, err := reloadOf(e)
+	r, err := l.reload(e)
 	if err != nil {
 		return unusable(err)
 	}
@@ -213,10 +214,19 @@ func flagWords(e vadmath.Entry) string {
 	return strings.Join(slices.DeleteFunc(words, func(w string) bool { return w == "" }), " ")
 }
 
+// reload is the command for an image of the target.
+func (l *vadLister) reload(e vadmath.Entry) (vadmath.Reload, error) {
+	page, err := vadmath.PageSizeOf(l.target.Machine())
+	if err != nil {
+		page = vadmath.Page4K
+	}
+	return reloadOf(e, page)
+}
+
 // reloadOf is the command for an image as !vad prints it. An image whose name
 // is out gets the one its module has in a session.
-func reloadOf(e vadmath.Entry) (vadmath.Reload, error) {
-	r, err := e.Reload(vadmath.Page4K)
+func reloadOf(e vadmath.Entry, page vadmath.PageSize) (vadmath.Reload, error) {
+	r, err := e.Reload(page)
 	if err != nil {
 		return r, fmt.Errorf("VAD %x: %w", e.Address, err)
 	}

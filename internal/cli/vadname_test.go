@@ -17,7 +17,7 @@ func TestReloadOf_nameless(t *testing.T) {
 	defer s.Close()
 	for _, start := range []vadmath.VPN{0x400, 0x7f78e9e0} {
 		e := vadmath.Entry{Type: vadmath.TypeImage, Pages: vadmath.Pages{Start: start, End: start + 0x31}}
-		r, err := reloadOf(e)
+		r, err := reloadOf(e, vadmath.Page4K)
 		if err != nil {
 			t.Fatal(err)
 		}
