@@ -2,6 +2,7 @@ package paging
 
 import (
 	"errors"
+	"math"
 
 	"github.com/symres/symres/memsource"
 )
@@ -48,6 +49,18 @@ func inTables(va uint64) (of uint64, level int) {
 		}
 	}
 	return 0, 0
+}
+
+// untilRange is how many bytes from va the next range begins of those that the
+// tables for va do not decide; the largest number where there is none.
+func untilRange(va uint64) uint64 {
+	region, until := va>>regionShift<<regionShift, uint64(math.MaxUint64)
+	for _, start := range [...]uint64{kseg0, region | tableWindows[0].base, region | tableWindows[1].base, region | tableWindows[2].base} {
+		if va < start {
+			until = min(until, start-va)
+		}
+	}
+	return until
 }
 
 // direct returns the physical address of a virtual one that needs no table, and
@@ -103,14 +116,14 @@ func (w *walker) table(va, of uint64, level int) (mapping, *memsource.Fault) {
 func (w *walker) next(m *mapping, of, e uint64, lv int) (f *memsource.Fault) {
 	switch {
 	case e&valid != 0:
-		m.at = place{off: e & w.s.geo.frame}
+		m.at, m.swapped = place{off: e & w.s.geo.frame}, nil
 		return nil
 	case e == 0:
 		f = memsource.NewFault(memsource.ReasonNotMapped, of, 0)
 		f.Level = int8(lv)
 		return f
 	}
-	m.at, f = w.outTable(of, e, lv)
-	m.soft = true
+	t, f := w.outTable(of, e, lv)
+	m.at, m.soft, m.swapped = t.at, true, t.swapped
 	return f
 }

@@ -215,12 +215,12 @@ func (w *walker) has(pa uint64) bool {
 
 // outTable finds the table behind an entry above level 0 that is not valid:
 // tables are pageable as well.
-func (w *walker) outTable(va, e uint64, lv int) (place, *memsource.Fault) {
+func (w *walker) outTable(va, e uint64, lv int) (mapping, *memsource.Fault) {
 	f := w.pageFault(memsource.ReasonNotMapped, va, e)
 	if w.s.cfg.Layout.Prototype.of(e) == 0 {
 		m, sf := w.soft(va&^(1<<w.s.geo.pageShift()-1), e)
 		if sf == nil {
-			return m.at, nil
+			return m, nil
 		}
 		f.Reason, f.Status = sf.Reason, sf.Status
 		if sf.Reason == memsource.ReasonPagedOut || sf.Reason == memsource.ReasonCompressed {
@@ -230,7 +230,7 @@ func (w *walker) outTable(va, e uint64, lv int) (place, *memsource.Fault) {
 		}
 	}
 	f.Level, f.Len = int8(lv), rest(va, w.s.geo.levels[lv].shift)
-	return place{}, f
+	return mapping{}, f
 }
 
 // empty is what an entry that is all zero means. In the lower half, where

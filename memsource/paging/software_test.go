@@ -1,6 +1,7 @@
 package paging_test
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -30,7 +31,7 @@ func outcome(s memsource.Source, addr uint64) string {
 	case memsource.ReasonFileBacked:
 		line += fmt.Sprintf(" %s:%x", f.File, f.FileOffset)
 	}
-	if f.Len != 0x1000 {
+	if f.Len != cmp.Or(f.PageSize, 0x1000) {
 		line += fmt.Sprintf(" len %x", f.Len)
 	}
 	return line

@@ -177,7 +177,7 @@ func fuzzMachine(program []byte, mode paging.Mode) ram {
 func fuzzEntry(kind, a, b byte) uint64 {
 	frame := uint64(a%fuzzFrames) << 12
 	addr := fuzzAddr(a, b)
-	switch kind % 11 {
+	switch kind % 13 {
 	case 0, 1:
 		return frame | 3
 	case 2:
@@ -196,6 +196,10 @@ func fuzzEntry(kind, a, b byte) uint64 {
 		return uint64(a)<<12 | uint64(b)<<1
 	case 9:
 		return frame | 1 | uint64(b)<<48 // ARM: a block
+	case 10:
+		return addr<<12 | uint64(b&3)<<1 // IA-64: a prototype PTE
+	case 11:
+		return frame | 0x80 // IA-64: in transition
 	}
 	return uint64(kind) | uint64(a)<<8 | uint64(b)<<16 | uint64(a^b)<<48
 }
@@ -203,6 +207,16 @@ func fuzzEntry(kind, a, b byte) uint64 {
 // fuzzAddr returns an address whose index at each level is 0 to 3.
 func fuzzAddr(a, b byte) uint64 {
 	return uint64(a&3)<<39 | uint64(a>>2&3)<<30 | uint64(a>>4&3)<<21 | uint64(a>>6&3)<<12 | uint64(b)*8
+}
+
+// fuzzAddrIA64 is fuzzAddr in one of four regions, or near where tables see
+// themselves.
+func fuzzAddrIA64(a, b byte) uint64 {
+	if b >= 0xe0 {
+		windows := [...]uint64{0xfffffe0000000000, 0xffffffff80000000, 0xffffffffffe00000, 0xe000000080000000}
+		return windows[b&3] + uint64(a)*8 - uint64(b>>2&1)*0x400
+	}
+	return [...]uint64{0, 1, 4, 7}[a>>6]<<61 | uint64(a&3)<<33 | uint64(a>>2&3)<<23 | uint64(a>>4&3)<<13 | uint64(b)*8
 }
 
 // FuzzSpace: whatever the tables say, a read gives all bytes or a fault at
@@ -216,14 +230,24 @@ func FuzzSpace(f *testing.F) {
 	f.Add([]byte{0, 0, 1, 0, 1, 0, 2, 0, 2, 6, 1, 0}, uint8(0), uint8(0), uint16(0x1fff), uint8(2), uint32(0)) // PAE, in a paging file
 	f.Add(append(chain, 4, 0, 5, 0), uint8(0), uint8(3), uint16(0x1800), uint8(3), uint32(w22H2))              // five levels
 	f.Add([]byte{0, 0, 1, 0, 1, 9, 2, 0, 0, 6, 3, 0}, uint8(0), uint8(0), uint16(0x1fff), uint8(4), uint32(0)) // a block of ARM
+	ia64 := []byte{2, 0, 4, 0, 4, 0, 6, 0, 6, 0, 0, 0}
+	for _, a := range []uint8{0, 0x40, 0x80, 0xc0} { // the user's, the session's, a direct and the kernel's region
+		f.Add(ia64, a, uint8(3), uint16(0x3800), uint8(5), uint32(0))
+	}
+	f.Add([]byte{2, 0, 4, 0, 4, 0, 6, 0, 6, 10, 0xc0, 1, 0, 0, 0, 0}, uint8(0), uint8(3), uint16(0x2800), uint8(5), uint32(1)) // a prototype PTE
+	f.Add([]byte{2, 0, 4, 0, 4, 11, 6, 0, 6, 6, 1, 0}, uint8(0), uint8(0), uint16(0x2000), uint8(5), uint32(0))                // a table in transition, a page in a paging file
+	f.Add(ia64, uint8(0xff), uint8(0xe0), uint16(0x3800), uint8(5), uint32(0))                                                 // where tables see themselves
 	f.Fuzz(func(t *testing.T, program []byte, a, b uint8, size uint16, mode uint8, build uint32) {
-		modes := []paging.Mode{paging.ModeX64, paging.ModeX86, paging.ModePAE, paging.ModeLA57, paging.ModeARM64}
+		modes := []paging.Mode{paging.ModeX64, paging.ModeX86, paging.ModePAE, paging.ModeLA57, paging.ModeARM64, paging.ModeIA64}
 		cfg := paging.Config{Mode: modes[int(mode)%len(modes)], ResolveFile: files(0x1000),
 			PageFiles: map[int]io.ReaderAt{0: pageFile(map[int]byte{1: 'x', 2: 'y'}), 1: bytes.NewReader(program)}}
 		if build%2 == 1 {
 			cfg.PrototypeOf = func(va uint64) (uint64, bool) { return va >> 12 * 8, va>>12&3 != 3 }
 		}
 		cfg.Layout = paging.LayoutFor(cfg.Mode, build)
+		if cfg.Mode == paging.ModeIA64 { // 0 is no root
+			cfg.Root, cfg.SessionRoot, cfg.Root2 = 0x2000, 0x2000, 0x2000
+		}
 		s, err := paging.New(fuzzMachine(program, cfg.Mode).source(), cfg)
 		if err != nil {
 			t.Fatal(err)
@@ -234,6 +258,8 @@ func FuzzSpace(f *testing.F) {
 			addr = uint64(a&3)<<22 | uint64(a>>2&3)<<12 | uint64(b)*8
 		case paging.ModePAE:
 			addr &= 1<<32 - 1
+		case paging.ModeIA64:
+			addr = fuzzAddrIA64(a, b)
 		}
 		whole := make([]byte, size)
 		n, err := s.ReadMemory(whole, addr)
@@ -253,7 +279,7 @@ func FuzzSpace(f *testing.F) {
 		if err != nil {
 			checkFault(t, s, err, addr+uint64(n), uint64(a)<<8|uint64(b))
 		}
-		if p, err := s.Translate(addr); err == nil && (p.Size == 0 || p.Size > 1<<30 || p.Valid && p.PTE&1 == 0) {
+		if p, err := s.Translate(addr); err == nil && (p.Size == 0 || p.Size > 1<<44 || p.PTE != 0 && (p.Size > 1<<30 || p.Valid && p.PTE&1 == 0)) {
 			t.Fatalf("%#x is at %+v", addr, p)
 		}
 	})

@@ -130,3 +130,5 @@ func space(t testing.TB, r ram, cfg paging.Config) *paging.Space {
 	}
 	return s
 }
+
+func (r ram) get64(pa uint64) uint64 { return binary.LittleEndian.Uint64(r.frame(pa)[pa&0xfff:]) }

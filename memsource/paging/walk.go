@@ -70,10 +70,14 @@ func (w *walker) read(p []byte, va uint64) (int, *memsource.Fault) {
 	return n, nil
 }
 
-// sized notes the size of pages in a fault, where it is not the usual one.
+// sized notes the size of pages in a fault, where it is not the usual one, and
+// ends it where tables do not decide.
 func (w *walker) sized(f *memsource.Fault) *memsource.Fault {
 	if shift := w.s.geo.pageShift(); shift != usualShift {
 		f.PageSize = 1 << shift
+	}
+	if w.s.geo.regions {
+		f.Len = min(f.Len, untilRange(f.Addr))
 	}
 	return f
 }
@@ -118,10 +122,11 @@ func (w *walker) walk(va uint64) (mapping, *memsource.Fault) {
 			if e == 0 {
 				return w.empty(va, lv)
 			}
-			if table, f = w.outTable(va, e, lv); f != nil {
+			m, f := w.outTable(va, e, lv)
+			if f != nil {
 				return mapping{}, f
 			}
-			soft = true
+			table, soft = m.at, true
 		}
 		parent = e
 	}
