@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"compress/gzip"
 	"crypto/sha256"
+	"encoding/binary"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -34,6 +35,17 @@ type itanium struct {
 
 func openItanium(t *testing.T) *itanium {
 	t.Helper()
+	b, types := itaniumDump(t)
+	f, k := itaniumKernel(t, b, types)
+	if problems := k.Problems(); len(problems) > 0 {
+		t.Errorf("problems: %v", problems)
+	}
+	return (&itanium{T: t, sum: fmt.Sprintf("sha256:%x", sha256.Sum256(b))}).enter(k, f)
+}
+
+// itaniumDump returns the dump, and the path of its kernel's PDB.
+func itaniumDump(t *testing.T) (dump []byte, types string) {
+	t.Helper()
 	dir := filepath.Join(fixture.Shared(t), "kd")
 	packed, err := os.Open(filepath.Join(dir, "ia64.dmp.gz"))
 	if err != nil {
@@ -48,7 +60,12 @@ func openItanium(t *testing.T) *itanium {
 	if err != nil {
 		t.Fatal(err)
 	}
-	f, err := crashdump.New(bytes.NewReader(b), int64(len(b)))
+	return b, filepath.Join(dir, "sym-ia64", "ntkrnlmp.pdb")
+}
+
+func itaniumKernel(t *testing.T, dump []byte, types string) (*crashdump.File, *nt.Kernel) {
+	t.Helper()
+	f, err := crashdump.New(bytes.NewReader(dump), int64(len(dump)))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -56,18 +73,38 @@ func openItanium(t *testing.T) *itanium {
 	if err != nil {
 		t.Fatal(err)
 	}
-	types, err := pdb.Open(filepath.Join(dir, "sym-ia64", "ntkrnlmp.pdb"))
+	file, err := pdb.Open(types)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer types.Close()
-	if k, err = k.WithTypes(types); err != nil {
+	defer file.Close()
+	if k, err = k.WithTypes(file); err != nil {
 		t.Fatal(err)
 	}
-	if problems := k.Problems(); len(problems) > 0 {
-		t.Errorf("problems: %v", problems)
+	return f, k
+}
+
+// TestItaniumRoot: a header that names the page tables of a process, with which
+// kd reads nothing, is mended by the variable that has the kernel's, found by the
+// debugger data block or by its symbol.
+func TestItaniumRoot(t *testing.T) {
+	b, types := itaniumDump(t)
+	binary.LittleEndian.PutUint64(b[0x10:], 0x79e8461)
+	for _, by := range []string{"block", "symbol"} {
+		_, k := itaniumKernel(t, b, types)
+		var names []string
+		for m, err := range k.Modules() {
+			names = append(names, fmt.Sprint(m.Name, err))
+		}
+		if got, want := strings.Join(names, " "), "ntoskrnl.exe<nil> Fs_Rec.SYS<nil> Null.SYS<nil> Beep.SYS<nil>"; got != want {
+			t.Errorf("by the %s: %s, want %s", by, got, want)
+		}
+		if problems := fmt.Sprint(k.Problems()); !strings.Contains(problems, "taking 3200000 of MmSystemParentTablePage") {
+			t.Errorf("by the %s: problems %s", by, problems)
+		}
+		block := bytes.Index(b, []byte("KDBG")) - 0x10
+		clear(b[block+0x288:][:8])
 	}
-	return (&itanium{T: t, sum: fmt.Sprintf("sha256:%x", sha256.Sum256(b))}).enter(k, f)
 }
 
 // enter goes into explorer.exe.

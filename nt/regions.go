@@ -64,6 +64,9 @@ func (k *Kernel) enterRunning(f *pdb.File) error {
 		*root = k.sessionRoot()
 	}
 	k.rootBySymbol(f)
+	if err := k.start(); err != nil {
+		return err
+	}
 	p, err := k.CurrentProcess()
 	if err != nil {
 		return fmt.Errorf("current process: %w", err)

@@ -298,6 +298,10 @@ func TestMachineUnknown(t *testing.T) {
 		t.Errorf("%d frames", len(frames))
 	}
 	wantError(t, err, unwind.ErrMachine)
+	const ia64 = 0x200
+	if _, err := unwind.ParseContext(ia64, make([]byte, 0xa70)); !errors.Is(err, unwind.ErrMachine) || !strings.Contains(err.Error(), "Itanium") {
+		t.Errorf("registers of IA-64: %v", err)
+	}
 }
 
 // TestHolesInTheTable: the search passes by pages that are out, and never takes
