@@ -179,22 +179,26 @@ func setThumbImm(ins, imm uint32) uint32 {
 	return ins&^0x70ff040f | imm>>12 | imm>>11&1<<10 | imm>>8&7<<28 | imm&0xff<<16
 }
 
-// immFields are where a MOVL has its 64-bit immediate (format X2 of the Intel
+// immFields returns where a MOVL has its 64-bit immediate (format X2 of the Intel
 // Itanium manual, the EMARCH_ENC_I17 fields of winnt.h): width bits from bit
 // from of its bundle are bits to and up of the value. Only the second field is in
 // both halves of the bundle.
-var immFields = [...]struct{ from, width, to uint8 }{
-	{100, 7, 0},  // imm7b
-	{46, 41, 22}, // imm41
-	{114, 9, 7},  // imm9d
-	{109, 5, 16}, // imm5c
-	{108, 1, 21}, // ic
-	{123, 1, 63}, // i
+func immFields() [6]immField {
+	return [...]immField{
+		{100, 7, 0},  // imm7b
+		{46, 41, 22}, // imm41
+		{114, 9, 7},  // imm9d
+		{109, 5, 16}, // imm5c
+		{108, 1, 21}, // ic
+		{123, 1, 63}, // i
+	}
 }
+
+type immField struct{ from, width, to uint8 }
 
 // movl is the immediate of the MOVL in a bundle, given as two halves.
 func movl(low, high uint64) (v uint64) {
-	for _, f := range immFields {
+	for _, f := range immFields() {
 		v |= bitsOf(low, high, f.from) & (1<<f.width - 1) << f.to
 	}
 	return v
@@ -209,7 +213,7 @@ func bitsOf(low, high uint64, from uint8) uint64 {
 }
 
 func setMovl(low, high, v uint64) (newLow, newHigh uint64) {
-	for _, f := range immFields {
+	for _, f := range immFields() {
 		mask := uint64(1)<<f.width - 1
 		bits := v >> f.to & mask
 		if f.from >= 64 {

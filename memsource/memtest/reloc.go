@@ -144,20 +144,22 @@ func setThumbImm(p []byte, v uint16) {
 	binary.LittleEndian.PutUint16(p[2:], b&^0x70ff|v>>8&7<<12|v&0xff)
 }
 
-// movlFields are the EMARCH_ENC_I17 fields of winnt.h: the 32-bit word of the
+// movlFields returns the EMARCH_ENC_I17 fields of winnt.h: the 32-bit word of the
 // bundle, the bit in it, the width, and the bit of the value.
-var movlFields = [...][4]int{{3, 4, 7, 0}, {3, 18, 9, 7}, {3, 13, 5, 16}, {3, 12, 1, 21}, {1, 14, 10, 22}, {1, 24, 8, 32}, {2, 0, 23, 40}, {3, 27, 1, 63}}
+func movlFields() [8][4]int {
+	return [...][4]int{{3, 4, 7, 0}, {3, 18, 9, 7}, {3, 13, 5, 16}, {3, 12, 1, 21}, {1, 14, 10, 22}, {1, 24, 8, 32}, {2, 0, 23, 40}, {3, 27, 1, 63}}
+}
 
 // movl returns the immediate of the MOVL in a bundle.
 func movl(p []byte) (v uint64) {
-	for _, f := range movlFields {
+	for _, f := range movlFields() {
 		v |= uint64(binary.LittleEndian.Uint32(p[4*f[0]:])>>f[1]) & (1<<f[2] - 1) << f[3]
 	}
 	return v
 }
 
 func setMovl(p []byte, v uint64) {
-	for _, f := range movlFields {
+	for _, f := range movlFields() {
 		mask, word := uint32(1)<<f[2]-1, p[4*f[0]:]
 		binary.LittleEndian.PutUint32(word, binary.LittleEndian.Uint32(word)&^(mask<<f[1])|uint32(v>>f[3])&mask<<f[1])
 	}

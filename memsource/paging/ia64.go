@@ -29,21 +29,21 @@ var errNoRegion = errors.New("no page tables are known of this region")
 
 func regionOf(va uint64) uint64 { return va >> regionShift }
 
-// tableWindows are where each region sees its own tables: those of PTEs, those of
+// tableWindows returns where each region sees its own tables: those of PTEs, those of
 // PDEs and the root, as far as there are any. An address there has the offset
 // of an entry for an address of its region; nothing maps these windows, the
 // processor has them in translation registers.
-var tableWindows = [...]struct{ base, size uint64 }{
-	{0x1ffffe0000000000, 8 << 30},
-	{0x1fffffff80000000, 8 << 20},
-	{0x1fffffffffe00000, 8 << 10},
+func tableWindows() [3]window {
+	return [...]window{{0x1ffffe0000000000, 8 << 30}, {0x1fffffff80000000, 8 << 20}, {0x1fffffffffe00000, 8 << 10}}
 }
+
+type window struct{ base, size uint64 }
 
 // inTables returns the address whose entry is at va, and how many levels of tables
 // stay unwalked to find the entry; 0 for an address that is none of a table.
 func inTables(va uint64) (of uint64, level int) {
 	const inRegion = 1<<regionShift - 1
-	for i, w := range tableWindows {
+	for i, w := range tableWindows() {
 		if off := va&inRegion - w.base; off < w.size {
 			return va&^inRegion | off<<(10*(i+1)), i + 1
 		}
@@ -55,8 +55,11 @@ func inTables(va uint64) (of uint64, level int) {
 // tables for va do not decide; the largest number where there is none.
 func untilRange(va uint64) uint64 {
 	region, until := va>>regionShift<<regionShift, uint64(math.MaxUint64)
-	for _, start := range [...]uint64{kseg0, region | tableWindows[0].base, region | tableWindows[1].base, region | tableWindows[2].base} {
-		if va < start {
+	if va < kseg0 {
+		until = kseg0 - va
+	}
+	for _, w := range tableWindows() {
+		if start := region | w.base; va < start {
 			until = min(until, start-va)
 		}
 	}
