@@ -187,6 +187,7 @@ type FrameProc struct {
 	Frame     uint32 // bytes that the prologue allocates
 	SavedRegs uint32 // bytes of registers that it saves
 	Flags     uint32 // FrameProcAlloca and so on
+	Type      uint32 // type index of the function
 }
 
 // Flags of [FrameProc].
@@ -220,7 +221,7 @@ const kindFrameProc Kind = 0x1012
 
 const (
 	frameProcLen   = 30
-	procHeadLength = 28
+	procHeadLength = 32
 )
 
 // FrameProcAt returns what the function whose code holds an RVA says about its
@@ -248,7 +249,7 @@ func (p FrameProc) read(w recordWalk, rva uint32) (FrameProc, bool, error) {
 	for depth := 0; w.Step(); {
 		switch kind := w.kind(); {
 		case depth == 0 && kind.IsProc() && len(w.Rec) >= procHeadLength:
-			p.RVA, p.Size, p.BodyStart, p.BodyEnd = rva, u32(w.Rec, 16), u32(w.Rec, 20), u32(w.Rec, 24)
+			p.RVA, p.Size, p.BodyStart, p.BodyEnd, p.Type = rva, u32(w.Rec, 16), u32(w.Rec, 20), u32(w.Rec, 24), u32(w.Rec, 28)
 			depth = 1
 		case kind == kindFrameProc && depth == 1 && len(w.Rec) >= frameProcLen:
 			p.Frame, p.SavedRegs, p.Flags = u32(w.Rec, 4), u32(w.Rec, 16), u32(w.Rec, 26)

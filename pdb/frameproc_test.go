@@ -52,7 +52,7 @@ func TestCorpusFrameProcs(t *testing.T) {
 			if !ok || p.RVA != s.RVA {
 				continue
 			}
-			if p.RVA, p.Flags = 0, 0; !want[p] {
+			if p.RVA, p.Flags, p.Type = 0, 0, 0; !want[p] {
 				t.Errorf("%s: %s: %+v", filepath.Base(c[1]), s.Name(), p)
 			}
 			n++

@@ -51,6 +51,8 @@ type Variable struct {
 	Type      uint32 // type index
 	Flags     uint16 // VariableParameter and so on; 0 in the forms that say nothing
 	Depth     int    // functions that were inlined around it: 0 of the function itself
+	Block     bool   // of a block in its function
+	Fixed     bool   // of an older record (S_REGREL32 and so on), which has one place for the whole scope
 	Scope     []Range
 	Locations []Location // none: it is nowhere, or nobody knows where
 }
@@ -126,6 +128,7 @@ type localWalk struct {
 type codeScope struct {
 	ranges []Range
 	depth  int // of inlined functions
+	block  bool
 }
 
 // next moves to the next variable: a record that begins one, and those behind
@@ -162,14 +165,14 @@ func (w *localWalk) next() bool {
 
 // scopeOf returns the code of the scope the current record opens.
 func (w *localWalk) scopeOf(kind Kind) codeScope {
-	s := codeScope{depth: w.scope().depth}
+	s := codeScope{depth: w.scope().depth, block: len(w.scopes) > 0}
 	if kind != kindInlineSite && kind != kindInlineSite2 {
 		if at, ok := codeOf(w.Rec); ok {
 			s.ranges = w.ranges(nil, at)
 		}
 		return s
 	}
-	s.depth++
+	s.depth, s.block = s.depth+1, false
 	if head := siteHead(w.Rec); len(w.Rec) >= head {
 		for a := codeview.RunAnnotations(w.Rec[head:]); a.Step(); {
 			if a.Out.Chunk == 0 {
@@ -204,7 +207,7 @@ func (w *localWalk) variable() (v Variable, ok bool) {
 	}
 	name, ok := localName(w.Rec, f)
 	s := w.scope()
-	v = Variable{Name: string(name), Type: u32(w.Rec, f.typ), Scope: s.ranges, Depth: s.depth}
+	v = Variable{Name: string(name), Type: u32(w.Rec, f.typ), Scope: s.ranges, Depth: s.depth, Block: s.block, Fixed: f.place != PlaceUnknown}
 	if f.flags != 0 {
 		v.Flags = u16(w.Rec, f.flags)
 	}

@@ -20,6 +20,11 @@ type Frame struct {
 	// and Err says why.
 	Location symres.Location
 	Err      error
+	// Variables are the parameters and local variables, those of functions inlined
+	// there among them, after [Stacks.Variables]; VariablesErr says why there are
+	// none, or not all.
+	Variables    []Variable
+	VariablesErr error
 }
 
 // errNoModule is why a frame without a module has no name.
@@ -102,18 +107,27 @@ func (f *Frame) ModuleName() string {
 }
 
 // Proof returns how well the frame is proven: as well as the bytes it rests on
-// and, where it has a name, as the symbols that give it.
+// and, where it has a name, as the symbols that give it. Of a PC in no module
+// nobody knows what is there: that is not more than weak.
 func (f *Frame) Proof() symres.Proof {
-	proofs := [...]symres.Proof{unwind.ProofNameOnly: symres.ProofNameOnly, unwind.ProofWeak: symres.ProofWeak,
-		unwind.ProofImage: symres.ProofImage, unwind.ProofExact: symres.ProofExact}
-	proof := symres.ProofNameOnly
-	if int(f.Origin.Proof) < len(proofs) {
-		proof = proofs[f.Origin.Proof]
-	}
-	if f.Named() {
+	proof := proofFrom(f.Origin.Proof)
+	switch {
+	case f.Named():
 		proof = min(proof, f.Location.Proof)
+	case f.Module == nil:
+		proof = min(proof, symres.ProofWeak)
 	}
 	return proof
+}
+
+// proofFrom is a label of package unwind in the words of the session.
+func proofFrom(p unwind.Proof) symres.Proof {
+	proofs := [...]symres.Proof{unwind.ProofNameOnly: symres.ProofNameOnly, unwind.ProofWeak: symres.ProofWeak,
+		unwind.ProofImage: symres.ProofImage, unwind.ProofExact: symres.ProofExact}
+	if int(p) < len(proofs) {
+		return proofs[p]
+	}
+	return symres.ProofNameOnly
 }
 
 // String returns the frame as debuggers name it, such as "crash!leaf+0x16". What

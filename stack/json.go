@@ -29,6 +29,23 @@ type frameJSON struct {
 	Identity     string     `json:"identity,omitempty"`
 	Lacks        string     `json:"lacks,omitempty"`
 	Error        string     `json:"error,omitempty"`
+	Args         []argJSON  `json:"args,omitempty"`
+	ArgsError    string     `json:"args_error,omitempty"`
+}
+
+// argJSON is a parameter or a local variable.
+type argJSON struct {
+	Name     string `json:"name"`
+	Type     string `json:"type,omitempty"`
+	Kind     string `json:"kind"`
+	Function string `json:"function,omitempty"`
+	Value    string `json:"value,omitempty"`
+	Text     string `json:"text,omitempty"`
+	Place    string `json:"place,omitempty"`
+	Address  string `json:"address,omitempty"`
+	Status   string `json:"status,omitempty"`
+	Error    string `json:"error,omitempty"`
+	Proof    string `json:"proof"`
 }
 
 // callJSON is a function at the frame's address, as nearest --json has it.
@@ -51,6 +68,7 @@ func (f Frame) MarshalJSON() ([]byte, error) {
 		Thread: f.Thread, Frame: f.Index, PC: hexJSON(f.PC), SP: hexJSON(f.SP()), Module: f.ModuleName(), Unloaded: f.Unloaded != nil,
 		Frames: callsJSON(f.Location.Frames), Machine: f.Machine.String(), Rule: f.Rule.String(), Bytes: f.Origin.Bytes.String(),
 		Proof: f.Proof().String(), Lacks: text(f.Lacks), Error: text(f.Err),
+		Args: argsJSON(f.Variables), ArgsError: text(f.VariablesErr),
 	}
 	if f.Return != 0 {
 		o.Return = hexJSON(f.Return)
@@ -70,6 +88,24 @@ func callsJSON(frames []pdb.Frame) (calls []callJSON) {
 		calls = append(calls, callJSON(f))
 	}
 	return calls
+}
+
+func argsJSON(list []Variable) (args []argJSON) {
+	for i := range list {
+		v := &list[i]
+		a := argJSON{Name: v.Name, Type: v.Type, Kind: v.Kind(), Function: v.Function, Text: v.Text, Place: v.Place, Proof: v.Proof.String()}
+		if v.Known {
+			a.Value = hexJSON(v.Value)
+		}
+		if v.InMemory {
+			a.Address = hexJSON(v.Address)
+		}
+		if a.Status = v.status(); a.Status != "" {
+			a.Error = text(v.Err)
+		}
+		args = append(args, a)
+	}
+	return args
 }
 
 // text is an error in words, "" for none.

@@ -82,7 +82,7 @@ func (s *Stacks) module(m symres.Module) *unwind.Module {
 	if s.known[k] == nil {
 		im := newImage(s.session, s.cfg, m)
 		s.known[k] = &module{image: im, Module: unwind.Module{
-			Name: m.Name, Base: m.Base, Size: uint32(min(m.Size, 1<<32-1)), Image: im, Symbols: &symbols{session: s.session, name: m.Name},
+			Name: m.Name, Base: m.Base, Size: uint32(min(m.Size, 1<<32-1)), Image: im, Symbols: &moduleSymbols{session: s.session, name: m.Name},
 		}}
 	}
 	return &s.known[k].Module

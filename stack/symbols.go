@@ -10,9 +10,9 @@ import (
 	"github.com/symres/symres/unwind"
 )
 
-// symbols knows the functions and frames of a module by the PDB of a session,
+// moduleSymbols knows the functions and frames of a module by the PDB of a session,
 // which is loaded when it is asked for. It implements [unwind.Symbols].
-type symbols struct {
+type moduleSymbols struct {
 	session *symres.Session
 	name    string
 
@@ -22,7 +22,7 @@ type symbols struct {
 }
 
 // open returns the PDB and how well it is proven to be that of the module.
-func (s *symbols) open(ctx context.Context) (*pdb.File, unwind.Proof, error) {
+func (s *moduleSymbols) open(ctx context.Context) (*pdb.File, unwind.Proof, error) {
 	f, err := s.session.PDB(ctx, s.name)
 	if err != nil {
 		return nil, 0, fmt.Errorf("%w: %w: %w", unwind.ErrNone, unwind.ErrNoSymbols, err)
@@ -48,7 +48,7 @@ func none(err error) error {
 }
 
 // Function implements [unwind.Symbols].
-func (s *symbols) Function(ctx context.Context, rva uint32) (unwind.Function, error) {
+func (s *moduleSymbols) Function(ctx context.Context, rva uint32) (unwind.Function, error) {
 	file, proof, err := s.open(ctx)
 	if err != nil {
 		return unwind.Function{}, err
@@ -67,7 +67,7 @@ func (s *symbols) Function(ctx context.Context, rva uint32) (unwind.Function, er
 }
 
 // FrameData implements [unwind.Symbols].
-func (s *symbols) FrameData(ctx context.Context, rva uint32) (unwind.FrameData, error) {
+func (s *moduleSymbols) FrameData(ctx context.Context, rva uint32) (unwind.FrameData, error) {
 	file, proof, err := s.open(ctx)
 	if err != nil {
 		return unwind.FrameData{}, err
@@ -84,7 +84,7 @@ func (s *symbols) FrameData(ctx context.Context, rva uint32) (unwind.FrameData, 
 }
 
 // FPO implements [unwind.Symbols].
-func (s *symbols) FPO(ctx context.Context, rva uint32) (unwind.FPO, error) {
+func (s *moduleSymbols) FPO(ctx context.Context, rva uint32) (unwind.FPO, error) {
 	file, proof, err := s.open(ctx)
 	if err != nil {
 		return unwind.FPO{}, err

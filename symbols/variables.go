@@ -42,6 +42,9 @@ var (
 	// ErrNoFrame is of a variable on the stack where the code has not yet made
 	// the frame, or has left it.
 	ErrNoFrame = errors.New("the code is in the prologue, or may be in the epilogue: there is no frame")
+	// ErrNoBase is of a variable that is counted from the beginning of the frame,
+	// where the walk did not find that.
+	ErrNoBase = errors.New("where its frame begins is not known")
 	// ErrPlace is of a place that is given in a way that is not read.
 	ErrPlace = errors.New("its place is given in a way that is not read")
 )
@@ -55,7 +58,7 @@ type Variable struct {
 	Type  ValueType
 	// Pieces are the parts of the value that are somewhere, in no order.
 	Pieces []Piece
-	// Err says why there are no pieces: it wraps [ErrOptimizedOut] or [ErrPlace].
+	// Err says why there are no pieces: it wraps [ErrOptimizedOut].
 	Err error
 }
 

@@ -70,7 +70,8 @@ func (v *variables) check(t *testing.T) {
 				return
 			}
 			if callee != nil {
-				v.compare(t, &symbols.StackFrame{Frame: *callee, Leaving: f.Rule == unwind.RuleEpilogue, Memory: cfg.Memory}, v.entered[id])
+				at := &symbols.StackFrame{Frame: *callee, Leaving: f.Rule == unwind.RuleEpilogue, CFA: f.SP(), Memory: cfg.Memory}
+				v.compare(t, at, v.entered[id])
 				id = v.frames[id].parent
 			}
 			callee = &f

@@ -134,7 +134,7 @@ func (w *walker) run(yield func(Frame, error) bool) {
 		if err == nil {
 			w.frame.Return, w.frame.Virtual = w.next.PC, s.virtual
 		}
-		if err == nil && w.next.PC != 0 {
+		if err == nil && (w.next.PC != 0 || !s.rule.Guess()) {
 			w.frame.ReturnAt = s.slot
 		}
 		if !yield(w.frame, nil) {

@@ -188,7 +188,7 @@ func (x *x86) accept(r Rule) (step, error) {
 	c.PC &= 1<<32 - 1
 	c.Int[RegESP] &= 1<<32 - 1
 	if c.PC == 0 && !r.Guess() && !x.wild {
-		return step{rule: r}, nil // the end of the stack
+		return step{rule: r, slot: uint64(uint32(c.SP()) - 4)}, nil // the end of the stack
 	}
 	kind := x.judge(uint32(c.PC))
 	if c.SP() <= x.w.frame.SP() || kind < x86Unlikely && !(x.sure && kind == x86Elsewhere) {

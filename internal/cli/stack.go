@@ -8,7 +8,6 @@ import (
 	"math"
 	"slices"
 	"strconv"
-	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -26,6 +25,7 @@ type stackOptions struct {
 	thread  string
 	context string
 	depth   int
+	args    bool
 }
 
 func (a *app) stackCommand() *cobra.Command {
@@ -45,6 +45,7 @@ func (a *app) stackCommand() *cobra.Command {
 	flags := cmd.Flags()
 	flags.StringVar(&o.thread, "thread", "", "the thread `ID|all` (default the one that crashed)")
 	flags.StringVar(&o.context, "context", "", "the registers of the CONTEXT structure at `ADDR`, as .cxr does")
+	flags.BoolVar(&o.args, "args", false, "parameters and local variables with their values, as dv does")
 	flags.IntVar(&o.depth, "depth", 0, "print at most `N` frames of a stack")
 	cmd.MarkFlagsMutuallyExclusive("thread", "context")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error { return a.stack(cmd, o) }
@@ -109,7 +110,7 @@ func (w *stacks) registers(ctx context.Context, addr uint64) (unwind.Context, er
 	n, err := memsource.Bind(ctx, w.target.memory).ReadMemory(b, addr)
 	c, bad := unwind.ParseContext(unwind.Machine(w.target.Machine()), b[:n])
 	if bad != nil && err != nil {
-		return c, err
+		return c, fmt.Errorf("%w; %w", bad, err)
 	}
 	return c, bad
 }
@@ -117,9 +118,14 @@ func (w *stacks) registers(ctx context.Context, addr uint64) (unwind.Context, er
 // threads prints the stacks of the threads that were asked for.
 func (w *stacks) threads(ctx context.Context) error {
 	var list []targets.Thread
+	var none error // why no threads are listed
 	for th, err := range w.target.Threads(ctx) {
 		if ctx.Err() != nil {
 			return ctx.Err()
+		}
+		if errors.Is(err, targets.ErrNoRecord) {
+			none = fmt.Errorf("%w: %s", err, noThreads(w.opts.targetOptions))
+			continue
 		}
 		if err != nil {
 			w.app.report(err)
@@ -128,6 +134,9 @@ func (w *stacks) threads(ctx context.Context) error {
 		if list = append(list, th); w.opts.thread == "" {
 			break
 		}
+	}
+	if len(list) == 0 && none != nil {
+		return notFound(none)
 	}
 	if w.opts.thread != "" && w.opts.thread != "all" {
 		list = threadsNamed(list, w.opts.thread)
@@ -141,6 +150,15 @@ func (w *stacks) threads(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// noThreads says what to do about a target without threads.
+func noThreads(o *targetOptions) string {
+	if o.image != "" || o.pdb != "" {
+		return "a file is not running; name a dump (--dump), a GDB stub (--gdb) or a process (--pid). " +
+			"Try next: symres nearest ADDR, which names an address of the file"
+	}
+	return "nobody lists them. Try next: --context ADDR, if a CONTEXT structure is in memory, or symres nearest ADDR for one address"
 }
 
 func missingThread(name string) string {
@@ -177,7 +195,7 @@ type endObject struct {
 
 // show prints the stack of a thread.
 func (w *stacks) show(ctx context.Context, th targets.Thread) error {
-	list, end := w.target.Frames(ctx, th, targets.FrameOptions{Depth: w.opts.depth})
+	list, end := w.target.Frames(ctx, th, targets.FrameOptions{Depth: w.opts.depth, Args: w.opts.args})
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
@@ -195,20 +213,12 @@ func (w *stacks) show(ctx context.Context, th targets.Thread) error {
 	if w.shown++; w.opts.thread == "all" {
 		w.head(&th)
 	}
-	w.console.write(frames.Append(nil, list, frames.Options{Proof: w.noisy}))
+	text := frames.Append(nil, list, frames.Options{Proof: w.noisy, Args: w.opts.args})
 	if end != nil {
-		w.console.line("%s", endLine(len(list), end))
+		text = frames.AppendEnd(text, len(list), end)
 	}
+	w.console.write(text)
 	return w.console.failed
-}
-
-// endLine says why a walk of n frames ended early.
-func endLine(n int, end error) string {
-	line, _, _ := strings.Cut(end.Error(), "\n")
-	if n == 0 {
-		return "    (no stack: " + line + ")"
-	}
-	return "    (the walk ends here: " + line + ")"
 }
 
 // tell tells of the modules on a stack.

@@ -29,7 +29,7 @@ type stackLine struct {
 		Line           uint32
 		Inlined        bool
 	}
-	Args []struct{ Name, Type, Value, Status string }
+	Args []struct{ Name, Type, Kind, Function, Value, Text, Place, Status string }
 }
 
 func (l *stackLine) label() string {

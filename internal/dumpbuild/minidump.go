@@ -52,6 +52,7 @@ type MinidumpRegion struct {
 type MinidumpThread struct {
 	ID      uint32
 	Name    string
+	TEB     uint64
 	Stack   MinidumpRange
 	Context []byte
 }
@@ -300,6 +301,7 @@ func (w *mdWriter) threads(list []MinidumpThread) {
 	for _, t := range list {
 		e := make([]byte, mdThread)
 		binary.LittleEndian.PutUint32(e, t.ID)
+		binary.LittleEndian.PutUint64(e[16:], t.TEB)
 		binary.LittleEndian.PutUint64(e[24:], t.Stack.Addr)
 		binary.LittleEndian.PutUint32(e[32:], uint32(len(t.Stack.Data)))
 		binary.LittleEndian.PutUint32(e[36:], w.put(t.Stack.Data))

@@ -6,6 +6,7 @@ package pdblocals
 import (
 	"fmt"
 	"iter"
+	"slices"
 
 	"github.com/symres/symres/pdb"
 	"github.com/symres/symres/symbols"
@@ -22,22 +23,27 @@ func New(f *pdb.File) Locals { return Locals{f} }
 var _ symbols.Locals = Locals{}
 
 // Variables implements [symbols.Locals]. Errors are those of [pdb.File.Locals].
+//
+// Of optimised code Microsoft's compilers write older records too, which claim one
+// place for the whole function: where newer records know the variable, they count.
 func (l Locals) Variables(f *symbols.StackFrame) iter.Seq2[symbols.Variable, error] {
 	return func(yield func(symbols.Variable, error) bool) {
-		q := query{file: l.file, frame: f, rva: f.RVA()}
 		if f.Module == nil {
 			return
 		}
-		var failed error
-		if q.proc, q.hasProc, failed = l.file.FrameRecords().FrameProcAt(q.rva); failed != nil {
-			yield(symbols.Variable{}, failed)
-			return
-		}
-		for v, err := range l.file.Locals(q.rva) {
-			switch {
-			case err != nil:
-				failed = err
-			case v.InScope(q.rva) && !yield(q.variable(&v), nil):
+		q := query{file: l.file, frame: f, rva: f.RVA()}
+		list, failed := q.inScope()
+		left := q.parameters(list)
+		for i := range list {
+			v := &list[i]
+			if v.Fixed && known(list, v) {
+				continue
+			}
+			found := q.variable(v)
+			if v.Fixed && v.Depth == 0 && !v.Block && left > 0 { // parameters come first
+				found.Param, left = true, left-1
+			}
+			if !yield(found, nil) {
 				return
 			}
 		}
@@ -45,6 +51,55 @@ func (l Locals) Variables(f *symbols.StackFrame) iter.Seq2[symbols.Variable, err
 			yield(symbols.Variable{}, failed)
 		}
 	}
+}
+
+// maxVariables bounds the variables at one address.
+const maxVariables = 1 << 12
+
+// inScope returns the variables that can be named.
+func (q *query) inScope() (list []pdb.Variable, err error) {
+	if q.proc, q.hasProc, err = q.file.FrameRecords().FrameProcAt(q.rva); err != nil {
+		return nil, err
+	}
+	for v, failed := range q.file.Locals(q.rva) {
+		switch {
+		case failed != nil:
+			err = failed
+		case len(list) == maxVariables:
+			return list, fmt.Errorf("more than %d variables: %w", maxVariables, symbols.ErrLimit)
+		case v.InScope(q.rva):
+			list = append(list, v)
+		}
+	}
+	return list, err
+}
+
+// known reports whether a newer record knows a variable.
+func known(list []pdb.Variable, old *pdb.Variable) bool {
+	return slices.ContainsFunc(list, func(v pdb.Variable) bool {
+		return !v.Fixed && v.Name == old.Name && v.Type == old.Type && v.Depth == old.Depth
+	})
+}
+
+// parameters returns how many parameters the function has, of which older records
+// do not say that they are some.
+func (q *query) parameters(list []pdb.Variable) (n int) {
+	t, err := q.file.Type(q.proc.Type)
+	if err != nil || !q.hasProc {
+		return 0
+	}
+	for p, err := range t.Params() {
+		if err != nil || n == maxVariables {
+			return 0
+		}
+		if p.Basic() != pdb.BasicNone { // "..."
+			n++
+		}
+	}
+	if t.Kind() == pdb.TypeMethod && slices.ContainsFunc(list, func(v pdb.Variable) bool { return v.Name == "this" && v.Depth == 0 }) {
+		n++
+	}
+	return n
 }
 
 // query asks for the variables of one frame.
@@ -58,7 +113,11 @@ type query struct {
 
 // variable finds where a variable is.
 func (q *query) variable(v *pdb.Variable) symbols.Variable {
-	found := symbols.Variable{Name: v.Name, Param: v.Flags&pdb.VariableParameter != 0, Depth: v.Depth, Type: valueType(q.file, v.Type)}
+	word := uint64(8)
+	if is32(q.frame.Machine) {
+		word = 4
+	}
+	found := symbols.Variable{Name: v.Name, Param: v.Flags&pdb.VariableParameter != 0, Depth: v.Depth, Type: valueType(q.file, v.Type, word)}
 	for l := range v.At(q.rva) {
 		if p := q.piece(&l, found.Param); !has(found.Pieces, &p) {
 			found.Pieces = append(found.Pieces, p)
@@ -123,12 +182,16 @@ func (q *query) inRegister(p *symbols.Piece, r register, part bool) {
 // for the body of the function.
 func (q *query) inMemory(p *symbols.Piece, r register, l *pdb.Location) {
 	p.Place = fmt.Sprintf("@%s%+#x", r.name, l.Offset)
-	if l.Whole && !q.inBody() || q.frame.Leaving && r.special == plain {
+	if l.Whole && !q.inBody() || r.special == plain && q.left(r) {
 		p.Err = symbols.ErrNoFrame
 		return
 	}
 	base, ok := r.address(q.frame)
-	if !ok {
+	switch {
+	case !ok && r.special != plain:
+		p.Err = symbols.ErrNoBase
+		return
+	case !ok:
 		p.Err = fmt.Errorf("%s: %w", r.name, symbols.ErrNotSaved)
 		return
 	}
@@ -143,6 +206,22 @@ func (q *query) inMemory(p *symbols.Piece, r register, l *pdb.Location) {
 func (q *query) inBody() bool {
 	at := q.rva - q.proc.RVA
 	return !q.hasProc || q.frame.UnwoundToCall || at >= q.proc.BodyStart && (q.proc.BodyEnd == 0 || at <= q.proc.BodyEnd)
+}
+
+// left reports whether the function may have taken down what is counted from the
+// register: it is about to return, and the frame does not have its size any more.
+func (q *query) left(r register) bool {
+	f := q.frame
+	size := uint64(q.proc.Frame) + uint64(q.proc.SavedRegs)
+	switch {
+	case !f.Leaving:
+		return false
+	case f.Machine == unwind.X86:
+		return r.index != unwind.RegEBP || f.ReturnAt == 0 || f.Int[unwind.RegEBP] != f.ReturnAt-4
+	case f.Machine == unwind.X64:
+		size += 8 // the return address
+	}
+	return !q.hasProc || f.CFA == 0 || f.SP()+size != f.CFA
 }
 
 // base returns the register that the function counts its variables from.

@@ -103,7 +103,7 @@ func TestVariables(t *testing.T) {
 		{0x1045, symbols.StackFrame{Frame: regs}, "const char* text true 0 optimised out; unsigned int sum false 1 @eax false 0 21000000 <nil> <nil>"},
 		{0x1003, symbols.StackFrame{Frame: unwind.Frame{Virtual: 0x8000, ReturnAt: 0x9000}}, "const char* file true 1 @vframe+0x4 true 8004  <nil> <nil>"},
 		{0x1003, symbols.StackFrame{Frame: unwind.Frame{ReturnAt: 0x9000}, Leaving: true}, "const char* file true 1 @vframe+0x4 true 9004  <nil> <nil>"},
-		{0x1003, symbols.StackFrame{}, "const char* file true 1 @vframe+0x4 false 0  vframe: the register was not saved <nil>"},
+		{0x1003, symbols.StackFrame{}, "const char* file true 1 @vframe+0x4 false 0  where its frame begins is not known <nil>"},
 		{0x1070, symbols.StackFrame{Frame: regs}, ""},
 		{0x3000, symbols.StackFrame{Frame: regs}, ""},
 	} {

@@ -5,8 +5,9 @@ import (
 	"github.com/symres/symres/symbols"
 )
 
-// valueType describes a type. What cannot be read of it is left out.
-func valueType(f *pdb.File, index uint32) symbols.ValueType {
+// valueType describes a type of a program whose addresses have so many bytes.
+// What cannot be read of it is left out.
+func valueType(f *pdb.File, index uint32, word uint64) symbols.ValueType {
 	t, err := f.Type(index)
 	if err != nil {
 		return symbols.ValueType{Name: "?"}
@@ -19,6 +20,9 @@ func valueType(f *pdb.File, index uint32) symbols.ValueType {
 	v.Form = formOf(t)
 	switch t.Kind() {
 	case pdb.TypePointer, pdb.TypeArray:
+		if v.Form == symbols.FormPointer { // clang writes the size of a structure for a reference to it
+			v.Size = word
+		}
 		if elem, err := t.Elem(); err == nil {
 			if elem, err = elem.Resolve(); err == nil {
 				v.Elem = formOf(elem)
@@ -34,6 +38,9 @@ func valueType(f *pdb.File, index uint32) symbols.ValueType {
 func formOf(t pdb.Type) symbols.Form {
 	switch t.Kind() {
 	case pdb.TypePointer:
+		if _, err := t.Class(); err == nil { // to a member: it is an offset, or more
+			return symbols.FormOther
+		}
 		return symbols.FormPointer
 	case pdb.TypeArray:
 		return symbols.FormArray

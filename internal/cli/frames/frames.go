@@ -34,29 +34,39 @@ func AppendLine(b []byte, f *pdb.Frame) []byte {
 // Options say what is printed of frames beside their line.
 type Options struct {
 	Proof bool // by which rule they were found, whose bytes decided it and how well that is proven
+	Args  bool // their parameters and local variables
 }
 
 // Warning is what kd says before frames that may be wrong.
 const Warning = "WARNING: Stack unwind information not available. Following frames may be wrong."
 
 // Append appends the frames of a stack, a line each, and what else the options
-// ask for. Every line is safe to print.
+// ask for. Where one stack broke off and another one follows, as a user's behind a
+// kernel's, a line says why. Every line is safe to print.
 func Append(b []byte, list []stack.Frame, o Options) []byte {
 	warned := false
 	for i := range list {
 		f := &list[i]
+		if i > 0 && f.Rule == unwind.RuleContext && f.Lacks != nil {
+			b = row(b, "    (the walk breaks off here: "+firstLine(f.Lacks)+"; the next frame is that of saved registers)")
+		}
 		if i == 0 || f.Machine != list[i-1].Machine {
 			b = append(append(b, head(f.Machine)...), '\n')
 		}
 		if f.Rule.Guess() && !warned {
 			b, warned = append(append(b, Warning...), '\n'), true
 		}
-		b = appendFrame(b, f)
-		if o.Proof {
-			b = row(b, "      "+proof(f))
-		}
+		b = o.append(b, f)
 	}
 	return b
+}
+
+// AppendEnd appends why a walk of n frames ended early.
+func AppendEnd(b []byte, n int, end error) []byte {
+	if n == 0 {
+		return row(b, "    (no stack: "+firstLine(end)+")")
+	}
+	return row(b, "    (the walk ends here: "+firstLine(end)+")")
 }
 
 // wide reports whether addresses have 64 bits.
@@ -72,10 +82,11 @@ func head(m unwind.Machine) string {
 	return "Child-SP RetAddr  Call Site"
 }
 
-// appendFrame appends the functions that were inlined, innermost first, and the
-// one that has the frame.
-func appendFrame(b []byte, f *stack.Frame) []byte {
+// append appends the functions that were inlined, innermost first, and the one
+// that has the frame, each with its variables.
+func (o Options) append(b []byte, f *stack.Frame) []byte {
 	calls := f.Location.Frames
+	inlined := 0
 	for i := range calls {
 		if !calls[i].Inlined {
 			continue
@@ -85,7 +96,23 @@ func appendFrame(b []byte, f *stack.Frame) []byte {
 			b = append(b[:start], "(Inline Function) --------`-------- "...)
 		}
 		b = text.FinishRow(AppendFunction(b, f.Location.Module, &calls[i]), start, start)
+		depth := len(calls) - 1 - i
+		inlined = max(inlined, depth)
+		b = o.variables(b, f, func(v *stack.Variable) bool { return depth > 0 && v.Depth == depth })
 	}
+	b = appendFrame(b, f)
+	b = o.variables(b, f, func(v *stack.Variable) bool { return v.Depth == 0 || v.Depth > inlined })
+	if o.Args && f.VariablesErr != nil {
+		b = row(b, indent+"(variables: "+firstLine(f.VariablesErr)+")")
+	}
+	if o.Proof {
+		b = row(b, indent+proof(f))
+	}
+	return b
+}
+
+// appendFrame appends the line of a frame.
+func appendFrame(b []byte, f *stack.Frame) []byte {
 	start := len(b)
 	b = append(appendAddr(b, f.Machine, child(f)), ' ')
 	b = append(appendAddr(b, f.Machine, f.Return), ' ')
@@ -93,10 +120,31 @@ func appendFrame(b []byte, f *stack.Frame) []byte {
 	if f.Location.PastEnd {
 		b = append(b, " (past its end)"...)
 	}
+	calls := f.Location.Frames
 	if n := len(calls); n > 0 && !calls[n-1].Inlined {
 		b = AppendLine(b, &calls[n-1])
 	}
 	return text.FinishRow(b, start, start)
+}
+
+// indent is what stands before lines about a frame.
+const indent = "      "
+
+// variables appends those variables of a frame that are wanted, as dv /t does,
+// with places and proofs if these were asked for.
+func (o Options) variables(b []byte, f *stack.Frame, wanted func(*stack.Variable) bool) []byte {
+	for i := range f.Variables {
+		v := &f.Variables[i]
+		if !o.Args || !wanted(v) {
+			continue
+		}
+		line := indent + map[bool]string{true: "param ", false: "local "}[v.Param] + v.String()
+		if o.Proof && v.Place != "" {
+			line += "  (" + v.Place + ", " + v.Proof.String() + ")"
+		}
+		b = row(b, line)
+	}
+	return b
 }
 
 // child is what kd shows first of a frame: its stack pointer or, on x86, what ebp
@@ -122,7 +170,11 @@ func appendAddr(b []byte, m unwind.Machine, addr uint64) []byte {
 
 // proof says what a frame rests on.
 func proof(f *stack.Frame) string {
-	words := []string{f.Rule.String(), "bytes of the " + f.Origin.Bytes.String(), f.Origin.Proof.String()}
+	found := f.Origin.Proof.String()
+	if f.Module == nil {
+		found = f.Proof().String()
+	}
+	words := []string{f.Rule.String(), "bytes of the " + f.Origin.Bytes.String(), found}
 	if f.Named() {
 		words = append(words, fmt.Sprintf("name %v (%v), %v", f.Location.Source, f.Location.Identity, f.Location.Proof))
 	}
