@@ -18,7 +18,7 @@ const modulePath = "github.com/symres/symres"
 var layers = [][]string{
 	{"cmd/symres", "pdb/bench", "sympath/bench", "examples/delve", "examples/pagedout", "examples/pebpagedout", "examples/customstore"},
 	{"internal/cli"},
-	{"internal/cli/dumpinfo", "internal/cli/frames"},
+	{"internal/cli/dumpinfo", "internal/cli/frames", "internal/cli/values"},
 	{"target", "internal/cli/manual"},
 	{"sympath/stores", "stack"},
 	{"."},
@@ -26,7 +26,7 @@ var layers = [][]string{
 	{"identify", "nt", "internal/filepool", "internal/typefind"},
 	{"pe", "internal/fingerprint", "symbols/export", "symbols/coff", "symbols/dwarf", "symbols/gosym", "symbols/pdata", "symbols/pdblocals"},
 	{"symbols"},
-	{"internal/pedisk", "internal/filekind", "unwind"},
+	{"internal/pedisk", "internal/filekind", "unwind", "eval"},
 	{"pdb", "internal/peimage", "internal/container", "sympath/http", "sympath/smb"},
 	{"sympath", "memsource/crashdump", "memsource/physmem", "memsource/minidump", "memsource/gdbremote", "memsource/process"},
 	{"memsource/paging"},

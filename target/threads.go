@@ -25,6 +25,9 @@ type Thread struct {
 	// Context holds all known registers, for [Target.Stack]. If there are none,
 	// its Machine is 0 and Err says why.
 	Context unwind.Context
+	// Raw is the CONTEXT structure (winnt.h) that Context was read from, nil where
+	// the registers were none. See [Thread.Register].
+	Raw []byte
 	// Origin says where the registers come from, such as "exception record".
 	Origin string
 	// Err says why there are no registers. It wraps [ErrNoRecord],
@@ -127,6 +130,7 @@ func (t *Target) miniThread(m minidump.Thread) Thread {
 	th := Thread{ID: m.ID, Name: m.Name, TEB: m.TEB, Stack: m.Stack, StackSize: m.Size}
 	c, err := parseContext(t.machine, m.Registers)
 	th.use(c, "thread list", err)
+	th.Raw = m.Registers
 	if th.Err != nil {
 		th.Registers = Registers(m.Context)
 	}
@@ -158,6 +162,7 @@ func parseContext(machine uint16, b []byte) (unwind.Context, error) {
 func (t *Target) atException(th *Thread, e minidump.Exception) {
 	if c, err := parseContext(t.machine, e.Registers); err == nil || th.Context.Machine == 0 {
 		th.use(c, "exception record", err)
+		th.Raw = e.Registers
 	}
 }
 
@@ -263,6 +268,7 @@ func (t *Target) onProcessor(k *nt.Kernel, p nt.Processor) Thread {
 	}
 	c, err := unwind.ParseContext(unwind.Machine(k.Machine()), p.Registers)
 	th.use(c, p.From, err)
+	th.Raw = p.Registers
 	return th
 }
 

@@ -263,7 +263,7 @@ func commands() []command {
 		{"check", (*app).checkCommand}, {"demo", (*app).demoCommand}, {"type", (*app).typeCommand},
 		{"line", (*app).lineCommand}, {"fetch", (*app).fetchCommand}, {"cache", (*app).cacheCommand},
 		{"processes", (*app).processesCommand}, {"stack", (*app).stackCommand}, {"vad", (*app).vadCommand}, {"verify", (*app).verifyCommand},
-		{"man", (*app).manCommand}, {"version", (*app).versionCommand},
+		{"eval", (*app).evalCommand}, {"man", (*app).manCommand}, {"version", (*app).versionCommand},
 	}
 }
 
