@@ -2,57 +2,54 @@
 // PE image, as mingw, clang, Rust for GNU and Go write it: functions, variables
 // with a fixed address, lines and inlined calls.
 //
-// The first question reads the debug sections into memory and finds which unit
-// covers which addresses; then a question about an address reads the entries of
-// its unit alone, and the last units are kept. What lists or names symbols reads
-// all units. The decoding is the standard library's.
+// The first question reads the header and the first entry of each unit, which say
+// what addresses it covers. A question about an address in a function then reads
+// its unit and the line table of that alone; what was read last is kept, up to 64
+// MB. What lists or names symbols, or asks for the nearest below an address that is
+// in no function, reads all units once. Compressed sections are expanded whole.
 //
-// Sources: DWARF 4 and 5 standards; Microsoft PE/COFF specification for long
-// names of sections.
+// No question does more work than the size of the file is worth, whatever its
+// parts share; beyond that the error wraps [symbols.ErrLimit].
+//
+// Sources: DWARF 2 to 5 standards; Microsoft PE/COFF specification for long names
+// of sections.
 package dwarf
 
 import (
 	"cmp"
-	"debug/dwarf"
 	"iter"
 	"slices"
 	"sort"
 	"sync"
 
-	"github.com/hashicorp/golang-lru/v2/simplelru"
-
 	"github.com/symres/symres/symbols"
 )
 
-const (
-	keptUnits  = 64
-	maxAliases = 64
-	maxDepth   = 128 // of scopes in each other
-)
+const maxAliases = 64
 
 // Table is the DWARF of an image. It implements [symbols.Lines].
 type Table struct {
-	im    *symbols.Image
-	index func() (*index, error)
-	all   func() ([]symbols.Symbol, error) // by address
-
-	mu   sync.Mutex // guards kept
-	kept *simplelru.LRU[dwarf.Offset, *unit]
+	im       *symbols.Image
+	sections *sections
+	kept     *kept
+	index    func() (*index, error) // what could be read is there beside the error
+	looseAt  func() (*index, error) // of the units that do not say what they cover
+	all      func() ([]symbols.Symbol, error)
 }
 
 // New finds the DWARF of an image and reads nothing of it but names of sections.
-// The error wraps [symbols.ErrNone] where there is none, or no file of the image.
+// The error wraps [symbols.ErrNone] if there is none, or no file of the image.
 func New(im *symbols.Image) (*Table, error) {
 	s, err := findSections(im)
 	if err != nil {
 		return nil, err
 	}
-	kept, err := simplelru.NewLRU[dwarf.Offset, *unit](keptUnits, nil)
-	if err != nil {
+	t := &Table{im: im, sections: s}
+	if t.kept, err = newKept(); err != nil {
 		return nil, err
 	}
-	t := &Table{im: im, kept: kept}
-	t.index = sync.OnceValues(func() (*index, error) { return newIndex(s) })
+	t.index = sync.OnceValues(t.newIndex)
+	t.looseAt = sync.OnceValues(t.coverLoose)
 	t.all = sync.OnceValues(t.list)
 	return t, nil
 }
@@ -66,67 +63,123 @@ func (t *Table) rva(addr uint64) (uint32, bool) {
 	return uint32(off), addr >= t.im.ImageBase && off < uint64(t.im.SizeOfImage)
 }
 
-// at returns the unit that holds an address, or nil.
-func (t *Table) at(rva uint32) (*unit, error) {
+// coverLoose reads the units that do not say what they cover.
+func (t *Table) coverLoose() (*index, error) {
 	x, err := t.index()
-	if err != nil {
+	if x == nil {
 		return nil, err
 	}
-	off, ok := x.unitOf(t.im.ImageBase + uint64(rva))
-	if !ok {
-		return nil, nil
+	own, w := &index{units: x.units}, t.work()
+	for _, number := range x.loose {
+		u, failed := t.readUnit(x.units[number], w)
+		err = cmp.Or(err, failed)
+		if u == nil {
+			continue
+		}
+		for _, p := range u.parts {
+			if n := len(own.spans); n > 0 && own.spans[n-1] == (span{own.spans[n-1].start, p.start, number}) {
+				own.spans[n-1].end = p.end
+				continue
+			}
+			own.spans = append(own.spans, span{p.start, p.end, number})
+		}
 	}
-	return t.unit(x, off)
+	return own.sorted(), err
 }
 
-// unit reads a unit, or takes the one that is kept.
-func (t *Table) unit(x *index, off dwarf.Offset) (*unit, error) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if u, ok := t.kept.Get(off); ok {
-		return u, nil
-	}
-	u, err := readUnit(x, off, t.im.Budget())
-	if err == nil {
-		t.kept.Add(off, u)
-	}
-	return u, err
+// place is a unit at an address, with its functions and line there.
+type place struct {
+	unit  *unit
+	chain []*entity // inlined calls first
+	lines *lineTable
+	row   row
 }
 
-// symbol makes the answer out of a function or variable.
-func (t *Table) symbol(e *entity) (symbols.Symbol, bool) {
-	rva, ok := t.rva(e.start())
-	s := symbols.Symbol{RVA: rva, Raw: cmp.Or(e.linkage, e.name), Source: symbols.SourceDWARF, Code: e.code}
-	if e.linkage == "" {
-		s.Name = e.name
+// at returns the unit that knows most of an address; its unit is nil if none knows
+// anything.
+func (t *Table) at(rva uint32, w *work) (best place, err error) {
+	x, err := t.index()
+	if x == nil {
+		return best, err
 	}
-	if len(e.ranges) > 0 {
-		s.Size = uint32(min(e.ranges[0][1]-e.ranges[0][0], 1<<32-1))
+	for _, number := range x.covering(rva) {
+		p, failed := t.placeIn(x, number, rva, w)
+		err = cmp.Or(err, failed)
+		if len(p.chain) > 0 {
+			return p, nil
+		}
+		if p.row.line != 0 && best.unit == nil {
+			best = p
+		}
 	}
-	return s, ok && s.Raw != ""
+	if len(x.loose) == 0 || best.unit != nil {
+		return best, err
+	}
+	own, failed := t.looseAt()
+	err = cmp.Or(err, failed)
+	for _, number := range own.covering(rva) {
+		if p, failed := t.placeIn(own, number, rva, w); failed == nil && len(p.chain) > 0 {
+			return p, nil
+		}
+	}
+	return best, err
+}
+
+func (t *Table) placeIn(x *index, number int32, rva uint32, w *work) (p place, err error) {
+	u, err := t.unit(x, number, w)
+	if err != nil {
+		return p, err
+	}
+	p = place{unit: u, chain: u.at(rva)}
+	if p.lines, err = t.linesOf(&u.root, w); err != nil && *w < 0 {
+		return place{}, err
+	}
+	if p.lines != nil { // functions are known without their lines
+		p.row, _ = p.lines.row(rva)
+	}
+	return p, nil
+}
+
+// symbol makes the answer out of a function or variable. One without a name is
+// none.
+func (t *Table) symbol(u *unit, e *entity, w *work) (s symbols.Symbol, ok bool, err error) {
+	n, err := t.nameOf(u, e.off, w)
+	s = symbols.Symbol{
+		RVA: e.rva, Size: e.size, Raw: cmp.Or(n.linkage, n.name), Name: n.display,
+		Source: symbols.SourceDWARF, Code: e.code,
+	}
+	if n.linkage != "" {
+		s.Name = ""
+	}
+	return s, s.Raw != "" && err == nil, err
 }
 
 // list reads all units. What could be read is there beside the first error.
 func (t *Table) list() (all []symbols.Symbol, failed error) {
-	x, err := t.index()
-	if err != nil {
-		return nil, err
+	x, failed := t.index()
+	if x == nil {
+		return nil, failed
 	}
-	left := t.im.Budget()
-	for _, off := range x.units {
-		u, err := readUnit(x, off, left)
+	w := t.work()
+	for _, h := range x.units {
+		u, err := t.readUnit(h, w)
 		failed = cmp.Or(failed, err)
-		if u == nil {
-			continue
-		}
-		for i := range u.entities {
-			if s, ok := t.symbol(&u.entities[i]); ok && !u.entities[i].inlined {
+		for i := 0; u != nil && i < len(u.entities); i++ {
+			if u.entities[i].inlined {
+				continue
+			}
+			s, ok, err := t.symbol(u, &u.entities[i], w)
+			failed = cmp.Or(failed, err)
+			if ok {
 				all = append(all, s)
 			}
 		}
+		if *w < 0 {
+			break
+		}
 	}
 	slices.SortStableFunc(all, func(a, b symbols.Symbol) int { return cmp.Compare(a.RVA, b.RVA) })
-	return all, failed
+	return slices.Compact(all), failed
 }
 
 // All implements [symbols.Table]: by address.
@@ -156,17 +209,17 @@ func (t *Table) Named(raw string) (found []symbols.Symbol, err error) {
 }
 
 // Nearest implements [symbols.Table]. An address in a function reads its unit
-// alone.
+// alone; the function can have parts, so that it begins behind the address.
 func (t *Table) Nearest(rva uint32) ([]symbols.Symbol, error) {
-	u, err := t.at(rva)
+	w := t.work()
+	p, err := t.at(rva, w)
 	if err != nil {
 		return nil, err
 	}
-	if u != nil {
-		if scopes := u.scopes(t.im.ImageBase + uint64(rva)); len(scopes) > 0 {
-			if s, ok := t.symbol(scopes[0]); ok {
-				return []symbols.Symbol{s}, nil
-			}
+	if len(p.chain) > 0 {
+		s, ok, err := t.symbol(p.unit, p.chain[len(p.chain)-1], w)
+		if ok || err != nil {
+			return []symbols.Symbol{s}, err
 		}
 	}
 	all, err := t.all()
@@ -178,31 +231,30 @@ func (t *Table) Nearest(rva uint32) ([]symbols.Symbol, error) {
 	return slices.Clip(all[from:min(end, from+maxAliases)]), nil
 }
 
-// Frames implements [symbols.Lines].
-func (t *Table) Frames(rva uint32) ([]symbols.Frame, error) {
-	u, err := t.at(rva)
-	if u == nil || err != nil {
+// Frames implements [symbols.Lines]. Where a line is known and no function, as in
+// assembly code, the frame has no function.
+func (t *Table) Frames(rva uint32) (frames []symbols.Frame, err error) {
+	w := t.work()
+	p, err := t.at(rva, w)
+	if p.unit == nil || err != nil {
 		return nil, err
 	}
-	addr := t.im.ImageBase + uint64(rva)
-	scopes := u.scopes(addr)
-	if len(scopes) == 0 {
-		return nil, nil
-	}
-	place := u.row(addr)
-	var frames []symbols.Frame
-	for i := len(scopes) - 1; i >= 0; i-- {
-		e := scopes[i]
-		f := symbols.Frame{Function: t.display(e), Line: uint32(max(place.line, 0)), Column: uint32(max(place.column, 0)), File: u.file(place.file)}
-		f.Inlined = e.inlined
+	file, line, column := p.row.file, p.row.line, uint32(p.row.column)
+	for i := 0; i == 0 || i < len(p.chain); i++ {
+		f := symbols.Frame{Line: line, Column: column}
+		if f.File, err = p.lines.file(&p.unit.root, file, w); err != nil {
+			return frames, err
+		}
+		if i < len(p.chain) {
+			e := p.chain[i]
+			n, err := t.nameOf(p.unit, e.off, w)
+			if err != nil {
+				return frames, err
+			}
+			f.Function, f.Inlined = n.shown(), e.inlined
+			file, line, column = e.callFile, e.callLine, uint32(e.callColumn)
+		}
 		frames = append(frames, f)
-		place = row{file: e.callFile, line: e.callLine, column: e.callColumn}
 	}
 	return frames, nil
-}
-
-// display is the name of a function as it is shown.
-func (t *Table) display(e *entity) string {
-	s, _ := t.symbol(e)
-	return s.Display()
 }

@@ -2,60 +2,107 @@ package dwarf
 
 import (
 	"cmp"
+	"math"
 	"slices"
 	"strings"
 
 	"github.com/symres/symres/symbols"
 )
 
-// LineAddresses implements [symbols.Lines]. It reads the lines of all units.
-func (t *Table) LineAddresses(file string, line uint32) (found []symbols.Line, failed error) {
-	x, err := t.index()
+// LineAddresses implements [symbols.Lines]. It reads the names of the files of all
+// line tables, and those tables that have the file.
+func (t *Table) LineAddresses(file string, line uint32) ([]symbols.Line, error) {
+	x, failed := t.index()
+	if x == nil {
+		return nil, failed
+	}
+	c, err := t.sections.open("info")
 	if err != nil {
 		return nil, err
 	}
-	best := int(^uint(0) >> 1)
-	left := t.im.Budget()
-	for _, off := range x.units {
-		u, err := readUnit(x, off, left)
-		if failed = cmp.Or(failed, err); u == nil {
-			continue
+	s := &lineSearch{t: t, w: t.work(), file: slashed(file), line: line, best: math.MaxUint32, seen: map[uint64]bool{}}
+	for _, h := range x.units {
+		failed = cmp.Or(failed, s.unit(c, h))
+		if *s.w < 0 {
+			break
 		}
-		at, lines := t.linesOf(u, slashed(file), int(line), best)
-		if at < best {
-			best, found = at, nil
-		}
-		found = append(found, lines...)
 	}
-	slices.SortStableFunc(found, func(a, b symbols.Line) int { return cmp.Compare(a.RVA, b.RVA) })
-	return found, failed
+	slices.SortStableFunc(s.found, func(a, b symbols.Line) int { return cmp.Compare(a.RVA, b.RVA) })
+	return s.found, failed
 }
 
 func slashed(path string) string { return strings.ToLower(strings.ReplaceAll(path, `\`, "/")) }
 
-// linesOf is the code of a unit from the first line at or behind line that has
-// some, if that is not behind best.
-func (t *Table) linesOf(u *unit, file string, line, best int) (int, []symbols.Line) {
-	var found []symbols.Line
-	for i, r := range u.rows {
-		if r.end || i+1 == len(u.rows) || r.line < line || r.line > best || !ends(u.file(r.file), file) {
-			continue
-		}
-		rva, ok := t.rva(r.addr)
-		size := u.rows[i+1].addr - r.addr
-		if !ok || size == 0 {
-			continue
-		}
-		if r.line < best {
-			best, found = r.line, nil
-		}
-		if n := len(found); n > 0 && found[n-1].RVA+found[n-1].Size == rva {
-			found[n-1].Size += uint32(size)
-			continue
-		}
-		found = append(found, symbols.Line{RVA: rva, Size: uint32(size), File: u.file(r.file), Line: uint32(r.line), Column: uint32(max(r.column, 0))})
+// lineSearch looks for the code of the first line at or behind line that has some.
+type lineSearch struct {
+	t     *Table
+	w     *work
+	file  string
+	line  uint32
+	best  uint32 // that line, as far as it is known
+	found []symbols.Line
+	seen  map[uint64]bool // line tables
+}
+
+func (s *lineSearch) unit(c *section, h head) error {
+	r, err := s.t.peekRoot(c, h, s.w)
+	if err != nil || r.tag != tagCompileUnit || r.stmtList.form == 0 || s.seen[r.stmtList.u] {
+		return err
 	}
-	return best, found
+	s.seen[r.stmtList.u] = true
+	p, err := s.t.readProgram(r, s.w)
+	if err != nil {
+		return err
+	}
+	names, err := s.files(p, r)
+	if len(names) == 0 || err != nil {
+		return err
+	}
+	var rows []row
+	err = p.run(s.w, func(r row) error {
+		rows = append(rows, r)
+		return s.w.spend(costRow)
+	})
+	sortRows(rows)
+	for i := range rows {
+		if i+1 < len(rows) && !rows[i].end {
+			s.row(rows[i], rows[i+1].rva, names[rows[i].file])
+		}
+	}
+	return err
+}
+
+// files are the names of those files of a table that are the one asked for.
+func (s *lineSearch) files(p *program, r *root) (map[uint32]string, error) {
+	var names map[uint32]string
+	for i := range len(p.files) + 1 {
+		name, err := p.file(r, uint32(i), s.w)
+		if err != nil {
+			return nil, err
+		}
+		if name != "" && ends(name, s.file) {
+			if names == nil {
+				names = map[uint32]string{}
+			}
+			names[uint32(i)] = name
+		}
+	}
+	return names, nil
+}
+
+// row takes down the code of a row, up to end.
+func (s *lineSearch) row(r row, end uint32, name string) {
+	if name == "" || r.line < s.line || r.line > s.best || end == r.rva {
+		return
+	}
+	if r.line < s.best {
+		s.best, s.found = r.line, nil
+	}
+	if n := len(s.found); n > 0 && s.found[n-1].RVA+s.found[n-1].Size == r.rva {
+		s.found[n-1].Size += end - r.rva
+		return
+	}
+	s.found = append(s.found, symbols.Line{RVA: r.rva, Size: end - r.rva, File: name, Line: r.line, Column: uint32(r.column)})
 }
 
 // ends reports whether a path is, or ends with, the file asked for.

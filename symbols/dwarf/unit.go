@@ -2,343 +2,300 @@ package dwarf
 
 import (
 	"cmp"
-	"debug/dwarf"
-	"encoding/binary"
-	"errors"
-	"io"
-	"slices"
+	"fmt"
 	"sort"
-	"strings"
 
 	"github.com/symres/symres/symbols"
 )
 
-// index says which unit covers which addresses.
-type index struct {
-	data  *dwarf.Data
-	addrs []byte // .debug_addr
-	width int    // bytes of an address
-	units []dwarf.Offset
-	spans []span // by start
+// head is what the header of a unit says.
+type head struct {
+	off, end uint64 // in the section
+	abbrevs  uint64 // where its abbreviations are
+	body     uint8  // bytes of the header
+	kind     uint8  // unitCompile and so on; 0 before DWARF 5
+	encoding
 }
 
+const (
+	mostHeader = 40
+	costUnit   = 96
+)
+
+// readHead reads the header at an offset. One whose version is unknown has end
+// alone.
+func readHead(c *section, off uint64) (h head, err error) {
+	b, err := c.upTo(off, mostHeader)
+	if err != nil {
+		return h, err
+	}
+	r := reader{b: b}
+	n, size := r.length()
+	h = head{off: off, end: off + uint64(r.pos) + n, encoding: encoding{offsetSize: uint8(size)}}
+	if r.bad || n > uint64(c.size) || h.end > uint64(c.size) || h.end <= off {
+		return h, fmt.Errorf("DWARF: unit at %#x: %w", off, symbols.ErrFormat)
+	}
+	h.version = r.u16()
+	if h.version < 5 {
+		h.abbrevs, h.width = r.fixed(size), r.u8()
+	} else {
+		h.kind, h.width, h.abbrevs = r.u8(), r.u8(), r.fixed(size)
+		switch h.kind {
+		case unitType, unitSplitType:
+			r.take(8 + uint64(size))
+		case unitSkeleton, unitSkeleton + 1:
+			r.take(8)
+		}
+	}
+	if h.body = uint8(r.pos); r.bad || off+uint64(h.body) > h.end {
+		return h, fmt.Errorf("DWARF: unit at %#x: %w", off, symbols.ErrFormat)
+	}
+	if h.version < 2 || h.version > 5 || h.width != 4 && h.width != 8 {
+		h.body = 0
+	}
+	return h, nil
+}
+
+// root is the first entry of a unit: what the others are read with.
+type root struct {
+	t *Table
+	head
+	peek bool // read single values, not pages: nobody asked about this unit yet
+
+	first    uint64 // the offset of the entry behind it
+	tag      uint16
+	children bool
+
+	low, high         value
+	ranges, entry     value
+	name, dir         value
+	stmtList          value
+	strs, addrs, rngs uint64 // where its parts of .debug_str_offsets, .debug_addr and .debug_rnglists begin
+}
+
+// readRoot reads the first entry of a unit out of its bytes b.
+func (r *root) read(b []byte, a *abbreviations) error {
+	in := reader{b: b, pos: int(r.body)}
+	shape := a.get(in.uleb())
+	if shape == nil {
+		return r.wrong()
+	}
+	r.tag, r.children = shape.tag, shape.children
+	for i := range shape.attributes {
+		at := &shape.attributes[i]
+		r.attribute(at.name, in.value(r.encoding, at.form, at.implicit))
+	}
+	r.first = r.off + uint64(in.pos)
+	if in.bad {
+		return r.wrong()
+	}
+	return nil
+}
+
+func (r *root) wrong() error {
+	return fmt.Errorf("DWARF: unit at %#x: %w", r.off, symbols.ErrFormat)
+}
+
+func (r *root) attribute(name uint16, v value) {
+	switch name {
+	case attrLowPC:
+		r.low = v
+	case attrHighPC:
+		r.high = v
+	case attrRanges:
+		r.ranges = v
+	case attrName:
+		r.name = v
+	case attrCompDir:
+		r.dir = v
+	case attrStmtList:
+		r.stmtList = v
+	case attrStrOffsetsBase:
+		r.strs = v.u
+	case attrAddrBase, attrGNUAddrBase:
+		r.addrs = v.u
+	case attrRnglistsBase:
+		r.rngs = v.u
+	}
+}
+
+// piece returns at most n bytes of a section.
+func (r *root) piece(c *section, off, n uint64) ([]byte, error) {
+	if r.peek {
+		return c.upTo(off, n)
+	}
+	b, err := c.page(off)
+	if err == nil && uint64(len(b)) < n {
+		return c.upTo(off, n)
+	}
+	return b[:min(uint64(len(b)), n)], err
+}
+
+// number reads an integer out of a table of a section.
+func (r *root) number(section string, base, index uint64, size int) (uint64, error) {
+	c, err := r.t.sections.open(section)
+	if err != nil {
+		return 0, err
+	}
+	off := base + index*uint64(size)
+	if index > uint64(c.size) || off < base {
+		return 0, c.outside(index)
+	}
+	b, err := r.piece(c, off, uint64(size))
+	if err == nil && len(b) < size {
+		return 0, c.outside(off)
+	}
+	in := reader{b: b}
+	return in.fixed(size), err
+}
+
+// address is the address a value stands for.
+func (r *root) address(v value) (uint64, error) {
+	switch v.form {
+	case formAddr:
+		return v.u, nil
+	case formAddrx, formAddrx1, formAddrx2, formAddrx3, formAddrx4, formGNUAddrIndex:
+		return r.number("addr", r.addrs, v.u, int(r.width))
+	}
+	return 0, r.wrong()
+}
+
+// text is the text a value stands for; "" for none.
+func (r *root) text(v value, w *work) (text string, err error) {
+	switch v.form {
+	case formString:
+		text = string(v.b)
+	case formStrp:
+		text, err = r.textAt("str", v.u)
+	case formLineStrp:
+		text, err = r.textAt("line_str", v.u)
+	case formStrx, formStrx1, formStrx2, formStrx3, formStrx4, formGNUStrIndex:
+		var off uint64
+		if off, err = r.number("str_offsets", r.strs, v.u, int(r.offsetSize)); err == nil {
+			text, err = r.textAt("str", off)
+		}
+	}
+	return text, cmp.Or(err, w.spend(costText+len(text)))
+}
+
+func (r *root) textAt(section string, off uint64) (string, error) {
+	c, err := r.t.sections.open(section)
+	if err != nil {
+		return "", err
+	}
+	return c.text(off)
+}
+
+// span is code of a unit, in RVAs.
 type span struct {
-	start, end uint64
-	unit       dwarf.Offset
+	start, end uint32
+	unit       int32 // its number
 }
 
-func newIndex(s *sections) (*index, error) {
-	data, err := s.data()
+// index says which units there are and which covers which addresses.
+type index struct {
+	units []head
+	spans []span   // by their starts
+	ends  []uint32 // the highest end of a span and all before it
+	loose []int32  // units that do not say what they cover
+}
+
+// newIndex reads the header and the first entry of each unit. What is wrong with a
+// unit makes it one that does not say what it covers; a wrong length ends the list.
+func (t *Table) newIndex() (*index, error) {
+	c, err := t.sections.open("info")
 	if err != nil {
 		return nil, err
 	}
-	x := &index{data: data, width: 4}
-	if s.im.Is64() {
-		x.width = 8
-	}
-	if x.addrs, err = s.read("addr"); err != nil {
-		return nil, err
-	}
-	r := data.Reader()
-	for {
-		e, err := r.Next()
+	x, w := &index{}, t.work()
+	for off := uint64(0); off < uint64(c.size); {
+		h, err := readHead(c, off)
 		if err != nil {
-			return nil, damaged(err)
+			return x.sorted(), err
 		}
-		if e == nil {
-			break
+		if err := w.spend(costUnit); err != nil {
+			return x.sorted(), err
 		}
-		if r.SkipChildren(); e.Tag != dwarf.TagCompileUnit {
+		if off = h.end; h.body == 0 {
 			continue
 		}
-		x.units = append(x.units, e.Offset)
-		ranges, err := data.Ranges(e)
+		x.units = append(x.units, h)
+		if err := x.cover(t, c, h, w); err != nil {
+			return x.sorted(), err
+		}
+	}
+	return x.sorted(), nil
+}
+
+// cover notes what a unit says it covers. Only too much work is an error.
+func (x *index) cover(t *Table, c *section, h head, w *work) error {
+	number := int32(len(x.units) - 1)
+	r, err := t.peekRoot(c, h, w)
+	if err == nil {
+		if r.tag != tagCompileUnit {
+			return nil
+		}
+		before := len(x.spans)
+		err = r.eachRange(r.low, r.high, r.ranges, w, func(start, end uint32) {
+			x.spans = append(x.spans, span{start, end, number})
+		})
+		if err == nil && (len(x.spans) > before || r.low.form != 0 && r.high.form != 0) {
+			return nil // with neither it is unknown, with both it has nothing in the image
+		}
+	}
+	if *w < 0 {
+		return err
+	}
+	x.loose = append(x.loose, number)
+	return nil
+}
+
+// peekRoot reads the first entry of a unit, with little besides.
+func (t *Table) peekRoot(c *section, h head, w *work) (*root, error) {
+	r := &root{t: t, head: h, peek: true}
+	for size := uint64(128); ; size *= 8 {
+		n := min(size, h.end-h.off)
+		b, err := c.bytes(h.off, n)
 		if err != nil {
-			continue // nobody knows what it covers; lists have it
-		}
-		for _, r := range ranges {
-			x.spans = append(x.spans, span{r[0], r[1], e.Offset})
-		}
-	}
-	slices.SortStableFunc(x.spans, func(a, b span) int { return cmp.Compare(a.start, b.start) })
-	return x, nil
-}
-
-// unitOf returns the unit that covers an address.
-func (x *index) unitOf(addr uint64) (dwarf.Offset, bool) {
-	i := sort.Search(len(x.spans), func(i int) bool { return x.spans[i].start > addr })
-	if i == 0 || addr >= x.spans[i-1].end {
-		return 0, false
-	}
-	return x.spans[i-1].unit, true
-}
-
-// unit is what was read of a unit.
-type unit struct {
-	entities []entity // functions, calls inlined into them, variables
-	rows     []row    // of its lines, by address
-	files    []*dwarf.LineFile
-}
-
-// entity is a function, an inlined call or a variable.
-type entity struct {
-	name, linkage string
-	code, inlined bool
-	ranges        [][2]uint64
-	addr          uint64 // of a variable
-	parent        int    // the function it was inlined into, directly; -1 for none
-
-	callFile, callLine, callColumn int
-}
-
-func (e *entity) start() uint64 {
-	if len(e.ranges) > 0 {
-		return e.ranges[0][0]
-	}
-	return e.addr
-}
-
-func (e *entity) holds(addr uint64) bool {
-	return slices.ContainsFunc(e.ranges, func(r [2]uint64) bool { return addr >= r[0] && addr < r[1] })
-}
-
-// reading is a unit while it is read.
-type reading struct {
-	*index
-	r     *dwarf.Reader // of the unit
-	jump  *dwarf.Reader // of what entries refer to
-	left  symbols.Budget
-	addrs []byte // those of the unit
-	unit
-	open []int // the functions that enclose the entry, -1 for other scopes
-}
-
-// readUnit reads the entries and lines of the unit at off.
-func readUnit(x *index, off dwarf.Offset, left symbols.Budget) (*unit, error) {
-	u := &reading{index: x, r: x.data.Reader(), jump: x.data.Reader(), left: left}
-	u.r.Seek(off)
-	root, err := u.r.Next()
-	if err != nil || root == nil {
-		return nil, damaged(cmp.Or(err, io.ErrUnexpectedEOF))
-	}
-	if base, ok := root.Val(dwarf.AttrAddrBase).(int64); ok && base >= 0 && base <= int64(len(x.addrs)) {
-		u.addrs = x.addrs[base:]
-	}
-	if root.Children {
-		if err := u.entries(); err != nil {
 			return nil, err
 		}
-	}
-	return &u.unit, u.lines(root)
-}
-
-// entries reads those of the unit, to the end of its children.
-func (u *reading) entries() error {
-	u.open = []int{-1}
-	for len(u.open) > 0 {
-		e, err := u.r.Next()
-		if err != nil || e == nil {
-			return damaged(cmp.Or(err, io.ErrUnexpectedEOF))
+		in := reader{b: b, pos: int(h.body)}
+		a, err := t.readAbbreviations(h.abbrevs, h.encoding, in.uleb(), w)
+		if err != nil {
+			return nil, err
 		}
-		if err := u.left.Spend(len(e.Field)); err != nil {
-			return err
-		}
-		if e.Tag == 0 {
-			u.open = u.open[:len(u.open)-1]
-			continue
-		}
-		at := u.entry(e)
-		if e.Children {
-			if len(u.open) >= maxDepth {
-				u.r.SkipChildren()
-				continue
-			}
-			u.open = append(u.open, at)
-		}
-	}
-	return nil
-}
-
-// entry takes an entry and returns what encloses its children.
-func (u *reading) entry(e *dwarf.Entry) int {
-	around := u.open[len(u.open)-1]
-	switch e.Tag {
-	case dwarf.TagSubprogram, dwarf.TagInlinedSubroutine:
-		ranges, err := u.data.Ranges(e)
-		if err != nil || len(ranges) == 0 {
-			return -1
-		}
-		f := entity{code: true, ranges: ranges, parent: -1}
-		u.name(&f, e, 8)
-		if f.inlined = e.Tag == dwarf.TagInlinedSubroutine; f.inlined {
-			f.parent = around
-			f.callFile, f.callLine, f.callColumn = number(e, dwarf.AttrCallFile), number(e, dwarf.AttrCallLine), number(e, dwarf.AttrCallColumn)
-		}
-		u.entities = append(u.entities, f)
-		return len(u.entities) - 1
-	case dwarf.TagVariable:
-		if addr, ok := u.address(e); ok {
-			v := entity{addr: addr, parent: -1}
-			u.name(&v, e, 8)
-			u.entities = append(u.entities, v)
-		}
-	case dwarf.TagLexDwarfBlock:
-		return around // code of the function around it
-	}
-	return -1
-}
-
-// name fills in the names of an entry, which may be those of another it refers to.
-func (u *reading) name(f *entity, e *dwarf.Entry, depth int) {
-	if name, ok := e.Val(dwarf.AttrName).(string); ok && f.name == "" {
-		f.name = name
-	}
-	if name, ok := e.Val(dwarf.AttrLinkageName).(string); ok && f.linkage == "" {
-		f.linkage = name
-	}
-	for _, attr := range []dwarf.Attr{dwarf.AttrAbstractOrigin, dwarf.AttrSpecification} {
-		off, ok := e.Val(attr).(dwarf.Offset)
-		if !ok || depth == 0 {
-			continue
-		}
-		u.jump.Seek(off)
-		if to, err := u.jump.Next(); err == nil && to != nil {
-			u.name(f, to, depth-1)
+		if err = r.read(b, a); err == nil || n < size {
+			return r, err
 		}
 	}
 }
 
-// address is the fixed address of a variable: an expression of DW_OP_addr or
-// DW_OP_addrx alone.
-func (u *reading) address(e *dwarf.Entry) (uint64, bool) {
-	const opAddr, opAddrx = 3, 0xa1
-	b, _ := e.Val(dwarf.AttrLocation).([]byte)
-	if len(b) == 1+u.width && b[0] == opAddr {
-		return u.pointer(b[1:]), true
+func (x *index) sorted() *index {
+	sort.SliceStable(x.spans, func(i, j int) bool { return x.spans[i].start < x.spans[j].start })
+	x.ends = make([]uint32, len(x.spans))
+	var end uint32
+	for i, s := range x.spans {
+		end = max(end, s.end)
+		x.ends[i] = end
 	}
-	if len(b) < 2 || b[0] != opAddrx {
-		return 0, false
-	}
-	i, n := binary.Uvarint(b[1:])
-	if n != len(b)-1 || i >= uint64(len(u.addrs)/u.width) {
-		return 0, false
-	}
-	return u.pointer(u.addrs[int(i)*u.width:]), true
+	return x
 }
 
-func (x *index) pointer(b []byte) uint64 {
-	if x.width == 4 {
-		return uint64(binary.LittleEndian.Uint32(b))
-	}
-	return binary.LittleEndian.Uint64(b)
-}
+const maxCovering = 16 // units asked about one address
 
-func number(e *dwarf.Entry, attr dwarf.Attr) int {
-	n, _ := e.Val(attr).(int64)
-	return int(n)
-}
-
-// row is where code came from, from its address to that of the next row.
-type row struct {
-	addr         uint64
-	file         int
-	line, column int
-	end          bool
-}
-
-// lines reads the line table of a unit.
-func (u *reading) lines(root *dwarf.Entry) error {
-	r, err := u.data.LineReader(root)
-	if r == nil || err != nil {
-		return nil // functions are known without their lines
-	}
-	numbers := map[*dwarf.LineFile]int{}
-	var e dwarf.LineEntry
-	for {
-		if err := r.Next(&e); err != nil {
-			if !errors.Is(err, io.EOF) {
-				return nil
-			}
-			break
-		}
-		if err := u.left.Spend(0); err != nil {
-			return err
-		}
-		if len(numbers) == 0 || u.files == nil || e.File != nil && !known(numbers, e.File) {
-			u.files = r.Files()
-			for i, f := range u.files {
-				numbers[f] = i
-			}
-		}
-		u.rows = append(u.rows, row{e.Address, numbers[e.File], e.Line, e.Column, e.EndSequence})
-	}
-	if u.files == nil {
-		u.files = r.Files()
-	}
-	u.whole(root)
-	slices.SortStableFunc(u.rows, func(a, b row) int {
-		if c := cmp.Compare(a.addr, b.addr); c != 0 || a.end == b.end {
-			return c
-		}
-		if a.end { // what ends there is not what begins
-			return -1
-		}
-		return 1
-	})
-	return nil
-}
-
-// whole mends the name of the unit's own file: where it is absolute, the standard
-// library still puts the folder of the compilation in front of it (DWARF 5).
-func (u *reading) whole(root *dwarf.Entry) {
-	name, _ := root.Val(dwarf.AttrName).(string)
-	dir, _ := root.Val(dwarf.AttrCompDir).(string)
-	if !strings.HasPrefix(name, "/") {
-		return
-	}
-	for i, f := range u.files {
-		if f != nil && f.Name == strings.TrimSuffix(dir, "/")+name {
-			own := *f
-			own.Name = name
-			u.files[i] = &own
+// covering are the units that cover an address, the one that begins last first.
+func (x *index) covering(rva uint32) (list []int32) {
+	i := sort.Search(len(x.spans), func(i int) bool { return x.spans[i].start > rva }) - 1
+	for ; i >= 0 && x.ends[i] > rva && len(list) < maxCovering; i-- {
+		if x.spans[i].end > rva {
+			list = append(list, x.spans[i].unit)
 		}
 	}
-}
-
-func known(numbers map[*dwarf.LineFile]int, f *dwarf.LineFile) bool {
-	_, ok := numbers[f]
-	return ok
-}
-
-// row is the row of an address, without a line where there is none.
-func (u *unit) row(addr uint64) row {
-	i := sort.Search(len(u.rows), func(i int) bool { return u.rows[i].addr > addr })
-	if i == 0 || u.rows[i-1].end {
-		return row{}
-	}
-	return u.rows[i-1]
-}
-
-func (u *unit) file(n int) string {
-	if n < 0 || n >= len(u.files) || u.files[n] == nil || u.files[n].Name == "?" { // Go's word for none
-		return ""
-	}
-	return u.files[n].Name
-}
-
-// scopes are the function that holds an address and the calls inlined there, from
-// the outside in.
-func (u *unit) scopes(addr uint64) []*entity {
-	inner := -1
-	for i := range u.entities { // children come behind their parents
-		if e := &u.entities[i]; e.code && e.holds(addr) && (!e.inlined || e.parent == inner || inner < 0) {
-			inner = i
-		}
-	}
-	var list []*entity
-	for i := inner; i >= 0; i = u.entities[i].parent {
-		list = append(list, &u.entities[i])
-	}
-	slices.Reverse(list)
 	return list
+}
+
+// unitOf is the number of the unit that holds an offset of .debug_info.
+func (x *index) unitOf(off uint64) (int32, bool) {
+	i := sort.Search(len(x.units), func(i int) bool { return x.units[i].off > off }) - 1
+	return int32(i), i >= 0 && off < x.units[i].end
 }
