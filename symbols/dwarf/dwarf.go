@@ -239,19 +239,19 @@ func (t *Table) Frames(rva uint32) (frames []symbols.Frame, err error) {
 	if p.unit == nil || err != nil {
 		return nil, err
 	}
+	frames = make([]symbols.Frame, 0, max(1, len(p.chain)))
 	file, line, column := p.row.file, p.row.line, uint32(p.row.column)
 	for i := 0; i == 0 || i < len(p.chain); i++ {
 		f := symbols.Frame{Line: line, Column: column}
-		if f.File, err = p.lines.file(&p.unit.root, file, w); err != nil {
+		if f.File, err = p.unit.file(p.lines, file, w); err != nil {
 			return frames, err
 		}
 		if i < len(p.chain) {
 			e := p.chain[i]
-			n, err := t.nameOf(p.unit, e.off, w)
-			if err != nil {
+			if f.Function, err = p.unit.function(e, w); err != nil {
 				return frames, err
 			}
-			f.Function, f.Inlined = n.shown(), e.inlined
+			f.Inlined = e.inlined
 			file, line, column = e.callFile, e.callLine, uint32(e.callColumn)
 		}
 		frames = append(frames, f)

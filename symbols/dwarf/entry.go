@@ -38,7 +38,7 @@ type part struct {
 	entity     int32
 }
 
-// unit is what was read of a unit. It does not change.
+// unit is what was read of a unit. All but its texts does not change.
 type unit struct {
 	root
 	b        []byte // all of it
@@ -46,6 +46,7 @@ type unit struct {
 	entities []entity // in the order of the entries: children behind their parents
 	scopes   []scope  // likewise
 	parts    []part   // by address
+	texts    texts
 }
 
 // readUnit reads a unit whole.
@@ -54,7 +55,7 @@ func (t *Table) readUnit(h head, w *work) (*unit, error) {
 	if err != nil {
 		return nil, err
 	}
-	u := &unit{root: root{t: t, head: h}}
+	u := &unit{root: root{t: t, head: h}, texts: texts{left: textsPerByte * int(h.end-h.off)}}
 	if u.b, err = c.bytes(h.off, h.end-h.off); err != nil {
 		return nil, err
 	}
@@ -71,7 +72,7 @@ func (t *Table) readUnit(h head, w *work) (*unit, error) {
 }
 
 func (u *unit) cost() int {
-	return len(u.b) + u.abbrevs.cost() + costEntity*len(u.entities) + costScope*len(u.scopes) + 12*len(u.parts)
+	return len(u.b) + u.abbrevs.cost() + costEntity*len(u.entities) + costScope*len(u.scopes) + 12*len(u.parts) + 2*textsPerByte*len(u.b)
 }
 
 // open is an entry whose children are being read.

@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	lru "github.com/hashicorp/golang-lru/v2"
 
@@ -44,9 +45,10 @@ type sections struct {
 	im    *symbols.Image
 	found map[string]*peimage.Section
 
-	mu       sync.Mutex // guards what follows
-	opened   map[string]*section
-	expanded int64 // bytes of the compressed sections
+	expanded atomic.Int64 // bytes of the compressed sections
+
+	mu     sync.Mutex // guards opened
+	opened map[string]*section
 }
 
 func findSections(im *symbols.Image) (*sections, error) {
@@ -124,7 +126,7 @@ func (s *sections) make(name string) (*section, error) {
 
 // expand decompresses a section, whose size the file states.
 func (s *sections) expand(c *section, size uint64) error {
-	if size > uint64(mostExpanded+expandedRatio*s.im.FileSize-s.expanded) {
+	if size > uint64(mostExpanded+expandedRatio*s.im.FileSize-s.expanded.Load()) {
 		return fmt.Errorf("DWARF: section %s of %d bytes in %d: %w", c.name, size, c.size, symbols.ErrLimit)
 	}
 	r, err := zlib.NewReader(io.NewSectionReader(c.r, zlibHeader, c.size-zlibHeader))
@@ -137,7 +139,7 @@ func (s *sections) expand(c *section, size uint64) error {
 	if err != nil || uint64(n) < size {
 		return fmt.Errorf("DWARF: section %s ends early: %w", c.name, symbols.ErrFormat)
 	}
-	s.expanded += n
+	s.expanded.Add(n)
 	c.whole, c.size, c.r = b.Bytes(), n, bytes.NewReader(b.Bytes())
 	return nil
 }

@@ -22,9 +22,7 @@ type work int64
 
 // work is that of one question.
 func (t *Table) work() *work {
-	t.sections.mu.Lock()
-	defer t.sections.mu.Unlock()
-	w := work(leastWork + workPerByte*t.im.FileSize + 2*t.sections.expanded)
+	w := work(leastWork + workPerByte*t.im.FileSize + 2*t.sections.expanded.Load())
 	return &w
 }
 
