@@ -18,6 +18,7 @@ type abbreviation struct {
 	children   bool
 	fixed      int // bytes of such an entry, -1 where they depend on it
 	attributes []attribute
+	work       int // what reading such an entry counts as
 }
 
 // abbreviations are those of a unit, by their codes.
@@ -93,7 +94,7 @@ func parseAbbreviations(b []byte, e encoding, code uint64, w *work) (a *abbrevia
 }
 
 func parseAbbreviation(r *reader, e encoding) abbreviation {
-	a := abbreviation{tag: uint16(min(r.uleb(), 0xffff)), children: r.u8() != 0}
+	a := abbreviation{tag: uint16(min(r.uleb(), 0xffff)), children: r.u8() != 0, work: 1}
 	for !r.bad {
 		one := attribute{name: uint16(min(r.uleb(), 0xffff)), form: uint16(min(r.uleb(), 0xffff))}
 		if one.form == formImplicitConst {
@@ -103,7 +104,11 @@ func parseAbbreviation(r *reader, e encoding) abbreviation {
 			break
 		}
 		a.attributes = append(a.attributes, one)
-		if n := e.fixedSize(one.form); n < 0 {
+		n := e.fixedSize(one.form)
+		if a.work++; n == 0 { // an entry of no bytes can have any number
+			a.work += workForNothing
+		}
+		if n < 0 {
 			a.fixed = -1
 		} else if a.fixed >= 0 {
 			a.fixed += n

@@ -1,14 +1,18 @@
 package dwarf
 
 import (
+	"errors"
 	"sync"
 
 	"github.com/hashicorp/golang-lru/v2/simplelru"
+
+	"github.com/symres/symres/symbols"
 )
 
 const (
 	mostKept  = 64 << 20 // bytes of what was read, and
 	mostCount = 1 << 16  // how many
+	costError = 256
 )
 
 // key says what is kept: a kind of thing at an offset of its section.
@@ -46,21 +50,15 @@ func newKept() (*kept, error) {
 	return k, err
 }
 
-// keep returns what is kept, or makes it. What cannot be made is not kept: whether
-// that can be done depends on how much work the question has left.
+// keep returns what is kept, or makes it. That it is damaged or asks for too much
+// work is kept as well; other errors can pass.
 func keep[T interface{ cost() int }](k *kept, at key, make func() (T, error)) (T, error) {
 	s := k.slot(at)
-	mine := false
 	s.once.Do(func() {
-		mine = true
-		var v T
-		v, s.err = make()
-		s.value = v
+		v, err := make()
+		s.value, s.err = v, err
 		k.settle(at, s, v)
 	})
-	if s.err != nil && !mine {
-		return make()
-	}
 	v, _ := s.value.(T)
 	return v, s.err
 }
@@ -76,18 +74,20 @@ func (k *kept) slot(at key) *slot {
 	return s
 }
 
-// settle counts what was made and drops the oldest where that is too much.
+// settle counts what was made and drops the oldest if that is too much.
 func (k *kept) settle(at key, s *slot, v interface{ cost() int }) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	if s.err != nil {
-		k.all.Remove(at)
-		return
-	}
 	if here, ok := k.all.Peek(at); !ok || here != s {
 		return // it was dropped meanwhile
 	}
-	s.cost = v.cost()
+	if s.err != nil && !errors.Is(s.err, symbols.ErrFormat) && !errors.Is(s.err, symbols.ErrLimit) {
+		k.all.Remove(at)
+		return
+	}
+	if s.cost = costError; s.err == nil {
+		s.cost = v.cost()
+	}
 	k.total += s.cost
 	for k.total > mostKept && k.all.Len() > 1 {
 		k.all.RemoveOldest()
@@ -95,14 +95,16 @@ func (k *kept) settle(at key, s *slot, v interface{ cost() int }) {
 }
 
 // abbreviationsOf returns the abbreviations of a unit.
-func (t *Table) abbreviationsOf(h head, w *work) (*abbreviations, error) {
+func (t *Table) abbreviationsOf(h head) (*abbreviations, error) {
 	return keep(t.kept, key{keptAbbreviations, h.abbrevs, h.encoding}, func() (*abbreviations, error) {
-		return t.readAbbreviations(h.abbrevs, h.encoding, 0, w)
+		return t.readAbbreviations(h.abbrevs, h.encoding, 0, t.part(0))
 	})
 }
 
 // unit returns a unit by its number.
-func (t *Table) unit(x *index, number int32, w *work) (*unit, error) {
+func (t *Table) unit(x *index, number int32) (*unit, error) {
 	h := x.units[number]
-	return keep(t.kept, key{keptUnit, h.off, h.encoding}, func() (*unit, error) { return t.readUnit(h, w) })
+	return keep(t.kept, key{keptUnit, h.off, h.encoding}, func() (*unit, error) {
+		return t.readUnit(h, t.part(h.end-h.off))
+	})
 }

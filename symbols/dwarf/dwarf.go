@@ -17,6 +17,7 @@ package dwarf
 
 import (
 	"cmp"
+	"errors"
 	"iter"
 	"slices"
 	"sort"
@@ -97,13 +98,13 @@ type place struct {
 
 // at returns the unit that knows most of an address; its unit is nil if none knows
 // anything.
-func (t *Table) at(rva uint32, w *work) (best place, err error) {
+func (t *Table) at(rva uint32) (best place, err error) {
 	x, err := t.index()
 	if x == nil {
 		return best, err
 	}
 	for _, number := range x.covering(rva) {
-		p, failed := t.placeIn(x, number, rva, w)
+		p, failed := t.placeIn(x, number, rva)
 		err = cmp.Or(err, failed)
 		if len(p.chain) > 0 {
 			return p, nil
@@ -118,20 +119,20 @@ func (t *Table) at(rva uint32, w *work) (best place, err error) {
 	own, failed := t.looseAt()
 	err = cmp.Or(err, failed)
 	for _, number := range own.covering(rva) {
-		if p, failed := t.placeIn(own, number, rva, w); failed == nil && len(p.chain) > 0 {
+		if p, failed := t.placeIn(own, number, rva); failed == nil && len(p.chain) > 0 {
 			return p, nil
 		}
 	}
 	return best, err
 }
 
-func (t *Table) placeIn(x *index, number int32, rva uint32, w *work) (p place, err error) {
-	u, err := t.unit(x, number, w)
+func (t *Table) placeIn(x *index, number int32, rva uint32) (p place, err error) {
+	u, err := t.unit(x, number)
 	if err != nil {
 		return p, err
 	}
 	p = place{unit: u, chain: u.at(rva)}
-	if p.lines, err = t.linesOf(&u.root, w); err != nil && *w < 0 {
+	if p.lines, err = t.linesOf(&u.root); errors.Is(err, symbols.ErrLimit) {
 		return place{}, err
 	}
 	if p.lines != nil { // functions are known without their lines
@@ -211,13 +212,12 @@ func (t *Table) Named(raw string) (found []symbols.Symbol, err error) {
 // Nearest implements [symbols.Table]. An address in a function reads its unit
 // alone; the function can have parts, so that it begins behind the address.
 func (t *Table) Nearest(rva uint32) ([]symbols.Symbol, error) {
-	w := t.work()
-	p, err := t.at(rva, w)
+	p, err := t.at(rva)
 	if err != nil {
 		return nil, err
 	}
 	if len(p.chain) > 0 {
-		s, ok, err := t.symbol(p.unit, p.chain[len(p.chain)-1], w)
+		s, ok, err := t.symbol(p.unit, p.chain[len(p.chain)-1], t.work())
 		if ok || err != nil {
 			return []symbols.Symbol{s}, err
 		}
@@ -235,7 +235,7 @@ func (t *Table) Nearest(rva uint32) ([]symbols.Symbol, error) {
 // assembly code, the frame has no function.
 func (t *Table) Frames(rva uint32) (frames []symbols.Frame, err error) {
 	w := t.work()
-	p, err := t.at(rva, w)
+	p, err := t.at(rva)
 	if p.unit == nil || err != nil {
 		return nil, err
 	}

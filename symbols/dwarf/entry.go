@@ -59,7 +59,7 @@ func (t *Table) readUnit(h head, w *work) (*unit, error) {
 	if u.b, err = c.bytes(h.off, h.end-h.off); err != nil {
 		return nil, err
 	}
-	if u.abbrevs, err = t.abbreviationsOf(h, w); err != nil {
+	if u.abbrevs, err = t.abbreviationsOf(h); err != nil {
 		return nil, err
 	}
 	if err := u.root.read(u.b, u.abbrevs); err != nil {
@@ -168,7 +168,7 @@ func (p *parsing) skip(shape *abbreviation) error {
 	for i := range shape.attributes {
 		p.in.value(p.encoding, shape.attributes[i].form, shape.attributes[i].implicit)
 	}
-	return p.w.spend(1 + len(shape.attributes))
+	return p.w.spend(shape.work)
 }
 
 // raw are the attributes of an entry that entities are made of.
@@ -186,7 +186,7 @@ func (p *parsing) entity(at uint64, shape *abbreviation, around *open) error {
 		one := &shape.attributes[i]
 		a.set(one.name, p.in.value(p.encoding, one.form, one.implicit))
 	}
-	if err := p.w.spend(1 + len(shape.attributes)); err != nil || p.in.bad {
+	if err := p.w.spend(shape.work); err != nil || p.in.bad {
 		return err
 	}
 	if shape.tag == tagVariable {

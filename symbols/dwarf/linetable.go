@@ -66,11 +66,12 @@ type program struct {
 }
 
 // linesOf returns the line table of a unit, nil for none.
-func (t *Table) linesOf(u *root, w *work) (*lineTable, error) {
+func (t *Table) linesOf(u *root) (*lineTable, error) {
 	if u.stmtList.form == 0 {
 		return nil, nil
 	}
 	return keep(t.kept, key{keptLines, u.stmtList.u, u.encoding}, func() (*lineTable, error) {
+		w := t.part(t.lineBytes(u))
 		p, err := t.readProgram(u, w)
 		if err != nil {
 			return nil, err
@@ -99,6 +100,18 @@ func sortRows(rows []row) {
 	if !slices.IsSortedFunc(rows, order) {
 		slices.SortStableFunc(rows, order)
 	}
+}
+
+// lineBytes is the size of a unit's line table, 0 if it has none.
+func (t *Table) lineBytes(u *root) uint64 {
+	c, err := t.sections.open("line")
+	if err != nil {
+		return 0
+	}
+	b, _ := c.upTo(u.stmtList.u, 12)
+	in := reader{b: b}
+	n, _ := in.length()
+	return min(n, uint64(c.size))
 }
 
 // readProgram reads the header of the line table of a unit.

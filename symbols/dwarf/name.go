@@ -6,6 +6,7 @@ import (
 	"sort"
 	"strings"
 
+	"github.com/symres/symres/pdb/undname"
 	"github.com/symres/symres/symbols"
 )
 
@@ -64,7 +65,10 @@ func (t *Table) unitAt(u *unit, off uint64, w *work) (*unit, error) {
 	if !ok {
 		return nil, u.wrong()
 	}
-	other, err := t.unit(x, number, w)
+	if err := w.spend(costVisit + int(x.units[number].end-x.units[number].off)); err != nil {
+		return nil, err
+	}
+	other, err := t.unit(x, number)
 	if err == nil && !other.holds(off) {
 		return nil, u.wrong()
 	}
@@ -136,7 +140,8 @@ func (t *Table) qualified(u *unit, off uint64, name string, w *work, depth int) 
 			if err != nil {
 				return "", err
 			}
-			names = append(names, f.shown())
+			full, _ := undname.Full(f.linkage, 0)
+			names = append(names, cmp.Or(full, f.display))
 			break
 		}
 		own, err := u.scopeName(s, w)

@@ -281,7 +281,7 @@ func (x *index) sorted() *index {
 	return x
 }
 
-const maxCovering = 16 // units asked about one address
+const maxCovering = 8 // units asked about one address
 
 // covering are the units that cover an address, the one that begins last first.
 func (x *index) covering(rva uint32) (list []int32) {
