@@ -47,6 +47,7 @@ type Report struct {
 	Pages    *Pages     // the pages of Image compared with the resident ones; nil if none was compared
 	PDB      string     // location of the PDB used, if any
 	PDBID    sympath.ID // the identity the PDB was looked up by
+	BuildID  bool       // the record PDBID is from names no file
 	Identity Identity
 	Proof    Proof
 	NoPDB    error    // why there is no PDB, where symbols of the image stand in for it
@@ -87,9 +88,10 @@ func (r *Report) Carried() bool { return r.Status > StatusNoSymbols }
 
 // Defaulted reports whether symbols of the image stand in for a PDB that is
 // missing. Debug information in the image does not, unless the image names a PDB
-// as well.
+// as well: a record without a file name is a build id, as linkers for mingw write
+// it.
 func (r *Report) Defaulted() bool {
-	return r.Carried() && (!r.PDBID.IsZero() || r.Status != StatusDWARF && r.Status != StatusGo)
+	return r.Carried() && (!r.PDBID.IsZero() && !r.BuildID || r.Status != StatusDWARF && r.Status != StatusGo)
 }
 
 // TimeDateStamp returns the time stamp in the target's module list, or else the
@@ -122,6 +124,7 @@ type Outcome struct {
 	// Refused holds the matches that did not pass the version check.
 	Refused []*Match
 	PDBID   sympath.ID // the PDB that was looked for, or zero
+	BuildID bool       // the record PDBID is from names no file
 	PDB     *PDB       // the PDB that is used, or nil
 	Err     error      // why there is none
 	Carried *Carried   // what is used instead, nil for nothing
@@ -146,7 +149,7 @@ type PDB struct {
 // Tell returns the report about a load.
 func Tell(o Outcome) *Report {
 	r := o.report()
-	r.PDBID = o.PDBID
+	r.PDBID, r.BuildID = o.PDBID, o.BuildID
 	if o.Match != nil {
 		r.show(o.Match, o.Taken)
 	}

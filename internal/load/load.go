@@ -155,13 +155,13 @@ func (l *Loader) others() []pe.CodeView {
 // may have several.
 func (l *Loader) findAny(ctx context.Context, cv *pe.CodeView, others []pe.CodeView, b identify.Basis) (*Symbols, error) {
 	syms, err := l.findPDB(ctx, cv, b)
-	first := l.Outcome.PDBID
+	first, build := l.Outcome.PDBID, l.Outcome.BuildID
 	for i := range others {
 		if syms != nil || ctx.Err() != nil {
 			break
 		}
 		if syms, _ = l.findPDB(ctx, &others[i], b); syms == nil {
-			l.Outcome.PDBID = first
+			l.Outcome.PDBID, l.Outcome.BuildID = first, build
 			continue
 		}
 		err = nil

@@ -18,7 +18,7 @@ import (
 func (l *Loader) findPDB(ctx context.Context, cv *pe.CodeView, b identify.Basis) (*Symbols, error) {
 	queries := l.Outcome.Facts.PDBQueries(cv)
 	q := queries[0]
-	l.Outcome.PDBID = q.ID
+	l.Outcome.PDBID, l.Outcome.BuildID = q.ID, cv.Path == "" && !cv.Partial
 	if l.Check == identify.CheckOff {
 		queries = append(queries, l.Outcome.Facts.PDBsByName(cv)...)
 	}
