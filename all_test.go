@@ -33,7 +33,7 @@ var layers = [][]string{
 	{"memsource/memtest", "pattern"},
 	{"memsource", "vadmath", "pdb/undname", "sympath/creds", "internal/cab", "internal/unpack"},
 	{"internal/codeview"},
-	{"internal/wire", "internal/msf", "guid", "internal/ntstatus", "internal/smb2", "internal/fsx", "internal/flock", "internal/hexaddr", "internal/wtext", "internal/demo", "internal/crashlog", "internal/cli/text"},
+	{"internal/wire", "internal/msf", "internal/ranged", "guid", "internal/ntstatus", "internal/smb2", "internal/fsx", "internal/flock", "internal/hexaddr", "internal/wtext", "internal/demo", "internal/crashlog", "internal/cli/text"},
 }
 
 // testOnly packages may import anything below the root and are imported by
