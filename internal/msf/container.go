@@ -25,6 +25,7 @@ type Container struct {
 	dir      directory
 	damaged  Damager
 	copies   bool         // a view costs a copy of more than is asked for
+	far      bool         // a read costs a round trip
 	streams  atomic.Int64 // bytes of streams held as a whole
 	resident atomic.Int64 // bytes held by those who read
 	size     int64        // of the file
@@ -70,10 +71,10 @@ func (d Damager) damage(section string, off int64, format string, args ...any) e
 // Open opens an MSF 7.00 file of size bytes. After closed was set every read
 // fails. Errors are made by damaged, satisfy errors.Is(err, fs.ErrClosed) or come from reading.
 func Open(src Source, size int64, closed *atomic.Bool, damaged Damager) (*Container, error) {
-	_, copies := src.(*pread)
-	c := &Container{src: guard{src: src, closed: closed}, copies: copies, size: size, damaged: damaged}
+	p, copies := src.(*pread)
+	c := &Container{src: guard{src: src, closed: closed}, copies: copies, far: copies && p.far != nil, size: size, damaged: damaged}
 	c.Work.init(size)
-	dir, err := openMSF7(&c.src, size, damaged)
+	dir, err := openMSF7(&c.src, size, c.far, damaged)
 	c.dir = dir
 	return c, err
 }

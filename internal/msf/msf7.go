@@ -48,7 +48,7 @@ func (m *msf7) blocksOf(n uint32) uint32 {
 	return uint32((uint64(n) + uint64(m.blockSize()) - 1) >> m.shift)
 }
 
-func openMSF7(src Source, size int64, damaged Damager) (*msf7, error) {
+func openMSF7(src Source, size int64, far bool, damaged Damager) (*msf7, error) {
 	m := &msf7{Damager: damaged, src: src, size: size}
 	if size < superSize {
 		return nil, m.damage(secSuper, 0, "file of %d bytes is too short", size)
@@ -73,10 +73,26 @@ func openMSF7(src Source, size int64, damaged Damager) (*msf7, error) {
 	if err := m.loadDirMap(); err != nil {
 		return nil, err
 	}
+	if far {
+		m.ahead(m.dirBytes)
+	}
 	if err := m.loadSizes(); err != nil {
 		return nil, err
 	}
 	return m, m.ration()
+}
+
+// ahead asks for the whole directory, a thousandth of the file: every question needs
+// block numbers from all over it. Before that it asks for the map of the directory, if
+// that has more than one block. n is its bytes in dirBlocks.
+func (m *msf7) ahead(n uint32) {
+	var list []Extent
+	for i, b := range m.dirBlocks {
+		if off := int64(b) << m.shift; off < m.size {
+			list = append(list, Extent{off, min(int64(m.blockSize()), int64(n)-int64(i)<<m.shift, m.size-off)})
+		}
+	}
+	m.src.Ahead(list)
 }
 
 // loadDirMap reads the block numbers of the directory. The map in the
@@ -94,7 +110,11 @@ func (m *msf7) loadDirMap() error {
 	if err := m.src.ReadAt(top, superSize); err != nil {
 		return err
 	}
-	m.dirBlocks = make([]uint32, 0, n)
+	m.dirBlocks = AppendU32s(make([]uint32, 0, n), top)
+	if entries > 1 {
+		m.ahead(n * 4)
+	}
+	m.dirBlocks = m.dirBlocks[:0]
 	buf := make([]byte, 0, min(n*4, m.blockSize()))
 	for i := range entries {
 		part := buf[:min(m.blockSize(), (n-uint32(len(m.dirBlocks)))*4)]

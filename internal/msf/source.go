@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"iter"
 	"sync"
 	"sync/atomic"
 
@@ -32,20 +33,34 @@ type Extent struct{ Off, N int64 }
 
 const (
 	frameSize  = 64 << 10
-	frameSlots = 32 // 2 MiB of frames a file
+	farFrame   = 4 << 10 // more would go beyond what was asked for ahead
+	frameSlots = 32      // 2 MiB of frames a file
 )
 
 // pread is a source over an io.ReaderAt that keeps the frames used last.
 type pread struct {
-	r    io.ReaderAt
-	size int64
+	r     io.ReaderAt
+	size  int64
+	frame int64      // bytes
+	far   Prefetcher // r, where its reads cost a round trip
 
 	mu     sync.Mutex // guards frames
 	frames *simplelru.LRU[int64, []byte]
 }
 
 // NewReader returns a source over the size bytes of r that keeps some of what it read.
-func NewReader(r io.ReaderAt, size int64) Source { return &pread{r: r, size: size} }
+func NewReader(r io.ReaderAt, size int64) Source {
+	if far, ok := r.(Prefetcher); ok {
+		return &pread{r: r, size: size, frame: farFrame, far: far}
+	}
+	return &pread{r: r, size: size, frame: frameSize}
+}
+
+// Prefetcher is a reader whose reads cost a round trip each, unless it was told before
+// what will be read: offsets and lengths, none of which waits for another.
+type Prefetcher interface {
+	Prefetch(parts iter.Seq2[int64, int64])
+}
 
 // cached returns the frame at start when it is held, nil otherwise. Frames are
 // immutable: views of one outlive its eviction.
@@ -81,11 +96,11 @@ func (s *pread) held() (n int64) {
 }
 
 func (s *pread) Frame(off int64) ([]byte, error) {
-	start := off &^ (frameSize - 1)
+	start := off &^ (s.frame - 1)
 	if data := s.cached(start); data != nil {
 		return data[off-start:], nil
 	}
-	data := make([]byte, min(frameSize, s.size-start))
+	data := make([]byte, min(s.frame, s.size-start))
 	if err := ReadFull(s.r, data, start); err != nil {
 		return nil, err
 	}
@@ -94,7 +109,7 @@ func (s *pread) Frame(off int64) ([]byte, error) {
 }
 
 func (s *pread) View(off int64, n int) []byte {
-	start := off &^ (frameSize - 1)
+	start := off &^ (s.frame - 1)
 	if data := s.cached(start); data != nil && int64(n) <= int64(len(data))-(off-start) {
 		return data[off-start:][:n:n]
 	}
@@ -109,7 +124,20 @@ func (s *pread) ReadAt(p []byte, off int64) error {
 	return ReadFull(s.r, p, off)
 }
 
-func (s *pread) Ahead([]Extent) {} // systems see for themselves that a file is read through
+// Ahead implements [Source]. Systems see for themselves that a file of theirs is read
+// through.
+func (s *pread) Ahead(list []Extent) {
+	if s.far == nil || len(list) == 0 {
+		return
+	}
+	s.far.Prefetch(func(yield func(off, n int64) bool) {
+		for _, e := range list {
+			if !yield(e.Off, e.N) {
+				return
+			}
+		}
+	})
+}
 
 // Memory is a source over a file in memory, mapped or not: one frame.
 type Memory struct {

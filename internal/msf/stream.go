@@ -96,19 +96,9 @@ func (s *Stream) inPlace(off, n uint32) []byte {
 
 // Ahead says that n bytes at off will all be read.
 func (s *Stream) Ahead(off, n uint32) {
-	if !s.Holds(off, n) {
-		return
-	}
-	var list []Extent
-	for n > 0 {
-		pos, have, err := s.at.extent(off, n)
-		if err != nil || have == 0 {
-			break // whoever reads there will see why
-		}
-		list = append(list, Extent{pos, int64(have)})
-		off, n = off+have, n-have
-	}
-	s.Container.src.Ahead(list)
+	b := Batch{c: s.Container}
+	b.Add(s, off, n)
+	b.Read()
 }
 
 // Run returns the longest view that starts at off: to the next break in the
