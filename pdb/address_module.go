@@ -102,6 +102,21 @@ func (t *contribs) at(i uint32) (contrib, error) {
 	return parseContrib(b), nil
 }
 
+// expect implements searched.
+func (t *contribs) expect(at []uint32) {
+	ahead := t.s.Container.Batch()
+	for _, i := range at {
+		ahead.Add(t.s, t.off+i*t.item, t.item)
+	}
+	ahead.Read()
+}
+
+// keyAt implements searched.
+func (t *contribs) keyAt(i uint32) (addressKey, error) {
+	c, err := t.at(i)
+	return c.key(), err
+}
+
 // contribCopy is a table that was sorted in memory.
 type contribCopy []contrib
 
@@ -142,6 +157,9 @@ func (t *contribs) find(sect uint16, off uint32) (contrib, bool, error) {
 			c, ok := list.find(want) // as in the table, without reading it
 			return c, ok, nil
 		}
+	}
+	if t.s.Container.Far() {
+		foresee(t, want)
 	}
 	c, ok, err := findContrib(t, want)
 	if ok || err != nil {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"math"
 	"slices"
+	"sync"
 
 	"github.com/symres/symres/internal/codeview"
 	"github.com/symres/symres/internal/msf"
@@ -47,6 +48,27 @@ func (m diskMap) at(i uint32) (addressKey, uint32, error) {
 		return 0, 0, damage(m.gss.Name, int64(off), "entry %d of the address map is a %v of %d bytes", i, kind, size)
 	}
 	return makeKey(u16(h, 12), u32(h, 8)), off, nil
+}
+
+// expect implements searched: the entries, and then the records they lead to.
+func (m diskMap) expect(at []uint32) {
+	ahead := m.gss.Container.Batch()
+	for _, i := range at {
+		ahead.Add(m.psi, m.off+i*4, 4)
+	}
+	ahead.Read()
+	for _, i := range at {
+		if raw, err := m.psi.View(m.off+i*4, 4); err == nil {
+			ahead.Add(m.gss, u32(raw, 0), readPage/8)
+		}
+	}
+	ahead.Read()
+}
+
+// keyAt implements searched.
+func (m diskMap) keyAt(i uint32) (addressKey, error) {
+	k, _, err := m.at(i)
+	return k, err
 }
 
 // floor returns how many entries are at or below want. It checks the order of
@@ -124,16 +146,25 @@ func aboveIn(m addressMap, want addressKey) (a around, n uint32, err error) {
 // around answers from the address map of the file, or from a sorted copy when
 // that map is damaged.
 func (p *publics) around(want addressKey) (around, error) {
+	p.foresee(want)
 	return p.ask(func(m addressMap, limit int) (around, error) { return aroundIn(m, want, limit) })
 }
 
 // above is around without the records below.
 func (p *publics) above(want addressKey) (around, error) {
+	p.foresee(want)
 	return p.ask(func(m addressMap, _ int) (around, error) {
 		a, _, err := aboveIn(m, want)
 		a.key = want
 		return a, err
 	})
+}
+
+// foresee has a search foreseen where the file is far away.
+func (p *publics) foresee(want addressKey) {
+	if p.gss != nil && p.mapErr == nil && p.gss.Container.Far() {
+		foresee(p.addrs, want)
+	}
 }
 
 func (p *publics) ask(question func(m addressMap, limit int) (around, error)) (around, error) {
@@ -200,6 +231,9 @@ func (f *File) Nearest(rva uint32) ([]Symbol, error) {
 	if !ok || err != nil {
 		return nil, err
 	}
+	if f.msf.Far() {
+		f.rehearse(rva, want)
+	}
 	pubs, a, err := f.publicsBelow(want)
 	if err != nil {
 		return nil, err
@@ -213,6 +247,37 @@ func (f *File) Nearest(rva uint32) ([]Symbol, error) {
 	}
 	return syms, f.finish(sec, want, a, syms)
 }
+
+// rehearse makes the searches of [File.Nearest] side by side, and that for the frames,
+// which is what is asked next: what they read, of a file far away, is at hand then.
+func (f *File) rehearse(rva uint32, want addressKey) {
+	var searches sync.WaitGroup
+	searches.Go(func() { _, _ = f.Frames(rva) })
+	searches.Go(func() { _, _ = f.privateBelow(want, 0) })
+	_, _, _ = f.publicsBelow(want)
+	searches.Wait()
+}
+
+// ExpectAddresses tells a File of something far away that the symbols nearest to these
+// RVAs, or their lines, will be asked for, so that it makes the searches side by side. It
+// does nothing for other Files, and errors are left to the questions.
+func (f *File) ExpectAddresses(rvas ...uint32) {
+	if !f.msf.Far() {
+		return
+	}
+	var searches sync.WaitGroup
+	free := make(chan struct{}, maxSearches)
+	for _, rva := range rvas {
+		free <- struct{}{}
+		searches.Go(func() {
+			_, _ = f.Nearest(rva)
+			<-free
+		})
+	}
+	searches.Wait()
+}
+
+const maxSearches = 64 // that are made at a time
 
 // locate returns the segment:offset of an RVA; ok is false when it is in no
 // section.

@@ -90,7 +90,14 @@ func openWith(open func(string) (*fsx.File, error), path string) (*File, error) 
 //	Mapped() []byte          // the whole file, never written to
 //	WillNeed(off, n int64)   // fetches bytes that are about to be read
 //
-// If Mapped returns size bytes the File uses them instead of reading.
+// If Mapped returns size bytes the File uses them instead of reading. A reader of
+// something far away may have the method
+//
+//	Prefetch(parts iter.Seq2[int64, int64])
+//
+// It is told offsets and lengths that will be read next, none of which waits for another,
+// so that they cost one round trip together. Damaged files have some that lie outside.
+// It is called by several goroutines at once.
 func New(r io.ReaderAt, size int64) (*File, error) {
 	first := make([]byte, max(0, min(size, SniffLen)))
 	if err := msf.ReadFull(r, first, 0); err != nil {
@@ -119,6 +126,11 @@ func newFile(src msf.Source, size int64) (*File, error) {
 	if f.msf, err = msf.Open(src, size, &f.closed, formatError); err != nil {
 		return nil, err
 	}
+	ahead := f.msf.Batch()
+	for _, n := range []uint32{streamInfo, streamTPI, streamDBI, streamIPI} {
+		ahead.Ends(n, 16<<10, 64)
+	}
+	ahead.Read()
 	if f.info, err = loadInfo(f.msf); err != nil {
 		return nil, err
 	}
@@ -127,6 +139,7 @@ func newFile(src msf.Source, size int64) (*File, error) {
 	}
 	if f.dbi != nil {
 		f.info.HasDBI, f.info.DBI = true, f.dbi.DBIHeader
+		f.expectTables()
 	}
 	return f, nil
 }

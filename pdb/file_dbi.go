@@ -148,3 +148,57 @@ func (d *dbi) loadOptional() error {
 	}
 	return nil
 }
+
+// expectTables asks for what most questions begin with. The bitmap of a name table is
+// found by the sizes of the streams: the address map behind that of the publics has half
+// a hash record for each.
+func (f *File) expectTables() {
+	const buckets, modules = (bucketsNormal + bucketsNormal/32 + 1) * 4, 1 << 20
+	d, ahead := f.dbi, f.msf.Batch()
+	if ahead == nil {
+		return
+	}
+	ahead.Ends(d.opt[optSections], readPage, 0)
+	ahead.Ends(d.gsi, readPage, buckets)
+	ahead.Ends(d.psi, readPage, 0)
+	if psi, err := f.msf.Stream(d.psi, ""); err == nil && psi.Size > buckets {
+		ahead.Add(psi, (psi.Size-buckets)/3*2, 2*buckets)
+	}
+	for i, n := range map[int]uint32{subModules: modules, subContribs: 4} {
+		if off, size, err := d.sub(i, ""); err == nil {
+			ahead.Add(d.s, off, min(n, size))
+		}
+	}
+	if num, err := f.namedStream("/names"); err == nil {
+		ahead.Ends(num, readPage, 0)
+	}
+	if ids, err := f.loadIDs(); err == nil && ids.s != nil {
+		if s, err := ids.hashStream(); err == nil {
+			ahead.Add(s, ids.pairs.off, ids.pairs.size)
+		}
+	}
+	ahead.Read()
+}
+
+// expectNames asks for the names of the files of a module and of what was inlined there.
+func (f *File) expectNames(c *moduleLines) {
+	ahead := f.msf.Batch()
+	if ahead == nil {
+		return
+	}
+	if t, err := f.strings(); err == nil {
+		for _, file := range c.files[:min(len(c.files), maxExpected)] {
+			ahead.Add(t.a.Stream, t.a.Off+file.name, firstString)
+		}
+	}
+	if t, err := f.loadIDs(); err == nil {
+		var ids []uint32
+		for _, in := range c.inlinees[:min(len(c.inlinees), maxExpected)] {
+			ids = append(ids, in.id)
+		}
+		t.expect(ahead, ids)
+	}
+	ahead.Read()
+}
+
+const maxExpected = 256 // names of each kind

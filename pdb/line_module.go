@@ -65,6 +65,7 @@ func (f *File) moduleLines(i int) (*moduleLines, error) {
 		}
 		code, err := c.read(ms, f.dbi.Version < versionV70)
 		if err == nil {
+			f.expectNames(code)
 			f.msf.Hold(12*(len(code.blocks)+len(code.blockAt)+len(code.inlinees)+len(code.imports)) + 20*len(code.files) +
 				8*len(code.exports) + 4*(len(code.ids)+len(code.inlineeNames)) + len(code.old) + 16)
 		}

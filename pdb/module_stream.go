@@ -158,6 +158,9 @@ func readModules(d *dbi) (*modules, error) {
 		return nil, err
 	}
 	m := &modules{recs: []uint32{off}}
+	ahead := d.s.Container.Batch()
+	ahead.Add(d.s, off, n)
+	ahead.Read()
 	w := msf.Walker{Stream: d.s}
 	for end := off + n; off < end; {
 		if off, err = skipModule(&w, d.moduleHead(), off, end); err != nil {
@@ -287,6 +290,9 @@ func readModStream(m *msf.Container, info modInfo) (*modStream, error) {
 	if err != nil || s.Size < 4 {
 		return ms, err
 	}
+	ahead := m.Batch() // most questions need all of it
+	ahead.Add(s, 0, s.Size)
+	ahead.Read()
 	var sign [4]byte
 	if err := s.Read(sign[:], 0); err != nil {
 		return nil, err

@@ -200,3 +200,57 @@ func (t *nameTable) probes(hash uint32) (b [2]uint32, n int) {
 	}
 	return b, 2
 }
+
+// bucketRange is the hash records of a bucket, by their numbers.
+type bucketRange struct{ first, last uint32 }
+
+// expect asks for the hash records of buckets and then for the beginnings of the
+// symbols, which would wait for each other.
+func (t *names) expect(buckets []bucketRange, head uint32) {
+	ahead := t.gss.Container.Batch()
+	if ahead == nil {
+		return
+	}
+	for _, b := range buckets {
+		ahead.Add(t.table.s, t.table.recs+b.first*hashRecord, (b.last-b.first)*hashRecord)
+	}
+	ahead.Read()
+	for _, b := range buckets {
+		w := recordReader{t: t.table}
+		for i := b.first; i < b.last; i++ {
+			off, err := w.offset(i)
+			if err != nil {
+				break
+			}
+			ahead.Add(t.gss, off, head)
+		}
+	}
+	ahead.Read()
+}
+
+// ExpectNames tells a File of something far away that these public names will be asked
+// for, so that what [File.ByName] needs for all of them is fetched together. It does
+// nothing for other Files, and errors are left to the questions.
+func (f *File) ExpectNames(names ...string) {
+	q, err := f.ask(f.msf.Work.Point())
+	if err != nil {
+		return
+	}
+	defer q.end()
+	p, err := f.loadPublics()
+	if err != nil || p.gss == nil || !f.msf.Far() || p.table.bad != nil || p.table.n == 0 {
+		return
+	}
+	var buckets []bucketRange
+	longest := 0
+	for _, name := range names {
+		longest = max(longest, min(len(name), maxString))
+		probes, n := p.table.probes(hashName(name))
+		for _, b := range probes[:n] {
+			if first, last, err := p.table.bucket(b); err == nil {
+				buckets = append(buckets, bucketRange{first, last})
+			}
+		}
+	}
+	p.expect(buckets, uint32(pubHead+longest+1))
+}

@@ -288,6 +288,7 @@ func (t *names) findHashed(name string, fold bool) ([]uint32, error) {
 			return nil, err
 		}
 		w := recordReader{t: t.table}
+		t.expect([]bucketRange{{first, last}}, uint32(len(m.buf)))
 		for i := first; i < last; i++ {
 			off, err := w.offset(i)
 			if err == nil {

@@ -2,6 +2,7 @@ package pdb_test
 
 import (
 	"flag"
+	"iter"
 	"os"
 	"path/filepath"
 	"testing"
@@ -77,7 +78,31 @@ func openBytes(m *msfImage) (*pdb.File, error) {
 	if current.name == "mapped" && m.Size() < 64<<20 {
 		return pdb.NewMemory(m.Bytes())
 	}
+	if current.name == "far" {
+		return pdb.New(farImage{m}, m.Size())
+	}
 	return pdb.New(m, m.Size())
+}
+
+// farImage is told what will be read, and holds what is there anyway.
+type farImage struct{ *msfImage }
+
+func (farImage) Prefetch(parts iter.Seq2[int64, int64]) {
+	for range parts {
+	}
+}
+
+// TestFar_damaged asks damaged PDBs again, with searches that are foreseen: they change
+// no answer and no check.
+func TestFar_damaged(t *testing.T) {
+	defer func(p provider) { current = p }(current)
+	current = provider{name: "far"}
+	for name, test := range map[string]func(*testing.T){
+		"answered": TestDamageThatCostsNoAnswer, "parts": TestDamagedParts, "blocks": TestBlockListDamage,
+		"directory": TestDirectorySizeMismatch, "memory": TestClaimsCostNoMemory, "names": TestManyNamesAtOneAddress,
+	} {
+		t.Run(name, test)
+	}
 }
 
 func open(t testing.TB, path string) *pdb.File {

@@ -57,6 +57,9 @@ func (t *typeTable) loadHash() (*typeHash, error) {
 		return h, nil
 	}
 	h.s = s
+	ahead := s.Container.Batch() // a name wants all of it: values, index, heads
+	ahead.Add(s, 0, s.Size)
+	ahead.Read()
 	switch {
 	case t.version < tpiV70:
 		// Microsoft's reader computes these anew, over converted records.
@@ -239,6 +242,9 @@ func (t *typeTable) findTag(q tagQuery) (ti uint32, ok bool, err error) {
 func (t *typeTable) pick(types, heads []uint32, q tagQuery) (ti uint32, ok bool, err error) {
 	probes := 0
 	var buf []byte
+	ahead := t.s.Container.Batch()
+	t.expect(ahead, types)
+	ahead.Read()
 	for _, wantHead := range []bool{true, false} {
 		if wantHead && len(heads) == 0 {
 			continue
@@ -265,6 +271,24 @@ func (t *typeTable) pick(types, heads []uint32, q tagQuery) (ti uint32, ok bool,
 		}
 	}
 	return 0, false, nil
+}
+
+// expect adds what will be read of types to a batch: from the entry of the index before
+// each on.
+func (t *typeTable) expect(ahead *msf.Batch, types []uint32) {
+	if ahead == nil || t.s == nil {
+		return
+	}
+	index, err := t.index.get(t.readIndex)
+	if err != nil {
+		return
+	}
+	for _, ti := range types[:min(len(types), maxProbes)] {
+		if i := index.find(ti); i >= 0 {
+			off, n := t.stretch(index, i)
+			ahead.Add(t.s, off, n)
+		}
+	}
 }
 
 // findUnhashed looks among the tags that names do not lead to: forward
@@ -301,6 +325,7 @@ func (t *typeTable) walkUnhashed() (*[]uint64, error) {
 		return nil, err
 	}
 	var index []uint64
+	t.s.Ahead(t.recs, t.stop-t.recs)
 	w := t.records(typeEntry{ti: t.begin})
 	for w.step() {
 		if g, ok := codeview.ParseTag(w.Rec); ok && (h.bad != nil || !g.Hashed()) {

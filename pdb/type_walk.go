@@ -108,12 +108,7 @@ func (t *typeTable) peek(ti uint32, buf *[]byte) ([]byte, error) {
 		return nil, cmp.Or(index.bad, t.bad(ti, "has no record"))
 	}
 	w := t.records(index.at[i])
-	end := t.stop
-	if i+1 < len(index.at) {
-		end = t.recs + index.at[i+1].off
-	}
-	off := t.recs + index.at[i].off
-	n := min(end-off, maxTypeStep)
+	off, n := t.stretch(index, i)
 	*buf = slices.Grow((*buf)[:0], int(n))[:n]
 	if err := t.s.Read(*buf, off); err != nil {
 		return nil, err
@@ -124,6 +119,16 @@ func (t *typeTable) peek(ti uint32, buf *[]byte) ([]byte, error) {
 		return t.record(ti) // which knows what to do about a bad index
 	}
 	return rec, err
+}
+
+// stretch returns where the records from an entry of the index to the next lie.
+func (t *typeTable) stretch(index *typeIndex, i int) (off, n uint32) {
+	end := t.stop
+	if i+1 < len(index.at) {
+		end = t.recs + index.at[i+1].off
+	}
+	off = t.recs + index.at[i].off
+	return off, min(end-off, maxTypeStep)
 }
 
 // readIndex reads the index of the file, or walks all records when it has
