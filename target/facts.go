@@ -28,6 +28,9 @@ type Fault struct {
 	Address    uint64 // of the instruction
 	Access     Access // "": no address is told of, and Target is 0
 	Target     uint64 // the address accessed
+	// Record and Context are the addresses of an EXCEPTION_RECORD and of a
+	// CONTEXT in the memory of the target, which tell more.
+	Record, Context uint64
 }
 
 // BugCheck is why a kernel stopped.
@@ -80,7 +83,9 @@ func NewBugCheck(code uint32, parameters [4]uint64) BugCheck {
 }
 
 func fault(f ntstatus.Fault) Fault {
-	out := Fault{Status: f.Status, Address: f.Address, Access: Access(f.Access), Target: f.Target}
+	out := Fault{
+		Status: f.Status, Address: f.Address, Access: Access(f.Access), Target: f.Target, Record: f.Record, Context: f.Context,
+	}
 	if f.Status != 0 {
 		out.StatusName = ntstatus.Name(f.Status)
 	}

@@ -42,10 +42,11 @@ type MinidumpRange struct {
 	Data []byte
 }
 
-// MinidumpRegion is a region of memory in a state (MEM_*).
+// MinidumpRegion is a region of memory in a state (MEM_*), with its protection
+// (PAGE_*) and type (MEM_*).
 type MinidumpRegion struct {
-	Addr, Size uint64
-	State      uint32
+	Addr, Size           uint64
+	State, Protect, Type uint32
 }
 
 // MinidumpThread is a thread; Context is a whole CONTEXT structure.
@@ -286,7 +287,10 @@ func (w *mdWriter) regions(list []MinidumpRegion) {
 		e := make([]byte, mdInfos)
 		binary.LittleEndian.PutUint64(e, r.Addr)
 		binary.LittleEndian.PutUint64(e[24:], r.Size)
+		binary.LittleEndian.PutUint64(e[8:], r.Addr)
 		binary.LittleEndian.PutUint32(e[32:], r.State)
+		binary.LittleEndian.PutUint32(e[36:], r.Protect)
+		binary.LittleEndian.PutUint32(e[40:], r.Type)
 		b = append(b, e...)
 	}
 	w.stream(mdRegions, b)

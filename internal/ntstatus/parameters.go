@@ -36,6 +36,9 @@ type Fault struct {
 	// Target is 0.
 	Access Access
 	Target uint64
+	// Record and Context are the addresses of an EXCEPTION_RECORD and a CONTEXT
+	// that tell more; 0: none is named.
+	Record, Context uint64
 }
 
 // BugCheckFault returns what the parameters of a bug check say of the instruction
@@ -182,6 +185,10 @@ func faultOf(row []string, p []uint64) Fault {
 			f.Status = uint32(p[i])
 		case "ip":
 			f.Address = p[i]
+		case "record":
+			f.Record = p[i]
+		case "context":
+			f.Context = p[i]
 		case "target":
 			f.Target, told = p[i], true
 		case "written", "executed":

@@ -15,18 +15,8 @@ import (
 // to tens of thousands of ranges.
 const (
 	rangeSize      = 16
-	regionSize     = 48
-	regionHeader   = 16
 	memory64Header = 16
 	maxRanges      = 1 << 18
-	maxRegions     = 1 << 18
-)
-
-// State of a region of memory (MEM_*, winnt.h).
-const (
-	memCommit  = 0x1000
-	memReserve = 0x2000
-	memFree    = 0x10000
 )
 
 // Memory returns a source over the memory saved: the memory lists of both
@@ -152,28 +142,4 @@ func (l *loader) cut(addr, size uint64) uint64 {
 	}
 	top := l.address(math.MaxUint64)
 	return min(size-1, top-addr) + 1
-}
-
-// regions reads the MEMORY_BASIC_INFORMATIONs: where nothing is committed,
-// nothing is mapped.
-func (l *loader) regions() {
-	s, b, err := l.head(MemoryInfoListStream, regionHeader)
-	if !l.note(err) {
-		return
-	}
-	header, stride := uint64(le32(b)), uint64(le32(b[4:]))
-	if header < regionHeader || stride < regionSize {
-		l.note(fmt.Errorf("minidump: %v: header of %d bytes, entries of %d: %w", s.Type, header, stride, ErrFormat))
-		return
-	}
-	t := table{
-		what: s.Type.String(), off: uint64(s.Offset) + header, end: uint64(s.Offset) + uint64(s.Size),
-		count: le64(b[8:]), stride: stride, most: maxRegions,
-	}
-	for b := range l.entries(t, nil) {
-		addr := l.address(le64(b))
-		if state := le32(b[32:]); state == memReserve || state == memFree {
-			l.to.AddFault(addr, l.cut(addr, le64(b[24:])), memsource.Fault{Reason: memsource.ReasonNotMapped})
-		}
-	}
 }

@@ -137,6 +137,33 @@ func TestStreams(t *testing.T) {
 	}
 }
 
+// TestRegions: the list of both formats, with the words for what is in it.
+func TestRegions(t *testing.T) {
+	m := crash()
+	m.Regions = append(m.Regions, dumpbuild.MinidumpRegion{Addr: 0x9d000, Size: 0x1000, State: commit, Protect: 0x104, Type: 0x20000})
+	list, err := collect(open(t, m).Regions())
+	if err != nil || len(list) != 4 {
+		t.Fatalf("%+v, %v", list, err)
+	}
+	guard := minidump.Region{Addr: 0x9d000, Size: 0x1000, Allocation: 0x9d000, State: minidump.RegionCommitted, Protection: 0x104, Type: minidump.RegionPrivate}
+	if list[3] != guard || !guard.Protection.Guard() || fmt.Sprint(guard.State, guard.Protection, guard.Type) != "committed READWRITE GUARD private" {
+		t.Errorf("%+v %v", list[3], list[3].Protection)
+	}
+	if text := fmt.Sprint(list[1].State, list[2].State, list[1].Protection, list[1].Type, minidump.Protection(0x211), minidump.RegionState(7)); text != "free reserved   0x11 NOCACHE RegionState(0x7)" {
+		t.Errorf("%q", text)
+	}
+	m.Regions = nil
+	if _, err := collect(open(t, m).Regions()); !errors.Is(err, minidump.ErrNoStream) {
+		t.Errorf("a dump without the list: %v", err)
+	}
+	for _, wide := range []bool{true, false} {
+		list, err := collect(openBytes(t, dumpbuild.BuildUserDump(userDump(wide), wide)).Regions())
+		if err != nil || len(list) == 0 || list[0].Addr != 0x10000 || list[0].Allocation != 0x10000 || fmt.Sprint(list[0].State, list[0].Protection, list[0].Type) != "committed READWRITE private" {
+			t.Errorf("wide %v: %+v, %v", wide, list, err)
+		}
+	}
+}
+
 func TestMemory(t *testing.T) {
 	const base = 0x140000000
 	for _, odd := range []bool{false, true} {

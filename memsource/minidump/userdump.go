@@ -19,7 +19,6 @@ const (
 	userHeader32    = 0x40
 
 	exceptionEvent = 1 // EXCEPTION_DEBUG_EVENT
-	pageGuard      = 0x100
 	maxContext     = 1 << 14
 )
 
@@ -197,18 +196,19 @@ func (f *File) userException() (Exception, error) {
 	return e, nil
 }
 
-// userRegion is a MEMORY_BASIC_INFORMATION.
-type userRegion struct {
-	addr, size     uint64
-	state, protect uint32
+// region reads a MEMORY_BASIC_INFORMATION.
+func (u *userDump) region(b []byte) Region {
+	w := u.width()
+	rest := b[u.by(24, 12)+w:]
+	return Region{
+		Addr: u.field(b), Allocation: u.field(b[w:]), Size: u.field(b[u.by(24, 12):]),
+		State: RegionState(le32(rest)), Protection: Protection(le32(rest[4:])), Type: RegionType(le32(rest[8:])),
+	}
 }
 
-func (u *userDump) region(b []byte) userRegion {
-	w := u.width()
-	r := userRegion{addr: u.field(b), size: u.field(b[u.by(24, 12):])}
-	rest := b[u.by(24, 12)+w:]
-	r.state, r.protect = le32(rest), le32(rest[4:])
-	return r
+// regionTable is the list of the regions.
+func (u *userDump) regionTable(size uint64) table {
+	return table{what: "memory regions", off: u.regionAt, end: size, count: uint64(u.regions), stride: uint64(u.by(48, 28)), most: maxRegions}
 }
 
 // userMemory reads the regions, whose data lie one after the other. Regions without
@@ -216,28 +216,28 @@ func (u *userDump) region(b []byte) userRegion {
 // has, those that cannot be read without harm have none.
 func (l *loader) userMemory() {
 	u := l.user
-	stride := uint64(u.by(48, 28))
-	t := table{what: "memory regions", off: u.regionAt, end: l.size, count: uint64(u.regions), stride: stride, most: maxRegions}
-	var all []userRegion
+	var all []Region
 	total := uint64(0)
-	for b := range l.entries(t, nil) {
-		r := u.region(b)
+	for r, err := range l.Regions() {
+		if !l.note(err) {
+			break
+		}
 		all = append(all, r)
-		if total += r.size; total < r.size {
+		if total += r.Size; total < r.Size {
 			total = math.MaxUint64
 		}
 	}
-	saved := func(userRegion) bool { return true }
+	saved := func(Region) bool { return true }
 	if total > l.end(u.dataAt)-min(u.dataAt, l.end(u.dataAt)) {
-		saved = func(r userRegion) bool { return r.state == memCommit && r.protect&pageGuard == 0 }
+		saved = func(r Region) bool { return r.State == RegionCommitted && !r.Protection.Guard() }
 	}
 	off := u.dataAt
 	for _, r := range all {
 		if !saved(r) {
 			continue
 		}
-		l.add(r.addr, r.size, off)
-		if off += r.size; off < r.size {
+		l.add(r.Addr, r.Size, off)
+		if off += r.Size; off < r.Size {
 			off = math.MaxUint64 // beyond every file
 		}
 	}
