@@ -18,7 +18,9 @@ const modulePath = "github.com/symres/symres"
 var layers = [][]string{
 	{"cmd/symres", "pdb/bench", "sympath/bench", "examples/delve", "examples/pagedout", "examples/pebpagedout", "examples/customstore"},
 	{"internal/cli"},
+	{"internal/cli/analysis"},
 	{"internal/cli/dumpinfo", "internal/cli/frames", "internal/cli/values"},
+	{"analyze"},
 	{"target", "internal/cli/manual"},
 	{"sympath/stores", "stack"},
 	{"."},

@@ -110,6 +110,15 @@ func (t *Target) Exception() (Exception, error) {
 	return out, nil
 }
 
+// NewException names an exception of Windows and says what its parameters are, for
+// an EXCEPTION_RECORD found elsewhere than in a minidump. bits is the width of the
+// addresses, 32 or 64.
+func NewException(code uint32, address uint64, parameters []uint64, bits int) Exception {
+	e := Exception{Code: code, Address: address, Parameters: parameters}
+	e.name(minidump.PlatformNT, bits)
+	return e
+}
+
 // name says what the numbers mean where the dump was made.
 func (e *Exception) name(p minidump.Platform, bits int) {
 	if !p.Windows() {

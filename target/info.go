@@ -3,6 +3,7 @@ package target
 import (
 	"time"
 
+	"github.com/symres/symres/memsource/crashdump"
 	"github.com/symres/symres/memsource/minidump"
 )
 
@@ -64,16 +65,25 @@ func miniInfo(f *minidump.File) Info {
 	return out
 }
 
+// HeaderInfo is what the header of a kernel dump says, for one that cannot be opened
+// as a target.
+func HeaderInfo(h crashdump.Header) Info {
+	out := Info{
+		System: minidump.PlatformNT.String(), Build: h.Build, Processors: int(h.Processors), Time: h.SystemTime, SystemUptime: h.SystemUpTime,
+	}
+	if h.Comment != "" {
+		out.Comments = []string{h.Comment}
+	}
+	return out
+}
+
 // kernelInfo is that of a kernel, with what the header says where it is a dump.
 func (t *Target) kernelInfo() Info {
 	k := t.Kernel()
 	out := Info{System: minidump.PlatformNT.String(), Build: k.Build()}
 	if t.dump != nil {
-		h := t.dump.Header()
-		out.Processors, out.Time, out.SystemUptime = int(h.Processors), h.SystemTime, h.SystemUpTime
-		if h.Comment != "" {
-			out.Comments = []string{h.Comment}
-		}
+		out = HeaderInfo(t.dump.Header())
+		out.Build = k.Build()
 	}
 	if t.view != nil {
 		p := t.view.Process()

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+
+	"github.com/symres/symres/memsource"
 )
 
 // ErrContext is returned by [ParseContext] for bytes that are not a CONTEXT.
@@ -66,6 +68,19 @@ func series(first, step, n int) []int {
 func contextSize(m Machine) int {
 	l, _ := layoutOf(m)
 	return l.size
+}
+
+// ReadContext is [ParseContext] for the CONTEXT at an address in memory. What lies
+// behind the part that is needed may be out; where that part is, the error wraps a
+// [*memsource.Fault].
+func ReadContext(memory memsource.Source, m Machine, addr uint64) (Context, error) {
+	b := make([]byte, contextSize(m))
+	n, out := memory.ReadMemory(b, addr)
+	c, err := ParseContext(m, b[:n])
+	if err != nil && out != nil {
+		return Context{}, fmt.Errorf("CONTEXT: %w", out)
+	}
+	return c, err
 }
 
 // ParseContext reads a CONTEXT of m as winnt.h declares it, or the older form

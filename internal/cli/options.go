@@ -110,7 +110,7 @@ func demoLine(cmd *cobra.Command) string {
 	example := map[string]string{
 		"lookup": "lookup --demo 'fs_rec!*'", "nearest": "nearest --demo fe0c8310", "modules": "modules --demo",
 		"reload": "reload --demo", "processes": "processes --demo", "vad": "vad --demo --process notepad.exe",
-		"verify": "verify --demo", "stack": "stack --demo",
+		"verify": "verify --demo", "stack": "stack --demo", "analyze": "analyze --demo",
 	}[cmd.Name()]
 	return "symres " + cmp.Or(example, "lookup --demo 'fs_rec!*'")
 }

@@ -262,8 +262,9 @@ func commands() []command {
 		{"path", (*app).pathCommand}, {"dump", (*app).dumpCommand}, {"undname", (*app).undnameCommand},
 		{"check", (*app).checkCommand}, {"demo", (*app).demoCommand}, {"type", (*app).typeCommand},
 		{"line", (*app).lineCommand}, {"fetch", (*app).fetchCommand}, {"cache", (*app).cacheCommand},
-		{"processes", (*app).processesCommand}, {"stack", (*app).stackCommand}, {"vad", (*app).vadCommand}, {"verify", (*app).verifyCommand},
-		{"eval", (*app).evalCommand}, {"man", (*app).manCommand}, {"version", (*app).versionCommand},
+		{"processes", (*app).processesCommand}, {"stack", (*app).stackCommand}, {"analyze", (*app).analyzeCommand},
+		{"vad", (*app).vadCommand}, {"verify", (*app).verifyCommand}, {"eval", (*app).evalCommand},
+		{"man", (*app).manCommand}, {"version", (*app).versionCommand},
 	}
 }
 

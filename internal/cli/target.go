@@ -32,6 +32,9 @@ type target struct {
 	named   bool             // its symbol file was named with --pdb
 	sparse  bool             // its dump is of a kind that holds no image headers
 	hint    identify.Step    // what to try when symbols are not found
+	// offline returns the stores of the target's paths without those that need a
+	// connection.
+	offline func() (symbols, images sympath.Store)
 }
 
 func (t *target) close() { t.Close() }
@@ -41,6 +44,8 @@ type opener struct {
 	*app
 	opts *targetOptions
 	hint identify.Step
+
+	offline func() (symbols, images sympath.Store)
 }
 
 // openTarget opens what the flags name. extra are modules in the spelling of
@@ -60,7 +65,7 @@ func (a *app) openTarget(ctx context.Context, cmd *cobra.Command, opts *targetOp
 	}
 	kind := t.Kind()
 	return &target{
-		Target: t, session: t.Session(), memory: t.Memory(), bits: t.Bits(), hint: o.hint, named: opts.pdb != "",
+		Target: t, session: t.Session(), memory: t.Memory(), bits: t.Bits(), hint: o.hint, offline: o.offline, named: opts.pdb != "",
 		sparse: kind == targets.KindTriage || kind == targets.KindMinidump,
 	}, nil
 }
@@ -179,12 +184,18 @@ func (o *opener) stores(out *targets.Options) error {
 			images = nil
 		}
 	}
-	path := o.parsePath(symbols)
-	out.Symbols, o.hint = o.beside(path.Store(options)), o.hintFor(path)
-	if path = o.parsePath(images); len(path.Elements()) > 0 {
-		options.Recursive = true
+	path, imagePath := o.parsePath(symbols), o.parsePath(images)
+	o.hint = o.hintFor(path)
+	along := func(options sympath.Options) (symbols, images sympath.Store) {
+		symbols = o.beside(path.Store(options))
+		options.Recursive = options.Recursive || len(imagePath.Elements()) > 0
+		return symbols, imagePath.Store(options)
 	}
-	out.Images = path.Store(options) // if empty: what the environment says was read here
+	out.Symbols, out.Images = along(options) // if empty: what the environment says was read here
+	o.offline = func() (symbols, images sympath.Store) {
+		options.Offline, options.Trace = true, nil
+		return along(options)
+	}
 	return nil
 }
 

@@ -44,8 +44,8 @@ type Fault struct {
 // BugCheckFault returns what the parameters of a bug check say of the instruction
 // that failed. Fields they do not tell are zero.
 func BugCheckFault(code uint32, p [4]uint64) Fault {
-	f := faultOf(rowOf(parameters, masked(code), p[0]), p[:])
-	if f.Status != 0 && masked(code) == 0x1e && f.Status == accessViolation {
+	f := faultOf(rowOf(parameters, Masked(code), p[0]), p[:])
+	if f.Status != 0 && Masked(code) == 0x1e && f.Status == accessViolation {
 		if f.Access = exceptionAccess(p[2]); f.Access != "" {
 			f.Target = p[3]
 		}
@@ -64,7 +64,7 @@ func ExceptionFault(code uint32, p []uint64) Fault {
 // for one that means nothing, or of which nothing is known.
 func BugCheckParameters(code uint32, p [4]uint64) [4]string {
 	var out [4]string
-	copy(out[:], meanings(rowOf(parameters, masked(code), p[0]), p[:]))
+	copy(out[:], meanings(rowOf(parameters, Masked(code), p[0]), p[:]))
 	return out
 }
 
@@ -76,13 +76,19 @@ func ExceptionParameters(code uint32, p []uint64) []string {
 
 const accessViolation = 0xc0000005
 
-// masked takes off the bit of the bug checks whose name ends in _M: they have the
-// parameters of those without it.
-func masked(code uint32) uint32 {
+// Masked takes off the bit of the bug checks whose name ends in _M: they are those
+// without it, in a small dump.
+func Masked(code uint32) uint32 {
 	if code>>28 == 1 {
 		return code & 0xfffffff
 	}
 	return code
+}
+
+// Distinguishes reports whether that first parameter of a bug check says what the
+// others mean.
+func Distinguishes(code uint32, first uint64) bool {
+	return line(parameters, fmt.Sprintf("%08x:%x|", Masked(code), first)) != ""
 }
 
 func first(p []uint64) uint64 {

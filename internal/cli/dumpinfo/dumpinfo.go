@@ -119,11 +119,7 @@ func header(ctx context.Context, r io.ReaderAt, size int64, failed error) (*Dump
 	}
 	h := f.Header()
 	d := &Dump{bits: h.Bits}
-	info := target.Info{System: "Windows", Build: h.Build, Time: h.SystemTime, SystemUptime: h.SystemUpTime}
-	if h.Comment != "" {
-		info.Comments = []string{h.Comment}
-	}
-	d.info(info)
+	d.info(target.HeaderInfo(h))
 	if h.BugCheckCode != 0 {
 		d.bugCheck(target.NewBugCheck(h.BugCheckCode, h.BugCheckParameters))
 	}

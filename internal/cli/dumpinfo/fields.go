@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/symres/symres/internal/cli/text"
 	"github.com/symres/symres/vadmath"
 )
 
@@ -33,11 +34,11 @@ func (d *Dump) Fields() []Field {
 	r.exception(d.Exception, d.bits)
 	r.threads(d)
 	if d.Modules > 0 || d.Unloaded > 0 {
-		text := strconv.Itoa(d.Modules)
+		modules := strconv.Itoa(d.Modules)
 		if d.Unloaded > 0 {
-			text += fmt.Sprintf(", %d unloaded", d.Unloaded)
+			modules += fmt.Sprintf(", %d unloaded", d.Unloaded)
 		}
-		r.add("Modules", text)
+		r.add("Modules", modules)
 	}
 	for _, c := range d.Comments {
 		name := "Comment"
@@ -49,14 +50,8 @@ func (d *Dump) Fields() []Field {
 	return r.list
 }
 
-// uptime is a time in the form of kd.
-func uptime(ms int64) string {
-	if ms == 0 {
-		return ""
-	}
-	s := ms / 1000
-	return fmt.Sprintf("%d days %d:%02d:%02d.%03d", s/86400, s/3600%24, s/60%60, s%60, ms%1000)
-}
+// uptime is a time in milliseconds in the form of kd, "" for 0.
+func uptime(ms int64) string { return text.Uptime(time.Duration(ms) * time.Millisecond) }
 
 // rows gathers fields.
 type rows struct{ list []Field }
