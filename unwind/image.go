@@ -101,6 +101,9 @@ func (im *image) at(w *walker, rva, n uint32) ([]byte, error) {
 	if uint64(rva)+uint64(n) > uint64(im.module.Size) {
 		return nil, fmt.Errorf("%w: rva %x is outside of the image", ErrUnwindData, rva)
 	}
+	if n == 0 { // perhaps at the end, which has no page
+		return nil, nil
+	}
 	off := rva % pageSize
 	if p := im.page(w, rva); p != nil && p.bytes != nil && off+n <= pageSize {
 		w.origin = w.origin.with(p.origin)

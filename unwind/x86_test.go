@@ -405,3 +405,34 @@ func TestX86WithoutSymbols(t *testing.T) {
 		}
 	}
 }
+
+// endless is an image that is code to its last byte, none of which returns.
+type endless struct{}
+
+func (endless) ReadImage(_ context.Context, buf []byte, rva uint32) (unwind.Origin, error) {
+	for i := range buf {
+		buf[i] = 0x90 // nop
+	}
+	return unwind.Origin{}, nil
+}
+
+// TestX86CodeToTheEnd: a way through the code that leads behind the last page of an
+// image ends there.
+func TestX86CodeToTheEnd(t *testing.T) {
+	const size = 2 << 20 // as many pages as one part of the index has
+	p := newX86()
+	cfg := p.open()
+	cfg.Modules = one{&unwind.Module{Name: "endless", Base: x86Base, Size: size, Image: endless{}}}
+	for _, before := range []uint64{1, 2, 16} {
+		p.regs.PC = x86Base + size - before
+		frames := 0
+		for _, err := range unwind.Walk(t.Context(), cfg, p.regs) {
+			if err == nil {
+				frames++
+			}
+		}
+		if frames == 0 {
+			t.Errorf("%d bytes before the end there is no frame", before)
+		}
+	}
+}
