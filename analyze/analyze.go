@@ -108,6 +108,16 @@ func (r *Result) Where() Place {
 	return p
 }
 
+// MachineName names the machine, such as "x64"; by its number where it has no stacks
+// that can be walked.
+func (r *Result) MachineName() string {
+	switch r.Machine {
+	case unwind.X86, unwind.X64, unwind.ARM, unwind.ARM64:
+		return r.Machine.String()
+	}
+	return fmt.Sprintf("machine 0x%04x", uint16(r.Machine))
+}
+
 // Version is the version of the system, such as "10.0.19045 Service Pack 1"; "" where
 // it is not known. It is the target's text.
 func (r *Result) Version() string {

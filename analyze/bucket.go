@@ -86,7 +86,7 @@ func subcode(r *Result) bool {
 func faultPlace(r *Result) (place, offset string, own bool) {
 	for i := range r.Frames {
 		if f := &r.Frames[i]; f.PC == r.Fault.Address || r.Fault.Address == 0 && i == 0 {
-			place, offset = site(f, true)
+			place, offset = site(r, f, true)
 			return place, offset, !nobodys(f)
 		}
 	}
@@ -98,7 +98,7 @@ func faultPlace(r *Result) (place, offset string, own bool) {
 	case p.Symbol != "" && p.Proof >= symres.ProofImage:
 		return strings.ToLower(p.Module) + "!" + p.Symbol, plus(uint64(p.Displacement)), own
 	}
-	return strings.ToLower(p.Module), plus(r.Fault.Address - p.base), own
+	return build(p.Module, p.stamp), plus(r.Fault.Address - p.base), own
 }
 
 // callers are the functions of the proven frames behind the fault. A function that
@@ -116,7 +116,7 @@ func callers(r *Result) (list []string) {
 		if nobodys(f) || !overflow && (f.PC == r.Fault.Address || i == 0 && r.Fault.Address == 0) {
 			continue
 		}
-		place, offset := site(f, false)
+		place, offset := site(r, f, false)
 		if times[place+offset]++; times[place+offset] == 1 && !overflow || times[place+offset] == 2 && overflow {
 			list = append(list, place+offset)
 		}
@@ -131,15 +131,17 @@ func callers(r *Result) (list []string) {
 }
 
 // site is the function of a frame and the offset in it: by its name where that is
-// proven, else by offsets in the module, where exactly or only the function counts.
-func site(f *stack.Frame, exactly bool) (place, offset string) {
-	place = strings.ToLower(f.ModuleName())
-	switch {
-	case f.Named() && f.Location.Proof >= symres.ProofImage:
+// proven, else by offsets in this build of the module, where exactly or only the
+// function counts.
+func site(r *Result, f *stack.Frame, exactly bool) (place, offset string) {
+	if f.Named() && f.Location.Proof >= symres.ProofImage {
 		if exactly {
 			offset = plus(uint64(f.Displacement()))
 		}
-		return place + "!" + f.Location.Name, offset
+		return strings.ToLower(f.ModuleName()) + "!" + f.Location.Name, offset
+	}
+	place = build(f.ModuleName(), r.stampOf(f))
+	switch {
 	case f.Module != nil && !exactly && f.Function != 0:
 		return place, plus(f.Function - f.Module.Base)
 	case f.Module != nil:
@@ -148,6 +150,24 @@ func site(f *stack.Frame, exactly bool) (place, offset string) {
 		return place, plus(f.PC - f.Unloaded.Base)
 	}
 	return "", "" // an address that is in nothing says nothing
+}
+
+// build names a build of a module by its time stamp: offsets are those of one build.
+func build(module string, stamp uint32) string {
+	if stamp == 0 {
+		return strings.ToLower(module)
+	}
+	return fmt.Sprintf("%s@%08x", strings.ToLower(module), stamp)
+}
+
+// stampOf is the time stamp of the module of a frame, 0 where it is not known.
+func (r *Result) stampOf(f *stack.Frame) uint32 {
+	for i := range r.Modules {
+		if m := &r.Modules[i]; m.report != nil && f.Module != nil && m.base == f.Module.Base {
+			return m.report.TimeDateStamp()
+		}
+	}
+	return 0
 }
 
 func plus(d uint64) string { return fmt.Sprintf("+%x", d) }

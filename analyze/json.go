@@ -91,7 +91,7 @@ func (r *Result) MarshalJSON() ([]byte, error) {
 	o := resultJSON{
 		Kind: r.Kind.String(), Name: r.Name, Title: r.Title, Access: string(r.Fault.Access), Place: r.Place.String(),
 		Process: r.Info.Process, PID: r.Info.PID, Thread: r.Thread.ID, ThreadName: r.Thread.Name, Registers: r.Thread.Origin,
-		ThreadAddress: known(r.Thread.Address), Processors: r.Info.Processors, System: r.Info.System, Version: r.Version(), Machine: r.Machine.String(),
+		ThreadAddress: known(r.Thread.Address), Processors: r.Info.Processors, System: r.Info.System, Version: r.Version(), Machine: r.MachineName(),
 		SystemUptime: r.Info.SystemUptime.Milliseconds(), ProcessUptime: r.Info.ProcessUptime.Milliseconds(), Comments: r.Info.Comments,
 		Culprit: culpritOf(r.Culprit), Bucket: r.Bucket.Hash, Signature: r.Bucket.Signature, Stack: r.Frames,
 		Modules: []moduleJSON{}, Missing: []string{}, Warnings: []string{},

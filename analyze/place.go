@@ -53,7 +53,8 @@ type Place struct {
 	// memory.
 	Note string
 
-	base uint64 // of the module
+	base  uint64 // of the module
+	stamp uint32 // its time stamp
 }
 
 // String says in words what is there, "" for a place that is unknown. Names in it
@@ -181,6 +182,7 @@ func (a *analysis) inModule(ctx context.Context, p *Place, addr uint64, code boo
 			continue
 		}
 		p.Kind, p.Module, p.Displacement, p.base = PlaceModule, r.Module.Name, int64(addr-r.Module.Base), r.Module.Base
+		p.stamp = r.TimeDateStamp()
 		if !code && r.Status == symres.StatusDeferred {
 			return true
 		}
@@ -202,6 +204,7 @@ func (a *analysis) inUnloaded(p *Place, addr uint64) bool {
 	for m, err := range a.target.Unloaded() {
 		if err == nil && m.Contains(addr) {
 			p.Kind, p.Module, p.Displacement, p.base = PlaceUnloaded, m.Image, int64(addr-m.Base), m.Base
+			p.stamp = m.TimeDateStamp
 			return true
 		}
 	}

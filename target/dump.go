@@ -62,7 +62,7 @@ func (o *opener) readCrashDump(ctx context.Context, r io.ReaderAt, size int64) e
 	}
 	kernel, err := nt.FromDumpContext(ctx, f)
 	if err != nil {
-		return err
+		return &HeaderError{f.Header(), err}
 	}
 	o.target.kind, o.target.dump = KindCrashDump, f
 	if f.Header().Type == crashdump.TypeTriage {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/symres/symres/memsource/crashdump"
 	"github.com/symres/symres/nt"
 )
 
@@ -32,6 +33,19 @@ func (e *OptionError) Error() string { return fmt.Sprintf("option %s: %v", e.Opt
 
 // Unwrap returns what is wrong.
 func (e *OptionError) Unwrap() error { return e.Err }
+
+// HeaderError says that no more than the header of a kernel dump can be used. The
+// header may say why the dump was made.
+type HeaderError struct {
+	Header crashdump.Header
+	Err    error
+}
+
+// Error says why the rest cannot be used.
+func (e *HeaderError) Error() string { return e.Err.Error() }
+
+// Unwrap returns why.
+func (e *HeaderError) Unwrap() error { return e.Err }
 
 // ProcessError says that Options.Process matches no process, or several. If it
 // matches none, errors.Is reports [ErrNoProcess].

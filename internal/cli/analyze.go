@@ -7,7 +7,7 @@ import (
 
 	"github.com/symres/symres/analyze"
 	"github.com/symres/symres/internal/cli/analysis"
-	"github.com/symres/symres/memsource/crashdump"
+	targets "github.com/symres/symres/target"
 )
 
 func (a *app) analyzeCommand() *cobra.Command {
@@ -36,7 +36,7 @@ func (a *app) analyze(cmd *cobra.Command, o *targetOptions, depth int) error {
 	}
 	t, err := a.openTarget(cmd.Context(), cmd, o)
 	if err != nil {
-		return a.headerAlone(o, err)
+		return a.headerAlone(err)
 	}
 	defer t.close()
 	symbols, images := t.offline()
@@ -62,19 +62,12 @@ func (a *app) analyze(cmd *cobra.Command, o *targetOptions, depth int) error {
 	return a.console.failed
 }
 
-// headerAlone tells what the header of a kernel dump says that cannot be opened, and
-// why not.
-func (a *app) headerAlone(o *targetOptions, err error) error {
-	exit, ok := err.(*exitError)
-	if !ok || exit.code != exitUnusable || o.dump == "" {
-		return err
+// headerAlone tells what the header of a kernel dump says of which nothing else can
+// be used.
+func (a *app) headerAlone(err error) error {
+	if only, ok := errors.AsType[*targets.HeaderError](err); ok {
+		a.printAnalysis(analyze.Header(only.Header, only.Err))
 	}
-	f, bad := crashdump.Open(o.dump)
-	if bad != nil {
-		return err
-	}
-	defer f.Close()
-	a.printAnalysis(analyze.Header(f.Header(), exit.err))
 	return err
 }
 

@@ -144,7 +144,7 @@ func (p *page) where() {
 	}
 	if r.Fault.Access != "" {
 		name := strings.ToUpper(string(r.Fault.Access)) + "_ADDRESS"
-		value := p.addr(r.Fault.Target) + lead(" ", r.Accessed.String())
+		value := p.addr(r.Fault.Target) + " " + cmp.Or(r.Accessed.String(), "the target does not tell what is there")
 		if l := r.Accessed.Lacks; l != nil && r.Accessed.Kind != analyze.PlaceNull {
 			value += "; not read: " + firstLine(l)
 		}
@@ -172,7 +172,7 @@ func (p *page) around() {
 	if r.Processor >= 0 {
 		p.field("PROCESSOR", fmt.Sprintf("%d%s", r.Processor, of(r.Info.Processors)))
 	}
-	p.field("SYSTEM", strings.TrimSpace(r.Info.System+" "+r.Version())+lead(", ", r.Machine.String()))
+	p.field("SYSTEM", strings.TrimSpace(r.Info.System+" "+r.Version())+", "+r.MachineName())
 	if !r.Info.Time.IsZero() {
 		p.field("DEBUG_TIME", r.Info.Time.Format("2006-01-02 15:04:05 UTC"))
 	}

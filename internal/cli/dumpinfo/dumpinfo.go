@@ -5,11 +5,11 @@ package dumpinfo
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"time"
 
-	"github.com/symres/symres/memsource/crashdump"
 	"github.com/symres/symres/sympath"
 	"github.com/symres/symres/target"
 )
@@ -87,7 +87,7 @@ func Of(ctx context.Context, r io.ReaderAt, size int64) (*Dump, error) {
 		t, err = target.OpenReader(ctx, r, size, opts)
 	}
 	if err != nil {
-		return header(ctx, r, size, err)
+		return header(ctx, err)
 	}
 	defer t.Close()
 	d := &Dump{bits: t.Bits(), Modules: len(t.Modules())}
@@ -112,14 +112,14 @@ func Of(ctx context.Context, r io.ReaderAt, size int64) (*Dump, error) {
 
 // header is what the header of a kernel dump says, when there is nothing else to
 // work with; failed is why.
-func header(ctx context.Context, r io.ReaderAt, size int64, failed error) (*Dump, error) {
-	f, err := crashdump.New(r, size)
-	if err != nil || ctx.Err() != nil {
+func header(ctx context.Context, failed error) (*Dump, error) {
+	only, ok := errors.AsType[*target.HeaderError](failed)
+	if !ok || ctx.Err() != nil {
 		return nil, failed
 	}
-	h := f.Header()
+	h := &only.Header
 	d := &Dump{bits: h.Bits}
-	d.info(target.HeaderInfo(h))
+	d.info(target.HeaderInfo(*h))
 	if h.BugCheckCode != 0 {
 		d.bugCheck(target.NewBugCheck(h.BugCheckCode, h.BugCheckParameters))
 	}
