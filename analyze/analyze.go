@@ -108,12 +108,17 @@ func (r *Result) Where() Place {
 	return p
 }
 
+// ia64 is Itanium, whose stacks are not walked.
+const ia64 unwind.Machine = 0x200
+
 // MachineName names the machine, such as "x64"; by its number where it has no stacks
 // that can be walked.
 func (r *Result) MachineName() string {
 	switch r.Machine {
 	case unwind.X86, unwind.X64, unwind.ARM, unwind.ARM64:
 		return r.Machine.String()
+	case ia64:
+		return "ia64"
 	}
 	return fmt.Sprintf("machine 0x%04x", uint16(r.Machine))
 }

@@ -46,6 +46,7 @@ func command() {
 //	setpdb FILE PATH             rewrites the path an image names its PDB by
 //	addrecord FILE PDB           gives an x64 image another record behind its own, which names PDB
 //	bytes FILE STRING            writes a file from a Go string without its quotes
+//	poke FROM TO [OFFSET HEX]... writes a copy of a file with bytes changed
 //	mkloop FILE                  writes a dump whose module list runs in a circle
 //	serve NAME DIR               serves a directory over TLS at $NAME, and has programs trust it
 //	requests NAME FILE           writes what that server was asked since the last time
