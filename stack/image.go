@@ -7,6 +7,7 @@ import (
 
 	"github.com/symres/symres"
 	"github.com/symres/symres/identify"
+	"github.com/symres/symres/internal/load"
 	"github.com/symres/symres/memsource"
 	"github.com/symres/symres/unwind"
 )
@@ -105,45 +106,7 @@ func (i *image) find(ctx context.Context) (*identify.Match, error) {
 	if err != nil {
 		return nil, err
 	}
-	search := &identify.Search{Images: i.cfg.Images, Symbols: i.cfg.Symbols}
-	screen := i.cfg.Check.Screen()
-	screen.NoPDB = true
-	copies := identify.Find(ctx, facts, search, screen)
-	defer copies.Close()
-	var refused error
-	for {
-		batch, more, failed := copies.Next()
-		match, err := accepted(facts, batch, i.cfg.Check)
-		if match != nil {
-			return match, nil
-		}
-		refused = errors.Join(refused, failed, err)
-		if ctx.Err() != nil || !more {
-			break
-		}
-	}
-	if refused == nil {
-		refused = copies.Err()
-	}
-	return nil, refused
-}
-
-// accepted returns the best copy that the version check takes, and closes the
-// others.
-func accepted(facts *identify.Facts, batch []*identify.Copy, check symres.VersionCheck) (best *identify.Match, refused error) {
-	matches, _ := identify.Weigh(facts, batch)
-	for _, m := range matches {
-		err := m.Accept(check)
-		if err == nil && best == nil {
-			best = m
-			continue
-		}
-		if err != nil && refused == nil {
-			refused = fmt.Errorf("%s: %w", m.Copy.Location, err)
-		}
-		_ = m.Copy.Close() // it was only read
-	}
-	return best, refused
+	return load.FindCopy(ctx, facts, &identify.Search{Images: i.cfg.Images, Symbols: i.cfg.Symbols}, i.cfg.Check)
 }
 
 // proofOf is the label in the words of package unwind.

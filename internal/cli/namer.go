@@ -176,10 +176,7 @@ func appendSource(b []byte, l *symres.Location) []byte {
 	if len(l.Frames) == 0 {
 		return b
 	}
-	if f := &l.Frames[0]; f.File != "" && f.Line != 0 {
-		b = append(append(b, " ["...), f.File...)
-		b = append(strconv.AppendUint(append(b, " @ "...), uint64(f.Line), 10), ']')
-	}
+	b = frames.AppendLine(b, &l.Frames[0])
 	for i := range l.Frames[:len(l.Frames)-1] {
 		b = append(append(b, [...]string{" inline ", " < "}[min(i, 1)]...), cmp.Or(l.Frames[i].Function, "?")...)
 	}
