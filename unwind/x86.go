@@ -113,7 +113,20 @@ func (x *x86) trusted() (step, error) {
 	if s, ok := x.leaf(); ok {
 		return s, nil
 	}
+	if s, ok := x.returning(); ok {
+		return s, nil
+	}
 	return step{}, cmp.Or(x.w.ctx.Err(), noRecord(record))
+}
+
+// returning goes on where nothing but the end of the function is behind the call:
+// its code says what it restores. The PC has to be in the function still, which it
+// is not behind a call that never returns.
+func (x *x86) returning() (step, bool) {
+	if !x.c.UnwoundToCall || x.vague || !x.known || x.pc >= x.end {
+		return step{}, false
+	}
+	return x.epilogue()
 }
 
 // frameData finds the record of the code at the PC. Where a call is the last

@@ -91,6 +91,8 @@ func TestX86Frames(t *testing.T) {
 	const sp, back = testStack + 0x100, x86Base + 0x1500
 	search := "$T0 .raSearch = $eip $T0 ^ = $esp $T0 4 + = $ebx $T0 4 - ^ = "
 	framed := "$T0 $ebp = $eip $T0 4 + ^ = $ebp $T0 ^ = $esp $T0 8 + ="
+	// mov ebp,[esp]; mov edi,[esp+4]; mov esi,[esp+8]; mov ebx,[esp+0ch]; add esp,10h; ret
+	reloads := []byte{0x8b, 0x2c, 0x24, 0x8b, 0x7c, 0x24, 4, 0x8b, 0x74, 0x24, 8, 0x8b, 0x5c, 0x24, 0xc, 0x83, 0xc4, 0x10, 0xc3}
 	for name, c := range map[string]struct {
 		set  func(p *x86Program)
 		rule unwind.Rule
@@ -163,6 +165,31 @@ func TestX86Frames(t *testing.T) {
 			p.regs.PC += 0x20
 			p.push(sp, 0x51, 1, back)
 		}, unwind.RuleFPO, sp + 12, map[int]uint64{6: 0x51}},
+		"KiSwapContext, which moves registers to the stack": {func(p *x86Program) {
+			p.fpo = []unwind.FPO{{RVA: 0x1000, Size: 0x100, SavedRegs: 4, UsesBP: true}}
+			p.code(0x1000, 0x83, 0xec, 0x10, 0x89, 0x5c, 0x24, 0xc, 0x89, 0x74, 0x24, 8, 0x89, 0x7c, 0x24, 4, 0x89, 0x2c, 0x24)
+			p.code(0x102e, reloads...)
+			p.regs.PC += 0x2e
+			p.regs.UnwoundToCall = true
+			p.push(sp, 0x77, 0xd1, 0x51, 0xbb, back)
+		}, unwind.RuleFPO, sp + 0x14, map[int]uint64{3: 0xbb, 5: 0x77, 6: 0x51, 7: 0xd1}},
+		"the end of it": {func(p *x86Program) {
+			p.code(0x102e, reloads...)
+			p.regs.PC += 0x2e
+			p.push(sp, 0x77, 0xd1, 0x51, 0xbb, back)
+		}, unwind.RuleEpilogue, sp + 0x14, map[int]uint64{3: 0xbb, 5: 0x77, 6: 0x51, 7: 0xd1}},
+		"the end of it behind the call, without a record": {func(p *x86Program) {
+			p.code(0x102e, reloads...)
+			p.regs.PC += 0x2e
+			p.regs.UnwoundToCall = true
+			p.push(sp, 0x77, 0xd1, 0x51, 0xbb, back)
+		}, unwind.RuleEpilogue, sp + 0x14, map[int]uint64{3: 0xbb, 5: 0x77, 6: 0x51, 7: 0xd1}},
+		"the end of a frame that loads": {func(p *x86Program) {
+			p.code(0x1020, 0x8b, 0x5d, 0xfc, 0xc9, 0xc3) // mov ebx,[ebp-4]; leave; ret
+			p.regs.PC += 0x20
+			p.regs.Int[5] = sp + 0x10
+			p.push(sp+0xc, 0xbb, 0x77, back)
+		}, unwind.RuleEpilogue, sp + 0x18, map[int]uint64{3: 0xbb, 5: 0x77}},
 		"FPO with a frame": {func(p *x86Program) {
 			p.fpo = []unwind.FPO{{RVA: 0x1000, Size: 0x100, Type: unwind.FPONonFrame}}
 			p.code(0x1020, 0xff, 0xe0)

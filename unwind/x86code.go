@@ -30,7 +30,12 @@ type x86Inst struct {
 	size int // bytes
 	reg  int
 	n    int32
+	move x86Move
 }
+
+// x86Move says that an instruction (x86Other) copies register reg to or from the
+// stack, n bytes above what is in esp or ebp.
+type x86Move struct{ store, load, byEBP bool }
 
 // Classes of opcodes by what follows them: 0 nothing, 1 ModRM, 2 a byte, 4 four
 // bytes, and sums of these; x86None for prefixes and what is handled by itself.
@@ -322,11 +327,14 @@ func (d *x86Decoder) modRM(op byte, mod []byte, imm, word int32) x86Inst {
 		return x86Address(field, mod)
 	case 0x81, 0x83:
 		return x86Arithmetic(field, rm, direct, imm)
-	case 0x89:
-		field, rm = rm, field
-		fallthrough
-	case 0x8b:
-		return x86Move(field, rm, direct, op == 0x89)
+	case 0x89, 0x8b:
+		if !direct {
+			return x86Memory(field, mod, op == 0x89, d.short)
+		}
+		if op == 0x89 {
+			field, rm = rm, field
+		}
+		return x86Copy(field, rm)
 	case 0x01, 0x29, 0x31, 0x21, 0x09, 0x87, 0xc7:
 		if direct && (rm == RegESP || op == 0x87 && field == RegESP) {
 			return x86Inst{op: x86Lost}
@@ -373,14 +381,12 @@ func x86Arithmetic(field, rm int, direct bool, imm int32) x86Inst {
 	return x86Inst{op: x86Lost}
 }
 
-// x86Move decodes mov between registers, or from and to memory.
-func x86Move(to, from int, direct, store bool) x86Inst {
+// x86Copy decodes mov between registers.
+func x86Copy(to, from int) x86Inst {
 	switch {
-	case !direct && store:
-		return x86Inst{}
-	case direct && to == RegESP && from == RegEBP:
+	case to == RegESP && from == RegEBP:
 		return x86Inst{op: x86FromEBP}
-	case direct && to == RegEBP && from == RegESP:
+	case to == RegEBP && from == RegESP:
 		return x86Inst{op: x86Frame}
 	case to == RegESP:
 		return x86Inst{op: x86Lost}
@@ -388,9 +394,38 @@ func x86Move(to, from int, direct, store bool) x86Inst {
 	return x86Inst{}
 }
 
+// x86Memory decodes mov from and to memory.
+func x86Memory(reg int, mod []byte, store, short bool) x86Inst {
+	if !store && reg == RegESP {
+		return x86Inst{op: x86Lost}
+	}
+	base, n := x86Operand(mod)
+	if short || base != RegESP && base != RegEBP {
+		return x86Inst{}
+	}
+	return x86Inst{reg: reg, n: n, move: x86Move{store: store, load: !store, byEBP: base == RegEBP}}
+}
+
 // x86Address decodes lea.
 func x86Address(to int, mod []byte) x86Inst {
-	base, n := int(mod[0]&7), int32(0)
+	base, n := x86Operand(mod)
+	switch {
+	case to == RegESP && base == RegESP:
+		return x86Inst{op: x86Add, n: n}
+	case to == RegESP && base == RegEBP:
+		return x86Inst{op: x86FromEBP, n: n}
+	case to == RegEBP && base == RegESP:
+		return x86Inst{op: x86Frame, n: n}
+	case to == RegESP:
+		return x86Inst{op: x86Lost}
+	}
+	return x86Inst{}
+}
+
+// x86Operand returns the register an operand in memory is counted from, -1 for
+// others and for what has an index, and how far it is from there.
+func x86Operand(mod []byte) (base int, n int32) {
+	base = int(mod[0] & 7)
 	at := 1
 	if base == RegESP && len(mod) > 1 {
 		if base = int(mod[1] & 7); mod[1]>>3&7 != 4 {
@@ -408,15 +443,5 @@ func x86Address(to int, mod []byte) x86Inst {
 	case 2:
 		n = int32(binary.LittleEndian.Uint32(mod[at:]))
 	}
-	switch {
-	case to == RegESP && base == RegESP:
-		return x86Inst{op: x86Add, n: n}
-	case to == RegESP && base == RegEBP:
-		return x86Inst{op: x86FromEBP, n: n}
-	case to == RegEBP && base == RegESP:
-		return x86Inst{op: x86Frame, n: n}
-	case to == RegESP:
-		return x86Inst{op: x86Lost}
-	}
-	return x86Inst{}
+	return base, n
 }

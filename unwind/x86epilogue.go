@@ -28,6 +28,9 @@ func (x *x86) runOut() (last x86Inst, ok bool) {
 		rva += uint32(i.size)
 		switch i.op {
 		case x86Other:
+			if !x.reload(i) {
+				return i, false
+			}
 		case x86Pop, x86Add, x86FromEBP, x86Leave:
 			if i.op == x86Add && i.n < 0 || !x.undo(i) {
 				return i, false
@@ -44,6 +47,21 @@ func (x *x86) runOut() (last x86Inst, ok bool) {
 		}
 	}
 	return last, false
+}
+
+// reload takes a register back from the stack, if the instruction does.
+func (x *x86) reload(i x86Inst) bool {
+	if !i.move.load || x86Saved>>i.reg&1 == 0 {
+		return true
+	}
+	base := RegESP
+	if i.move.byEBP {
+		if base = RegEBP; !x.c.known(RegEBP) {
+			return false
+		}
+	}
+	x.w.restore32(x.c, i.reg, uint64(uint32(x.c.Int[base])+uint32(i.n)))
+	return true
 }
 
 // undo executes an instruction that moves the stack pointer up.

@@ -61,8 +61,9 @@ func (x *x86) byFPO(f FPO) (step, error) {
 	return x.accept(RuleFPO)
 }
 
-// fpoSaved restores what the prologue pushed, by its code where that can be
-// read. A function that does not use ebp leaves it alone.
+// fpoSaved restores what the prologue pushed or, as that of KiSwapContext does,
+// moved to the stack, by its code where that can be read. A function that does not
+// use ebp leaves it alone.
 func (x *x86) fpoSaved(f FPO, slot uint32) {
 	lost := uint32(1<<3 | 1<<6 | 1<<7)
 	if f.UsesBP {
@@ -89,6 +90,11 @@ func (x *x86) fpoSaved(f FPO, slot uint32) {
 			lost &^= 1 << i.reg
 			x.w.restore32(x.c, i.reg, uint64(slot-depth))
 		case x86Other, x86Frame:
+			if i.move.store && !i.move.byEBP && lost>>i.reg&1 != 0 {
+				found++
+				lost &^= 1 << i.reg
+				x.w.restore32(x.c, i.reg, uint64(slot-depth+uint32(i.n)))
+			}
 			continue
 		default:
 			n = x86MaxEntry
