@@ -2,8 +2,10 @@ package target_test
 
 import (
 	"errors"
+	"fmt"
 	"net"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"github.com/symres/symres"
@@ -79,5 +81,39 @@ func TestGDB_threads(t *testing.T) {
 	}
 	if n != 1 {
 		t.Errorf("%d threads", n)
+	}
+}
+
+// TestGDB_severalThreads: each thread that a stub lists has registers of its own, in
+// the order of the list.
+func TestGDB_severalThreads(t *testing.T) {
+	image, err := memtest.Image(fixture.Bytes(t, "fs_rec/x64/good/fs_rec.sys"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	address := gdbserve.ServeThreads(t, image.Source(), []string{"rip", "rsp", "rbp"}, []gdbserve.Thread{
+		{ID: "p1.1", Values: []uint64{image.Base() + 0x5000, 0x7000, 0x7040}},
+		{ID: "p1.2", Values: []uint64{image.Base() + 0x1000, 0x8000, 0x8040}},
+		{ID: "p1.a", Values: []uint64{0x1234, 0x9000, 0}},
+	})
+	tg, err := target.GDB(t.Context(), address, target.Options{
+		SymbolPath: filepath.Dir(fixture.Path(t, "fs_rec/x64/good/fs_rec.pdb")),
+		Modules:    []symres.Module{{Image: "fs_rec.sys", Base: image.Base(), Size: image.Size()}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer tg.Close()
+	var got []string
+	for th, err := range tg.Threads(t.Context()) {
+		if err != nil || !th.Running {
+			t.Fatalf("%+v, %v", th, err)
+		}
+		frames, _ := tg.Frames(t.Context(), th, target.FrameOptions{Depth: 1})
+		got = append(got, fmt.Sprintf("%x: %x %x %v", th.ID, th.Registers.IP-image.Base(), th.Registers.SP, &frames[0]))
+	}
+	want := []string{"1: 5000 7000 fs_rec!FsRecDispatch", "2: 1000 8000 fs_rec!FsRecLoadFileSystem", fmt.Sprintf("a: %x 9000 0x1234", 0x1234-image.Base())}
+	if !slices.Equal(got, want) {
+		t.Errorf("%q, not %q", got, want)
 	}
 }

@@ -5,6 +5,8 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strconv"
+	"strings"
 
 	"github.com/symres/symres/unwind"
 )
@@ -65,7 +67,7 @@ func (t *Target) stubThread(ctx context.Context, id string) (Thread, error) {
 	if err != nil {
 		return Thread{}, err
 	}
-	th := Thread{Running: true}
+	th := Thread{ID: stubID(id), Running: true}
 	for i, name := range ints {
 		if v, ok := found[name]; ok {
 			c.Int[i] = v
@@ -78,6 +80,16 @@ func (t *Target) stubThread(ctx context.Context, id string) (Thread, error) {
 	}
 	th.use(c, "registers of the stub", nil)
 	return th, nil
+}
+
+// stubID is the number of a thread in the stub's name for it, such as "2" or
+// "p1.2"; 0 where it has none.
+func stubID(name string) uint32 {
+	n, err := strconv.ParseUint(name[strings.LastIndexByte(name, '.')+1:], 16, 32)
+	if err != nil {
+		return 0
+	}
+	return uint32(n)
 }
 
 // overStub puts the registers of the stub's processors over those the kernel
@@ -98,6 +110,7 @@ func (t *Target) overStub(ctx context.Context, list []Thread) []Thread {
 			i = n
 		}
 		if i < 0 {
+			th.ID = 0 // the stub counts processors
 			others = append(others, th)
 			continue
 		}

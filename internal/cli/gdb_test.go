@@ -1,6 +1,7 @@
 package cli_test
 
 import (
+	"fmt"
 	"net"
 	"path/filepath"
 	"strings"
@@ -41,5 +42,27 @@ func TestGDB(t *testing.T) {
 	l.Close()
 	if _, errs, status = run(t, "", "modules", "--gdb", gone, "--module", module); status != 3 || !strings.Contains(errs, gone) || strings.Count(errs, "\n") != 1 {
 		t.Errorf("nobody listens: status %d: %s", status, errs)
+	}
+}
+
+// TestGDB_stacks prints the stacks of the threads that a stub lists, all or one.
+func TestGDB_stacks(t *testing.T) {
+	image, err := memtest.Image(fixture.Bytes(t, "fs_rec/x64/good/fs_rec.sys"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := filepath.Dir(fixture.Path(t, "fs_rec/x64/good/fs_rec.pdb"))
+	address := gdbserve.ServeThreads(t, image.Source(), []string{"rip", "rsp"}, []gdbserve.Thread{
+		{ID: "1", Values: []uint64{image.Base() + 0x5000, 0x7000}}, {ID: "2", Values: []uint64{image.Base() + 0x1000, 0x8000}}, {ID: "1f", Values: []uint64{image.Base() + 0x5003, 0x9000}},
+	})
+	flags := []string{"stack", "--gdb", address, "--module", fmt.Sprintf("fs_rec.sys=%x,%x", image.Base(), image.Size()), "--sympath", dir}
+	out, errs, status := run(t, "", append(flags, "--thread", "all")...)
+	for _, want := range []string{"Id: 1  RUNNING  (registers of the stub)\n", " fs_rec!FsRecDispatch\n", "Id: 2  RUNNING", " fs_rec!FsRecLoadFileSystem\n", "Id: 1f  RUNNING", " fs_rec!FsRecDispatch+0x3\n"} {
+		if status != 0 || !strings.Contains(out, want) {
+			t.Errorf("status %d, no %q: %s%s", status, want, errs, out)
+		}
+	}
+	if out, errs, status := run(t, "", append(flags, "--thread", "2")...); status != 0 || !strings.Contains(out, "FsRecLoadFileSystem") || strings.Contains(out, "FsRecDispatch") {
+		t.Errorf("status %d: %s%s", status, errs, out)
 	}
 }

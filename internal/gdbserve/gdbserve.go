@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"slices"
 	"strings"
 	"testing"
 
@@ -19,7 +20,7 @@ import (
 // returns the address.
 func Serve(tb testing.TB, memory memsource.Source) string {
 	tb.Helper()
-	return ServeRegisters(tb, memory, nil)
+	return serve(tb, stub{memory: memory})
 }
 
 // Register is a register of 64 bits.
@@ -32,6 +33,37 @@ type Register struct {
 // thread that it does not list.
 func ServeRegisters(tb testing.TB, memory memsource.Source, registers []Register) string {
 	tb.Helper()
+	return serve(tb, stub{memory: memory, registers: registers})
+}
+
+// Thread is a thread by the name that a stub lists it by, with the values of the
+// registers of the first one, in their order.
+type Thread struct {
+	ID     string
+	Values []uint64
+}
+
+// ServeThreads is [ServeRegisters] for a stub that lists threads, two in a piece.
+func ServeThreads(tb testing.TB, memory memsource.Source, names []string, threads []Thread) string {
+	tb.Helper()
+	s := stub{memory: memory, threads: threads}
+	for _, name := range names {
+		s.registers = append(s.registers, Register{Name: name})
+	}
+	return serve(tb, s)
+}
+
+// stub is what one connection is served from: it is copied for each.
+type stub struct {
+	memory    memsource.Source
+	registers []Register
+	threads   []Thread
+	chosen    int // thread whose registers are read
+	listed    int // threads
+}
+
+func serve(tb testing.TB, s stub) string {
+	tb.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		tb.Fatal(err)
@@ -43,13 +75,13 @@ func ServeRegisters(tb testing.TB, memory memsource.Source, registers []Register
 			if err != nil {
 				return
 			}
-			go answer(conn, memory, registers)
+			go s.answer(conn)
 		}
 	}()
 	return l.Addr().String()
 }
 
-func answer(conn net.Conn, memory memsource.Source, registers []Register) {
+func (s stub) answer(conn net.Conn) {
 	defer conn.Close()
 	for in := bufio.NewReader(conn); ; {
 		if _, err := in.ReadString('$'); err != nil {
@@ -59,17 +91,7 @@ func answer(conn net.Conn, memory memsource.Source, registers []Register) {
 		if err != nil {
 			return
 		}
-		var addr uint64
-		var size int
-		reply := described(packet, registers)
-		if n, _ := fmt.Sscanf(packet, "m%x,%x#", &addr, &size); n == 2 && size <= 0x1000 {
-			b := make([]byte, size)
-			if err := memsource.ReadFull(memory, b, addr); err == nil {
-				reply = hex.EncodeToString(b)
-			} else {
-				reply = "E14"
-			}
-		}
+		reply := s.reply(packet)
 		sum := byte(0)
 		for _, c := range []byte(reply) {
 			sum += c
@@ -80,18 +102,72 @@ func answer(conn net.Conn, memory memsource.Source, registers []Register) {
 	}
 }
 
+// reply answers a packet; what the stub does not know has an empty answer.
+func (s *stub) reply(packet string) string {
+	var addr uint64
+	var size int
+	if n, _ := fmt.Sscanf(packet, "m%x,%x#", &addr, &size); n == 2 && size <= 0x1000 {
+		b := make([]byte, size)
+		if memsource.ReadFull(s.memory, b, addr) != nil {
+			return "E14"
+		}
+		return hex.EncodeToString(b)
+	}
+	if reply, ok := s.listing(packet); ok {
+		return reply
+	}
+	return s.described(packet)
+}
+
+// listing answers what is asked about threads.
+func (s *stub) listing(packet string) (reply string, ok bool) {
+	switch {
+	case len(s.threads) == 0:
+		return "", false
+	case strings.HasPrefix(packet, "Hg"):
+		id := strings.TrimSuffix(packet[2:], "#")
+		at := slices.IndexFunc(s.threads, func(t Thread) bool { return t.ID == id })
+		if at < 0 {
+			return "E01", true
+		}
+		s.chosen = at
+		return "OK", true
+	case strings.HasPrefix(packet, "qfThreadInfo"):
+		s.listed = 0
+	case !strings.HasPrefix(packet, "qsThreadInfo"):
+		return "", false
+	}
+	piece := s.threads[s.listed:min(s.listed+2, len(s.threads))]
+	if s.listed += len(piece); len(piece) == 0 {
+		return "l", true
+	}
+	var ids []string
+	for _, t := range piece {
+		ids = append(ids, t.ID)
+	}
+	return "m" + strings.Join(ids, ","), true
+}
+
+// value is that of register n of the thread that was chosen.
+func (s *stub) value(n int) uint64 {
+	if len(s.threads) > 0 {
+		return s.threads[s.chosen].Values[n]
+	}
+	return s.registers[n].Value
+}
+
 // described answers what is asked about registers.
-func described(packet string, registers []Register) string {
+func (s *stub) described(packet string) string {
 	n := 0
 	switch _, err := fmt.Sscanf(packet, "p%x#", &n); {
-	case len(registers) == 0:
-	case err == nil && n < len(registers):
-		return hex.EncodeToString(binary.LittleEndian.AppendUint64(nil, registers[n].Value))
+	case len(s.registers) == 0:
+	case err == nil && n < len(s.registers):
+		return hex.EncodeToString(binary.LittleEndian.AppendUint64(nil, s.value(n)))
 	case strings.HasPrefix(packet, "qSupported"):
 		return "qXfer:features:read+"
 	case strings.HasPrefix(packet, "qXfer:features:read:target.xml:0,"):
 		text := "l<target>"
-		for _, r := range registers {
+		for _, r := range s.registers {
 			text += fmt.Sprintf(`<reg name="%s" bitsize="64"/>`, r.Name)
 		}
 		return text + "</target>"
