@@ -55,3 +55,39 @@ func TestMapped(t *testing.T) {
 		t.Errorf("outside: %v", err)
 	}
 }
+
+// FuzzMapped changes bytes of an image file: what its copy says in the memory layout
+// is in the file, with zeros behind it.
+func FuzzMapped(f *testing.F) {
+	file := fixture.Bytes(f, "fs_rec/x64/good/fs_rec.sys")
+	f.Add(0, []byte{}, uint32(0x1000))
+	f.Add(int(file[0x3c])+0x50, []byte{0xff, 0xff, 0xff, 0xff}, uint32(0x5000)) // SizeOfImage
+	f.Add(int(file[0x3c])+0x108+8, []byte{0xff, 0xff, 0, 0, 0, 0x10, 0, 0, 0xff, 0xff, 0xff, 0x7f}, uint32(0x1ff0))
+	f.Fuzz(func(t *testing.T, at int, with []byte, rva uint32) {
+		changed := bytes.Clone(file)
+		if at >= 0 && at < len(changed) {
+			copy(changed[at:], with)
+		}
+		share := sympath.Dir("share", fstest.MapFS{"fs_rec.sys": &fstest.MapFile{Data: changed}})
+		facts := &identify.Facts{Module: identify.Module{Name: "fs_rec", Image: "fs_rec.sys", Base: 0x10000, Size: 0x9000}}
+		copies := identify.Find(t.Context(), facts, &identify.Search{Images: share}, identify.Screen{})
+		defer copies.Close()
+		batch, _, _ := copies.Next()
+		if len(with) == 0 && len(batch) != 1 {
+			t.Fatalf("%d copies of the file itself", len(batch))
+		}
+		for _, c := range batch {
+			defer c.Close()
+			m, err := c.Mapped()
+			if err != nil {
+				continue
+			}
+			for _, from := range []uint32{rva, 0, 0x1000, 0x2ff8, 0x5000, 0xffff_fff8} {
+				b := make([]byte, 16)
+				if from &^= 15; m.ReadMapped(b, from) == nil && !bytes.Contains(changed, bytes.TrimRight(b, "\x00")) {
+					t.Errorf("rva %x: % x is not in the file", from, b)
+				}
+			}
+		}
+	})
+}

@@ -67,3 +67,10 @@ func LoaderModules(src memsource.Source, l LoaderLayout, peb uint64) ([]Module, 
 	}
 	return list, errors.Join(problems...)
 }
+
+// ThreadsOf are the threads of the process at an address, by the embedded layout of
+// a machine and build.
+func ThreadsOf(src memsource.Source, machine uint16, build uint32, process uint64) iter.Seq2[Thread, error] {
+	k := &Kernel{plain: src, layouts: layouts{Thread: threadLayoutFor(machine, build)}}
+	return k.Threads(Process{Address: process})
+}
