@@ -15,7 +15,8 @@ out=$(mktemp -d)
 trap 'rm -rf "$out"' EXIT INT TERM
 cd "$out"
 (cd "$src" && go build -o "$out/imptab" imptab.go)
-cp "$src"/*.c "$src"/*.h "$src"/*.s "$src"/*.def "$src"/kerneltypes.go .
+(cd "$src/ia64" && go build -o "$out/ia64tool" .)
+cp "$src"/*.c "$src"/*.h "$src"/*.s "$src"/*.S "$src"/*.def "$src"/kerneltypes.go .
 
 stamp=973036800 # 2000-11-01; the nt and wide images have their own
 cflags="-c -O1 -ffreestanding -fno-stack-protector -Wall -Wno-unused-parameter"
@@ -177,6 +178,22 @@ for m in x86 x64; do
 	user $m notepad.exe notepad.pdb WinMainCRTStartup
 	user $m ExplorerFrame.dll ExplorerFrame.pdb DllMain -DEXPLORERFRAME
 done
+
+# Itanium: objects of x64 without code of x64, in sections that fit its pages.
+itanium() {
+	dir=$1 image=$2 pdb=$3 entry=$4 define=$5 time=$6
+	shift 6
+	mkdir -p "$dir"
+	clang-19 -c --target=x86_64-pc-windows-msvc -D"$define" -o ia64.obj ia64.S
+	lld-link-19 $lflags /machine:x64 /align:8192 /entry:"$entry" /timestamp:"$time" $(debug "$pdb") "$@" /out:"$image" ia64.obj
+	./ia64tool "$image" "$pdb"
+	mv "$image" "$pdb" "$dir/"
+}
+types nt-ia64.h 8 nt-7.def nt-ia64.def
+cc x64 ntia64.obj ntia64.c $private
+itanium nt/ia64 ntoskrnl.exe ntkrnlmp.pdb KiSystemStartup KERNEL 1290000001 /base:0x140000000 /version:6.1 ntia64.obj
+itanium fs_rec/ia64/good fs_rec.sys fs_rec.pdb DriverEntry DRIVER $stamp /base:0x140000000
+itanium user/ia64 ExplorerFrame.dll ExplorerFrame.pdb DllMain DLL 1340000000 /base:0x180000000 /dll /noimplib
 
 # Every product, under the name it is installed by: PDBs and the wide images
 # gzipped.
