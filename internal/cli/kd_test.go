@@ -23,6 +23,7 @@ const publicEnv = "SYMRES_XP_PDB"
 func kdDiffers(name string, kd kdtext.Facts) []kdtext.Reason {
 	const kernel = "kd calls the kernel after the PDB its image names, symres by the loader entry"
 	const kept = "kd keeps the modules of the last process when .process comes without /r"
+	const endPage = "kd was told to load a module where its VAD ends, which leaves the one at the right place without symbols"
 	const noCopy = "kd looked for the image first; symres found the PDB's name in a resident page and took no copy"
 	switch name {
 	case "x64.txt":
@@ -38,6 +39,14 @@ func kdDiffers(name string, kd kdtext.Facts) []kdtext.Reason {
 		return []kdtext.Reason{{Key: "module 804d7000 image", Why: kernel}, {Key: "module fa400000 stamp", Why: unasked}, {Key: "module fe0c8000 stamp", Why: unasked}}
 	case "w7":
 		return []kdtext.Reason{{Key: "module fffff80002a00000 image", Why: kernel}, {Key: "module fffff88001200000 stamp", Why: noCopy}}
+	case "ia64":
+		return []kdtext.Reason{{Key: "module e000000083000000 image", Why: kernel}, {Key: "user e000012601ba0af0 6fb37a60000 symbols", Why: endPage},
+			{Key: "user e000012601ba0af0 6fb37a7c000*", Why: endPage}}
+	case "ia64.txt":
+		return nil
+	case "pages-ia64.txt":
+		return []kdtext.Reason{{Key: "user 0 6fb37a60000*", Why: "kd was told of the module by .reload"},
+			{Key: "symbol explorerframe 6fb37a62040 DllEntry", Why: "kd was asked for names that begin with Frame"}}
 	case "w10":
 		return append(newerThanKd(kd, true), kdtext.Reason{Key: "module fffff80002a00000 image", Why: kernel})
 	case "seed64", "user":
@@ -80,7 +89,7 @@ func newerThanKd(kd kdtext.Facts, count bool) (list []kdtext.Reason) {
 // of the corpus, fact by fact.
 func TestKdTranscripts(t *testing.T) {
 	for _, c := range []struct{ machine, symbols, images string }{
-		{"x64", "sym-x64", "sym-x64-fs"}, {"x86", "", "sym-x86-fs"},
+		{"x64", "sym-x64", "sym-x64-fs"}, {"x86", "", "sym-x86-fs"}, {"ia64", "sym-ia64", "symef-ia64"},
 	} {
 		t.Run(c.machine, func(t *testing.T) {
 			dir := filepath.Join(fixture.Shared(t), "kd")

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	lib "github.com/symres/symres"
+	"github.com/symres/symres/internal/dumpbuild"
 	"github.com/symres/symres/internal/kdtext"
 	"github.com/symres/symres/memsource"
 	"github.com/symres/symres/memsource/crashdump"
@@ -249,8 +250,13 @@ func (s *kdTarget) answer(key, kd string) {
 
 // pebOut says where the PEB would name the loader's lists, if it were there.
 func (s *kdTarget) pebOut(key, process string) {
-	for addr, root := range s.roots {
-		if addr != process && (process != "0" || root != s.header.DirectoryTableBase) {
+	if process == "0" { // while the dump was opened
+		if p, err := s.kernel.CurrentProcess(); err == nil {
+			process = hexOf(p.Address)
+		}
+	}
+	for addr := range s.roots {
+		if addr != process {
 			continue
 		}
 		if peb, ok := errors.AsType[*nt.PEBError](s.view(addr).Modules().PEB); ok && errors.Is(peb, memsource.ErrPagedOut) {
@@ -303,17 +309,33 @@ func (s *kdTarget) space(view *nt.View) *paging.Space {
 	if s.header.PAE && s.header.Bits == 32 {
 		mode = paging.ModePAE
 	}
-	space, err := paging.New(s.physical, paging.Config{Mode: mode, Root: view.Process().Root, Layout: paging.LayoutFor(mode, s.header.Build)})
+	cfg := paging.Config{Mode: mode, Root: view.Process().Root, Layout: paging.LayoutFor(mode, s.header.Build)}
+	if s.ia64() {
+		cfg = paging.Config{Mode: paging.ModeIA64, Root: cfg.Root, SessionRoot: view.Process().SessionRoot, Root2: s.header.DirectoryTableBase}
+	}
+	space, err := paging.New(s.physical, cfg)
 	if err != nil {
 		s.Fatal(err)
 	}
 	return space
 }
 
+func (s *kdTarget) ia64() bool { return s.header.Machine == dumpbuild.IA64 }
+
+// shift is the binary logarithm of the page size.
+func (s *kdTarget) shift() uint {
+	if s.ia64() {
+		return 13
+	}
+	return 12
+}
+
 // entry reads the page-table entry of an address where Windows sees it.
 func (s *kdTarget) entry(view *nt.View, addr uint64) uint64 {
 	at, size := uint64(0xc0000000)+addr>>12*4, uint64(4)
 	switch {
+	case s.ia64():
+		at, size = addr>>61<<61|0x1ffffe0000000000+addr<<13>>26<<3, 8
 	case s.header.Bits == 64:
 		at, size = 0xfffff68000000000+addr<<16>>28*8, 8
 	case s.header.PAE:
@@ -352,11 +374,11 @@ func (s *kdTarget) pte(key, kd string, addr uint64, view *nt.View) {
 			s.facts.Set(key, "prototype", to)
 		}
 	case err == nil && p.Valid:
-		s.facts.Set(key, "valid", hexOf(p.Physical>>12))
+		s.facts.Set(key, "valid", hexOf(p.Physical>>s.shift()))
 	case err == nil:
-		s.facts.Set(key, "transition", hexOf(p.Physical>>12))
+		s.facts.Set(key, "transition", hexOf(p.Physical>>s.shift()))
 	case errors.Is(err, memsource.ErrPagedOut):
-		s.facts.Set(key, "pagefile", fault.PageFile, hexOf(fault.PageFileOffset>>12))
+		s.facts.Set(key, "pagefile", fault.PageFile, hexOf(fault.PageFileOffset>>s.shift()))
 	default:
 		s.facts.Set(key, fault.Reason)
 	}

@@ -52,10 +52,11 @@ type builder struct {
 	facts           Facts
 	roots           []uint64            // of processes with an address space of their own
 	sessions        map[uint32]uint64   // their structures
+	sessionRoots    map[uint32]uint64   // IA64: their page tables
 	members         map[uint32][]uint64 // roots of their processes
 	images          map[string]*mapped  // of processes, by file
 	inSession       []sessionImage
-	sessionOf       map[uint64][]uint64 // processes by the structure of their session
+	sessionOf       map[uint32][]uint64 // processes by session
 	objects         map[string]uint64   // object types by name
 	stacks          int                 // so many are in use
 	running         *activation
@@ -66,7 +67,7 @@ type builder struct {
 
 func newBuilder(s Spec) (*builder, error) {
 	b := &builder{spec: s, slot: 0x1234, sessions: map[uint32]uint64{}, members: map[uint32][]uint64{}, images: map[string]*mapped{},
-		fields: map[string]*pdb.Field{}, sessionOf: map[uint64][]uint64{}, objects: map[string]uint64{}}
+		sessionRoots: map[uint32]uint64{}, fields: map[string]*pdb.Field{}, sessionOf: map[uint32][]uint64{}, objects: map[string]uint64{}}
 	switch s.Machine {
 	case X86:
 		b.spec.Build = cmpOr(s.Build, buildXP)
@@ -74,6 +75,9 @@ func newBuilder(s Spec) (*builder, error) {
 	case X64:
 		b.spec.Build = cmpOr(s.Build, build2004)
 		b.lay = layout64()
+	case IA64:
+		b.spec.Build = cmpOr(s.Build, build7)
+		b.lay = layoutIA64()
 	default:
 		return nil, fmt.Errorf("%w: machine %x", ErrSpec, s.Machine)
 	}
@@ -93,8 +97,11 @@ func newBuilder(s Spec) (*builder, error) {
 	b.types = types
 	b.mem = newMemory(&s, b.lay.firstFrame)
 	b.pte = newFormat(&b.spec, b.lay)
-	b.nonPaged, b.paged = newPool(b.lay.nonPaged), newPool(b.lay.pagedPool)
+	b.nonPaged, b.paged = newPool(b.lay.nonPaged, b.mem.page()), newPool(b.lay.pagedPool, b.mem.page())
 	b.root = b.newRoot()
+	if b.mem.ia64 != nil {
+		b.mem.ia64.kernel = b.root
+	}
 	b.facts.Root, b.facts.PagedPool, b.facts.Subsections = b.root, b.lay.pagedPool, b.lay.nonPaged
 	return b, nil
 }
@@ -109,6 +116,9 @@ func cmpOr(v, other uint32) uint32 {
 // newRoot returns the physical address of an empty top table that maps itself.
 func (b *builder) newRoot() uint64 {
 	f := b.mem.alloc()
+	if b.mem.ia64 != nil {
+		return f << b.mem.shift
+	}
 	if b.mem.pae() {
 		var dirs [4]uint64
 		for i := range dirs {
@@ -215,6 +225,9 @@ func (b *builder) debuggerBlock() {
 	b.put(at, at, 8)
 	b.put(at+8, at, 8)
 	b.put(at+0x18, b.spec.Modules[0].Base, 8)
+	if b.mem.ia64 != nil {
+		b.debuggerBlockIA64(b.record("KDDEBUGGER_DATA64", at))
+	}
 	if b.spec.PAE {
 		b.record("KDDEBUGGER_DATA64", at).may("PaeEnabled", 1)
 	}
@@ -266,6 +279,9 @@ func (b *builder) variables() map[uint64]uint64 {
 	if b.lay.pointer == 4 {
 		maps.Copy(v, map[uint64]uint64{0xd8: b.lay.nonPaged, 0x110: b.lay.nonPaged, 0x118: b.lay.nonPagedEnd})
 	}
+	if b.mem.ia64 != nil {
+		v[0x288] = b.root >> b.mem.shift // MmSystemParentTablePage
+	}
 	return v
 }
 
@@ -296,6 +312,9 @@ func (b *builder) finish() {
 // share gives an address space the kernel's half of the first one, but for the
 // entries by which its tables map themselves.
 func (b *builder) share(root uint64) {
+	if b.mem.ia64 != nil { // the kernel has a region of its own
+		return
+	}
 	if !b.mem.pae() {
 		self, half := b.lay.selfMap*b.mem.entrySize(), uint64(pageSize/2)
 		own := b.mem.get(root>>12, self)
@@ -304,7 +323,7 @@ func (b *builder) share(root uint64) {
 		return
 	}
 	for i, self := range map[uint64]uint64{2: 0, 3: 4 * 8} {
-		own, first := frameOf(b.mem.get(root>>12, 8*i)), frameOf(b.mem.get(b.root>>12, 8*i))
+		own, first := b.mem.frameOf(b.mem.get(root>>12, 8*i)), b.mem.frameOf(b.mem.get(b.root>>12, 8*i))
 		copy(b.mem.frames[own][self:], b.mem.frames[first][self:])
 	}
 }
@@ -352,7 +371,7 @@ func (b *builder) refreshKernel() {
 		if at := p.Addr - m.Base; p.State == Resident {
 			now, err := b.mem.resident(b.root, p.Addr)
 			b.fail(err)
-			copy(m.Memory[at:at+pageSize], now)
+			copy(m.Memory[at:at+b.mem.page()], now)
 		}
 	}
 }
@@ -381,7 +400,7 @@ func (b *builder) evict(va uint64) {
 	slot := b.freeSlot(0)
 	pte, err := b.pte.pageFile(0, slot)
 	b.fail(err)
-	b.swap(0, uint64(slot)*pageSize, page)
+	b.swap(0, uint64(slot)*b.mem.page(), page)
 	if b.err == nil {
 		b.fail(b.mem.evict(b.root, va, pte))
 	}

@@ -1,6 +1,6 @@
 // Package dumpbuild builds Windows kernel crash dumps from PE files and the PDB
-// of the kernel: of x86, with and without PAE, and of x64, of the full, bitmap
-// and triage types, with page tables, a loaded-driver list, processes, threads
+// of the kernel: of x86, with and without PAE, of x64 and of IA-64, of the full,
+// bitmap and triage types, with page tables, a loaded-driver list, processes, threads
 // and VAD trees, and with pages out of memory in every form Windows knows.
 //
 // It exists for tests and for generating the dump of the demo; the reader
@@ -21,7 +21,9 @@
 // declared build has; fields no reader of symbols asks for are zero.
 //
 // Page tables are those the processor walks, also with PAE and of five levels;
-// images of session space are built for tables of two or four levels only.
+// images of session space are built for tables of two or four levels only. Of
+// IA-64 there are no stacks, no pool headers and no images of session space; its
+// images hold bundles that do nothing.
 //
 // What a structure has where is read from the types of the kernel's own PDB,
 // which come from the tables and sources in testdata/src: there is one

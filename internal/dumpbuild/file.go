@@ -77,7 +77,7 @@ func (b *builder) header() []byte {
 	le.PutUint32(h[8:], 15) // free build
 	le.PutUint32(h[12:], b.spec.Build)
 	ptr := func(off, v uint64) { putN(h[off:off+b.lay.pointer], v) }
-	if b.running != nil {
+	if b.running != nil && b.mem.ia64 == nil {
 		ptr(at.root, b.running.root)
 	} else {
 		ptr(at.root, b.root)
@@ -93,7 +93,7 @@ func (b *builder) header() []byte {
 	le.PutUint32(h[at.kind:], b.spec.Type)
 	le.PutUint64(h[at.systemTime:], 0x01c04395a2a3e800) // 2000-11-01
 	le.PutUint64(h[at.upTime:], 36_000_000_000)         // one hour
-	b.context(h[at.context:][:at.contextSize], at)
+	b.context(h[at.context:][:max(at.contextSize, uint64(len(b.contextBytes)))], at)
 	clear(h[at.exception:][:0x50+72*(b.lay.pointer-4)/4])
 	le.PutUint32(h[at.exception:], 0x80000003)
 	return h
@@ -150,7 +150,7 @@ func (b *builder) bitmap() []byte {
 	bits := roundUp(frames[len(frames)-1]+1, 64)
 	body := make([]byte, 0x38+bits/8)
 	copy(body, "SDMPDUMP")
-	first := roundUp(b.lay.headerSize+uint64(len(body)), pageSize)
+	first := roundUp(b.lay.headerSize+uint64(len(body)), b.mem.page())
 	binary.LittleEndian.PutUint64(body[0x20:], first)
 	binary.LittleEndian.PutUint64(body[0x28:], uint64(len(frames)))
 	binary.LittleEndian.PutUint64(body[0x30:], bits)

@@ -24,7 +24,14 @@ type image struct {
 	stamp    uint32
 	machine  uint16
 	sections []*pe.Section
+	page     uint64 // size of a page of the machine
 }
+
+// pages returns how many pages the image has in memory.
+func (i *image) pages() int { return len(i.flat) / int(i.page) }
+
+// pageAt returns page n in memory.
+func (i *image) pageAt(n int) []byte { return i.flat[n*int(i.page):][:i.page] }
 
 // optional is what both optional headers have.
 type optional struct {
@@ -35,7 +42,7 @@ type optional struct {
 }
 
 // lowAlign reports whether RVAs of the image are file offsets.
-func (o optional) lowAlign() bool { return o.alignment < pageSize }
+func (i *image) lowAlign() bool { return uint64(i.alignment) < i.page }
 
 func optionalOf(f *pe.File) (optional, error) {
 	switch o := f.OptionalHeader.(type) {
@@ -51,6 +58,7 @@ func optionalOf(f *pe.File) (optional, error) {
 
 // parseImage reads the headers.
 func parseImage(raw []byte) (*image, error) {
+	raw, ia64 := asX64(raw)
 	f, err := pe.NewFile(bytes.NewReader(raw))
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrSpec, err)
@@ -62,7 +70,26 @@ func parseImage(raw []byte) (*image, error) {
 	if o.size == 0 || o.size > maxImage || uint64(o.headers) > uint64(min(len(raw), int(o.size))) {
 		return nil, fmt.Errorf("%w: image of size %x", ErrSpec, o.size)
 	}
-	return &image{optional: o, stamp: f.TimeDateStamp, machine: f.Machine, sections: f.Sections}, nil
+	i := &image{optional: o, stamp: f.TimeDateStamp, machine: f.Machine, sections: f.Sections, page: pageSize}
+	if ia64 {
+		i.machine, i.page = IA64, 2*pageSize
+	}
+	return i, nil
+}
+
+// asX64 returns an image of IA-64, which debug/pe refuses, as one of x64.
+func asX64(raw []byte) (b []byte, ia64 bool) {
+	le := binary.LittleEndian
+	if len(raw) < 0x40 {
+		return raw, false
+	}
+	at := uint64(le.Uint32(raw[0x3c:])) + 4
+	if at+2 > uint64(len(raw)) || le.Uint16(raw[at:]) != IA64 {
+		return raw, false
+	}
+	b = bytes.Clone(raw)
+	le.PutUint16(b[at:], X64)
+	return b, true
 }
 
 // loadImage lays raw out as the loader does at base.
@@ -74,7 +101,7 @@ func loadImage(raw []byte, machine uint16, base uint64) (*image, error) {
 	if i.machine != machine {
 		return nil, fmt.Errorf("%w: image of machine %x", ErrSpec, i.machine)
 	}
-	i.flat = make([]byte, roundUp(uint64(i.size), pageSize))
+	i.flat = make([]byte, roundUp(uint64(i.size), i.page))
 	if err := i.layOut(raw); err != nil {
 		return nil, err
 	}
@@ -190,7 +217,7 @@ func (i *image) bind(code uint64) error {
 // fileOffset returns where in the file page n of the image is; false for
 // pages without bytes in the file.
 func (i *image) fileOffset(n int) (uint64, bool) {
-	rva := uint64(n) * pageSize
+	rva := uint64(n) * i.page
 	if n == 0 || i.lowAlign() {
 		return rva, true
 	}

@@ -14,7 +14,7 @@ type userModule struct {
 // PEB_LDR_DATA, and for each module one for its entry and one for its names.
 // It returns the page the PEB is on.
 func (b *builder) loader(root, pointer uint64, l *Loader, list []userModule, f *ProcessFacts) (peb []byte) {
-	u := userLayoutOf(pointer)
+	u, pageSize := userLayoutOf(pointer), b.mem.page()
 	if l.Empty {
 		list = nil
 	}

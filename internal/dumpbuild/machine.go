@@ -15,7 +15,7 @@ const (
 
 // ensure makes pages resident that are not there yet.
 func (b *builder) ensure(root, at, size uint64) {
-	for va := at &^ (pageSize - 1); va < at+size && b.err == nil; va += pageSize {
+	for va := at &^ (b.mem.page() - 1); va < at+size && b.err == nil; va += b.mem.page() {
 		if _, err := b.mem.resident(root, va); err != nil {
 			_, err = b.mem.mapPage(root, va, nil)
 			b.fail(err)
@@ -63,6 +63,10 @@ func (b *builder) processor() {
 	}
 	pcr, a := b.record("KPCR", b.lay.pcr), b.running
 	b.ensure(b.root, pcr.at, b.sizeOf("KPCR"))
+	if b.mem.ia64 != nil {
+		b.processorIA64(pcr)
+		return
+	}
 	b.ensure(b.root, b.lay.descriptors, 2*pageSize)
 	path := "Prcb"
 	if b.has("KPCR", "PrcbData") {

@@ -6,6 +6,7 @@ import (
 	"slices"
 )
 
+// pageSize is the size of pages of x86 and x64 in bytes.
 const pageSize = 0x1000
 
 // Bits of a hardware PTE (Intel SDM vol. 3, 4.3 and 4.5).
@@ -19,17 +20,21 @@ const (
 // memory is physical memory with the page tables in it. Frames that tables
 // name but that hold no page are simply not in frames.
 type memory struct {
-	wide   bool   // addresses of 64 bits
-	entry  uint64 // bytes of a table entry
-	levels []uint // bit position of the index of each level, leaf last
+	wide   bool     // addresses of 64 bits
+	entry  uint64   // bytes of a table entry
+	levels []uint   // bit position of the index of each level, leaf last
+	shift  uint     // of pages
+	ia64   *regions // nil for other machines
 	frames map[uint64][]byte
 	next   uint64 // next free frame
 	lost   uint64 // frames given out for pages that are not in the dump
 }
 
 func newMemory(s *Spec, first uint64) *memory {
-	m := &memory{wide: s.Machine == X64, entry: 8, frames: map[uint64][]byte{}, next: first, lost: first + 0x4000}
+	m := &memory{wide: s.Machine == X64, entry: 8, shift: 12, frames: map[uint64][]byte{}, next: first, lost: first + 0x4000}
 	switch {
+	case s.Machine == IA64:
+		m.wide, m.shift, m.levels, m.ia64 = true, 13, []uint{33, 23, 13}, &regions{sessions: map[uint64]uint64{}}
 	case s.FiveLevels:
 		m.levels = []uint{48, 39, 30, 21, 12}
 	case m.wide:
@@ -56,14 +61,20 @@ func (m *memory) largeSize() uint64 {
 
 func (m *memory) entrySize() uint64 { return m.entry }
 
+// page is the size of a page in bytes.
+func (m *memory) page() uint64 { return 1 << m.shift }
+
 // index returns the byte offset in a table of the entry for va.
 func (m *memory) index(va uint64, shift uint) uint64 {
-	perTable := pageSize / m.entrySize()
+	perTable := m.page() / m.entrySize()
 	return va >> shift & (perTable - 1) * m.entrySize()
 }
 
 // check refuses addresses that the machine cannot have.
 func (m *memory) check(va uint64) error {
+	if m.ia64 != nil {
+		return m.ia64.check(va)
+	}
 	top := int64(va) >> 47
 	if m.wide && top != 0 && top != -1 || !m.wide && va>>32 != 0 {
 		return fmt.Errorf("%w: no such address %x", ErrSpec, va)
@@ -78,7 +89,7 @@ func (m *memory) alloc() uint64 {
 	}
 	f := m.next
 	m.next++
-	m.frames[f] = make([]byte, pageSize)
+	m.frames[f] = make([]byte, m.page())
 	return f
 }
 
@@ -103,10 +114,13 @@ func (m *memory) put(frame, off, v uint64) {
 }
 
 // frameOf returns the frame number in a hardware entry.
-func frameOf(pte uint64) uint64 { return pte >> 12 & (1<<36 - 1) }
+func (m *memory) frameOf(pte uint64) uint64 { return pte >> m.shift & (1<<(48-m.shift) - 1) }
 
 // flags returns the bits of a valid entry for va.
 func (m *memory) flags(va uint64) uint64 {
+	if m.ia64 != nil {
+		return flagsIA64(va)
+	}
 	user := va>>31 == 0
 	if m.wide {
 		user = va>>63 == 0
@@ -123,18 +137,18 @@ func (m *memory) table(root, va uint64, depth int) (uint64, error) {
 	if err := m.check(va); err != nil {
 		return 0, err
 	}
-	frame := root >> 12
+	frame := m.rootFrame(root, va)
 	for _, shift := range m.shifts()[:depth] {
 		off := m.index(va, shift)
 		e := m.get(frame, off)
 		switch {
 		case e == 0:
-			e = m.alloc()<<12 | m.flags(va)
+			e = m.alloc()<<m.shift | m.tableFlags(va)
 			m.put(frame, off, e)
-		case e&pteLarge != 0:
+		case m.large(e):
 			return 0, fmt.Errorf("%w: %x is under a large page", ErrSpec, va)
 		}
-		frame = frameOf(e)
+		frame = m.frameOf(e)
 	}
 	return frame, nil
 }
@@ -146,9 +160,9 @@ func (m *memory) setPTE(root, va, pte uint64) error {
 	if err != nil {
 		return err
 	}
-	off := m.index(va, 12)
+	off := m.index(va, m.shift)
 	if old := m.get(frame, off); old != 0 {
-		return fmt.Errorf("%w: page %x is in use twice", ErrSpec, va&^(pageSize-1))
+		return fmt.Errorf("%w: page %x is in use twice", ErrSpec, va&^(m.page()-1))
 	}
 	m.put(frame, off, pte)
 	return nil
@@ -158,7 +172,7 @@ func (m *memory) setPTE(root, va, pte uint64) error {
 func (m *memory) mapPage(root, va uint64, content []byte) (uint64, error) {
 	f := m.alloc()
 	copy(m.frames[f], content)
-	pte := f<<12 | m.flags(va)
+	pte := f<<m.shift | m.flags(va)
 	return pte, m.setPTE(root, va, pte)
 }
 
@@ -180,18 +194,26 @@ func (m *memory) mapLarge(root, va, pa uint64) error {
 
 // resident returns the page at va, which must be in memory.
 func (m *memory) resident(root, va uint64) ([]byte, error) {
-	frame := root >> 12
+	if f, ok := m.direct(va); ok {
+		return m.inDump(f, va)
+	}
+	frame := m.rootFrame(root, va)
 	for _, shift := range m.shifts() {
 		e := m.get(frame, m.index(va, shift))
 		if e&pteValid == 0 {
 			return nil, fmt.Errorf("%w: %x is not in memory", ErrSpec, va)
 		}
-		frame = frameOf(e)
-		if e&pteLarge != 0 && shift != 12 {
+		frame = m.frameOf(e)
+		if m.large(e) && shift != m.shift {
 			frame += va & (m.largeSize() - 1) >> 12
 			break
 		}
 	}
+	return m.inDump(frame, va)
+}
+
+// inDump returns the frame of an address.
+func (m *memory) inDump(frame, va uint64) ([]byte, error) {
 	if m.frames[frame] == nil {
 		return nil, fmt.Errorf("%w: %x is not in the dump", ErrSpec, va)
 	}
@@ -205,7 +227,7 @@ func (m *memory) write(root, va uint64, b []byte) error {
 		if err != nil {
 			return err
 		}
-		n := copy(p[va%pageSize:], b)
+		n := copy(p[va%m.page():], b)
 		b, va = b[n:], va+uint64(n)
 	}
 	return nil
@@ -219,7 +241,7 @@ func (m *memory) read(root, va uint64, n int) ([]byte, error) {
 		if err != nil {
 			return nil, err
 		}
-		p = p[va%pageSize:]
+		p = p[va%m.page():]
 		p = p[:min(len(p), n-len(out))]
 		out, va = append(out, p...), va+uint64(len(p))
 	}
@@ -242,8 +264,8 @@ func (m *memory) evict(root, va, pte uint64) error {
 	if err != nil {
 		return err
 	}
-	off := m.index(va, 12)
-	delete(m.frames, frameOf(m.get(frame, off)))
+	off := m.index(va, m.shift)
+	delete(m.frames, m.frameOf(m.get(frame, off)))
 	m.put(frame, off, pte)
 	return nil
 }

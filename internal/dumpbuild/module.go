@@ -47,7 +47,7 @@ func (b *builder) entrySize(img *image) uint64 {
 
 // load lays a module out and checks what it says of itself.
 func (b *builder) load(m *Module) (*image, error) {
-	if m.Base%pageSize != 0 {
+	if m.Base%b.mem.page() != 0 {
 		b.failf("%s is based at %x", m.Name, m.Base)
 	}
 	img, err := loadImage(m.PE, b.spec.Machine, m.Base)
@@ -55,12 +55,12 @@ func (b *builder) load(m *Module) (*image, error) {
 		return nil, err
 	}
 	for n := range m.Pages {
-		if n < 0 || n >= len(img.flat)/pageSize {
+		if n < 0 || n >= img.pages() {
 			b.failf("%s has no page %d", m.Name, n)
 		}
 	}
 	if kernel := &b.spec.Modules[0]; m != kernel {
-		err = img.bind(kernel.Base + pageSize)
+		err = img.bind(kernel.Base + b.mem.page())
 	}
 	for rva, bytes := range m.Patches {
 		if uint64(rva)+uint64(len(bytes)) > uint64(len(img.flat)) {
@@ -122,9 +122,9 @@ func (b *builder) placeModule(m *Module, img *image, path string) (facts []PageF
 	if file == "" {
 		file = strings.Replace(path, `\SystemRoot`, `\WINDOWS`, 1)
 	}
-	pl := placer{b: b, root: b.root, base: m.Base, pages: len(img.flat) / pageSize, file: file, image: img}
+	pl := placer{b: b, root: b.root, base: m.Base, pages: img.pages(), file: file, image: img}
 	for n := range pl.pages {
-		facts = append(facts, pl.place(n, m.Pages[n], img.flat[n*pageSize:][:pageSize]))
+		facts = append(facts, pl.place(n, m.Pages[n], img.pageAt(n)))
 	}
 	return facts
 }

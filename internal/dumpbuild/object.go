@@ -34,13 +34,19 @@ func (b *builder) typeObjects() {
 
 // object allocates an object of a kind behind its header, in kernels whose PDB
 // has headers.
-func (b *builder) object(p *pool, kind, typ string) record {
+func (b *builder) object(p *pool, kind, typ string) record { return b.objectAt(0, p, kind, typ) }
+
+// objectAt is object at an address, if that is not 0.
+func (b *builder) objectAt(at uint64, p *pool, kind, typ string) record {
 	tag := (kind + "    ")[:4]
 	if !b.has("OBJECT_HEADER", "Body") {
-		return b.make(p, tag, typ)
+		return b.record(typ, b.allocAt(at, p, tag, b.sizeOf(typ)))
 	}
 	body := b.off("OBJECT_HEADER", "Body")
-	h := b.record("OBJECT_HEADER", b.alloc(p, tag, body+b.sizeOf(typ))).set("PointerCount", 2).set("HandleCount", 1).may("Type", b.objects[kind])
+	if at != 0 {
+		at -= body
+	}
+	h := b.record("OBJECT_HEADER", b.allocAt(at, p, tag, body+b.sizeOf(typ))).set("PointerCount", 2).set("HandleCount", 1).may("Type", b.objects[kind])
 	for i, t := range objectTypes() {
 		if t.kind == kind {
 			h.may("TypeIndex", uint64(i+firstType))

@@ -14,7 +14,7 @@ type placer struct {
 
 // place puts page n, with these contents if it is in memory.
 func (pl *placer) place(n int, p Page, content []byte) PageFacts {
-	f := PageFacts{Addr: pl.base + uint64(n)*pageSize, State: p.State}
+	f := PageFacts{Addr: pl.base + uint64(n)*pl.b.mem.page(), State: p.State}
 	if pl.b.err != nil {
 		return f
 	}
@@ -25,6 +25,10 @@ func (pl *placer) place(n int, p Page, content []byte) PageFacts {
 		return f
 	default:
 		f.PTE = pl.b.encode(p, content, &f)
+	}
+	if _, ok := pl.b.mem.direct(f.Addr); ok { // no table has it
+		f.PTE = 0
+		return f
 	}
 	if pl.b.err == nil {
 		pl.b.fail(pl.b.mem.setPTE(pl.root, f.Addr, f.PTE))
@@ -42,7 +46,7 @@ func (pl *placer) prototype(n int, p Page, content []byte, f *PageFacts) {
 	if p.State == PrototypeFile {
 		b.fail(pl.mapped.filePTE)
 		f.File = pl.file
-		f.FileOffset = uint64(n) * pageSize
+		f.FileOffset = uint64(n) * b.mem.page()
 		if pl.image != nil {
 			var ok bool
 			if f.FileOffset, ok = pl.image.fileOffset(n); !ok {
@@ -63,14 +67,14 @@ func (pl *placer) prototype(n int, p Page, content []byte, f *PageFacts) {
 func (b *builder) encode(p Page, content []byte, f *PageFacts) uint64 {
 	switch p.State {
 	case Resident, Transition:
-		f.Frame = b.mem.alloc()
+		f.Frame = b.frameFor(f.Addr)
 		copy(b.mem.frames[f.Frame], content)
 	case NotInDump:
 		f.Frame = b.mem.allocLost()
 	}
 	switch p.State {
 	case Resident, NotInDump:
-		return f.Frame<<12 | b.mem.flags(f.Addr)
+		return f.Frame<<b.mem.shift | b.mem.flags(f.Addr)
 	case Transition:
 		return b.pte.transition(f.Frame)
 	case DemandZero:
@@ -81,12 +85,25 @@ func (b *builder) encode(p Page, content []byte, f *PageFacts) uint64 {
 		}
 		pte, err := b.pte.pageFile(p.PageFile, p.Slot)
 		b.fail(err)
-		f.PageFile, f.Offset = p.PageFile, uint64(p.Slot)*pageSize
+		f.PageFile, f.Offset = p.PageFile, uint64(p.Slot)*b.mem.page()
 		b.swap(f.PageFile, f.Offset, content)
 		return pte
 	}
 	b.failf("page %x in state %d", f.Addr, p.State)
 	return 0
+}
+
+// frameFor takes a frame for a page.
+func (b *builder) frameFor(va uint64) uint64 {
+	f, ok := b.mem.direct(va)
+	if !ok {
+		return b.mem.alloc()
+	}
+	if b.mem.frames[f] != nil {
+		b.failf("page %x is in use twice", va)
+	}
+	b.mem.frames[f] = make([]byte, b.mem.page())
+	return f
 }
 
 // mapped are the structures of a mapped file.
@@ -104,14 +121,14 @@ type part struct {
 
 // parts returns the subsections the memory manager makes of an image: one
 // each for the headers and the sections, one in all for low alignment.
-func parts(img *image, pages int) []part {
+func parts(img *image, pages int, page uint64) []part {
 	if img == nil || img.lowAlign() {
-		return []part{{0, pages, 0, uint64(pages) * pageSize}}
+		return []part{{0, pages, 0, uint64(pages) * page}}
 	}
 	list := []part{{0, 1, 0, uint64(img.headers)}}
 	for _, s := range img.sections {
-		n := int(roundUp(max(uint64(s.VirtualSize), 1), pageSize) / pageSize)
-		list = append(list, part{int(s.VirtualAddress / pageSize), n, uint64(s.Offset), uint64(s.Size)})
+		n := int(roundUp(max(uint64(s.VirtualSize), 1), page) / page)
+		list = append(list, part{int(uint64(s.VirtualAddress) / page), n, uint64(s.Offset), uint64(s.Size)})
 	}
 	return list
 }
@@ -121,7 +138,7 @@ func parts(img *image, pages int) []part {
 // still in the file only. Subsections stand behind their control area, where
 // debuggers look for them.
 func (b *builder) mapFile(name string, img *image, base uint64, pages int) *mapped {
-	list, size := parts(img, pages), b.sizeOf("SUBSECTION")
+	list, size := parts(img, pages, b.mem.page()), b.sizeOf("SUBSECTION")
 	m := &mapped{base: base, prototypes: b.alloc(&b.paged, "MmSt", uint64(pages)*b.mem.entrySize())}
 	m.controlArea = b.alloc(&b.nonPaged, "MmCi", b.sizeOf("CONTROL_AREA")+size*uint64(len(list)))
 	m.subsection = m.controlArea + b.sizeOf("CONTROL_AREA")
@@ -156,7 +173,7 @@ func (b *builder) area(m *mapped, file uint64, img *image, subsections, pages in
 	}
 	if b.has("SEGMENT", "ControlArea") {
 		s := b.make(&b.paged, "MmSt", "SEGMENT").set("ControlArea", m.controlArea).set("TotalNumberOfPtes", uint64(pages)).
-			may("SizeOfSegment", uint64(pages)*pageSize).may("PrototypePte", m.prototypes).may("BasedAddress", m.base)
+			may("SizeOfSegment", uint64(pages)*b.mem.page()).may("PrototypePte", m.prototypes).may("BasedAddress", m.base)
 		r.set("Segment", s.at)
 	}
 	if refs, ok := b.field("CONTROL_AREA", "FilePointer.RefCnt"); ok { // low bits that count references

@@ -6,34 +6,47 @@ import "unicode/utf16"
 type pool struct {
 	next uint64 // first free byte
 	top  uint64 // end of the mapped pages
+	page uint64 // size of one
 }
 
-func newPool(start uint64) pool { return pool{start, start} }
+func newPool(start, page uint64) pool { return pool{start, start, page} }
 
 // freshPage makes the next allocation start a page.
-func (p *pool) freshPage() { p.next = roundUp(p.next, pageSize) }
+func (p *pool) freshPage() { p.next = roundUp(p.next, p.page) }
 
 // alloc returns n zero bytes with a pool header before them: the block's size
 // in units of the header and, four bytes on, the tag.
 func (b *builder) alloc(p *pool, tag string, n uint64) uint64 {
 	need := b.lay.poolHeader + roundUp(n, b.lay.poolHeader)
-	if need > pageSize {
+	if need > p.page {
 		b.failf("pool block %q of %x bytes", tag, n)
 		return p.next
 	}
-	if p.next%pageSize+need > pageSize {
+	if p.next%p.page+need > p.page {
 		p.freshPage()
 	}
 	for b.err == nil && p.top < p.next+need {
 		_, err := b.mem.mapPage(b.root, p.top, nil)
 		b.fail(err)
-		p.top += pageSize
+		p.top += p.page
 	}
-	b.put16(p.next+2, need/b.lay.poolHeader)
-	b.write(p.next+4, []byte(tag))
+	if b.mem.ia64 == nil { // the form of headers in pages of 8 KB is not known
+		b.put16(p.next+2, need/b.lay.poolHeader)
+		b.write(p.next+4, []byte(tag))
+	}
 	addr := p.next + b.lay.poolHeader
 	p.next += need
 	return addr
+}
+
+// allocAt is alloc at an address that is asked for, if that is not 0: there the
+// structure is alone, without a header.
+func (b *builder) allocAt(at uint64, p *pool, tag string, n uint64) uint64 {
+	if at == 0 {
+		return b.alloc(p, tag, n)
+	}
+	b.ensure(b.root, at, n)
+	return at
 }
 
 // aloneIf makes the allocations of f fill pages of their own, moved to the
@@ -47,7 +60,7 @@ func (b *builder) aloneIf(out bool, p *pool, f func()) {
 	first := p.next
 	f()
 	p.freshPage()
-	for va := first; va < p.next; va += pageSize {
+	for va := first; va < p.next; va += p.page {
 		b.out = append(b.out, va)
 	}
 }

@@ -36,11 +36,14 @@ func (b *builder) process(p *Process) ProcessFacts {
 	if len(p.Name) > 15 {
 		b.failf("process name %q", p.Name)
 	}
-	if p.PID != systemPID && p.PID != 0 {
+	switch {
+	case b.mem.ia64 != nil:
+		f.Root = b.newRootIA64(p.Root)
+	case p.PID != systemPID && p.PID != 0:
 		f.Root = b.newRoot()
 		b.roots = append(b.roots, f.Root)
 	}
-	r := b.object(&b.nonPaged, "Process", eprocess)
+	r := b.objectAt(p.At, &b.nonPaged, "Process", eprocess)
 	f.Address = r.at
 	r.dispatcher("Pcb.Header", dispatchProcess)
 	b.putPtr(r.at+b.off(eprocess, "Pcb.DirectoryTableBase[0]", "Pcb.DirectoryTableBase"), f.Root)
@@ -118,36 +121,50 @@ func (b *builder) session(p *Process, f *ProcessFacts) {
 	if p.Session == 0 {
 		return
 	}
+	b.sessionRoot(p.Session, f)
+	b.members[p.Session] = append(b.members[p.Session], f.Root)
 	at, ok := b.sessions[p.Session]
 	if !ok {
-		at = b.lay.sessions + uint64(len(b.sessions))*0x10000
-		b.ensure(b.root, at, b.sizeOf("MM_SESSION_SPACE"))
-		b.record("MM_SESSION_SPACE", at).set("SessionId", uint64(p.Session)).may("ReferenceCount", 1).list("ImageList")
+		at = b.lay.sessions
+		if b.mem.ia64 == nil { // where each has a region of its own
+			at += uint64(len(b.sessions)) * 0x10000
+		}
+		root := b.sessionSpace(p.Session)
+		b.ensure(root, at, b.sizeOf("MM_SESSION_SPACE"))
+		b.in(root, "MM_SESSION_SPACE", at).set("SessionId", uint64(p.Session)).may("ReferenceCount", 1).list("ImageList")
 		b.sessions[p.Session] = at
 	}
 	b.record(eprocess, f.Address).set("Session", at)
-	b.members[p.Session] = append(b.members[p.Session], f.Root)
-	b.sessionOf[at] = append(b.sessionOf[at], f.Address)
+	b.sessionOf[p.Session] = append(b.sessionOf[p.Session], f.Address)
 }
 
 // sessionLists links the processes of each session, and the sessions.
 func (b *builder) sessionLists() {
 	var all []uint64
-	for _, at := range b.sessions {
+	for session, at := range b.sessions {
 		var links []uint64
-		for _, p := range b.sessionOf[at] {
+		for _, p := range b.sessionOf[session] {
 			if f, ok := b.field(eprocess, "SessionProcessLinks"); ok {
 				links = append(links, p+f.Offset)
 			}
 		}
-		r := b.record("MM_SESSION_SPACE", at).list("ProcessList", links...)
+		r := b.in(b.sessionSpace(session), "MM_SESSION_SPACE", at).list("ProcessList", links...)
 		if b.has(r.typ, "WsListEntry") {
 			all = append(all, r.addr("WsListEntry"))
 		}
 	}
 	slices.Sort(all)
-	if head := b.symbol("MiSessionWsList"); head != 0 {
+	all = slices.Compact(all) // on IA-64 each session has the same address
+	head := b.symbol("MiSessionWsList")
+	if head == 0 {
+		return
+	}
+	if b.mem.ia64 == nil {
 		b.link(head, all)
+		return
+	}
+	for session := range b.sessions {
+		b.linkIn(b.sessionSpace(session), head, all)
 	}
 }
 
@@ -165,7 +182,7 @@ func (b *builder) loaded(p *Process, l *Loader, narrow bool) (list []userModule)
 			b.fail(err)
 			return nil
 		}
-		list = append(list, userModule{name: v.File[strings.LastIndexByte(v.File, '\\')+1:], path: "C:" + v.File, base: v.Start * pageSize,
+		list = append(list, userModule{name: v.File[strings.LastIndexByte(v.File, '\\')+1:], path: "C:" + v.File, base: v.Start * b.mem.page(),
 			size: uint64(img.size), entry: img.entry, stamp: img.stamp})
 	}
 	if len(list) == 0 {

@@ -18,6 +18,7 @@ const (
 // format encodes the PTEs of one kernel.
 type format struct {
 	wide         bool
+	ia64         bool
 	pae          bool
 	build        uint32
 	mask         uint64
@@ -27,7 +28,7 @@ type format struct {
 }
 
 func newFormat(s *Spec, l layout) format {
-	f := format{wide: s.Machine == X64, pae: s.PAE, build: s.Build, mask: s.PTEMask,
+	f := format{wide: s.Machine == X64, ia64: s.Machine == IA64, pae: s.PAE, build: s.Build, mask: s.PTEMask,
 		pagedPool: l.pagedPool, subsections: l.nonPaged, fileNumberAt: 1}
 	if f.wide && f.build >= buildPageFileLow {
 		f.fileNumberAt = 12
@@ -48,8 +49,11 @@ func (f format) swizzle(pte uint64) uint64 {
 
 // pageFile says that a page is in slot slot of pagefile n.
 func (f format) pageFile(n int, slot uint32) (uint64, error) {
-	if n < 0 || n > 15 || !f.wide && !f.pae && slot >= 1<<20 {
+	if n < 0 || n > 15 || !f.wide && !f.pae && !f.ia64 && slot >= 1<<20 {
 		return 0, fmt.Errorf("%w: pagefile %d slot %x", ErrSpec, n, slot)
+	}
+	if f.ia64 {
+		return uint64(slot)<<32 | uint64(n)<<28 | protectReadWrite<<protectAtIA64, nil
 	}
 	pte := uint64(n)<<f.fileNumberAt | protectReadWrite<<5
 	if f.wide || f.pae {
@@ -60,15 +64,25 @@ func (f format) pageFile(n int, slot uint32) (uint64, error) {
 
 // transition says that a page is on its way out but still in its frame.
 func (f format) transition(frame uint64) uint64 {
+	if f.ia64 {
+		return frame<<13 | pteTransitionIA64 | protectReadWrite<<protectAtIA64
+	}
 	return f.swizzle(frame<<12 | pteTransition | protectReadWrite<<5)
 }
 
 // demandZero says that a page has a protection and no contents yet.
-func (f format) demandZero() uint64 { return protectReadWrite << 5 }
+func (f format) demandZero() uint64 {
+	if f.ia64 {
+		return protectReadWrite << protectAtIA64
+	}
+	return protectReadWrite << 5
+}
 
 // prototype says that the PTE at addr decides.
 func (f format) prototype(addr uint64) (uint64, error) {
 	switch {
+	case f.ia64:
+		return addr<<12 | ptePrototypeIA64, nil
 	case f.pae:
 		return addr<<32 | ptePrototype, nil
 	case f.wide && f.build < buildPageFileLow:
@@ -90,6 +104,9 @@ func (f format) prototype(addr uint64) (uint64, error) {
 
 // subsection says, in a prototype PTE, that the page is in a mapped file.
 func (f format) subsection(addr uint64) (uint64, error) {
+	if f.ia64 {
+		return addr<<12 | ptePrototypeIA64 | protectReadWrite<<protectAtIA64, nil
+	}
 	if f.wide {
 		return f.swizzle(addr<<16 | ptePrototype | protectReadWrite<<5), nil
 	}

@@ -6,6 +6,8 @@ import (
 	"math/bits"
 	"testing"
 	"unicode/utf16"
+
+	"github.com/symres/symres/internal/dumpbuild"
 )
 
 // A second, tiny reader of dumps and page tables, written from the documented
@@ -64,6 +66,14 @@ func (d *dump) num(b []byte) uint64 {
 	return uint64(le.Uint32(b))
 }
 
+// page is the size of pages.
+func (d *dump) page() uint64 {
+	if uint16(d.u32(d.field(0x20, 0x30))) == dumpbuild.IA64 {
+		return 0x2000
+	}
+	return 0x1000
+}
+
 func (d *dump) readRuns(t *testing.T, off uint64) {
 	at, w := d.field(0x64, 0x88), d.field(4, 8)
 	total := uint64(0)
@@ -72,7 +82,7 @@ func (d *dump) readRuns(t *testing.T, off uint64) {
 		for k := range count {
 			d.pages[first+k] = off
 			d.order = append(d.order, first+k)
-			off += 0x1000
+			off += d.page()
 		}
 		total += count
 	}
@@ -102,7 +112,7 @@ func (d *dump) readBitmap(t *testing.T, at uint64) {
 			if f := uint64(8*i + k); c>>k&1 == 1 {
 				d.pages[f] = off
 				d.order = append(d.order, f)
-				off += 0x1000
+				off += d.page()
 			}
 		}
 	}

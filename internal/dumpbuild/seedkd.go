@@ -6,11 +6,11 @@ import (
 )
 
 // Kds lists the targets that [SeedKd] knows: Windows XP on x86 without and with
-// PAE, Windows 7 and 10 on x64, and every dump of the other functions here, those
+// PAE, Windows 7 and 10 on x64, Windows 7 on IA-64, and every dump of the other functions here, those
 // of [SeedEra] as "era-x86-2600".
 func Kds() []string {
-	list := []string{"xp", "xp-pae", "w7", "w10", "demo", "seed32", "pae", "seed64", "la57", "user", "triage",
-		"seed32-bitmap", "pae-bitmap", "seed64-bitmap", "user-bitmap"}
+	list := []string{"xp", "xp-pae", "w7", "w10", "ia64", "demo", "seed32", "pae", "seed64", "la57", "user", "triage",
+		"seed32-bitmap", "pae-bitmap", "seed64-bitmap", "user-bitmap", "ia64-bitmap"}
 	for _, e := range Eras() {
 		list = append(list, fmt.Sprintf("era-%s-%d", machineName(e.Machine), e.Build))
 	}
@@ -19,10 +19,7 @@ func Kds() []string {
 
 // machineName is what the folders of testdata call a machine.
 func machineName(machine uint16) string {
-	if machine == X86 {
-		return "x86"
-	}
-	return "x64"
+	return map[uint16]string{X86: "x86", X64: "x64", IA64: "ia64"}[machine]
 }
 
 // KdSymbols are the folders of testdata with the PDBs and images of a target of
@@ -34,6 +31,8 @@ func KdSymbols(name string) []string {
 		return []string{"nt/x64-7601", "fs_rec/x64/good", "user/x64"}
 	case "w10", "seed64", "la57", "user", "triage":
 		return []string{"nt/x64", "fs_rec/x64/good", "user/x64"}
+	case "ia64":
+		return []string{"nt/ia64", "fs_rec/ia64/good", "user/ia64"}
 	case "xp-pae", "pae":
 		return []string{"nt/x86-pae", "fs_rec/x86/good", "user/x86", "wide/x86"}
 	}
@@ -47,7 +46,7 @@ func KdSymbols(name string) []string {
 
 // seeds are the functions that make dumps of one type or another.
 func seeds() map[string]func(Reader, uint32) (Spec, error) {
-	return map[string]func(Reader, uint32) (Spec, error){"seed32": Seed32, "pae": SeedPAE, "seed64": Seed64, "la57": SeedLA57, "user": SeedUser}
+	return map[string]func(Reader, uint32) (Spec, error){"seed32": Seed32, "pae": SeedPAE, "seed64": Seed64, "la57": SeedLA57, "user": SeedUser, "ia64": SeedIA64}
 }
 
 // SeedKd is the dump of a name of [Kds]. Those of the first four names are full

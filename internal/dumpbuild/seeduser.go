@@ -54,7 +54,7 @@ func SeedUser(read Reader, typ uint32) (Spec, error) {
 // image is a VAD that maps a file of testdata/user: code and constants are in
 // memory, the rest was never touched.
 func (f *files) image(base uint64, file, pe string, header Page) VAD {
-	v := VAD{File: file, PE: f.get("user/" + f.dir + "/" + pe), Protection: 7, Commit: 2, Start: base / pageSize, Pages: map[int]Page{0: header}}
+	v := VAD{File: file, PE: f.get("user/" + f.dir + "/" + pe), Protection: 7, Commit: 2, Pages: map[int]Page{0: header}}
 	img, err := parseImage(v.PE)
 	if err != nil {
 		if f.err == nil {
@@ -62,8 +62,9 @@ func (f *files) image(base uint64, file, pe string, header Page) VAD {
 		}
 		return v
 	}
-	v.End = v.Start + uint64(img.size)/pageSize - 1
-	for n := 4; n < int(img.size)/pageSize; n++ {
+	v.Start = base / img.page
+	v.End = v.Start + uint64(img.size)/img.page - 1
+	for n := 4; n < int(uint64(img.size)/img.page); n++ {
 		v.Pages[n] = Page{State: NotMapped}
 	}
 	return v

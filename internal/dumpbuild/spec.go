@@ -8,8 +8,9 @@ var ErrSpec = errors.New("dumpbuild: bad specification")
 
 // Machine types of the COFF header that can be built.
 const (
-	X86 uint16 = 0x014c
-	X64 uint16 = 0x8664
+	X86  uint16 = 0x014c
+	IA64 uint16 = 0x0200 // without stacks
+	X64  uint16 = 0x8664
 )
 
 // Dump types, as stored in the header.
@@ -70,6 +71,8 @@ type Module struct {
 // unless it is the System process (PID 4).
 type Process struct {
 	Name    string // ImageFileName, at most 15 bytes
+	At      uint64 // address of the EPROCESS; 0: the next in the pool
+	Root    uint64 // IA64: frame of the top page table; 0: the next one
 	PID     uint64
 	PEB     uint64 // 0: none
 	PEBPage Page
@@ -126,6 +129,7 @@ type Loader struct {
 // inclusive.
 type VAD struct {
 	Start, End uint64
+	At         uint64       // address of the node; 0: the next in the pool
 	File       string       // not empty: an image is mapped
 	Protection uint32       // MM protection, 0 to 31
 	Pages      map[int]Page // by page from Start; a page that is not named is NotMapped
@@ -141,12 +145,12 @@ type VAD struct {
 
 // A Spec describes a dump. Only Machine, Type and Modules are needed.
 type Spec struct {
-	Machine uint16 // X86 or X64
+	Machine uint16 // X86, X64 or IA64
 	PAE     bool   // X86: page tables of 8-byte entries
 
 	FiveLevels bool // X64: five levels of page tables (LA57)
 
-	Build uint32 // 0: 2600 for x86, 19041 for x64
+	Build uint32 // 0: 2600 for x86, 19041 for x64, 7601 for IA-64
 	// KernelPDB is the PDB of the first module. Its types say where structures
 	// have what, its symbols where the kernel's variables are.
 	KernelPDB []byte
@@ -227,7 +231,7 @@ type ProcessFacts struct {
 	Name    string
 	PID     uint64
 	Address uint64 // of the EPROCESS
-	Root    uint64 // physical address of its top page table
+	Root    uint64 // its DirectoryTableBase: the physical address of its top page table
 	PEB     uint64
 	PEBPage PageFacts
 	VADs    []VADFacts // in address order

@@ -7,7 +7,7 @@ import (
 	"os"
 )
 
-// Swap is a paging file: its pages by their byte offset. It ends with the last
+// Swap is a paging file: pieces of 4 KB by their byte offset. It ends with the last
 // one, and what no page was written to reads as zeros.
 type Swap map[uint64][]byte
 
@@ -59,7 +59,7 @@ func (s Swap) WriteFile(name string) error {
 
 // freeSlot returns the next page of a paging file that nothing is in.
 func (b *builder) freeSlot(n int) uint32 {
-	for b.facts.PageFiles[n][uint64(b.slot)*pageSize] != nil {
+	for b.facts.PageFiles[n][uint64(b.slot)*b.mem.page()] != nil {
 		b.slot++
 	}
 	b.slot++
@@ -74,7 +74,9 @@ func (b *builder) swap(n int, off uint64, content []byte) {
 	if b.facts.PageFiles[n] == nil {
 		b.facts.PageFiles[n] = Swap{}
 	}
-	page := make([]byte, pageSize)
+	page := make([]byte, b.mem.page())
 	copy(page, content)
-	b.facts.PageFiles[n][off] = page
+	for ; len(page) > 0; page, off = page[pageSize:], off+pageSize { // a Swap has pieces of 4 KB
+		b.facts.PageFiles[n][off] = page[:pageSize:pageSize]
+	}
 }

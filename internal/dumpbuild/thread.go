@@ -55,7 +55,7 @@ func (b *builder) thread(p *Process, f *ProcessFacts, t *Thread) ThreadFacts {
 	b.teb(p, f, t)
 	s := b.stack(f, t, top)
 	facts.Frames = s.facts()
-	r.may("Tcb.TrapFrame", s.trap)
+	r.may("Tcb.TrapFrame", s.trap).may("Tcb.InitialBStore", top).may("Tcb.KernelBStore", top).may("Tcb.BStoreLimit", top+stackSize)
 	if t.Running {
 		r.set("Tcb.KernelStack", s.sp)
 		b.running = &activation{thread: r.at, process: f.Address, root: f.Root, teb: t.TEB, top: top, stack: s}
@@ -90,6 +90,9 @@ func (b *builder) teb(p *Process, f *ProcessFacts, t *Thread) {
 	}
 	b.ensure(f.Root, t.TEB, b.sizeOf("TEB"))
 	u := t.User
+	if b.mem.ia64 != nil { // whose stacks are not built
+		u = &UserFrame{SP: t.TEB}
+	}
 	b.ensure(f.Root, u.SP&^(pageSize-1), pageSize)
 	r := b.in(f.Root, "TEB", t.TEB).set("NtTib.Self", t.TEB).set("NtTib.StackBase", u.SP&^(pageSize-1)+pageSize).set("NtTib.StackLimit", u.SP&^(pageSize-1)).
 		set("ProcessEnvironmentBlock", p.PEB).set("ClientId.UniqueProcess", p.PID).set("ClientId.UniqueThread", t.TID)
@@ -127,6 +130,10 @@ type frame struct {
 // stack writes the stack of a thread from its outermost call on.
 func (b *builder) stack(f *ProcessFacts, t *Thread, top uint64) *stack {
 	s := &stack{b: b, root: f.Root, sp: top, user: t.User, narrow: b.lay.pointer == 4}
+	if b.mem.ia64 != nil {
+		s.sp -= 0x200
+		return s
+	}
 	outside := uint64(0)
 	if t.User != nil {
 		outside = t.User.IP

@@ -88,7 +88,7 @@ func (b *builder) vad(v VAD, root uint64) VADFacts {
 	if v.File != "" {
 		tag, typ = "Vad ", mmvad
 	}
-	f.Address = b.alloc(&b.nonPaged, tag, b.sizeOf(typ))
+	f.Address = b.allocAt(v.At, &b.nonPaged, tag, b.sizeOf(typ))
 	r := b.record(mmvadShort, f.Address).set("StartingVpn", v.Start).set("EndingVpn", v.End).may("StartingVpnHigh", v.Start>>32).may("EndingVpnHigh", v.End>>32)
 	b.flags(r, map[string]uint64{"Protection": uint64(v.Protection), "CommitCharge": v.Commit})
 	switch {
@@ -105,7 +105,7 @@ func (b *builder) vad(v VAD, root uint64) VADFacts {
 // vadPages puts the pages of a VAD that are not simply unmapped, and points
 // the VAD at its file.
 func (b *builder) vadPages(v VAD, root uint64, f *VADFacts) {
-	pl := placer{b: b, root: root, base: v.Start * pageSize, pages: int(v.End - v.Start + 1), file: v.File}
+	pl := placer{b: b, root: root, base: v.Start * b.mem.page(), pages: int(v.End - v.Start + 1), file: v.File}
 	b.vadImage(&v, &pl, f)
 	if v.File != "" && b.err == nil {
 		b.aloneIf(v.NameOut, &b.paged, func() { pl.mapped = b.mapOnce(v, pl.image, pl.base, pl.pages) })
@@ -122,8 +122,9 @@ func (b *builder) vadPages(v VAD, root uint64, f *VADFacts) {
 			b.failf("VAD %x-%x has no page %d", v.Start, v.End, n)
 			return
 		}
-		from := min(n*pageSize, len(v.Data))
-		f.Pages = append(f.Pages, pl.place(n, v.Pages[n], v.Data[from:min(from+pageSize, len(v.Data))]))
+		page := int(b.mem.page())
+		from := min(n*page, len(v.Data))
+		f.Pages = append(f.Pages, pl.place(n, v.Pages[n], v.Data[from:min(from+page, len(v.Data))]))
 	}
 }
 
@@ -136,7 +137,7 @@ func (b *builder) vadImage(v *VAD, pl *placer, f *VADFacts) {
 	if err == nil {
 		pl.image, err = loadImage(v.PE, o.machine, pl.base)
 	}
-	if err == nil && len(pl.image.flat) != pl.pages*pageSize {
+	if err == nil && pl.image.pages() != pl.pages {
 		b.failf("VAD %x-%x maps an image of %x bytes", v.Start, v.End, len(pl.image.flat))
 	}
 	if err != nil || b.err != nil {

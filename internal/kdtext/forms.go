@@ -36,6 +36,11 @@ func headForms(add adder) {
 	add(".bugcheck", `Arguments <A> <A> <A> <A>`, func(p *parser, m []string) { p.facts.Set("bugcheck parameters", numbers(m)...) })
 	add("", `Implicit process is now <A>`, func(p *parser, m []string) { p.process = number(m[0]) })
 	add("r", `((?:\s*[a-z0-9]+=[0-9a-f]+)+)(?: iopl=.*|\s*| +efl=.*)`, func(p *parser, m []string) { p.registers(m[0]) })
+	add("r", `((?:\s+[a-z0-9]+ =\s+[0-9a-f]+(?: [0-9])?)+)\s*`, func(p *parser, m []string) { // of IA-64, with the NaT bit
+		for _, r := range regexp.MustCompile(`(\w+) =\s+(\w+)`).FindAllStringSubmatch(m[0], -1) {
+			p.facts.Set("register "+r[1], number(r[2]))
+		}
+	})
 	add("r", `cs=.*\s(efl=[0-9a-f]+)`, func(p *parser, m []string) { p.registers(m[0]) })
 }
 
