@@ -25,6 +25,7 @@ func built(t *testing.T, visit func(t *testing.T, k *nt.Kernel, f *dumpbuild.Fac
 		"x64_la57":   func() (dumpbuild.Spec, error) { return dumpbuild.SeedLA57(fixture.Read, dumpbuild.Full) },
 		"x64_full":   func() (dumpbuild.Spec, error) { return dumpbuild.Seed64(fixture.Read, dumpbuild.Full) },
 		"x64_bitmap": func() (dumpbuild.Spec, error) { return dumpbuild.Seed64(fixture.Read, dumpbuild.Bitmap) },
+		"ia64":       func() (dumpbuild.Spec, error) { return dumpbuild.SeedIA64(fixture.Read, dumpbuild.Full) },
 		"x64_triage": func() (dumpbuild.Spec, error) { return dumpbuild.Seed64(fixture.Read, dumpbuild.Triage) },
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -33,6 +34,9 @@ func built(t *testing.T, visit func(t *testing.T, k *nt.Kernel, f *dumpbuild.Fac
 				t.Fatal(err)
 			}
 			k, facts := build(t, s)
+			if s.Machine == dumpbuild.IA64 { // no layouts are embedded
+				k, facts = typed(t, s)
+			}
 			visit(t, k, facts, s.Type == dumpbuild.Triage)
 		})
 	}
@@ -89,7 +93,7 @@ func TestBuiltPages(t *testing.T) {
 		for _, m := range f.Modules {
 			for i, p := range m.Pages {
 				count[p.State]++
-				if err := checkPage(k.Memory(), p, m.Memory[i*4096:][:4096]); err != nil {
+				if err := checkPage(k.Memory(), p, m.Memory[i*len(m.Memory)/len(m.Pages):][:len(m.Memory)/len(m.Pages)]); err != nil {
 					t.Errorf("%s page %d: %v", m.Name, i, err)
 				}
 			}
@@ -190,7 +194,7 @@ func TestBuiltSource(t *testing.T) {
 }
 
 func checkPage(src memsource.Source, p dumpbuild.PageFacts, want []byte) error {
-	got := make([]byte, 4096)
+	got := make([]byte, len(want))
 	n, err := src.ReadMemory(got, p.Addr)
 	fault, _ := errors.AsType[*memsource.Fault](err)
 	reason := map[dumpbuild.State]memsource.Reason{
@@ -210,8 +214,8 @@ func checkPage(src memsource.Source, p dumpbuild.PageFacts, want []byte) error {
 		return fmt.Errorf("pagefile %d offset %#x, want %d %#x", fault.PageFile, fault.PageFileOffset, p.PageFile, p.Offset)
 	case reason == memsource.ReasonFileBacked && (fault.File != p.File || fault.FileOffset != p.FileOffset || fault.Err != nil):
 		return fmt.Errorf("%s at %#x, %v; want %s at %#x", fault.File, fault.FileOffset, fault.Err, p.File, p.FileOffset)
-	case reason == memsource.ReasonNotInDump && fault.Physical != p.Frame<<12:
-		return fmt.Errorf("physical %#x, want %#x", fault.Physical, p.Frame<<12)
+	case reason == memsource.ReasonNotInDump && fault.Physical != p.Frame*uint64(len(want)):
+		return fmt.Errorf("physical %#x, want %#x", fault.Physical, p.Frame*uint64(len(want)))
 	}
 	return nil
 }

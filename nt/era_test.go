@@ -19,8 +19,8 @@ import (
 // kernelPDB opens the PDB of the kernel in a dump of dumpbuild.
 func kernelPDB(t testing.TB, machine uint16, build uint32) *pdb.File {
 	t.Helper()
-	dir := map[uint16]string{i386: "x86", amd64: "x64"}[machine]
-	if build != 2600 && build != 19041 {
+	dir := map[uint16]string{i386: "x86", amd64: "x64", dumpbuild.IA64: "ia64"}[machine]
+	if machine != dumpbuild.IA64 && build != 2600 && build != 19041 {
 		dir = fmt.Sprintf("%s-%d", dir, build)
 	}
 	return open(t, fixture.Bytes(t, "nt/"+dir+"/ntkrnlmp.pdb"))

@@ -178,6 +178,7 @@ func FuzzFromDump(f *testing.F) {
 	f.Add(false, uint64(0), uint64(0), uint64(0), uint64(0), uint32(0), false)
 	f.Add(true, uint64(0x4547415045474150), uint64(1), uint64(0xfffff80002c03008), uint64(0xffffffffffffffff), uint32(0x8664), true)
 	f.Add(true, dumps[1].facts.Root, dumps[1].facts.Modules[1].Entry, uint64(0), dumps[1].facts.DebuggerBlock+8, uint32(0x14c), true)
+	f.Add(true, uint64(0), uint64(0), uint64(0), uint64(0), uint32(dumpbuild.IA64), false)
 	f.Fuzz(func(t *testing.T, wide bool, root, list, processes, block uint64, machine uint32, pae bool) {
 		d, h := dumps[0], headerFields{root: 0x10, list: 0x18, processes: 0x1c, block: 0x60, machine: 0x20, pae: 0x5c}
 		if wide {
@@ -198,6 +199,9 @@ func FuzzFromDump(f *testing.F) {
 				t.Fatal(err)
 			}
 			return // of a machine that is known, and not read
+		}
+		if uint16(machine) == dumpbuild.IA64 {
+			return // whose pages are larger: it hides them all
 		}
 		list1 := modules(t, k)
 		if len(list1) != len(d.spec.Modules) || list1[0].Base != d.facts.Modules[0].Base {

@@ -3,11 +3,13 @@ package nt_test
 import (
 	"bytes"
 	"errors"
+	"slices"
 	"testing"
 
 	"github.com/symres/symres/internal/dumpbuild"
 	"github.com/symres/symres/internal/fixture"
 	"github.com/symres/symres/memsource"
+	"github.com/symres/symres/memsource/crashdump"
 	"github.com/symres/symres/nt"
 	"github.com/symres/symres/pdb"
 )
@@ -178,6 +180,51 @@ func FuzzFromPhysical(f *testing.F) {
 			return
 		}
 		walkKernel(t, k)
+	})
+}
+
+// FuzzItanium changes bytes of the dump of an Itanium: in the header, in the roots
+// of the three regions, in the debugger data block and in structures of a process.
+// Walking all of it ends.
+func FuzzItanium(f *testing.F) {
+	s, err := dumpbuild.SeedIA64(fixture.Read, dumpbuild.Full)
+	if err != nil {
+		f.Fatal(err)
+	}
+	whole, facts, err := dumpbuild.Build(s)
+	if err != nil {
+		f.Fatal(err)
+	}
+	types := kernelPDB(f, s.Machine, s.Build)
+	at := func(pa uint64) uint32 { // in the file
+		i, _ := slices.BinarySearch(facts.Frames, pa>>13)
+		return uint32(0x2000 + uint64(i)<<13 + pa&0x1fff)
+	}
+	block := at(facts.DebuggerBlock - 0xe000000080000000)
+	f.Add(uint32(0x10), []byte{0x61, 0x84, 0x9e, 7})
+	f.Add(block+0x14, []byte{0xff, 0xff})
+	f.Add(block+0x288, make([]byte, 8))
+	f.Add(block+0x218, []byte{1})
+	f.Add(at(facts.Root)+0x18, []byte{0x80, 0, 0, 3})
+	f.Add(at(facts.Processes[1].Root&^0x1fff)+0x1be8, []byte{2, 0, 0xa0})
+	f.Add(uint32(bytes.Index(whole, []byte("explorer.exe"))), []byte{0xff})
+	f.Fuzz(func(t *testing.T, at uint32, with []byte) {
+		b := bytes.Clone(whole)
+		if uint64(at) < uint64(len(b)) {
+			copy(b[at:], with)
+		}
+		dump, err := crashdump.New(bytes.NewReader(b), int64(len(b)))
+		if err != nil {
+			return
+		}
+		k, err := nt.FromDump(dump)
+		if err != nil {
+			return
+		}
+		k, _ = k.WithTypes(types)
+		if k != nil {
+			walkKernel(t, k)
+		}
 	})
 }
 

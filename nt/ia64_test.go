@@ -15,6 +15,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/symres/symres/internal/dumpbuild"
 	"github.com/symres/symres/internal/fixture"
 	"github.com/symres/symres/internal/kdtext"
 	"github.com/symres/symres/memsource"
@@ -203,4 +204,28 @@ func (i *itanium) state(addr uint64, said string) string {
 		return fmt.Sprintf("entry %x, %v", e, err)
 	}
 	return fmt.Sprintf("prototype %x", e>>12|0xe000000000000000)
+}
+
+// TestItaniumSessions: each session has its structure at the same address.
+func TestItaniumSessions(t *testing.T) {
+	s, err := dumpbuild.SeedIA64(fixture.Read, dumpbuild.Bitmap)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.Processes = append(s.Processes, dumpbuild.Process{Name: "csrss.exe", PID: 0x188, Session: 7})
+	k, facts := typed(t, s)
+	for _, want := range facts.Processes {
+		p, err := k.ProcessAt(want.Address)
+		if err != nil || p.Session != want.Session || p.HasSession != (want.Session != 0) || process(t, k, want.Name).Session != want.Session {
+			t.Errorf("%s: session %d %v, %v; want %d", want.Name, p.Session, p.HasSession, err, want.Session)
+		}
+		v, err := k.View(p)
+		if err != nil {
+			t.Fatal(err)
+		}
+		id, err := memsource.U32(v.Memory(), 0x2000000000000000)
+		if want.Session == 0 && !errors.Is(err, memsource.ErrNotMapped) && !errors.Is(err, memsource.ErrWrongContext) {
+			t.Errorf("%s has memory of a session: %x, %v", want.Name, id, err)
+		}
+	}
 }

@@ -247,7 +247,7 @@ func (k *Kernel) Processes() iter.Seq2[Process, error] {
 			return
 		}
 		for p, err := range processesOf(k.plain, k.layouts.Process, head) {
-			if !yield(p, err) {
+			if !yield(k.inSession(p), err) {
 				return
 			}
 		}

@@ -74,7 +74,8 @@ func (k *Kernel) ProcessAt(addr uint64) (Process, error) {
 	if !k.layouts.Process.known() {
 		return Process{}, fmt.Errorf("process: %w", ErrNoLayout)
 	}
-	return readProcess(k.plain, &k.layouts.Process, addr)
+	p, err := readProcess(k.plain, &k.layouts.Process, addr)
+	return k.inSession(p), err
 }
 
 // readProcess reads the EPROCESS at addr.

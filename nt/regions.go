@@ -84,6 +84,25 @@ func (k *Kernel) sessionRoot() field {
 	return at(root.Offset+sessionRoot7, 8)
 }
 
+// inSession reads the number of the session of an IA-64 process where the process has
+// it: the structure is at one address in each session.
+func (k *Kernel) inSession(p Process) Process {
+	l := &k.layouts.Process
+	if k.paging.Mode != paging.ModeIA64 || !l.Session.known() || !l.SessionID.known() {
+		return p
+	}
+	p.Session, p.HasSession = 0, false
+	space, err := k.space(p, nil)
+	if err != nil || p.SessionRoot == 0 {
+		return p
+	}
+	at, err := memsource.U64(k.plain, p.Address+uint64(l.Session.Offset))
+	if err == nil {
+		p.session(space, l, at)
+	}
+	return p
+}
+
 // rootBySymbol is [Kernel.regions] by the symbol, for a debugger data block that
 // does not name the variable.
 func (k *Kernel) rootBySymbol(f *pdb.File) {
