@@ -54,8 +54,8 @@ type Parameter struct {
 	Meaning string // in words; "" where it is not known
 }
 
-// Result is what happened in a target. It holds no reference to the target and
-// may be kept. Zero fields are unknown.
+// Result is what happened in a target. It may be kept when the target is closed. Zero
+// fields are unknown.
 type Result struct {
 	Kind       Kind
 	Code       uint32
@@ -111,14 +111,16 @@ func (r *Result) Where() Place {
 // ia64 is Itanium, whose stacks are not walked.
 const ia64 unwind.Machine = 0x200
 
-// MachineName names the machine, such as "x64"; by its number where it has no stacks
-// that can be walked.
+// MachineName names the machine, such as "x64", by its number where its stacks cannot
+// be walked. It is "" where the machine is not known.
 func (r *Result) MachineName() string {
 	switch r.Machine {
 	case unwind.X86, unwind.X64, unwind.ARM, unwind.ARM64:
 		return r.Machine.String()
 	case ia64:
 		return "ia64"
+	case 0:
+		return ""
 	}
 	return fmt.Sprintf("machine 0x%04x", uint16(r.Machine))
 }
@@ -153,6 +155,9 @@ type analysis struct {
 func Run(ctx context.Context, t *target.Target, o Options) (*Result, error) {
 	a := &analysis{Result: &Result{Machine: unwind.Machine(t.Machine()), Bits: t.Bits(), Processor: -1}, target: t, opts: o}
 	a.findThread(ctx)
+	if a.Machine == 0 {
+		a.Machine = a.Thread.Context.Machine
+	}
 	a.whatHappened()
 	a.walk(ctx)
 	a.Info = t.Info()

@@ -31,23 +31,20 @@ const stackOverflow = 0xc00000fd
 
 // bucketOf takes what is proven. Of the place of the fault the offset counts, so that
 // two faults of one function differ; of its callers the functions. The system's own
-// code differs between machines and counts only where there is no other.
+// code differs between machines: where it failed on behalf of others no more than its
+// function or module counts.
 func bucketOf(r *Result) Bucket {
 	parts := []string{what(r)}
 	list := callers(r)
-	if r.Code == stackOverflow && len(list) > 0 {
-		parts = append(parts, list...)
-	} else {
-		place, offset, own := faultPlace(r)
-		if own || len(list) == 0 {
-			place += offset
-		}
-		if place != "" {
-			parts = append(parts, place)
-		}
-		parts = append(parts, list...)
+	place, own := faultPlace(r)
+	switch {
+	case place.name == "" || r.Code == stackOverflow && len(list) > 0:
+	case own || len(list) == 0:
+		parts = append(parts, place.String())
+	default:
+		parts = append(parts, place.name)
 	}
-	text := strings.Join(parts, " < ")
+	text := strings.Join(append(parts, list...), " < ")
 	sum := sha256.Sum256([]byte(text))
 	return Bucket{hex.EncodeToString(sum[:8]), text}
 }
@@ -81,24 +78,24 @@ func subcode(r *Result) bool {
 		r.Kind == KindBugCheck && ntstatus.Distinguishes(r.Code, p.Value))
 }
 
-// faultPlace is where the fault is: the function and the offset in it, and whether
-// that is of neither the system nor a runtime. It is "" where no address is told.
-func faultPlace(r *Result) (place, offset string, own bool) {
+// faultPlace is where the fault is, and whether that is of neither the system nor a
+// runtime. Its name is "" where no address is told, and for one that is in nothing.
+func faultPlace(r *Result) (place site, own bool) {
 	for i := range r.Frames {
 		if f := &r.Frames[i]; f.PC == r.Fault.Address || r.Fault.Address == 0 && i == 0 {
-			place, offset = site(r, f, true)
-			return place, offset, !nobodys(f)
+			return siteOf(r, f, true), !nobodys(f)
 		}
 	}
 	p := &r.Place
-	own = !systemModule(p.Module) && !runtimeFunction(p.Symbol)
-	switch {
-	case p.Kind != PlaceModule && p.Kind != PlaceUnloaded:
-		return "", "", false
-	case p.Symbol != "" && p.Proof >= symres.ProofImage:
-		return strings.ToLower(p.Module) + "!" + p.Symbol, plus(uint64(p.Displacement)), own
+	if p.Kind != PlaceModule && p.Kind != PlaceUnloaded {
+		return site{}, false
 	}
-	return build(p.Module, p.stamp), plus(r.Fault.Address - p.base), own
+	own = !systemModule(p.Module) && !runtimeFunction(p.Symbol)
+	place = site{name: strings.ToLower(p.Module), stamp: p.stamp, offset: r.Fault.Address - p.base, exactly: true}
+	if p.Symbol != "" && p.Proof >= symres.ProofImage {
+		place.name, place.stamp, place.offset = place.name+"!"+p.Symbol, 0, uint64(p.Displacement)
+	}
+	return place, own
 }
 
 // callers are the functions of the proven frames behind the fault. A function that
@@ -116,9 +113,9 @@ func callers(r *Result) (list []string) {
 		if nobodys(f) || !overflow && (f.PC == r.Fault.Address || i == 0 && r.Fault.Address == 0) {
 			continue
 		}
-		place, offset := site(r, f, false)
-		if times[place+offset]++; times[place+offset] == 1 && !overflow || times[place+offset] == 2 && overflow {
-			list = append(list, place+offset)
+		place := siteOf(r, f, false).String()
+		if times[place]++; times[place] == 1 && !overflow || times[place] == 2 && overflow {
+			list = append(list, place)
 		}
 		if len(list) == bucketFrames {
 			break
@@ -130,34 +127,44 @@ func callers(r *Result) (list []string) {
 	return list
 }
 
-// site is the function of a frame and the offset in it: by its name where that is
-// proven, else by offsets in this build of the module, where exactly or only the
-// function counts.
-func site(r *Result, f *stack.Frame, exactly bool) (place, offset string) {
-	if f.Named() && f.Location.Proof >= symres.ProofImage {
-		if exactly {
-			offset = plus(uint64(f.Displacement()))
-		}
-		return strings.ToLower(f.ModuleName()) + "!" + f.Location.Name, offset
-	}
-	place = build(f.ModuleName(), r.stampOf(f))
-	switch {
-	case f.Module != nil && !exactly && f.Function != 0:
-		return place, plus(f.Function - f.Module.Base)
-	case f.Module != nil:
-		return place, plus(f.PC - f.Module.Base)
-	case f.Unloaded != nil:
-		return place, plus(f.PC - f.Unloaded.Base)
-	}
-	return "", "" // an address that is in nothing says nothing
+// site is a place in code: by the name of its function, or by the offset in one build
+// of its module.
+type site struct {
+	name    string // module, or module!function
+	stamp   uint32 // the time stamp of the module, where there is no function; 0: not known
+	offset  uint64 // in the function or, without one, the module
+	exactly bool   // the offset counts
 }
 
-// build names a build of a module by its time stamp: offsets are those of one build.
-func build(module string, stamp uint32) string {
-	if stamp == 0 {
-		return strings.ToLower(module)
+// String is what counts of it, without load addresses.
+func (s site) String() string {
+	text := s.name
+	if s.stamp != 0 {
+		text += fmt.Sprintf("@%08x", s.stamp)
 	}
-	return fmt.Sprintf("%s@%08x", strings.ToLower(module), stamp)
+	if s.exactly {
+		text += fmt.Sprintf("+%x", s.offset)
+	}
+	return text
+}
+
+// siteOf is where a frame is: in its function by name where that is proven, else at an
+// offset in the module, exactly or that of the function.
+func siteOf(r *Result, f *stack.Frame, exactly bool) site {
+	name := strings.ToLower(f.ModuleName())
+	if f.Named() && f.Location.Proof >= symres.ProofImage {
+		return site{name: name + "!" + f.Location.Name, offset: uint64(f.Displacement()), exactly: exactly}
+	}
+	out := site{name: name, stamp: r.stampOf(f), exactly: true}
+	switch {
+	case f.Module != nil && !exactly && f.Function != 0:
+		out.offset = f.Function - f.Module.Base
+	case f.Module != nil:
+		out.offset = f.PC - f.Module.Base
+	case f.Unloaded != nil:
+		out.offset = f.PC - f.Unloaded.Base
+	}
+	return out
 }
 
 // stampOf is the time stamp of the module of a frame, 0 where it is not known.
@@ -169,5 +176,3 @@ func (r *Result) stampOf(f *stack.Frame) uint32 {
 	}
 	return 0
 }
-
-func plus(d uint64) string { return fmt.Sprintf("+%x", d) }

@@ -84,3 +84,25 @@ func TestNobodys(t *testing.T) {
 		}
 	}
 }
+
+// TestOnBehalf: a fault of the system's code that programs called is theirs, on
+// whatever machine it happened.
+func TestOnBehalf(t *testing.T) {
+	at := func(stamp uint32, rva uint64) *Result {
+		r := result(1, "", "caller")
+		f := &r.Frames[0]
+		f.Module, f.PC = &unwind.Module{Name: "ntdll", Base: 0x7000000, Size: 0x100000}, 0x7000000+rva
+		r.Fault.Address = f.PC
+		r.Modules = []Module{{Name: "ntdll", base: f.Module.Base, report: &symres.Report{Module: symres.Module{TimeDateStamp: stamp}}}}
+		return r
+	}
+	one := bucketOf(at(1, 0x1000))
+	if other := bucketOf(at(2, 0x2000)); other != one || one.Signature != "exception 1 < ntdll < app!caller" {
+		t.Errorf("%v, %v", one, other)
+	}
+	alone := at(1, 0x1000)
+	alone.Frames = alone.Frames[:1]
+	if got := bucketOf(alone); got.Signature != "exception 1 < ntdll@00000001+1000" {
+		t.Errorf("%v", got)
+	}
+}

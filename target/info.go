@@ -38,6 +38,8 @@ func (t *Target) Info() Info {
 		return miniInfo(t.mini)
 	case t.Kernel() != nil:
 		return t.kernelInfo()
+	case t.live != nil:
+		return Info{PID: t.pid}
 	}
 	return Info{}
 }

@@ -20,7 +20,7 @@ func Live(ctx context.Context, pid int, opts Options) (*Target, error) {
 			return err
 		}
 		o.closes(p)
-		o.target.live, o.config.Memory = p, p
+		o.target.live, o.target.pid, o.config.Memory = p, uint32(pid), p
 		if opts.NoModules {
 			return nil
 		}

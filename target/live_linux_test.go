@@ -64,6 +64,9 @@ func TestLive(t *testing.T) {
 	if names := lookup(t, tg, "fs_rec!DriverEntry"); len(names) != 1 || !found || tg.Kind() != target.KindProcess {
 		t.Errorf("%v; modules %+v", names, tg.Modules())
 	}
+	if got := tg.Info(); got.PID != uint32(os.Getpid()) {
+		t.Errorf("%+v", got)
+	}
 	opts.NoModules = true
 	bare, err := target.Live(t.Context(), os.Getpid(), opts)
 	if err != nil || len(bare.Modules()) != 0 {

@@ -63,6 +63,7 @@ type Target struct {
 	mini     *minidump.File  // as is this
 	stub     *gdbremote.Client
 	live     *process.Process
+	pid      uint32 // of live
 	stacks   *stack.Stacks
 
 	closing sync.Once

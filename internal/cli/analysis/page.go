@@ -172,7 +172,11 @@ func (p *page) around() {
 	if r.Processor >= 0 {
 		p.field("PROCESSOR", fmt.Sprintf("%d%s", r.Processor, of(r.Info.Processors)))
 	}
-	p.field("SYSTEM", strings.TrimSpace(r.Info.System+" "+r.Version())+", "+r.MachineName())
+	system := strings.TrimSpace(r.Info.System + " " + r.Version())
+	if m := r.MachineName(); m != "" {
+		system = strings.TrimPrefix(system+", "+m, ", ")
+	}
+	p.field("SYSTEM", system)
 	if !r.Info.Time.IsZero() {
 		p.field("DEBUG_TIME", r.Info.Time.Format("2006-01-02 15:04:05 UTC"))
 	}
@@ -237,7 +241,7 @@ func (p *page) blame() {
 			p.field("IMAGE_NAME", r.Modules[0].Image)
 		}
 	} else if len(r.Frames) > 0 {
-		p.field("SYMBOL_NAME", "none: every frame is of the system or of a runtime")
+		p.field("SYMBOL_NAME", "none: every frame is of the system, of a runtime or of no module")
 	}
 	var lines []string
 	for i := range r.Modules {
