@@ -92,7 +92,7 @@ func faultPlace(r *Result) (place site, own bool) {
 	}
 	own = !systemModule(p.Module) && !runtimeFunction(p.Symbol)
 	place = site{name: strings.ToLower(p.Module), stamp: p.stamp, offset: r.Fault.Address - p.base, exactly: true}
-	if p.Symbol != "" && p.Proof >= symres.ProofImage {
+	if p.Symbol != "" && names(p.source, p.Proof) {
 		place.name, place.stamp, place.offset = place.name+"!"+p.Symbol, 0, uint64(p.Displacement)
 	}
 	return place, own
@@ -152,7 +152,7 @@ func (s site) String() string {
 // offset in the module, exactly or that of the function.
 func siteOf(r *Result, f *stack.Frame, exactly bool) site {
 	name := strings.ToLower(f.ModuleName())
-	if f.Named() && f.Location.Proof >= symres.ProofImage {
+	if f.Named() && names(f.Location.Source, f.Location.Proof) {
 		return site{name: name + "!" + f.Location.Name, offset: uint64(f.Displacement()), exactly: exactly}
 	}
 	out := site{name: name, stamp: r.stampOf(f), exactly: true}
@@ -165,6 +165,12 @@ func siteOf(r *Result, f *stack.Frame, exactly bool) site {
 		out.offset = f.PC - f.Unloaded.Base
 	}
 	return out
+}
+
+// names reports whether a symbol is a proven name. What is called after its offset
+// has none.
+func names(from symres.Source, proof symres.Proof) bool {
+	return from != symres.SourceBounds && proof >= symres.ProofImage
 }
 
 // stampOf is the time stamp of the module of a frame, 0 where it is not known.

@@ -85,6 +85,17 @@ func TestNobodys(t *testing.T) {
 	}
 }
 
+// TestCalledAfterOffset: a function that has no name counts by its build and offset.
+func TestCalledAfterOffset(t *testing.T) {
+	r := result(1, "f", "sub_40")
+	f := &r.Frames[1]
+	f.Location.Source, f.PC, f.Function = symres.SourceBounds, 0x1044, 0x1040
+	r.Modules = []Module{{Name: "app", base: 0x1000, report: &symres.Report{Module: symres.Module{TimeDateStamp: 7}}}}
+	if got := bucketOf(r); got.Signature != "exception 1 < app!f+0 < app@00000007+40" {
+		t.Errorf("%v", got)
+	}
+}
+
 // TestOnBehalf: a fault of the system's code that programs called is theirs, on
 // whatever machine it happened.
 func TestOnBehalf(t *testing.T) {

@@ -53,8 +53,9 @@ type Place struct {
 	// memory.
 	Note string
 
-	base  uint64 // of the module
-	stamp uint32 // its time stamp
+	base   uint64        // of the module
+	stamp  uint32        // its time stamp
+	source symres.Source // of the symbol
 }
 
 // String says in words what is there, "" for a place that is unknown. Names in it
@@ -190,7 +191,7 @@ func (a *analysis) inModule(ctx context.Context, p *Place, addr uint64, code boo
 		if err != nil || l.Name == "" {
 			return true
 		}
-		p.Symbol, p.Displacement, p.Proof = l.Name, int64(l.Displacement), l.Proof
+		p.Symbol, p.Displacement, p.Proof, p.source = l.Name, int64(l.Displacement), l.Proof, l.Source
 		if n := len(l.Frames); n > 0 {
 			p.Line = l.Frames[n-1]
 		}
