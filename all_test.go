@@ -27,7 +27,7 @@ var layers = [][]string{
 	{"internal/load"},
 	{"identify", "nt", "internal/filepool", "internal/typefind"},
 	{"pe", "internal/fingerprint", "symbols/export", "symbols/coff", "symbols/dwarf", "symbols/gosym", "symbols/pdata", "symbols/pdblocals"},
-	{"symbols"},
+	{"symbols", "internal/register"},
 	{"internal/pedisk", "internal/filekind", "unwind", "eval"},
 	{"pdb", "internal/peimage", "internal/container", "sympath/http", "sympath/smb"},
 	{"sympath", "memsource/crashdump", "memsource/physmem", "memsource/minidump", "memsource/gdbremote", "memsource/process"},

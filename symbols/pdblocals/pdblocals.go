@@ -8,6 +8,7 @@ import (
 	"iter"
 	"slices"
 
+	"github.com/symres/symres/internal/register"
 	"github.com/symres/symres/pdb"
 	"github.com/symres/symres/symbols"
 	"github.com/symres/symres/unwind"
@@ -114,7 +115,7 @@ type query struct {
 // variable finds where a variable is.
 func (q *query) variable(v *pdb.Variable) symbols.Variable {
 	word := uint64(8)
-	if is32(q.frame.Machine) {
+	if !register.Wide(q.frame.Machine) {
 		word = 4
 	}
 	found := symbols.Variable{Name: v.Name, Param: v.Flags&pdb.VariableParameter != 0, Depth: v.Depth, Type: valueType(q.file, v.Type, word)}
@@ -146,7 +147,7 @@ func has(list []symbols.Piece, p *symbols.Piece) bool {
 // piece finds what a location says.
 func (q *query) piece(l *pdb.Location, param bool) symbols.Piece {
 	p := symbols.Piece{At: l.PartAt}
-	r, err := register{}, error(symbols.ErrPlace)
+	r, err := place{}, error(symbols.ErrPlace)
 	switch l.Place {
 	case pdb.PlaceRegister:
 		if r, err = registerOf(q.frame.Machine, l.Register); err == nil {
@@ -168,20 +169,20 @@ func (q *query) piece(l *pdb.Location, param bool) symbols.Piece {
 
 // inRegister is what a register has of a variable: of a part of one as much as
 // the register has room for.
-func (q *query) inRegister(p *symbols.Piece, r register, part bool) {
-	p.Place = "@" + r.name
+func (q *query) inRegister(p *symbols.Piece, r place, part bool) {
+	p.Place = "@" + r.Name
 	if part {
-		p.Size = uint32(r.size)
+		p.Size = uint32(r.Size)
 	}
 	if p.Value = r.bytes(&q.frame.Context); p.Value == nil {
-		p.Err = fmt.Errorf("%s: %w", r.name, symbols.ErrNotSaved)
+		p.Err = fmt.Errorf("%s: %w", r.Name, symbols.ErrNotSaved)
 	}
 }
 
 // inMemory is where in memory a variable is. That it is there all the time holds
 // for the body of the function.
-func (q *query) inMemory(p *symbols.Piece, r register, l *pdb.Location) {
-	p.Place = fmt.Sprintf("@%s%+#x", r.name, l.Offset)
+func (q *query) inMemory(p *symbols.Piece, r place, l *pdb.Location) {
+	p.Place = fmt.Sprintf("@%s%+#x", r.Name, l.Offset)
 	if l.Whole && !q.inBody() || r.special == plain && q.left(r) {
 		p.Err = symbols.ErrNoFrame
 		return
@@ -192,11 +193,11 @@ func (q *query) inMemory(p *symbols.Piece, r register, l *pdb.Location) {
 		p.Err = symbols.ErrNoBase
 		return
 	case !ok:
-		p.Err = fmt.Errorf("%s: %w", r.name, symbols.ErrNotSaved)
+		p.Err = fmt.Errorf("%s: %w", r.Name, symbols.ErrNotSaved)
 		return
 	}
 	p.InMemory, p.Address = true, base+uint64(int64(l.Offset))
-	if is32(q.frame.Machine) {
+	if !register.Wide(q.frame.Machine) {
 		p.Address &= 1<<32 - 1
 	}
 }
@@ -210,14 +211,14 @@ func (q *query) inBody() bool {
 
 // left reports whether the function may have taken down what is counted from the
 // register: it is about to return, and the frame does not have its size any more.
-func (q *query) left(r register) bool {
+func (q *query) left(r place) bool {
 	f := q.frame
 	size := uint64(q.proc.Frame) + uint64(q.proc.SavedRegs)
 	switch {
 	case !f.Leaving:
 		return false
 	case f.Machine == unwind.X86:
-		return r.index != unwind.RegEBP || f.ReturnAt == 0 || f.Int[unwind.RegEBP] != f.ReturnAt-4
+		return r.Index != unwind.RegEBP || f.ReturnAt == 0 || f.Int[unwind.RegEBP] != f.ReturnAt-4
 	case f.Machine == unwind.X64:
 		size += 8 // the return address
 	}
@@ -225,14 +226,14 @@ func (q *query) left(r register) bool {
 }
 
 // base returns the register that the function counts its variables from.
-func (q *query) base(param bool) (register, error) {
+func (q *query) base(param bool) (place, error) {
 	base := pdb.FrameBaseNone
 	if q.hasProc {
 		base = q.proc.Base(param)
 	}
 	switch m := q.frame.Machine; {
 	case m == unwind.X86 && base == pdb.FrameBaseNone: // ebp, or what it would be
-		return register{name: "ebp", special: virtualEBP}, nil
+		return named("ebp", virtualEBP), nil
 	case m == unwind.X86:
 		return registerOf(m, [...]uint16{pdb.FrameBaseStack: cvVFrame, pdb.FrameBasePointer: 22, pdb.FrameBaseOther: 20}[base])
 	case m == unwind.X64 && base != pdb.FrameBaseNone:
@@ -240,5 +241,5 @@ func (q *query) base(param bool) (register, error) {
 	case m == unwind.ARM64 && (base == pdb.FrameBaseStack || base == pdb.FrameBasePointer):
 		return registerOf(m, [...]uint16{pdb.FrameBaseStack: 81, pdb.FrameBasePointer: 79}[base])
 	}
-	return register{}, symbols.ErrPlace
+	return place{}, symbols.ErrPlace
 }

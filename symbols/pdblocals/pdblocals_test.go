@@ -40,11 +40,11 @@ func TestRegisters(t *testing.T) {
 		for n, want := range list {
 			got := "?"
 			if r, err := registerOf(m, n); err == nil {
-				got = r.name + " -"
+				got = r.Name + " -"
 				if b := r.bytes(&c); b != nil {
 					slices.Reverse(b)
 					text := strings.TrimLeft(fmt.Sprintf("%x", b), "0")
-					got = r.name + " " + text + strings.Repeat("0", max(0, 1-len(text)))
+					got = r.Name + " " + text + strings.Repeat("0", max(0, 1-len(text)))
 				}
 			} else if !errors.Is(err, symbols.ErrPlace) {
 				t.Errorf("%v, %d: %v", m, n, err)
@@ -116,7 +116,7 @@ func TestVariables(t *testing.T) {
 // TestInBody: an offset from a register holds where the function has its frame.
 func TestInBody(t *testing.T) {
 	q := query{hasProc: true, proc: pdb.FrameProc{RVA: 0x1000, BodyStart: 8, BodyEnd: 0x40}, frame: &symbols.StackFrame{}}
-	sp := register{name: "rsp", index: unwind.RegRSP, size: 8}
+	sp := intel(unwind.RegRSP, 8)
 	at := func(rva uint32, l pdb.Location) error {
 		var p symbols.Piece
 		q.rva, q.frame.Machine = rva, unwind.X64
