@@ -105,6 +105,12 @@ func (t *Table) abbreviationsOf(h head) (*abbreviations, error) {
 func (t *Table) unit(x *index, number int32) (*unit, error) {
 	h := x.units[number]
 	return keep(t.kept, key{keptUnit, h.off, h.encoding}, func() (*unit, error) {
-		return t.readUnit(h, t.part(h.end-h.off))
+		w := t.part(h.end - h.off)
+		before := w.left
+		u, err := t.readUnit(h, w)
+		if u != nil {
+			u.spent = int(before - w.left)
+		}
+		return u, err
 	})
 }

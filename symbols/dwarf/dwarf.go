@@ -28,7 +28,7 @@ import (
 
 const maxAliases = 64
 
-// Table is the DWARF of an image. It implements [symbols.Lines].
+// Table is the DWARF of an image. It implements [symbols.Lines] and [symbols.Locals].
 type Table struct {
 	im       *symbols.Image
 	sections *sections
@@ -152,7 +152,28 @@ func (t *Table) symbol(u *unit, e *entity, w *work) (s symbols.Symbol, ok bool, 
 	if n.linkage != "" {
 		s.Name = ""
 	}
+	if err == nil && !e.code {
+		s.Size, err = t.sizeOf(u, e, w)
+	}
 	return s, s.Raw != "" && err == nil, err
+}
+
+// sizeOf is the size of a variable, that of its type: 0 if it is not known.
+func (t *Table) sizeOf(u *unit, e *entity, w *work) (uint32, error) {
+	d := &die{}
+	if _, err := u.die(e.off, d); err != nil {
+		return 0, err
+	}
+	typed, err := d.origin(attrType, w)
+	if typed == nil || err != nil {
+		return 0, err
+	}
+	to, ok, err := typed.follow(attrType, w)
+	if !ok || err != nil {
+		return 0, err
+	}
+	size, err := to.size(w)
+	return uint32(min(size, uint64(t.im.SizeOfImage-e.rva))), err
 }
 
 // list reads all units. What could be read is there beside the first error.
@@ -175,7 +196,7 @@ func (t *Table) list() (all []symbols.Symbol, failed error) {
 				all = append(all, s)
 			}
 		}
-		if *w < 0 {
+		if w.out() {
 			break
 		}
 	}

@@ -270,7 +270,7 @@ func TestTable(t *testing.T) {
 		t.Fatalf("%+v, %v", work, err)
 	}
 	counter, err := table.Named("counter")
-	if err != nil || len(counter) != 1 || counter[0].Code {
+	if err != nil || len(counter) != 1 || counter[0].Code || counter[0].Size != 4 {
 		t.Fatalf("%+v, %v", counter, err)
 	}
 	if near, err := table.Nearest(counter[0].RVA + 1); err != nil || len(near) != 1 || near[0].Raw != "counter" {

@@ -47,6 +47,7 @@ type unit struct {
 	scopes   []scope  // likewise
 	parts    []part   // by address
 	texts    texts
+	spent    int // what reading it took
 }
 
 // readUnit reads a unit whole.
@@ -223,7 +224,7 @@ func (p *parsing) function(at uint64, tag uint16, a *raw, around *open) error {
 	err := p.eachRange(a.low, a.high, a.ranges, p.w, func(start, end uint32) {
 		p.ranges = append(p.ranges, part{start, end, number})
 	})
-	if *p.w < 0 {
+	if p.w.out() {
 		return err
 	}
 	own := p.ranges[first:]

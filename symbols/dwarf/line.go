@@ -23,7 +23,7 @@ func (t *Table) LineAddresses(file string, line uint32) ([]symbols.Line, error) 
 	s := &lineSearch{t: t, w: t.work(), file: slashed(file), line: line, best: math.MaxUint32, seen: map[uint64]bool{}}
 	for _, h := range x.units {
 		failed = cmp.Or(failed, s.unit(c, h))
-		if *s.w < 0 {
+		if s.w.out() {
 			break
 		}
 	}

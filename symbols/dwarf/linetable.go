@@ -21,6 +21,7 @@ const (
 	lnsBasicBlock
 	lnsConstAddPC
 	lnsFixedAdvancePC
+	lnsPrologueEnd
 
 	lneEndSequence = 1
 	lneSetAddress  = 2
@@ -35,6 +36,7 @@ type row struct {
 	rva, line, file uint32
 	column          uint16
 	end             bool // nobody knows what follows
+	body            bool // a function has made its frame here
 }
 
 // sourceFile is a file of a line table.
@@ -247,6 +249,7 @@ type machine struct {
 	line   int64
 	file   uint64
 	column uint64
+	body   bool
 }
 
 func (p *program) reset() machine { return machine{line: 1, file: 1} }
@@ -257,10 +260,12 @@ func (p *program) run(w *work, emit func(row) error) error {
 	m := p.reset()
 	put := func(end bool) error {
 		rva, ok := p.t.rva(m.addr)
+		body := m.body
+		m.body = false
 		if !ok && !(end && m.addr-p.t.im.ImageBase == uint64(p.t.im.SizeOfImage)) {
 			return nil
 		}
-		return emit(row{rva: rva, line: uint32(max(0, min(m.line, 1<<32-1))), file: uint32(min(m.file, 1<<32-1)), column: uint16(min(m.column, 1<<16-1)), end: end})
+		return emit(row{rva: rva, line: uint32(max(0, min(m.line, 1<<32-1))), file: uint32(min(m.file, 1<<32-1)), column: uint16(min(m.column, 1<<16-1)), end: end, body: body})
 	}
 	in := &p.in
 	for !in.done() {
@@ -307,6 +312,8 @@ func (p *program) standard(op uint8, m *machine) {
 		m.column = in.uleb()
 	case lnsConstAddPC:
 		m.addr += uint64(255-p.opBase) / p.lineRange * p.minLength
+	case lnsPrologueEnd:
+		m.body = true
 	case lnsFixedAdvancePC:
 		m.addr += in.fixed(2)
 	default:

@@ -2,6 +2,7 @@ package dwarf
 
 import (
 	"cmp"
+	"errors"
 	"slices"
 	"sort"
 	"strings"
@@ -65,14 +66,14 @@ func (t *Table) unitAt(u *unit, off uint64, w *work) (*unit, error) {
 	if !ok {
 		return nil, u.wrong()
 	}
-	if err := w.spend(costVisit + int(x.units[number].end-x.units[number].off)); err != nil {
-		return nil, err
-	}
 	other, err := t.unit(x, number)
-	if err == nil && !other.holds(off) {
+	if err != nil {
+		return nil, errors.Join(err, w.spend(leastPart))
+	}
+	if !other.holds(off) {
 		return nil, u.wrong()
 	}
-	return other, err
+	return other, w.visit(other)
 }
 
 // nameOf finds what an entry is called; its name can be that of another one it

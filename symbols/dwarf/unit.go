@@ -66,11 +66,13 @@ type root struct {
 	tag      uint16
 	children bool
 
-	low, high         value
-	ranges, entry     value
-	name, dir         value
-	stmtList          value
-	strs, addrs, rngs uint64 // where its parts of .debug_str_offsets, .debug_addr and .debug_rnglists begin
+	low, high     value
+	ranges, entry value
+	name, dir     value
+	stmtList      value
+	// where its parts of .debug_str_offsets, .debug_addr, .debug_rnglists and
+	// .debug_loclists begin
+	strs, addrs, rngs, locs uint64
 }
 
 // readRoot reads the first entry of a unit out of its bytes b.
@@ -116,6 +118,8 @@ func (r *root) attribute(name uint16, v value) {
 		r.addrs = v.u
 	case attrRnglistsBase:
 		r.rngs = v.u
+	case attrLoclistsBase:
+		r.locs = v.u
 	}
 }
 
@@ -243,7 +247,7 @@ func (x *index) cover(t *Table, c *section, h head, w *work) error {
 			return nil // with neither it is unknown, with both it has nothing in the image
 		}
 	}
-	if *w < 0 {
+	if w.out() {
 		return err
 	}
 	x.loose = append(x.loose, number)

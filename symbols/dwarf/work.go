@@ -13,7 +13,6 @@ const (
 	leastWork   = 16 << 20
 	workPerByte = 8 // of the file; 2 for what it expands to
 	costRange   = 16
-	costVisit   = 64 << 10 // another unit, besides its bytes
 	costRow     = 24
 	costText    = 32 // besides its bytes
 
@@ -23,25 +22,41 @@ const (
 )
 
 // work is what may still be done. It belongs to one goroutine.
-type work int64
+type work struct {
+	left    int64
+	visited map[uint64]bool // units that entries refer to: each counts once
+}
 
 // work is that of one question.
 func (t *Table) work() *work {
-	w := work(leastWork + workPerByte*t.im.FileSize + 2*t.sections.expanded.Load())
-	return &w
+	return &work{left: leastWork + workPerByte*t.im.FileSize + 2*t.sections.expanded.Load()}
 }
 
 // part is what reading a part of n bytes may take: no more and no less whatever a
 // question has done, so that a part that is kept is the same for all.
 func (t *Table) part(n uint64) *work {
-	w := min(*t.work(), leastPart+partPerByte*work(n))
-	return &w
+	return &work{left: min(t.work().left, leastPart+partPerByte*int64(n))}
 }
+
+// visit counts what reading a unit took, even if it was kept.
+func (w *work) visit(u *unit) error {
+	if w.visited[u.off] {
+		return nil
+	}
+	if w.visited == nil {
+		w.visited = map[uint64]bool{}
+	}
+	w.visited[u.off] = true
+	return w.spend(u.spent + u.abbrevs.cost())
+}
+
+// out reports whether nothing is left.
+func (w *work) out() bool { return w.left < 0 }
 
 // spend takes n off. The error wraps [symbols.ErrLimit] when that is more than is
 // left.
 func (w *work) spend(n int) error {
-	if *w -= work(n); *w < 0 {
+	if w.left -= int64(n); w.left < 0 {
 		return fmt.Errorf("DWARF: what follows was cut off: %w", symbols.ErrLimit)
 	}
 	return nil
