@@ -46,9 +46,7 @@ type contribVerdict struct {
 	bad  error // damage that ended the check
 }
 
-func (f *File) loadContribs() (*contribs, error) {
-	return f.contribs.get(func() (*contribs, error) { return readContribs(f.dbi) })
-}
+func (f *File) loadContribs() (*contribs, error) { return load(f, &f.contribs, f.readContribs) }
 
 // contribAt returns the contribution that covers seg:off.
 func (f *File) contribAt(seg uint16, off uint32) (contrib, bool, error) {
@@ -59,7 +57,8 @@ func (f *File) contribAt(seg uint16, off uint32) (contrib, bool, error) {
 	return t.find(seg, off)
 }
 
-func readContribs(d *dbi) (*contribs, error) {
+func (f *File) readContribs() (*contribs, error) {
+	d := f.dbi
 	off, n, err := d.sub(subContribs, "section contributions")
 	if err != nil || n < 4 {
 		return new(contribs), err

@@ -81,10 +81,7 @@ func (f *File) Sections() ([]Section, error) {
 }
 
 func (f *File) loadSections() (*sections, error) {
-	if err := f.check(); err != nil {
-		return nil, err
-	}
-	return f.sections.get(func() (*sections, error) {
+	return load(f, &f.sections, func() (*sections, error) {
 		s, err := f.readSections()
 		if err == nil {
 			s.laySpans()
@@ -126,9 +123,6 @@ func (f *File) layout() (*sections, error) {
 
 func (f *File) readSections() (*sections, error) {
 	out := new(sections)
-	if f.dbi == nil {
-		return out, nil
-	}
 	var err error
 	if out.image, err = f.readHeaders(f.dbi.opt[optSections], "section headers"); err != nil {
 		return nil, err
@@ -152,11 +146,8 @@ func (f *File) readSections() (*sections, error) {
 }
 
 func (f *File) readHeaders(num uint32, what string) ([]Section, error) {
-	if num == noStream {
-		return nil, nil
-	}
-	s, err := f.msf.Stream(num, what)
-	if err != nil {
+	s, err := f.stream(num, what)
+	if s == nil || err != nil {
 		return nil, err
 	}
 	// A segment number has 16 bits: more headers cannot be referred to.
@@ -280,11 +271,8 @@ func (f *File) readOmap() (*omap, error) {
 }
 
 func (f *File) readRemap(num uint32, what string) (remap, error) {
-	if num == noStream {
-		return nil, nil
-	}
-	s, err := f.msf.Stream(num, what)
-	if err != nil {
+	s, err := f.stream(num, what)
+	if s == nil || err != nil {
 		return nil, err
 	}
 	if s.Size > msf.MaxAlloc {

@@ -85,7 +85,7 @@ func (c *checker) info() error {
 // header checks the layout of the DBI stream and the streams it names.
 func (c *checker) header() error {
 	d := c.f.dbi
-	if d == nil {
+	if d.s == nil {
 		return nil
 	}
 	if end := d.subs[numSubs-1].end; end != uint64(d.s.Size) {
@@ -142,9 +142,6 @@ func (c *checker) modules() error {
 }
 
 func (c *checker) contribs() error {
-	if c.f.dbi == nil {
-		return nil
-	}
 	t, err := c.f.loadContribs()
 	if err != nil || t.s == nil {
 		return err

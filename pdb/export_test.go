@@ -16,8 +16,8 @@ func NewMemory(b []byte) (*File, error) {
 // ModuleRecords counts what lies in the stream of a module: its symbol
 // records and the bytes of its parts.
 type ModuleRecords struct {
-	Records                           int
-	Symbols, Lines11, Lines13, Global uint32
+	Records                   int
+	Symbols, Lines11, Lines13 uint32
 }
 
 // ModuleRecordsOf walks the records of module i.
@@ -26,7 +26,7 @@ func (f *File) ModuleRecordsOf(i int) (m ModuleRecords, err error) {
 	if err != nil {
 		return m, err
 	}
-	m.Symbols, m.Lines11, m.Lines13, m.Global = ms.symbols.Len(), ms.lines11.Len(), ms.lines13.Len(), ms.globalRefs.Len()
+	m.Symbols, m.Lines11, m.Lines13 = ms.symbols.Len(), ms.lines11.Len(), ms.lines13.Len()
 	r := recordsOf(ms.symbols)
 	for r.Step() {
 		m.Records++

@@ -30,7 +30,7 @@ type File struct {
 	// immutable after open
 	msf  *msf.Container
 	info Info
-	dbi  *dbi // nil when the PDB has no debug information stream
+	dbi  *dbi
 
 	given []Section // of the image, for a PDB without any: see UseSections
 
@@ -134,11 +134,11 @@ func newFile(src msf.Source, size int64) (*File, error) {
 	if f.info, err = loadInfo(f.msf); err != nil {
 		return nil, err
 	}
-	if f.dbi, err = loadDBI(f.msf); err != nil {
+	if f.dbi, err = loadDBI(f.msf, f.info.Age); err != nil {
 		return nil, err
 	}
-	if f.dbi != nil {
-		f.info.HasDBI, f.info.DBI = true, f.dbi.DBIHeader
+	if f.info.HasDBI = f.dbi.s != nil; f.info.HasDBI {
+		f.info.DBI = f.dbi.DBIHeader
 		f.expectTables()
 	}
 	return f, nil
@@ -210,14 +210,20 @@ func (f *File) check() error {
 	return nil
 }
 
+// load returns what is built once, as long as the file is open: answers from memory
+// stop with Close too.
+func load[T any](f *File, l *lazy[T], build func() (*T, error)) (*T, error) {
+	if err := f.check(); err != nil {
+		return nil, err
+	}
+	return l.get(build)
+}
+
 // ID returns the identity by which an image refers to its PDB: the GUID in the
 // info stream and the age in the DBI stream. The age in the info stream is
 // different if a tool has rewritten the PDB. It is used only for a PDB without
 // a DBI stream, such as the compiler's vc140.pdb.
 func (f *File) ID() (guid.GUID, uint32) {
-	if f.dbi == nil {
-		return f.info.GUID, f.info.Age
-	}
 	return f.info.GUID, f.dbi.Age
 }
 

@@ -24,10 +24,10 @@ const (
 // dbi is what is kept of the DBI stream. It is immutable.
 type dbi struct {
 	DBIHeader
-	s             *msf.Stream
-	gsi, psi, gss uint32 // stream numbers; noStream where there is none
+	s             *msf.Stream // nil: the PDB has no debug information, so nothing is in the parts
+	gsi, psi, gss uint32      // stream numbers, noStream if absent
 	subs          [numSubs]substream
-	opt           [numOpt]uint32 // stream numbers, noStream where there is none
+	opt           [numOpt]uint32 // as gsi
 }
 
 // substream is a part of the DBI stream. end may lie past the stream when a
@@ -58,7 +58,7 @@ const (
 // sub opens a substream as a range of the DBI stream.
 func (d *dbi) sub(i int, name string) (off, n uint32, err error) {
 	p := d.subs[i]
-	if p.end > uint64(d.s.Size) {
+	if d.s != nil && p.end > uint64(d.s.Size) {
 		return 0, 0, damage(d.s.Name, int64(p.off), "%s runs over the end at %#x", name, d.s.Size)
 	}
 	return uint32(p.off), uint32(p.end - p.off), nil
@@ -70,11 +70,16 @@ const (
 	dbiNewSign = 0xFFFFFFFF
 )
 
-// loadDBI reads the header of the DBI stream and the optional debug header.
-// It returns nil without error for a PDB that has no DBI or an empty one.
-func loadDBI(m *msf.Container) (*dbi, error) {
+// loadDBI reads the header of the DBI stream and the optional debug header. age is
+// that of a PDB that has no DBI or an empty one.
+func loadDBI(m *msf.Container, age uint32) (*dbi, error) {
+	d := &dbi{gsi: noStream, psi: noStream, gss: noStream}
+	for i := range d.opt {
+		d.opt[i] = noStream
+	}
 	if m.Length(streamDBI) == 0 {
-		return nil, nil
+		d.Age = age
+		return d, nil
 	}
 	s, err := m.Stream(streamDBI, "DBI")
 	if err != nil {
@@ -84,10 +89,7 @@ func loadDBI(m *msf.Container) (*dbi, error) {
 	if err != nil {
 		return nil, err
 	}
-	d := &dbi{s: s}
-	for i := range d.opt {
-		d.opt[i] = noStream
-	}
+	d.s = s
 	c := wire.New(s.Name, b)
 	if len(b) >= 4 && u32(b, 0) != dbiNewSign {
 		d.parseOld(c)

@@ -73,16 +73,8 @@ func (f *File) Stream(name string) (*io.SectionReader, error) {
 		return nil, err
 	}
 	defer f.leave()
-	t, err := f.tail()
-	if err != nil {
-		return nil, err
-	}
-	i := slices.IndexFunc(t.named, func(n NamedStream) bool { return n.Name == name })
-	if i < 0 {
-		return nil, nil
-	}
-	s, err := f.msf.Stream(t.named[i].Stream, name)
-	if err != nil {
+	s, err := f.namedStream(name)
+	if s == nil || err != nil {
 		return nil, err
 	}
 	return io.NewSectionReader(openStream{f, s}, 0, int64(s.Size)), nil
@@ -102,19 +94,35 @@ func (o openStream) ReadAt(p []byte, off int64) (int, error) {
 	return o.s.ReadAt(p, off)
 }
 
-func (f *File) tail() (*infoTail, error) {
-	if err := f.check(); err != nil {
-		return nil, err
+// stream opens a stream, nil for noStream.
+func (f *File) stream(num uint32, what string) (*msf.Stream, error) {
+	if num == noStream {
+		return nil, nil
 	}
-	return f.named.get(func() (*infoTail, error) { return loadTail(f.msf, f.info.Version) })
+	return f.msf.Stream(num, what)
 }
 
-func loadTail(m *msf.Container, version uint32) (*infoTail, error) {
-	s, err := m.Stream(streamInfo, "PDB info")
+// namedStream opens a named stream, nil for one that the PDB does not have.
+func (f *File) namedStream(name string) (*msf.Stream, error) {
+	t, err := f.tail()
 	if err != nil {
 		return nil, err
 	}
-	if version < versionVC70 || s.Size <= infoHead {
+	i := slices.IndexFunc(t.named, func(n NamedStream) bool { return n.Name == name })
+	if i < 0 {
+		return nil, nil
+	}
+	return f.msf.Stream(t.named[i].Stream, name)
+}
+
+func (f *File) tail() (*infoTail, error) { return load(f, &f.named, f.readTail) }
+
+func (f *File) readTail() (*infoTail, error) {
+	s, err := f.msf.Stream(streamInfo, "PDB info")
+	if err != nil {
+		return nil, err
+	}
+	if f.info.Version < versionVC70 || s.Size <= infoHead {
 		return new(infoTail), nil // the GUID and what follows came with VC70
 	}
 	b, err := s.Bytes(infoHead, s.Size-infoHead)
@@ -238,7 +246,7 @@ func (f *File) Status() (s Status, err error) {
 		return Status{}, err
 	}
 	s.Rearranged = sec.omap != nil
-	s.Incremental = f.dbi != nil && f.dbi.Flags&DBIIncremental != 0
+	s.Incremental = f.dbi.Flags&DBIIncremental != 0
 	tail, err := f.tail()
 	if err != nil {
 		return Status{}, err
@@ -252,7 +260,7 @@ func (f *File) Status() (s Status, err error) {
 }
 
 func (f *File) detail() (Detail, error) {
-	if f.dbi == nil {
+	if !f.info.HasDBI {
 		if f.msf.Length(streamTPI) > tpiEmpty {
 			return DetailTypes, nil
 		}

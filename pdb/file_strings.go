@@ -30,20 +30,12 @@ const (
 	firstString = 128    // bytes that are read first: most strings are shorter
 )
 
-// strings returns the table of the stream /names, an empty one where there is
-// none.
+// strings returns the table of the stream /names, an empty one if the PDB has none.
 func (f *File) strings() (*stringTable, error) {
-	if err := f.check(); err != nil {
-		return nil, err
-	}
-	return f.strs.get(func() (*stringTable, error) {
-		num, err := f.namedStream("/names")
-		if err != nil || num == noStream {
+	return load(f, &f.strs, func() (*stringTable, error) {
+		s, err := f.namedStream("/names")
+		if s == nil || err != nil {
 			return new(stringTable), err
-		}
-		s, err := f.msf.Stream(num, "/names")
-		if err != nil {
-			return nil, err
 		}
 		return readStrings(msf.Area{Stream: s, End: s.Size})
 	})
@@ -56,21 +48,6 @@ func (f *File) stringAt(off uint32) (string, error) {
 		return "", err
 	}
 	return t.at(off)
-}
-
-// namedStream returns the number of a named stream, noStream for one that the
-// PDB does not have.
-func (f *File) namedStream(name string) (uint32, error) {
-	t, err := f.tail()
-	if err != nil {
-		return noStream, err
-	}
-	for _, n := range t.named {
-		if n.Name == name {
-			return n.Stream, nil
-		}
-	}
-	return noStream, nil
 }
 
 // readStrings reads the head of a table.

@@ -51,7 +51,7 @@ func (f *File) appendFrames(dst []Frame, rva uint32) ([]Frame, error) {
 // codeAt returns the module whose code lies at an RVA, nil where there is none.
 func (f *File) codeAt(rva uint32) (c *moduleLines, seg uint16, off uint32, err error) {
 	sec, err := f.layout()
-	if err != nil || f.dbi == nil {
+	if err != nil {
 		return nil, 0, 0, err
 	}
 	seg, off, ok := sec.locate(rva)

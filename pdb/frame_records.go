@@ -95,7 +95,7 @@ func fixedAt[T any](f *File, rva uint32, entry int, what string, size uint32, mo
 		return d, false, err
 	}
 	defer f.leave()
-	s, err := f.optionalStream(entry, what)
+	s, err := f.stream(f.dbi.opt[entry], what)
 	if s == nil || err != nil {
 		return d, false, err
 	}
@@ -139,19 +139,10 @@ func (f *File) parseFrameData(b []byte) (FrameData, error) {
 	return d, ignoreDamage(err)
 }
 
-// optionalStream opens a stream of the optional debug header, nil where the PDB
-// does not have it.
-func (f *File) optionalStream(entry int, what string) (*msf.Stream, error) {
-	if f.dbi == nil || f.dbi.opt[entry] == noStream {
-		return nil, nil
-	}
-	return f.msf.Stream(f.dbi.opt[entry], what)
-}
-
 // eachFixed enumerates the records of a stream that consists of nothing else.
 func eachFixed[T any](f *File, entry int, what string, size uint32, parse func([]byte) (T, error)) iter.Seq2[T, error] {
 	return within(f, func(yield func(T, error) bool) error {
-		s, err := f.optionalStream(entry, what)
+		s, err := f.stream(f.dbi.opt[entry], what)
 		if s == nil || err != nil {
 			return err
 		}

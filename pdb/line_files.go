@@ -55,7 +55,7 @@ func (f *File) readFileInfo(modules int) (info fileInfo, ok bool, err error) {
 // from a file. Without usable file information these are all.
 func (f *File) modulesWith(file string) ([]int, error) {
 	m, err := f.loadModules()
-	if err != nil || f.dbi == nil {
+	if err != nil {
 		return nil, err
 	}
 	info, ok, err := f.readFileInfo(m.len())

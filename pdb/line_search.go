@@ -39,7 +39,7 @@ func (f *File) LineAt(rva uint32) (line Line, ok bool, err error) {
 	}
 	defer q.end()
 	sec, err := f.layout()
-	if err != nil || f.dbi == nil {
+	if err != nil {
 		return Line{}, false, err
 	}
 	c, seg, off, err := f.codeAt(rva)

@@ -91,7 +91,7 @@ func contains(list []Range, rva uint32) bool {
 func (f *File) Locals(rva uint32) iter.Seq2[Variable, error] {
 	return granted(f, f.msf.Work.Point(), func(yield func(Variable, error) bool) error {
 		sec, err := f.layout()
-		if err != nil || f.dbi == nil {
+		if err != nil {
 			return err
 		}
 		fn, ok, err := f.functionAt(rva)

@@ -99,26 +99,23 @@ func (m Module) code() (*moduleLines, error) {
 
 // modInfo is a record of the module list (MODI in microsoft-pdb dbi.h).
 type modInfo struct {
-	num             int // counted from 0
-	first           contrib
+	num             int    // counted from 0
 	stream          uint32 // noStream where the module has none
 	syms, c11, c13  uint32 // bytes of the parts of the stream; syms counts its signature
-	files           uint16 // wraps, so a hint only
 	name, objectLib []byte
 }
 
-// modStream is the stream of a module: u32 signature, symbol records, lines in
-// the old form, lines in the new form, references to globals. It is safe for concurrent use.
+// modStream is the stream of a module: u32 signature, symbol records, lines in the old
+// form, lines in the new form, and references to globals, which are not used. It is safe
+// for concurrent use.
 type modStream struct {
 	modInfo
-	s          *msf.Stream // nil: the module has no stream
-	sign       uint32      // 4: current (C13), 2: C11, 1: C7
-	symbols    msf.Area    // begins behind the signature
-	lines11    msf.Area
-	lines13    msf.Area
-	globalRefs msf.Area // u32 offsets of records in the stream of global symbols
-	bad        error    // a part that runs over the end, if any; the others are usable
-	outline    lazy[outline]
+	s       *msf.Stream // nil: the module has no stream
+	symbols msf.Area    // begins behind the signature
+	lines11 msf.Area
+	lines13 msf.Area
+	bad     error // a part that runs over the end, if any; the others are usable
+	outline lazy[outline]
 }
 
 // modules is the module list: where its records lie, and the streams opened so far.
@@ -140,22 +137,13 @@ const (
 
 // loadModules finds the records of the module list. A list that is damaged
 // somewhere is good up to there.
-func (f *File) loadModules() (*modules, error) {
-	if err := f.check(); err != nil {
-		return nil, err
-	}
-	return f.mods.get(func() (*modules, error) {
-		if f.dbi == nil {
-			return new(modules), nil
-		}
-		return readModules(f.dbi)
-	})
-}
+func (f *File) loadModules() (*modules, error) { return load(f, &f.mods, f.readModules) }
 
-func readModules(d *dbi) (*modules, error) {
+func (f *File) readModules() (*modules, error) {
+	d := f.dbi
 	off, n, err := d.sub(subModules, "module list")
-	if err != nil {
-		return nil, err
+	if n == 0 || err != nil {
+		return new(modules), err
 	}
 	m := &modules{recs: []uint32{off}}
 	ahead := d.s.Container.Batch()
@@ -245,7 +233,7 @@ func (f *File) moduleAt(m *modules, i int) (modInfo, error) {
 	if err != nil {
 		return modInfo{}, err
 	}
-	info := modInfo{num: i, first: parseContrib(b[4:])}
+	info := modInfo{num: i}
 	head := int(f.dbi.moduleHead())
 	tail := f.dbi.moduleTail(b)
 	info.stream = uint32(u16(tail, 2))
@@ -253,7 +241,6 @@ func (f *File) moduleAt(m *modules, i int) (modInfo, error) {
 	if head == moduleHead {
 		info.c13 = u32(tail, 12)
 	}
-	info.files = u16(tail, 16)
 	info.name = codeview.UntilNUL(b[head:])
 	info.objectLib = codeview.UntilNUL(b[head+len(info.name)+1:])
 	return info, nil
@@ -297,7 +284,7 @@ func readModStream(m *msf.Container, info modInfo) (*modStream, error) {
 	if err := s.Read(sign[:], 0); err != nil {
 		return nil, err
 	}
-	ms.s, ms.sign = s, u32(sign[:], 0)
+	ms.s = s
 	ms.layOut()
 	m.Hold(2 << 10) // a stream and its list of blocks
 	return ms, nil
@@ -322,16 +309,6 @@ func (ms *modStream) layOut() {
 		at += size
 	}
 	ms.symbols.Off = min(4, ms.symbols.End)
-	if ms.s.Size-at < 4 {
-		return
-	}
-	var n [4]byte
-	if err := ms.s.Read(n[:], at); err != nil {
-		return // whoever needs the references will see why
-	}
-	if size := u32(n[:], 0); size <= ms.s.Size-at-4 {
-		ms.globalRefs = msf.Area{Stream: ms.s, Off: at + 4, End: at + 4 + size}
-	}
 }
 
 // recordWalk walks the symbol records of an area. It belongs to one goroutine.

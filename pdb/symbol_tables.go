@@ -15,31 +15,32 @@ type globals struct {
 	data lazy[memoryMap] // the variables by address
 }
 
-func (f *File) loadGlobals() (*globals, error) {
-	if err := f.check(); err != nil {
-		return nil, err
-	}
-	return f.global.get(func() (*globals, error) { return readGlobals(f.msf, f.dbi) })
-}
+func (f *File) loadGlobals() (*globals, error) { return load(f, &f.global, f.readGlobals) }
 
-func readGlobals(m *msf.Container, d *dbi) (*globals, error) {
+func (f *File) readGlobals() (*globals, error) {
 	g := new(globals)
-	if d == nil || d.gsi == noStream || d.gss == noStream {
-		return g, nil
-	}
-	gsi, err := m.Stream(d.gsi, "global symbol index")
-	if err != nil {
-		return nil, err
-	}
-	gss, err := m.Stream(d.gss, "symbol records")
-	if err != nil {
-		return nil, err
+	gsi, gss, err := f.symbolIndex(f.dbi.gsi, "global symbol index")
+	if gsi == nil || err != nil {
+		return g, err
 	}
 	if g.table, err = loadTable(gsi, 0, gsi.Size); err != nil {
 		return nil, err
 	}
 	g.gss, g.rest = gss, g.walk
 	return g, nil
+}
+
+// symbolIndex opens an index of symbols and the records it leads to, nil if the PDB
+// lacks either.
+func (f *File) symbolIndex(num uint32, what string) (index, records *msf.Stream, err error) {
+	if f.dbi.gss == noStream {
+		return nil, nil, nil
+	}
+	if index, err = f.stream(num, what); index == nil || err != nil {
+		return nil, nil, err
+	}
+	records, err = f.msf.Stream(f.dbi.gss, "symbol records")
+	return index, records, err
 }
 
 // walk finds the records of globals without the table, dead ones too, when the
@@ -154,28 +155,13 @@ type publics struct {
 const psiHead = 28
 
 // loadPublics reads the head of the PSI stream.
-func (f *File) loadPublics() (*publics, error) {
-	if err := f.check(); err != nil {
-		return nil, err
-	}
-	return f.pubs.get(func() (*publics, error) { return readPublics(f.msf, f.dbi) })
-}
+func (f *File) loadPublics() (*publics, error) { return load(f, &f.pubs, f.readPublics) }
 
-func readPublics(m *msf.Container, d *dbi) (*publics, error) {
+func (f *File) readPublics() (*publics, error) {
 	p := &publics{names: names{public: true}}
-	if d == nil || d.psi == noStream || d.gss == noStream {
-		return p, nil
-	}
-	psi, err := m.Stream(d.psi, "public symbol index")
-	if err != nil {
-		return nil, err
-	}
-	gss, err := m.Stream(d.gss, "symbol records")
-	if err != nil {
-		return nil, err
-	}
-	if psi.Size == 0 {
-		return p, nil
+	psi, gss, err := f.symbolIndex(f.dbi.psi, "public symbol index")
+	if psi == nil || err != nil || psi.Size == 0 {
+		return p, err
 	}
 	var h [psiHead]byte
 	if err := psi.Read(h[:], 0); err != nil {

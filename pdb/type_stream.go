@@ -54,10 +54,7 @@ func (p typePart) in(s *msf.Stream) bool { return s.Holds(p.off, p.size) }
 
 // loadTypes opens the type stream.
 func (f *File) loadTypes() (*typeTable, error) {
-	if err := f.check(); err != nil {
-		return nil, err
-	}
-	return f.types.get(func() (*typeTable, error) { return readTypes(f.msf, streamTPI, "types") })
+	return load(f, &f.types, func() (*typeTable, error) { return readTypes(f.msf, streamTPI, "types") })
 }
 
 // loadIDs opens the id stream. Older PDBs have none; stream 4 is then
