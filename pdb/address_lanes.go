@@ -192,17 +192,7 @@ func (s *kindSet) head(buf []byte, at int) (next int, counts bool) {
 // with. Compilers give the tables of switch statements variables without a
 // name; Microsoft's debuggers do not see them either.
 func addressOf(rec []byte) (addressKey, bool) {
-	switch kind := Kind(u16(rec, 2)); kind {
-	case KindGProc32, KindLProc32, KindGProc32ID, KindLProc32ID:
-		if len(rec) > 39 && rec[39] != 0 {
-			return makeKey(u16(rec, 36), u32(rec, 32)), true
-		}
-	case KindGData32, KindLData32:
-		if len(rec) > 14 && rec[14] != 0 {
-			return makeKey(u16(rec, 12), u32(rec, 8)), true
-		}
-	case KindLProc32DPC, KindLProc32DPCID, KindGManProc, KindLManProc, KindGProc32ST, KindLProc32ST, KindThunk32, KindThunk32ST,
-		KindTrampoline, KindSepCode, KindGManData, KindLManData, KindGData32ST, KindLData32ST:
+	if kind := Kind(u16(rec, 2)); kind.IsCode() || kind.IsData() {
 		f, _ := formOf(kind)
 		if len(rec) >= int(f.length) && (f.name == 0 || len(rec) > int(f.name) && rec[f.name] != 0) {
 			return makeKey(u16(rec, int(f.seg)), u32(rec, int(f.off))), true

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"math"
 	"slices"
+	"sort"
 
 	"github.com/symres/symres/internal/msf"
 )
@@ -21,10 +22,6 @@ type contrib struct {
 	sect, mod uint16
 }
 
-func (c contrib) compare(sect uint16, off uint32) int {
-	return cmp.Or(cmp.Compare(c.sect, sect), cmp.Compare(c.off, off))
-}
-
 // contribs is the section contribution table. It is searched where it lies in
 // the file. What that finds covers the address and is the answer, whatever the
 // order of the table. Only when it finds nothing does the order matter: the whole
@@ -35,15 +32,9 @@ type contribs struct {
 	s        *msf.Stream // nil: there is no table
 	off, n   uint32      // first item, number of items
 	item     uint32      // bytes of one
-	verdict  lazy[contribVerdict]
+	order    lazy[contribOrder]
 	inMemory lazy[contribCopy]
 	asked    tally // a tidy table is searched in a copy when many addresses were asked for
-}
-
-// contribVerdict is what a check of the whole table found.
-type contribVerdict struct {
-	tidy bool
-	bad  error // damage that ended the check
 }
 
 func (f *File) loadContribs() (*contribs, error) { return load(f, &f.contribs, f.readContribs) }
@@ -122,21 +113,13 @@ type contribCopy []contrib
 func (m *contribCopy) len() uint32                  { return uint32(len(*m)) }
 func (m *contribCopy) at(i uint32) (contrib, error) { return (*m)[i], nil }
 
-// find returns the contribution that covers an address.
-func (m contribCopy) find(want addressKey) (c contrib, ok bool) {
-	lo, hi := 0, len(m)
-	for lo < hi {
-		if mid := int(uint(lo+hi) >> 1); m[mid].key() <= want {
-			lo = mid + 1
-		} else {
-			hi = mid
-		}
+// below returns the last contribution at or below an address, an empty one if there is
+// none.
+func (m contribCopy) below(want addressKey) (c contrib) {
+	if i := sort.Search(len(m), func(i int) bool { return m[i].key() > want }); i > 0 {
+		c = m[i-1]
 	}
-	if lo == 0 {
-		return contrib{}, false
-	}
-	c = m[lo-1]
-	return c, c.covers(want.seg(), want.off())
+	return c
 }
 
 func (c contrib) key() addressKey { return makeKey(c.sect, c.off) }
@@ -144,31 +127,20 @@ func (c contrib) key() addressKey { return makeKey(c.sect, c.off) }
 // find returns the contribution that covers sect:off.
 func (t *contribs) find(sect uint16, off uint32) (contrib, bool, error) {
 	want := makeKey(sect, off)
-	if t.n == 0 {
-		return contrib{}, false, nil
-	}
-	if t.asked.over(directLookups) {
-		if v, err := t.verdict.get(t.check); err == nil && v.tidy && v.bad == nil {
-			list, err := t.inMemory.get(t.sortedCopy)
-			if err != nil {
-				return contrib{}, false, err
-			}
-			c, ok := list.find(want) // as in the table, without reading it
-			return c, ok, nil
+	if !t.asked.over(directLookups) || !t.isTidy() {
+		if t.n > 0 && t.s.Container.Far() {
+			foresee(t, want)
+		}
+		if c, ok, err := findContrib(t, want); ok || err != nil {
+			return c, ok, err
 		}
 	}
-	if t.s.Container.Far() {
-		foresee(t, want)
-	}
-	c, ok, err := findContrib(t, want)
-	if ok || err != nil {
-		return c, ok, err
-	}
 	list, err := t.inOrder()
-	if err != nil || list == contribList(t) {
-		return contrib{}, false, err
+	if m, ok := list.(*contribCopy); ok && err == nil {
+		c := m.below(want)
+		return c, c.covers(sect, off), nil
 	}
-	return findContrib(list, want)
+	return contrib{}, false, err
 }
 
 // maxEmpty is how many contributions without a byte may follow each other in a
@@ -197,68 +169,48 @@ func (c contrib) covers(sect uint16, off uint32) bool {
 // inOrder returns a list of the contributions by ascending addresses: the table
 // itself if it is tidy.
 func (t *contribs) inOrder() (contribList, error) {
-	v, err := t.verdict.get(t.check)
-	if err = cmp.Or(err, v.damage()); err != nil {
+	o, err := t.order.get(t.check)
+	if err != nil {
 		return nil, err
 	}
-	if v.tidy && (t.n == 0 || !t.asked.over(directLookups)) {
+	if o.bad != nil {
+		return nil, o.bad
+	}
+	if !o.untidy && (t.n == 0 || !t.asked.over(directLookups)) {
 		return t, nil
 	}
 	return t.inMemory.get(t.sortedCopy)
 }
 
-func (v *contribVerdict) damage() error {
-	if v == nil {
-		return nil
-	}
-	return v.bad
+func (t *contribs) isTidy() bool {
+	o, err := t.order.get(t.check)
+	return err == nil && o.bad == nil && !o.untidy
 }
 
 // contribsBelow returns how many contributions of an ordered list begin at or
 // below an address.
 func contribsBelow(list contribList, want addressKey) (uint32, error) {
-	lo, hi := uint32(0), list.len()
-	for lo < hi {
-		mid := lo + (hi-lo)/2
-		c, err := list.at(mid)
-		if err != nil {
-			return 0, err
-		}
-		if c.key() <= want {
-			lo = mid + 1
-		} else {
-			hi = mid
-		}
-	}
-	return lo, nil
+	return search(list.len(), func(i uint32) (bool, error) {
+		c, err := list.at(i)
+		return c.key() > want, err
+	})
 }
 
-// runs visits the bytes of all contributions in the order of the table, as many at
-// a time as lie together in the file. It stops when visit wants no more.
-func (t *contribs) runs(visit func(items []byte) bool) error {
+// each visits the contributions in the order of the table, until visit wants no more.
+func (t *contribs) each(visit func(contrib) bool) error {
 	w := msf.Walker{Stream: t.s, Chunk: msf.ReadAhead}
 	for off, end := t.off, t.off+t.n*t.item; off < end; {
 		b, err := w.Some(off, t.item, end-off)
 		if err != nil {
 			return err
 		}
-		whole := uint32(len(b)) / t.item * t.item
-		if !visit(b[:whole]) {
-			return nil
+		for ; uint32(len(b)) >= t.item; b, off = b[t.item:], off+t.item {
+			if !visit(parseContrib(b)) {
+				return nil
+			}
 		}
-		off += whole
 	}
 	return nil
-}
-
-// each visits all contributions in the order of the table.
-func (t *contribs) each(visit func(contrib)) error {
-	return t.runs(func(b []byte) bool {
-		for ; len(b) > 0; b = b[t.item:] {
-			visit(parseContrib(b))
-		}
-		return true
-	})
 }
 
 // contribOrder tells whether contributions are tidy: their addresses ascend, none
@@ -269,6 +221,7 @@ type contribOrder struct {
 	end    uint64     // where the last one that is not empty ends, with its section
 	empty  int        // how many empty ones came last
 	untidy bool
+	bad    error // damage that ended the check
 }
 
 func (o *contribOrder) take(c contrib) {
@@ -283,34 +236,30 @@ func (o *contribOrder) take(c contrib) {
 
 // check looks at the whole table, once. Damage is what it found; another error is
 // not remembered.
-func (t *contribs) check() (*contribVerdict, error) {
-	var o contribOrder
-	err := t.runs(func(b []byte) bool {
-		for ; len(b) > 0 && !o.untidy; b = b[t.item:] {
-			o.take(parseContrib(b))
-		}
+func (t *contribs) check() (*contribOrder, error) {
+	o := new(contribOrder)
+	o.bad = t.each(func(c contrib) bool {
+		o.take(c)
 		return !o.untidy
 	})
-	if fatal(err) {
-		return nil, err
+	if fatal(o.bad) {
+		return nil, o.bad
 	}
-	return &contribVerdict{tidy: !o.untidy, bad: err}, nil
+	return o, nil
 }
 
 func (t *contribs) sortedCopy() (*contribCopy, error) {
 	if t.n > msf.MaxAlloc/16 {
-		return nil, damage(t.s.Name, int64(t.off), "%d contributions are too many to sort", t.n)
+		return nil, t.s.Damage(t.off, "%d contributions are too many to sort", t.n)
 	}
 	list := make(contribCopy, 0, t.n)
-	err := t.each(func(c contrib) {
+	err := t.each(func(c contrib) bool {
 		if c.size != 0 {
 			list = append(list, c)
 		}
+		return true
 	})
-	compare := func(a, b contrib) int { return a.compare(b.sect, b.off) }
-	if !slices.IsSortedFunc(list, compare) {
-		slices.SortStableFunc(list, compare)
-	}
+	slices.SortStableFunc(list, func(a, b contrib) int { return cmp.Compare(a.key(), b.key()) })
 	t.s.Container.Hold(12 * len(list))
 	return &list, err
 }
@@ -318,10 +267,3 @@ func (t *contribs) sortedCopy() (*contribCopy, error) {
 // directLookups is how many questions are answered from tables of the file where they
 // lie, before they are read as a whole: a few questions are not worth that.
 const directLookups = 64
-
-// moduleOf returns the number of the module at an address, counted from 0; ok
-// is false where there is none, as in the padding between contributions.
-func (f *File) moduleOf(seg uint16, off uint32) (mod int, ok bool, err error) {
-	c, ok, err := f.contribAt(seg, off)
-	return int(c.mod), ok, err
-}

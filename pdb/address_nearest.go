@@ -4,6 +4,7 @@ import (
 	"errors"
 	"math"
 	"slices"
+	"sort"
 	"sync"
 
 	"github.com/symres/symres/internal/codeview"
@@ -74,24 +75,33 @@ func (m diskMap) keyAt(i uint32) (addressKey, error) {
 // floor returns how many entries are at or below want. It checks the order of
 // the entries it passes; disorder is a FormatError.
 func floor(m addressMap, want addressKey) (uint32, error) {
-	lo, hi := uint32(0), m.len()
 	least, most := addressKey(0), ^addressKey(0)
-	for lo < hi {
-		mid := lo + (hi-lo)/2
-		k, _, err := m.at(mid)
+	return search(m.len(), func(i uint32) (bool, error) {
+		k, _, err := m.at(i)
+		switch {
+		case err == nil && (k < least || k > most):
+			err = damage("address map", int64(i)*4, "entry %#x is not between %#x and %#x", k, least, most)
+		case k <= want:
+			least = k
+		default:
+			most = k
+		}
+		return k > want, err
+	})
+}
+
+// search is [sort.Search] in what can fail to be read.
+func search(n uint32, found func(i uint32) (bool, error)) (uint32, error) {
+	var err error
+	i := sort.Search(int(n), func(i int) bool {
 		if err != nil {
-			return 0, err
+			return true
 		}
-		if k < least || k > most {
-			return 0, damage("address map", int64(mid)*4, "entry %#x is not between %#x and %#x", k, least, most)
-		}
-		if k <= want {
-			lo, least = mid+1, k
-		} else {
-			hi, most = mid, k
-		}
-	}
-	return lo, nil
+		var is bool
+		is, err = found(uint32(i))
+		return is
+	})
+	return uint32(i), err
 }
 
 // around is what an address map says about an address.

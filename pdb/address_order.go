@@ -118,16 +118,7 @@ func (p codeRanges) find(seg uint16, off uint32) int {
 
 // above returns the number of places at or below an address.
 func (p codeRanges) above(want addressKey) int {
-	lo, hi := 0, len(p)
-	for lo < hi {
-		mid := int(uint(lo+hi) >> 1)
-		if p[mid].key() <= want {
-			lo = mid + 1
-		} else {
-			hi = mid
-		}
-	}
-	return lo
+	return sort.Search(len(p), func(i int) bool { return p[i].key() > want })
 }
 
 // exact returns the first place that begins at an address, -1 for none.

@@ -7,7 +7,6 @@ import (
 	"slices"
 
 	"github.com/symres/symres/internal/codeview"
-	"github.com/symres/symres/internal/msf"
 )
 
 // maxProblems bounds what File.Check returns.
@@ -146,21 +145,15 @@ func (c *checker) contribs() error {
 	if err != nil || t.s == nil {
 		return err
 	}
-	w := msf.Walker{Stream: t.s}
-	var last contrib
-	for i := range t.n {
-		b, err := w.Span(t.off+i*t.item, t.item)
-		if err != nil {
-			return err
+	i, last := 0, addressKey(0)
+	return t.each(func(cur contrib) bool {
+		if cur.key() < last {
+			c.damage(t.s.Name, int64(t.off)+int64(i)*int64(t.item), "section contribution %d is out of order", i)
+			return false
 		}
-		cur := parseContrib(b)
-		if cur.compare(last.sect, last.off) < 0 {
-			c.damage(t.s.Name, int64(t.off+i*t.item), "section contribution %d is out of order", i)
-			break
-		}
-		last = cur
-	}
-	return nil
+		i, last = i+1, cur.key()
+		return true
+	})
 }
 
 // eachModule calls visit for the modules that have a stream. Those that cannot be read

@@ -58,14 +58,14 @@ func (f *File) codeAt(rva uint32) (c *moduleLines, seg uint16, off uint32, err e
 	if !ok {
 		return nil, 0, 0, nil
 	}
-	mod, ok, err := f.moduleOf(seg, off)
+	at, ok, err := f.contribAt(seg, off)
 	if err != nil || !ok {
 		return nil, 0, 0, err
 	}
-	if m, err := f.loadModules(); err != nil || mod >= m.len() {
+	if m, err := f.loadModules(); err != nil || int(at.mod) >= m.len() {
 		return nil, 0, 0, err // no such module
 	}
-	c, err = f.moduleLines(mod)
+	c, err = f.moduleLines(int(at.mod))
 	return c, seg, off, err
 }
 

@@ -2,7 +2,6 @@ package pdb
 
 import (
 	"iter"
-	"sort"
 
 	"github.com/symres/symres/internal/msf"
 )
@@ -90,7 +89,7 @@ func (r FrameRecords) FrameDataAt(rva uint32) (d FrameData, ok bool, err error) 
 // fixedAt parses the record that covers an RVA in a stream of nothing but records
 // that begin with u32 RVA, u32 bytes, by ascending RVA. It looks at up to most of those
 // that begin at or below the RVA.
-func fixedAt[T any](f *File, rva uint32, entry int, what string, size uint32, most int, parse func([]byte) (T, error)) (d T, ok bool, err error) {
+func fixedAt[T any](f *File, rva uint32, entry int, what string, size, most uint32, parse func([]byte) (T, error)) (d T, ok bool, err error) {
 	if err := f.enter(); err != nil {
 		return d, false, err
 	}
@@ -100,18 +99,13 @@ func fixedAt[T any](f *File, rva uint32, entry int, what string, size uint32, mo
 		return d, false, err
 	}
 	w := msf.Walker{Stream: s, Chunk: size}
-	at := func(i int) (b []byte) {
-		if err == nil {
-			b, err = w.Span(uint32(i)*size, size)
-		}
-		return b
-	}
-	i := sort.Search(int(s.Size/size), func(i int) bool {
-		b := at(i)
-		return b == nil || u32(b, 0) > rva
+	n, err := search(s.Size/size, func(i uint32) (bool, error) {
+		b, err := w.Span(i*size, size)
+		return err == nil && u32(b, 0) > rva, err
 	})
-	for n := i; err == nil && i > 0 && i > n-most; i-- {
-		if b := at(i - 1); b != nil && rva-u32(b, 0) < u32(b, 4) {
+	for i := n; err == nil && i > 0 && n-i < most; i-- {
+		var b []byte
+		if b, err = w.Span((i-1)*size, size); err == nil && rva-u32(b, 0) < u32(b, 4) {
 			d, err = parse(b)
 			return d, err == nil, err
 		}

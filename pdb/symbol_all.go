@@ -182,8 +182,7 @@ func (f *File) eachIn(t *names, set *offsetSet, visit visitor) (bool, error) {
 	w := msf.Walker{Stream: t.gss}
 	count := msf.Tab{W: &f.msf.Work}
 	var sym Symbol
-	all := set.walk()
-	for off, ok := all.next(); ok; off, ok = all.next() {
+	for off := range set.all() {
 		if err := f.check(); err != nil {
 			return false, err
 		}

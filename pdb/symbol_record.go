@@ -59,28 +59,24 @@ func parseSymbol(rec []byte) (sym Symbol, ok bool) {
 	return sym, ok
 }
 
-// parse is parseSymbol in place. The kinds there are most of have their own way.
+// parse is parseSymbol in place.
 func (s *Symbol) parse(rec []byte) bool {
 	if len(rec) < codeview.RecordHead {
 		return false
 	}
-	switch kind := Kind(u16(rec, 2)); kind {
-	case KindPub32:
-		if len(rec) < pubHead {
-			return false
-		}
-		*s = Symbol{} // filled in place: to build it aside and copy it takes longer than all the rest
+	// The kinds there are most of are filled in place: to build a Symbol aside and copy
+	// it takes longer than all the rest.
+	const procHead = 39
+	switch kind := Kind(u16(rec, 2)); {
+	case kind == KindPub32 && len(rec) >= pubHead:
+		*s = Symbol{}
 		s.public(rec)
 		return true
-	case KindGProc32, KindLProc32, KindGProc32ID, KindLProc32ID:
-		const head = 39
-		if len(rec) < head {
-			return false
-		}
+	case (kind == KindGProc32 || kind == KindLProc32 || kind == KindGProc32ID || kind == KindLProc32ID) && len(rec) >= procHead:
 		*s = Symbol{}
 		s.Kind, s.Segment, s.Offset, s.Flags = kind, u16(rec, 36), u32(rec, 32), uint32(rec[38])
 		s.Size, s.Type = u32(rec, 16), u32(rec, 28)
-		s.name = codeview.UntilNUL(rec[head:])
+		s.name = codeview.UntilNUL(rec[procHead:])
 		return true
 	default:
 		return s.parseOther(kind, rec)
