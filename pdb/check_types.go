@@ -84,10 +84,7 @@ func (c *checker) bucket(hash *msf.Walker, w *typeWalk) error {
 	if err != nil {
 		return err
 	}
-	v := uint32(u16(b, 0))
-	if h.key == 4 {
-		v = u32(b, 0)
-	}
+	v := h.keyAt(b, 0)
 	if v >= h.buckets {
 		c.damage(h.s.Name, int64(off), "type %#x is in bucket %#x of %#x", w.ti, v, h.buckets)
 		return nil

@@ -1,8 +1,11 @@
 package pdb
 
-import "slices"
+import (
+	"slices"
 
-import "github.com/symres/symres/internal/msf"
+	"github.com/symres/symres/internal/codeview"
+	"github.com/symres/symres/internal/msf"
+)
 
 // NewMemory is [New] over bytes in memory, through the source of a mapped file:
 // what one frame provider answers, every other must answer as well.
@@ -121,3 +124,6 @@ func (f *File) NearestPublics(rva uint32) ([]Symbol, error) {
 	}
 	return syms, f.finish(sec, want, a, syms)
 }
+
+// NumberOf reads a numeric leaf.
+func NumberOf(b []byte) Number { r := codeview.Reader{B: b}; return Number{r.Number()} }

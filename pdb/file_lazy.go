@@ -21,11 +21,6 @@ func (l *lazy[T]) get(build func() (*T, error)) (*T, error) {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.build(build)
-}
-
-// build is get for who holds the lock.
-func (l *lazy[T]) build(build func() (*T, error)) (*T, error) {
 	if v := l.done.Load(); v != nil {
 		return v, nil
 	}
@@ -34,16 +29,6 @@ func (l *lazy[T]) build(build func() (*T, error)) (*T, error) {
 		l.done.Store(v)
 	}
 	return v, err
-}
-
-// tryGet is get for who can do without: the value is nil while somebody else
-// builds it.
-func (l *lazy[T]) tryGet(build func() (*T, error)) (*T, error) {
-	if !l.mu.TryLock() {
-		return l.done.Load(), nil
-	}
-	defer l.mu.Unlock()
-	return l.build(build)
 }
 
 // u16 and u32 read at fixed offsets of records whose length was checked.

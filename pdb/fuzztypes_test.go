@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -257,4 +258,22 @@ func TestTypes_concurrent(t *testing.T) {
 			t.Errorf("Types after Close: %v, want ErrClosed", err)
 		}
 	}
+}
+
+// FuzzNumber: the forms of a number agree.
+func FuzzNumber(f *testing.F) {
+	f.Add([]byte{0, 0x80, 0xFF})
+	f.Add([]byte{9, 0x80, 1, 2, 3, 4, 5, 6, 7, 8})
+	f.Add([]byte{0x17, 0x80, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16})
+	f.Fuzz(func(t *testing.T, b []byte) {
+		n := pdb.NumberOf(b)
+		v, isInt := n.Int64()
+		u, isUint := n.Uint64()
+		if isInt && v >= 0 != isUint || isInt && isUint && u != uint64(v) {
+			t.Fatalf("%v is %d and %d", n, v, u)
+		}
+		if isInt && n.String() != strconv.FormatInt(v, 10) || isUint && n.String() != strconv.FormatUint(u, 10) {
+			t.Fatalf("%d, %d is %v", v, u, n)
+		}
+	})
 }

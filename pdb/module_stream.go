@@ -1,6 +1,7 @@
 package pdb
 
 import (
+	"cmp"
 	"fmt"
 	"iter"
 
@@ -47,29 +48,24 @@ func (f *File) Module(n int) Module {
 // Modules enumerates the modules in the order of their numbers. An error ends
 // the sequence; it satisfies errors.Is(err, [ErrFormat]) or comes from reading.
 func (f *File) Modules() iter.Seq2[Module, error] {
-	return func(yield func(Module, error) bool) {
+	return sequenceOf(func(yield func(Module, error) bool) error {
 		if err := f.enter(); err != nil {
-			yield(Module{}, err)
-			return
+			return err
 		}
 		defer f.leave()
 		list, err := f.loadModules()
 		for i := 0; err == nil && i < list.len(); i++ {
-			if err = f.check(); err != nil {
-				break
-			}
 			var m modInfo
 			if m, err = f.moduleAt(list, i); err == nil && !yield(m.module(f), nil) {
-				return
+				return nil
 			}
+			err = cmp.Or(err, f.check())
 		}
 		if err == nil {
 			err = list.bad
 		}
-		if err != nil {
-			yield(Module{}, err)
-		}
-	}
+		return err
+	})
 }
 
 // module returns the public form of a record.

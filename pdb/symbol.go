@@ -2,6 +2,10 @@ package pdb
 
 import (
 	"bytes"
+	"fmt"
+	"math"
+	"math/big"
+	"strconv"
 
 	"github.com/symres/symres/internal/codeview"
 )
@@ -101,15 +105,59 @@ type Number struct{ n codeview.Number }
 
 // Int64 returns the value as an int64; ok is false when it is no integer or
 // does not fit.
-func (n Number) Int64() (v int64, ok bool) { return n.n.Int64() }
+func (n Number) Int64() (v int64, ok bool) {
+	switch {
+	case n.n.Form == codeview.NumSigned && n.n.Hi == uint64(int64(n.n.Lo)>>63):
+		return int64(n.n.Lo), true
+	case n.n.Form <= codeview.NumSigned && n.n.Hi == 0 && n.n.Lo <= math.MaxInt64:
+		return int64(n.n.Lo), true
+	}
+	return 0, false
+}
 
 // Uint64 returns the value as a uint64; ok is false when it is no integer,
 // negative, or does not fit.
-func (n Number) Uint64() (v uint64, ok bool) { return n.n.Uint64() }
+func (n Number) Uint64() (v uint64, ok bool) {
+	if n.n.Form > codeview.NumSigned || n.n.Hi != 0 {
+		return 0, false
+	}
+	return n.n.Lo, true
+}
 
 // Float64 returns the value of a floating-point number.
-func (n Number) Float64() (v float64, ok bool) { return n.n.Float64() }
+func (n Number) Float64() (v float64, ok bool) {
+	return math.Float64frombits(n.n.Lo), n.n.Form == codeview.NumFloat
+}
 
 // String returns the value in decimal, "?" for the forms no compiler is known
 // to write (complex, decimal, text).
-func (n Number) String() string { return n.n.String() }
+func (n Number) String() string {
+	switch n.n.Form {
+	case codeview.NumFloat:
+		return strconv.FormatFloat(math.Float64frombits(n.n.Lo), 'g', -1, 64)
+	case codeview.NumOther:
+		return "?"
+	}
+	if v, ok := n.Int64(); ok {
+		return strconv.FormatInt(v, 10)
+	}
+	v := new(big.Int).SetUint64(n.n.Hi)
+	if n.n.Form == codeview.NumSigned {
+		v.SetInt64(int64(n.n.Hi))
+	}
+	return fmt.Sprint(v.Lsh(v, 64).Add(v, new(big.Int).SetUint64(n.n.Lo)))
+}
+
+// widen returns the number its lowest 64-shift bits are. One that does not fit in
+// them, and what is no integer, stays as it is.
+func (n Number) widen(shift uint64, negative bool) Number {
+	top := int64(n.n.Lo<<shift) >> shift // as a signed one
+	fits := n.n.Hi == 0 && n.n.Lo<<shift>>shift == n.n.Lo || n.n.Hi == uint64(top>>63) && uint64(top) == n.n.Lo
+	switch {
+	case n.n.Form > codeview.NumSigned || !fits:
+		return n
+	case negative:
+		return Number{codeview.Signed(top)}
+	}
+	return Number{codeview.Number{Lo: n.n.Lo << shift >> shift}}
+}

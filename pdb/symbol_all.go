@@ -225,23 +225,33 @@ func share(size, i, n int) (first, last int) {
 	return int(int64(size) * int64(i) / int64(n)), int(int64(size) * int64(i+1) / int64(n))
 }
 
-// within makes a sequence of what each yields, and behind that of the error it
-// returns, if any. The file stays open while it is walked.
-func within[T any](f *File, each func(yield func(T, error) bool) error) iter.Seq2[T, error] {
-	return granted(f, f.msf.Work.Whole(), each)
-}
-
-// granted is within for what is less than a walk over the whole file.
-func granted[T any](f *File, most int64, each func(yield func(T, error) bool) error) iter.Seq2[T, error] {
+// sequenceOf makes a sequence of what each yields, and behind that of the error it
+// returns, if any but errStop.
+func sequenceOf[T any](each func(yield func(T, error) bool) error) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
-		q, err := f.ask(most)
-		if err == nil {
-			defer q.end()
-			err = each(yield)
-		}
-		if err != nil {
+		if err := each(yield); err != nil && err != errStop {
 			var none T
 			yield(none, err)
 		}
 	}
+}
+
+// errStop ends a walk whose caller has seen enough.
+var errStop = errors.New("stop")
+
+// within is sequenceOf for a walk over the whole file, which stays open meanwhile.
+func within[T any](f *File, each func(yield func(T, error) bool) error) iter.Seq2[T, error] {
+	return granted(f, f.msf.Work.Whole(), each)
+}
+
+// granted is within for what may cost so much.
+func granted[T any](f *File, most int64, each func(yield func(T, error) bool) error) iter.Seq2[T, error] {
+	return sequenceOf(func(yield func(T, error) bool) error {
+		q, err := f.ask(most)
+		if err != nil {
+			return err
+		}
+		defer q.end()
+		return each(yield)
+	})
 }

@@ -117,7 +117,7 @@ func (s *Symbol) parseOther(kind Kind, rec []byte) (ok bool) {
 	case kind.isRef():
 		s.Module, s.ref = u16(rec, 12), u32(rec, 8)
 	case kind == KindExport:
-		s.Value.n = codeview.Unsigned(uint64(u16(rec, 4)))
+		s.Value.n = codeview.Number{Lo: uint64(u16(rec, 4))}
 	}
 	if f.name != 0 {
 		s.name, ok = nameAt(kind, rec, at)

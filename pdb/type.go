@@ -2,6 +2,7 @@ package pdb
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"iter"
 	"slices"
@@ -178,39 +179,23 @@ func (f *File) TypeByName(name string, how ...NameFlag) (Type, error) {
 // its place; damage behind which no record can be found and errors of reading
 // end the sequence.
 func (f *File) Types() iter.Seq2[Type, error] {
-	return func(yield func(Type, error) bool) {
+	most := 4 * f.msf.Work.Whole() // the text of a type is made of those of many
+	return granted(f, most, func(yield func(Type, error) bool) error {
 		t, err := f.loadTypes()
-		if err != nil {
-			yield(Type{}, err)
-			return
+		if err != nil || t.s == nil {
+			return err
 		}
-		if t.s == nil {
-			return
-		}
-		g, err := f.msf.Work.Begin(4 * f.msf.Work.Whole()) // the text of a type is made of those of many
-		if err != nil {
-			yield(Type{}, err)
-			return
-		}
-		defer g.End()
 		w := t.records(typeEntry{ti: t.begin})
 		for w.step() {
-			err := f.check()
-			if err == nil {
-				err = f.msf.Work.Over()
-			}
-			if err != nil {
-				yield(Type{}, err)
-				return
+			if err := cmp.Or(f.check(), f.msf.Work.Over()); err != nil {
+				return err
 			}
 			if !yield(f.parseType(t, w.ti, w.Rec)) {
-				return
+				return nil
 			}
 		}
-		if w.Err != nil {
-			yield(Type{}, w.Err)
-		}
-	}
+		return w.Err
+	})
 }
 
 // Definition returns the definition of a tag that is only declared, and any
@@ -259,21 +244,18 @@ func (t Type) Class() (Type, error) {
 // whose index is 0 as the last one stands for "...". A damaged list ends with
 // an error that satisfies errors.Is(err, [ErrFormat]).
 func (t Type) Params() iter.Seq2[Type, error] {
-	return func(yield func(Type, error) bool) {
+	return sequenceOf(func(yield func(Type, error) bool) error {
 		if t.kind != TypeFunction && t.kind != TypeMethod || t.list == 0 {
-			return
+			return nil
 		}
 		args, err := t.f.argList(t.list)
 		if err != nil {
-			yield(Type{}, err)
-			return
+			return err
 		}
-		for n := args.count(); n > 0; n-- {
-			if !yield(t.f.Type(args.Ti())) {
-				return
-			}
+		for n := args.count(); n > 0 && yield(t.f.Type(args.Ti())); n-- {
 		}
-	}
+		return nil
+	})
 }
 
 // argList opens an argument list.

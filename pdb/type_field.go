@@ -47,12 +47,10 @@ func (t Type) Fields() iter.Seq2[Member, error] { return t.flat(false) }
 func (t Type) Shown() iter.Seq2[Member, error] { return t.flat(true) }
 
 func (t Type) flat(all bool) iter.Seq2[Member, error] {
-	return func(yield func(Member, error) bool) {
+	return sequenceOf(func(yield func(Member, error) bool) error {
 		w := fieldWalk{yield: yield, nodes: maxTypeNodes, all: all}
-		if err := w.walk(t, 0, 0); err != nil && err != errStop {
-			yield(Member{}, err)
-		}
-	}
+		return w.walk(t, 0, 0)
+	})
 }
 
 // fieldWalk flattens a type.

@@ -101,6 +101,14 @@ func readHeads(s *msf.Stream, p typePart) ([]uint32, error) {
 	return heads, cursorErr(c.Err())
 }
 
+// keyAt reads a bucket number.
+func (h *typeHash) keyAt(b []byte, at int) uint32 {
+	if h.key == 4 {
+		return u32(b, at)
+	}
+	return uint32(u16(b, at))
+}
+
 // bucketOf returns the bucket of a hash, as far as the key holds it.
 func (h *typeHash) bucketOf(hash uint32) uint32 {
 	b := hash % h.buckets
@@ -186,11 +194,7 @@ func (h *typeHash) chain() (*typeChains, error) {
 	h.s.Container.Hold(4 * (len(c.head) + len(c.next)))
 	err := h.parts(func(first uint32, b []byte) {
 		for i := first; len(b) > 0; i++ {
-			v := uint32(u16(b, 0))
-			if h.key == 4 {
-				v = u32(b, 0)
-			}
-			if v < h.buckets {
+			if v := h.keyAt(b, 0); v < h.buckets {
 				c.next[i], c.head[v] = c.head[v], i+1
 			}
 			b = b[h.key:]
@@ -229,17 +233,16 @@ func (t *typeTable) findTag(q tagQuery) (ti uint32, ok bool, err error) {
 		if err != nil {
 			return 0, false, err
 		}
-		defs := q
-		defs.forward = false
-		if ti, ok, err = t.pick(types, h.heads, defs); ok || err != nil || q.hashed {
+		if ti, ok, err = t.pick(types, h.heads, q, false); ok || err != nil || q.hashed {
 			return ti, ok, err
 		}
 	}
 	return t.findUnhashed(q)
 }
 
-// pick returns the first type that matches: heads of buckets before others.
-func (t *typeTable) pick(types, heads []uint32, q tagQuery) (ti uint32, ok bool, err error) {
+// pick returns the first definition, or forward reference, that matches: heads of
+// buckets before others.
+func (t *typeTable) pick(types, heads []uint32, q tagQuery, forward bool) (ti uint32, ok bool, err error) {
 	probes := 0
 	var buf []byte
 	ahead := t.s.Container.Batch()
@@ -265,7 +268,7 @@ func (t *typeTable) pick(types, heads []uint32, q tagQuery) (ti uint32, ok bool,
 			if fatal(err) {
 				return 0, false, err
 			}
-			if g, ok := codeview.ParseTag(rec); err == nil && ok && g.Forward() == q.forward && q.match(&g) {
+			if g, ok := codeview.ParseTag(rec); err == nil && ok && g.Forward() == forward && q.match(&g) {
 				return ti, true, nil
 			}
 		}
@@ -309,12 +312,10 @@ func (t *typeTable) findUnhashed(q tagQuery) (ti uint32, ok bool, err error) {
 		return 0, false, err
 	}
 	slices.Reverse(types)
-	defs := q
-	defs.forward = false
-	if ti, ok, err = t.pick(types, nil, defs); ok || err != nil || !q.forward {
+	if ti, ok, err = t.pick(types, nil, q, false); ok || err != nil || !q.forward {
 		return ti, ok, err
 	}
-	return t.pick(types, nil, q)
+	return t.pick(types, nil, q, true)
 }
 
 // walkUnhashed returns the name hashes and numbers of those tags, sorted.

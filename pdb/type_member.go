@@ -1,7 +1,6 @@
 package pdb
 
 import (
-	"errors"
 	"iter"
 	"slices"
 
@@ -114,28 +113,21 @@ func introducing(attr uint16) bool {
 // Damage gives an error that satisfies errors.Is(err, [ErrFormat]) and ends
 // the sequence.
 func (t Type) Members() iter.Seq2[Member, error] {
-	return func(yield func(Member, error) bool) {
+	return sequenceOf(func(yield func(Member, error) bool) error {
 		if !t.IsTag() {
-			return
+			return nil
 		}
 		def, err := t.Definition()
-		if err != nil {
-			yield(Member{}, err)
-			return
-		}
-		if def.list == 0 {
-			return
+		if err != nil || def.list == 0 {
+			return err
 		}
 		g, err := def.f.msf.Work.Begin(def.f.msf.Work.Point())
 		if err != nil {
-			yield(Member{}, err)
-			return
+			return err
 		}
 		defer g.End()
-		if err := def.f.eachMember(def.list, def.widened(yield)); err != nil && err != errStop {
-			yield(Member{}, err)
-		}
-	}
+		return def.f.eachMember(def.list, def.widened(yield))
+	})
 }
 
 // widened gives enumerators the width and the sign of the underlying type:
@@ -153,7 +145,7 @@ func (t Type) widened(yield func(Member, error) bool) func(Member, error) bool {
 	shift, negative := 64-8*elem.size, elem.isSigned()
 	return func(m Member, err error) bool {
 		if m.Kind == MemberEnumerator {
-			m.Value.n = m.Value.n.Widen(shift, negative)
+			m.Value = m.Value.widen(shift, negative)
 		}
 		return yield(m, err)
 	}
@@ -180,9 +172,6 @@ func (t Type) isSigned() bool {
 	}
 	return false
 }
-
-// errStop ends a walk whose caller has seen enough.
-var errStop = errors.New("stop")
 
 // maxContinued bounds how many records a field list may go on in: each holds
 // up to 64 KiB.

@@ -39,7 +39,7 @@ type typeTable struct {
 	hashNum          uint32 // number of the stream
 	keySize, buckets uint32
 	vals, pairs, adj typePart
-	index, walked    lazy[typeIndex]
+	index            lazy[typeIndex]
 	places           lazy[typePlaces]
 	asked            tally // records looked up before places was made
 	hash             lazy[typeHash]

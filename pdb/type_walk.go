@@ -27,7 +27,7 @@ type typeEntry struct{ ti, off uint32 }
 // It is immutable.
 type typeIndex struct {
 	at  []typeEntry
-	bad error // why the records behind the last entry cannot be reached
+	bad error // why it has no entries
 }
 
 // record returns the whole record of a type: u16 length, u16 leaf, data. It
@@ -50,11 +50,15 @@ func (t *typeTable) record(ti uint32) ([]byte, error) {
 	if err == nil || fatal(err) {
 		return rec, err
 	}
-	// The index of the file leads astray: walk all records, once.
-	if index, err = t.walked.get(t.walk); err != nil {
+	// There is no index, or it leads astray: walk all records, once.
+	p, err := t.places.get(t.findPlaces)
+	if err != nil {
 		return nil, err
 	}
-	return t.seek(index, ti)
+	if off := p.of(ti - t.begin); off != 0 {
+		return t.recordAt(off)
+	}
+	return nil, cmp.Or(p.bad, t.bad(ti, "has no record"))
 }
 
 // counted is record for one that others may refer to as well.
@@ -74,7 +78,7 @@ func (t *typeTable) seek(index *typeIndex, ti uint32) ([]byte, error) {
 	}
 	w := t.records(index.at[i])
 	w.W.Chunk = typeStep
-	return t.walkTo(ti, index, w)
+	return t.walkTo(ti, w)
 }
 
 // find returns the number of the entry at or below ti, -1 if there is none.
@@ -86,13 +90,13 @@ func (x *typeIndex) find(ti uint32) int {
 	return i
 }
 
-func (t *typeTable) walkTo(ti uint32, index *typeIndex, w typeWalk) ([]byte, error) {
+func (t *typeTable) walkTo(ti uint32, w typeWalk) ([]byte, error) {
 	for w.step() {
 		if w.ti == ti {
 			return w.Rec, nil
 		}
 	}
-	return nil, cmp.Or(w.Err, index.bad, t.bad(ti, "has no record"))
+	return nil, cmp.Or(w.Err, t.bad(ti, "has no record"))
 }
 
 // peek is record for a question that looks at many records far apart, each
@@ -105,7 +109,7 @@ func (t *typeTable) peek(ti uint32, buf *[]byte) ([]byte, error) {
 	}
 	i := index.find(ti)
 	if i < 0 || ti >= t.end {
-		return nil, cmp.Or(index.bad, t.bad(ti, "has no record"))
+		return t.record(ti)
 	}
 	w := t.records(index.at[i])
 	off, n := t.stretch(index, i)
@@ -114,7 +118,7 @@ func (t *typeTable) peek(ti uint32, buf *[]byte) ([]byte, error) {
 		return nil, err
 	}
 	w.W.Off, w.W.Buf = off, *buf
-	rec, err := t.walkTo(ti, index, w)
+	rec, err := t.walkTo(ti, w)
 	if err != nil && !fatal(err) {
 		return t.record(ti) // which knows what to do about a bad index
 	}
@@ -131,12 +135,11 @@ func (t *typeTable) stretch(index *typeIndex, i int) (off, n uint32) {
 	return off, min(end-off, maxTypeStep)
 }
 
-// readIndex reads the index of the file, or walks all records when it has
-// none that can be used.
+// readIndex reads the index of the file, an empty one if it has none that can be used.
 func (t *typeTable) readIndex() (*typeIndex, error) {
 	index, err := t.fileIndex()
 	if err != nil && !fatal(err) {
-		return t.walked.get(t.walk)
+		return &typeIndex{bad: err}, nil
 	}
 	return index, err
 }
@@ -196,24 +199,6 @@ func (t *typeTable) hashStream() (*msf.Stream, error) {
 
 var errNoTypes error = &FormatError{Section: "types", Err: errors.New("no such stream")}
 
-// walk makes an index from the records themselves.
-func (t *typeTable) walk() (*typeIndex, error) {
-	index := new(typeIndex)
-	w := t.records(typeEntry{ti: t.begin})
-	for last := uint32(0); w.step(); {
-		if off := w.Off - t.recs; len(index.at) == 0 || off-last >= typeStep {
-			index.at = append(index.at, typeEntry{ti: w.ti, off: off})
-			last = off
-		}
-	}
-	if fatal(w.Err) {
-		return nil, w.Err
-	}
-	t.s.Container.Hold(8 * len(index.at))
-	index.bad = w.Err
-	return index, nil
-}
-
 // typeWalk walks type records. It belongs to one goroutine.
 //
 //	for w := t.records(from); w.step(); {
@@ -265,43 +250,51 @@ const (
 	firstRead = 192
 )
 
-// typePlaces is where each record of a stream lies, by its number. What could
-// not be reached has none, which is 0.
-type typePlaces []uint32
+// typePlaces is where each record of a stream lies.
+type typePlaces struct {
+	at  []uint32 // by number
+	bad error    // why the records behind the last one cannot be reached
+}
+
+// of returns where record i lies, 0 for one that could not be reached.
+func (p *typePlaces) of(i uint32) uint32 {
+	if i < uint32(len(p.at)) {
+		return p.at[i]
+	}
+	return 0
+}
 
 // place returns where a record lies when so many were asked for that one walk
-// over all of them has cost less; ok is false before and meanwhile, and for
-// records that have no place.
+// over all of them has cost less; ok is false before, and for records that have no
+// place.
 func (t *typeTable) place(ti uint32) (off uint32, ok bool, err error) {
 	p := t.places.done.Load()
 	if p == nil {
 		if !t.asked.over(64 + (t.end-t.begin)/recordsPerLookup) {
 			return 0, false, nil
 		}
-		if p, err = t.places.tryGet(t.findPlaces); err != nil || p == nil {
+		if p, err = t.places.get(t.findPlaces); err != nil {
 			return 0, false, err
 		}
 	}
-	if i := ti - t.begin; i < uint32(len(*p)) {
-		off = (*p)[i]
-	}
+	off = p.of(ti - t.begin)
 	return off, off != 0, nil
 }
 
 func (t *typeTable) findPlaces() (*typePlaces, error) {
 	// A record has 4 bytes at least, whatever the header says about their number.
-	list := make(typePlaces, 0, min(t.end-t.begin, (t.stop-t.recs)/typeHead))
+	p := &typePlaces{at: make([]uint32, 0, min(t.end-t.begin, (t.stop-t.recs)/typeHead))}
 	t.s.Load()
 	w := t.records(typeEntry{ti: t.begin})
 	w.W.Chunk = msf.ReadAhead
 	for w.step() {
-		list = append(list, w.Off)
+		p.at = append(p.at, w.Off)
 	}
-	if fatal(w.Err) {
+	if p.bad = w.Err; fatal(w.Err) {
 		return nil, w.Err
 	}
-	t.s.Container.Hold(4 * cap(list))
-	return &list, nil
+	t.s.Container.Hold(4 * cap(p.at))
+	return p, nil
 }
 
 // recordAt returns the record that lies at off, which a walk has seen.

@@ -1,108 +1,58 @@
 package codeview
 
-import (
-	"fmt"
-	"math"
-	"math/big"
-	"strconv"
-)
+import "math"
 
 // Number is a value of a numeric leaf: the value of a constant or of an
 // enumerator. It is a small immutable value, safe for concurrent use.
 type Number struct {
-	lo, hi uint64 // two's complement, sign-extended
-	form   numberForm
+	Lo, Hi uint64 // two's complement, sign-extended
+	Form   NumberForm
 }
 
-type numberForm uint8
+// NumberForm is the form of a [Number].
+type NumberForm uint8
 
+// Forms of numbers.
 const (
-	numUnsigned numberForm = iota
-	numSigned
-	numFloat // lo holds the bits of a float64
-	numOther // a form without a value here: complex, decimal, text
+	NumUnsigned NumberForm = iota
+	NumSigned
+	NumFloat // Lo holds the bits of a float64
+	NumOther // a form without a value here: complex, decimal, text
 )
 
-// Int64 returns the value as an int64; ok is false when it is no integer or
-// does not fit.
-func (n Number) Int64() (v int64, ok bool) {
-	switch {
-	case n.form == numSigned && n.hi == uint64(int64(n.lo)>>63):
-		return int64(n.lo), true
-	case n.form <= numSigned && n.hi == 0 && n.lo <= math.MaxInt64:
-		return int64(n.lo), true
-	}
-	return 0, false
-}
-
-// Uint64 returns the value as a uint64; ok is false when it is no integer,
-// negative, or does not fit.
-func (n Number) Uint64() (v uint64, ok bool) {
-	if n.form > numSigned || n.hi != 0 {
-		return 0, false
-	}
-	return n.lo, true
-}
-
-// Float64 returns the value of a floating-point number.
-func (n Number) Float64() (v float64, ok bool) {
-	return math.Float64frombits(n.lo), n.form == numFloat
-}
-
-// String returns the value in decimal, "?" for the forms no compiler is known
-// to write (complex, decimal, text).
-func (n Number) String() string {
-	switch n.form {
-	case numFloat:
-		return strconv.FormatFloat(math.Float64frombits(n.lo), 'g', -1, 64)
-	case numOther:
-		return "?"
-	}
-	if v, ok := n.Int64(); ok {
-		return strconv.FormatInt(v, 10)
-	}
-	v := new(big.Int).SetUint64(n.hi)
-	if n.form == numSigned {
-		v.SetInt64(int64(n.hi))
-	}
-	return fmt.Sprint(v.Lsh(v, 64).Add(v, new(big.Int).SetUint64(n.lo)))
-}
-
-// Unsigned is the number of an unsigned integer.
-func Unsigned(v uint64) Number { return Number{lo: v} }
-
-func signed(v int64) Number { return Number{lo: uint64(v), hi: uint64(v >> 63), form: numSigned} }
+// Signed is the number of a signed integer.
+func Signed(v int64) Number { return Number{Lo: uint64(v), Hi: uint64(v >> 63), Form: NumSigned} }
 
 // Number reads a numeric leaf (cvinfo.h: LF_NUMERIC and after). What is less
 // than 0x8000 is the value itself.
 func (r *Reader) Number() Number {
 	switch l := r.U16(); l {
 	case 0x8000:
-		return signed(int64(int8(r.U8())))
+		return Signed(int64(int8(r.U8())))
 	case 0x8001:
-		return signed(int64(int16(r.U16())))
+		return Signed(int64(int16(r.U16())))
 	case 0x8002:
-		return Number{lo: uint64(r.U16())}
+		return Number{Lo: uint64(r.U16())}
 	case 0x8003:
-		return signed(int64(int32(r.U32())))
+		return Signed(int64(int32(r.U32())))
 	case 0x8004:
-		return Number{lo: uint64(r.U32())}
+		return Number{Lo: uint64(r.U32())}
 	case 0x8009:
-		return signed(int64(r.u64()))
+		return Signed(int64(r.u64()))
 	case 0x800A:
-		return Number{lo: r.u64()}
+		return Number{Lo: r.u64()}
 	case 0x8017, 0x8018:
-		return Number{lo: r.u64(), hi: r.u64(), form: numberForm(0x8018 - l)}
+		return Number{Lo: r.u64(), Hi: r.u64(), Form: NumberForm(0x8018 - l)}
 	case 0x8005:
-		return Number{lo: math.Float64bits(float64(math.Float32frombits(r.U32()))), form: numFloat}
+		return Number{Lo: math.Float64bits(float64(math.Float32frombits(r.U32()))), Form: NumFloat}
 	case 0x8006:
-		return Number{lo: r.u64(), form: numFloat}
+		return Number{Lo: r.u64(), Form: NumFloat}
 	default:
 		if l < 0x8000 {
-			return Number{lo: uint64(l)}
+			return Number{Lo: uint64(l)}
 		}
 		r.skipNumber(l)
-		return Number{form: numOther}
+		return Number{Form: NumOther}
 	}
 }
 
@@ -138,23 +88,9 @@ func (r *Reader) skipNumber(l uint16) {
 // Size reads a numeric leaf that is a size or an offset. A negative one, or
 // one that does not fit, is damage.
 func (r *Reader) Size() uint64 {
-	v, ok := r.Number().Uint64()
-	if !ok {
+	n := r.Number()
+	if n.Form > NumSigned || n.Hi != 0 {
 		r.Short = true
 	}
-	return v
-}
-
-// Widen returns the number its lowest 64-shift bits are. One that does not fit in
-// them, and what is no integer, stays as it is.
-func (n Number) Widen(shift uint64, negative bool) Number {
-	top := int64(n.lo<<shift) >> shift // as a signed one
-	fits := n.hi == 0 && n.lo<<shift>>shift == n.lo || n.hi == uint64(top>>63) && uint64(top) == n.lo
-	switch {
-	case n.form > numSigned || !fits:
-		return n
-	case negative:
-		return signed(top)
-	}
-	return Number{lo: n.lo << shift >> shift}
+	return n.Lo
 }

@@ -2,6 +2,10 @@ package codeview
 
 import "encoding/binary"
 
+// u16 and u32 read at fixed offsets of records whose length was checked.
+func u16(b []byte, off int) uint16 { return binary.LittleEndian.Uint16(b[off:]) }
+func u32(b []byte, off int) uint32 { return binary.LittleEndian.Uint32(b[off:]) }
+
 // Reader reads the fields of a type record, or of a field list entry by
 // entry, front to back. A read past the end gives zero and sets Short, which
 // the caller looks at once. It belongs to one goroutine.

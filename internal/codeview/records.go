@@ -79,25 +79,15 @@ func RecordIn(w *msf.Walker, off uint32) ([]byte, error) {
 			return b[:n:n], nil
 		}
 	}
-	return recordSlow(w, off)
-}
-
-// recordSlow is recordIn across the end of a run and over damage.
-func recordSlow(w *msf.Walker, off uint32) ([]byte, error) {
-	head, err := w.Span(off, RecordHead)
-	if err != nil {
-		return nil, err
-	}
-	n := uint32(u16(head, 0)) + LenField
-	if n < RecordHead {
-		return nil, w.Stream.Damage(off, "symbol record of %d bytes", n)
-	}
-	return w.Span(off, n)
+	return record(w.Stream, off, w.Span)
 }
 
 // RecordAt returns the symbol record at off, for a question about one.
-func RecordAt(s *msf.Stream, off uint32) ([]byte, error) {
-	head, err := s.View(off, RecordHead)
+func RecordAt(s *msf.Stream, off uint32) ([]byte, error) { return record(s, off, s.View) }
+
+// record returns a record across the end of a run and over damage.
+func record(s *msf.Stream, off uint32, span func(off, n uint32) ([]byte, error)) ([]byte, error) {
+	head, err := span(off, RecordHead)
 	if err != nil {
 		return nil, err
 	}
@@ -105,7 +95,7 @@ func RecordAt(s *msf.Stream, off uint32) ([]byte, error) {
 	if n < RecordHead {
 		return nil, s.Damage(off, "symbol record of %d bytes", n)
 	}
-	return s.View(off, n)
+	return span(off, n)
 }
 
 // UntilNUL returns the bytes of b before its first NUL, all of b without one:
