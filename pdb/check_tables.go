@@ -62,7 +62,6 @@ func (c *checker) buckets(t *nameTable) ([]hashRef, error) {
 		return nil, nil
 	}
 	var refs []hashRef
-	r := recordReader{t: t}
 	end := uint32(0)
 	for b := range t.buckets {
 		first, last, err := t.bucket(b)
@@ -77,8 +76,7 @@ func (c *checker) buckets(t *nameTable) ([]hashRef, error) {
 			return nil, nil
 		}
 		end = last
-		for i := first; i < last; i++ {
-			off, err := r.offset(i)
+		for off, err := range t.inBucket(b) {
 			if err != nil {
 				return nil, err
 			}

@@ -44,55 +44,49 @@ const (
 // fewer make it less sure. It never fails: what it does not know is
 // [FormatUnknown].
 func Sniff(first []byte) Format {
-	for _, k := range []struct {
-		magic  string
-		format Format
-	}{
-		{magicMSF7, FormatPDB7}, {magicMSF2, FormatPDB2}, {magicMSFZ, FormatMSFZ},
-		{"BSJB", FormatPortable}, {"MSCF", FormatCAB}, {"!<arch>\n", FormatLibrary},
-		{"NB09", FormatCodeView}, {"NB11", FormatCodeView}, {"MDMP\x93\xa7", FormatMinidump},
-		{"PAGEDU64", FormatCrashDump}, {"PAGEDUMP", FormatCrashDump},
-		{"PE\x00\x00", FormatPE}, {"MZ", FormatPE}, {"DI", FormatDBG},
-	} {
-		if bytes.HasPrefix(first, []byte(k.magic)) {
-			return k.format
+	for _, k := range formats() {
+		for _, magic := range k.magic {
+			if bytes.HasPrefix(first, []byte(magic)) {
+				return k.format
+			}
 		}
 	}
 	return FormatUnknown
 }
 
-// String returns the short name of the kind, such as "pdb7".
-func (f Format) String() string { name, _ := f.names(); return name }
+// knownFormat is what a kind begins with and how it is called.
+type knownFormat struct {
+	format      Format
+	short, long string
+	magic       []string
+}
 
-// describe returns the kind in words.
-func (f Format) describe() string { _, text := f.names(); return text }
-
-func (f Format) names() (short, long string) {
-	switch f {
-	case FormatPDB7:
-		return "pdb7", "a PDB 7"
-	case FormatPDB2:
-		return "pdb2", "a PDB 2.00 of VC 6 or earlier"
-	case FormatMSFZ:
-		return "msfz", "a compressed PDB (MSFZ container)"
-	case FormatPortable:
-		return "portable-pdb", "a portable PDB (.NET metadata without native symbols)"
-	case FormatDBG:
-		return "dbg", "a .dbg file"
-	case FormatCAB:
-		return "cab", "a cabinet (expand it first)"
-	case FormatPE:
-		return "pe", "a PE image"
-	case FormatLibrary:
-		return "lib", "a library of object files"
-	case FormatCodeView:
-		return "codeview", "bare CodeView symbols (NB09, NB11)"
-	case FormatMinidump:
-		return "minidump", "a minidump"
-	case FormatCrashDump:
-		return "crashdump", "a crash dump"
+func formats() []knownFormat {
+	return []knownFormat{
+		{FormatPDB7, "pdb7", "a PDB 7", []string{magicMSF7}},
+		{FormatPDB2, "pdb2", "a PDB 2.00 of VC 6 or earlier", []string{magicMSF2}},
+		{FormatMSFZ, "msfz", "a compressed PDB (MSFZ container)", []string{magicMSFZ}},
+		{FormatPortable, "portable-pdb", "a portable PDB (.NET metadata without native symbols)", []string{"BSJB"}},
+		{FormatCAB, "cab", "a cabinet (expand it first)", []string{"MSCF"}},
+		{FormatLibrary, "lib", "a library of object files", []string{"!<arch>\n"}},
+		{FormatCodeView, "codeview", "bare CodeView symbols (NB09, NB11)", []string{"NB09", "NB11"}},
+		{FormatMinidump, "minidump", "a minidump", []string{"MDMP\x93\xa7"}},
+		{FormatCrashDump, "crashdump", "a crash dump", []string{"PAGEDU64", "PAGEDUMP"}},
+		{FormatPE, "pe", "a PE image", []string{"PE\x00\x00", "MZ"}},
+		{FormatDBG, "dbg", "a .dbg file", []string{"DI"}},
 	}
-	return "unknown", "a file of unknown kind"
+}
+
+// String returns the short name of the kind, such as "pdb7".
+func (f Format) String() string { return f.known().short }
+
+func (f Format) known() knownFormat {
+	for _, k := range formats() {
+		if k.format == f {
+			return k
+		}
+	}
+	return knownFormat{short: "unknown", long: "a file of unknown kind"}
 }
 
 // KindError says that a file is a known kind of file, but not a PDB this
@@ -106,9 +100,9 @@ func (e *KindError) Error() string {
 		return "pdb: not a PDB (unknown first bytes)"
 	}
 	if e.Is(ErrUnsupported) {
-		return fmt.Sprintf("pdb: %s: %v", e.Format.describe(), ErrUnsupported)
+		return fmt.Sprintf("pdb: %s: %v", e.Format.known().long, ErrUnsupported)
 	}
-	return fmt.Sprintf("pdb: not a PDB but %s", e.Format.describe())
+	return fmt.Sprintf("pdb: not a PDB but %s", e.Format.known().long)
 }
 
 // Is reports whether target is the sentinel that fits the kind.

@@ -149,53 +149,42 @@ func (f *File) idName(id uint32) (string, error) {
 	leaf := r.Begin()
 	scope := r.Ti()
 	switch leaf {
-	case codeview.LeafFuncID:
+	case codeview.LeafFuncID, codeview.LeafMFuncID:
 		r.Ti()
-		return f.scopedName(t, id, scope, &r)
-	case codeview.LeafMFuncID:
-		r.Ti()
-		return f.memberName(t, id, scope, &r)
+		name := string(r.Name())
+		if r.Short {
+			return "", t.bad(id, "record ends early")
+		}
+		prefix, err := f.scopeName(t, leaf, scope)
+		return prefix + name, ignoreDamage(err) // a name without its scope is worth having
 	case codeview.LeafStringID:
 		return t.stringID(id)
 	}
 	return "", t.bad(id, "%v is no name", leaf)
 }
 
-// scopedName joins the name of a function with that of its namespace, which
-// is a string.
-func (f *File) scopedName(t *typeTable, id, scope uint32, r *codeview.Reader) (string, error) {
-	name := string(r.Name())
-	switch {
-	case r.Short:
-		return "", t.bad(id, "record ends early")
-	case scope == 0:
-		return name, nil
-	}
-	prefix, err := t.stringID(scope)
-	if err != nil {
-		return name, ignoreDamage(err) // a name without its scope is worth having
-	}
-	return prefix + "::" + name, nil
-}
-
-// memberName joins the name of a member function with that of its class.
-func (f *File) memberName(t *typeTable, id, class uint32, r *codeview.Reader) (string, error) {
-	name := string(r.Name())
-	if r.Short {
-		return "", t.bad(id, "record ends early")
+// scopeName returns what stands before the name of a function: its namespace, which is
+// a string, or its class.
+func (f *File) scopeName(ids *typeTable, leaf codeview.Leaf, scope uint32) (string, error) {
+	if leaf == codeview.LeafFuncID {
+		if scope == 0 {
+			return "", nil
+		}
+		name, err := ids.stringID(scope)
+		if err != nil {
+			return "", err
+		}
+		return name + "::", nil
 	}
 	types, err := f.loadTypes()
 	if err != nil {
-		return name, ignoreDamage(err)
+		return "", err
 	}
-	rec, err := types.counted(class)
-	if err != nil {
-		return name, ignoreDamage(err)
+	rec, err := types.counted(scope)
+	if g, ok := codeview.ParseTag(rec); ok && err == nil {
+		return string(g.Name) + "::", nil
 	}
-	if g, ok := codeview.ParseTag(rec); ok {
-		return string(g.Name) + "::" + name, nil
-	}
-	return name, nil
+	return "", err
 }
 
 // stringID returns the text of an LF_STRING_ID. A long one is cut into pieces,

@@ -26,23 +26,18 @@ type Module struct {
 // lines. If it does not exist or cannot be read, no field is set, and its
 // sequences return the error.
 func (f *File) Module(n int) Module {
-	m := Module{f: f, num: n - 1}
-	if m.err = f.enter(); m.err != nil {
-		return m
+	if err := f.enter(); err != nil {
+		return Module{f: f, num: n - 1, err: err}
 	}
 	defer f.leave()
 	list, err := f.loadModules()
-	if err == nil && (n < 1 || n > list.len()) {
-		err = damage("module list", 0, "no module %d among %d", n-1, list.len())
-	}
 	if err == nil {
 		var info modInfo
 		if info, err = f.moduleAt(list, n-1); err == nil {
 			return info.module(f)
 		}
 	}
-	m.err = err
-	return m
+	return Module{f: f, num: n - 1, err: err}
 }
 
 // Modules enumerates the modules in the order of their numbers. An error ends
@@ -223,8 +218,11 @@ func skipModule(w *msf.Walker, head, off, end uint32) (uint32, error) {
 	return off + min((at-off+3)&^3, end-off), nil
 }
 
-// moduleAt reads module record i. The caller keeps i inside the list.
+// moduleAt reads module record i.
 func (f *File) moduleAt(m *modules, i int) (modInfo, error) {
+	if i < 0 || i >= m.len() {
+		return modInfo{}, damage("module list", 0, "no module %d among %d", i, m.len())
+	}
 	b, err := f.dbi.s.Bytes(m.recs[i], m.recs[i+1]-m.recs[i])
 	if err != nil {
 		return modInfo{}, err

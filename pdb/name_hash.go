@@ -3,6 +3,7 @@ package pdb
 import (
 	"encoding/binary"
 	"fmt"
+	"iter"
 	"math/bits"
 
 	"github.com/symres/symres/internal/msf"
@@ -189,6 +190,24 @@ func (t *nameTable) bounds(b uint32, first, next uint64) (uint32, uint32, error)
 	return uint32(first / startUnit), uint32(next / startUnit), nil
 }
 
+// inBucket yields the offsets of the records in a bucket.
+func (t *nameTable) inBucket(b uint32) iter.Seq2[uint32, error] {
+	return sequenceOf(func(yield func(uint32, error) bool) error {
+		i, last, err := t.bucket(b)
+		w := msf.Walker{Stream: t.s}
+		for ; err == nil && i < last; i++ {
+			var rec []byte
+			w.Chunk = min(hashAhead, t.n-i) * hashRecord
+			if rec, err = w.Span(t.recs+i*hashRecord, hashRecord); err == nil && !yield(u32(rec, 0)-1, nil) {
+				return nil
+			}
+		}
+		return err
+	})
+}
+
+const hashAhead = 32 // how many hash records are read at a time
+
 // probes returns the buckets a hash may be in. Microsoft's writer cuts the
 // bucket number to 16 bits, which only shows with more buckets than that.
 func (t *nameTable) probes(hash uint32) (b [2]uint32, n int) {
@@ -201,24 +220,21 @@ func (t *nameTable) probes(hash uint32) (b [2]uint32, n int) {
 	return b, 2
 }
 
-// bucketRange is the hash records of a bucket, by their numbers.
-type bucketRange struct{ first, last uint32 }
-
 // expect asks for the hash records of buckets and then for the beginnings of the
 // symbols, which would wait for each other.
-func (t *names) expect(buckets []bucketRange, head uint32) {
+func (t *names) expect(buckets []uint32, head uint32) {
 	ahead := t.gss.Container.Batch()
 	if ahead == nil {
 		return
 	}
 	for _, b := range buckets {
-		ahead.Add(t.table.s, t.table.recs+b.first*hashRecord, (b.last-b.first)*hashRecord)
+		if first, last, err := t.table.bucket(b); err == nil {
+			ahead.Add(t.table.s, t.table.recs+first*hashRecord, (last-first)*hashRecord)
+		}
 	}
 	ahead.Read()
 	for _, b := range buckets {
-		w := recordReader{t: t.table}
-		for i := b.first; i < b.last; i++ {
-			off, err := w.offset(i)
+		for off, err := range t.table.inBucket(b) {
 			if err != nil {
 				break
 			}
@@ -241,16 +257,12 @@ func (f *File) ExpectNames(names ...string) {
 	if err != nil || p.gss == nil || !f.msf.Far() || p.table.bad != nil || p.table.n == 0 {
 		return
 	}
-	var buckets []bucketRange
+	var buckets []uint32
 	longest := 0
 	for _, name := range names {
 		longest = max(longest, min(len(name), maxString))
 		probes, n := p.table.probes(hashName(name))
-		for _, b := range probes[:n] {
-			if first, last, err := p.table.bucket(b); err == nil {
-				buckets = append(buckets, bucketRange{first, last})
-			}
-		}
+		buckets = append(buckets, probes[:n]...)
 	}
 	p.expect(buckets, uint32(pubHead+longest+1))
 }

@@ -3,6 +3,7 @@ package pdb
 import (
 	"cmp"
 	"errors"
+	"iter"
 	"slices"
 	"strings"
 
@@ -278,57 +279,56 @@ func (t *names) findHashed(name string, fold bool) ([]uint32, error) {
 	if t.table.bad != nil || t.table.n == 0 {
 		return nil, cmp.Or(t.table.bad, errNoTable)
 	}
-	var offs []uint32
 	m := newMatcher(t, name, fold)
-	count := msf.Tab{W: t.gss.Work()}
 	probes, n := t.table.probes(hashName(name))
-	for _, b := range probes[:n] {
-		first, last, err := t.table.bucket(b)
-		if err != nil {
-			return nil, err
-		}
-		w := recordReader{t: t.table}
-		t.expect([]bucketRange{{first, last}}, uint32(len(m.buf)))
-		for i := first; i < last; i++ {
-			off, err := w.offset(i)
-			if err == nil {
-				err = count.Record(0)
-			}
-			if err != nil {
-				return nil, err
-			}
-			ok, err := m.match(off)
-			if err != nil {
-				return nil, err
-			}
-			if ok {
-				offs = append(offs, off)
+	t.expect(probes[:n], uint32(len(m.buf)))
+	return t.having(m, func(yield func(uint32, error) bool) {
+		for _, b := range probes[:n] {
+			for off, err := range t.table.inBucket(b) {
+				if !yield(off, err) {
+					return
+				}
 			}
 		}
-	}
-	return offs, count.Pay()
+	})
 }
 
 var errNoTable error = &FormatError{Section: "symbol index", Err: errors.New("no hash records")}
 
-// recordReader reads the symbol offsets of consecutive hash records, 32 at a
-// time.
-type recordReader struct {
-	t    *nameTable
-	at   uint32 // number of the first record in buf
-	have uint32
-	buf  [32 * hashRecord]byte
+// findScanned answers when the hash table is bad, from an index over all
+// records that is built once.
+func (t *names) findScanned(name string, fold bool) ([]uint32, error) {
+	index, err := t.byHash.get(t.scan)
+	if err != nil {
+		return nil, err
+	}
+	hash := uint64(hashName(name))
+	return t.having(newMatcher(t, name, fold), func(yield func(uint32, error) bool) {
+		i, _ := slices.BinarySearch(*index, hash<<32)
+		for ; i < len(*index) && (*index)[i]>>32 == hash && yield(uint32((*index)[i]), nil); i++ {
+		}
+	})
 }
 
-func (r *recordReader) offset(i uint32) (uint32, error) {
-	if i < r.at || i >= r.at+r.have {
-		n := min(r.t.n-i, uint32(len(r.buf)/hashRecord))
-		if err := r.t.s.Read(r.buf[:n*hashRecord], r.t.recs+i*hashRecord); err != nil {
-			return 0, err
+// having returns those offsets whose records have a name.
+func (t *names) having(m *matcher, list iter.Seq2[uint32, error]) (offs []uint32, err error) {
+	count := msf.Tab{W: t.gss.Work()}
+	for off, err := range list {
+		if err == nil {
+			err = count.Record(0)
 		}
-		r.at, r.have = i, n
+		ok := false
+		if err == nil {
+			ok, err = m.match(off)
+		}
+		if err != nil {
+			return nil, err
+		}
+		if ok {
+			offs = append(offs, off)
+		}
 	}
-	return u32(r.buf[:], int(i-r.at)*hashRecord) - 1, nil
+	return offs, count.Pay()
 }
 
 // matcher compares the names of records with one name, reading of each record
@@ -337,7 +337,6 @@ type matcher struct {
 	t    *names
 	name string
 	fold bool // ASCII letters of either case are equal
-	nul  bool // the name has a NUL, which only an old form can hold
 	buf  []byte
 }
 
@@ -349,7 +348,7 @@ func newMatcher(t *names, name string, fold bool) *matcher {
 		head = max(pubHead, 8+maxNumeric)
 	}
 	// One byte more than the name: its NUL, or the length byte of an old form.
-	return &matcher{t: t, name: name, fold: fold, nul: strings.IndexByte(name, 0) >= 0, buf: make([]byte, head+len(name)+1)}
+	return &matcher{t: t, name: name, fold: fold, buf: make([]byte, head+len(name)+1)}
 }
 
 // match reports whether the record at off has the name. An offset outside the
@@ -359,21 +358,15 @@ func (m *matcher) match(off uint32) (bool, error) {
 	if err != nil || len(rec) < codeview.RecordHead || !m.t.holds(Kind(u16(rec, 2))) {
 		return false, err
 	}
-	kind := Kind(u16(rec, 2))
-	at, ok := nameStart(rec)
-	if uint32(len(rec)) < size && (!ok || at+len(m.name) >= len(rec)) { // much stands before its name
-		if rec, err = m.t.gss.Bytes(off, size); err != nil {
-			return false, err
+	if uint32(len(rec)) < size {
+		if at, ok := nameStart(rec); !ok || at+len(m.name) >= len(rec) { // much stands before its name
+			if rec, err = m.t.gss.Bytes(off, size); err != nil {
+				return false, err
+			}
 		}
-		at, ok = nameStart(rec)
 	}
-	if !ok || at > len(rec) {
-		return false, nil
-	}
-	if _, old := kind.current(); old {
-		return m.equalOld(rec[at:]), nil
-	}
-	return m.equal(rec[at:]), nil
+	name, ok := nameOf(rec)
+	return ok && len(name) == len(m.name) && m.begins(name), nil
 }
 
 // read returns of the record at off what comparing takes, nil when its
@@ -408,33 +401,16 @@ const readPage = 4096
 // mayMatch reports whether a record that begins like rec can have the name.
 func (m *matcher) mayMatch(rec []byte) bool {
 	at, ok := nameStart(rec)
-	if !ok || at > len(rec) {
+	if _, old := Kind(u16(rec, 2)).current(); !ok || at > len(rec) || old {
 		return true
 	}
-	if _, old := Kind(u16(rec, 2)).current(); old {
-		return true
-	}
-	n := min(len(rec)-at, len(m.name))
-	return (&matcher{name: m.name[:n], fold: m.fold}).same(rec[at : at+n])
+	return m.begins(rec[at:min(len(rec), at+len(m.name))])
 }
 
-// equal compares with the name that begins b, up to a NUL or the end of the
-// record. b ends with the record, or at least one byte behind the name looked
-// for.
-func (m *matcher) equal(b []byte) bool {
-	n := len(m.name)
-	return !m.nul && len(b) >= n && m.same(b[:n]) && (len(b) == n || b[n] == 0)
-}
-
-// equalOld compares with the name behind its length.
-func (m *matcher) equalOld(b []byte) bool {
-	n := len(m.name)
-	return len(b) > n && int(b[0]) == n && m.same(b[1:n+1])
-}
-
-func (m *matcher) same(b []byte) bool {
+// begins reports whether the name begins with b.
+func (m *matcher) begins(b []byte) bool {
 	if !m.fold {
-		return string(b) == m.name
+		return string(b) == m.name[:len(b)]
 	}
 	for i := range b {
 		if lower(b[i]) != lower(m.name[i]) {
@@ -451,31 +427,6 @@ func lower(c byte) byte {
 		return c | 0x20
 	}
 	return c
-}
-
-// findScanned answers when the hash table is bad, from an index over all
-// records that is built once.
-func (t *names) findScanned(name string, fold bool) ([]uint32, error) {
-	index, err := t.byHash.get(t.scan)
-	if err != nil {
-		return nil, err
-	}
-	hash := uint64(hashName(name))
-	i, _ := slices.BinarySearch(*index, hash<<32)
-	var offs []uint32
-	count := msf.Tab{W: t.gss.Work()}
-	for m := newMatcher(t, name, fold); i < len(*index) && (*index)[i]>>32 == hash; i++ {
-		off := uint32((*index)[i])
-		if ok, err := m.match(off); err != nil {
-			return nil, err
-		} else if ok {
-			offs = append(offs, off)
-		}
-		if err := count.Record(0); err != nil {
-			return nil, err
-		}
-	}
-	return offs, count.Pay()
 }
 
 // scan reads all records once and returns their hashes and offsets, sorted.

@@ -117,33 +117,15 @@ func (k Kind) String() string {
 }
 
 // current returns the kind that replaced an old form; ok is false for kinds
-// that are no old form.
+// that are no old form. The headers list both in the same order.
 func (k Kind) current() (now Kind, ok bool) {
 	switch k {
-	case KindPub32ST:
-		return KindPub32, true
-	case KindGProc32ST:
-		return KindGProc32, true
-	case KindLProc32ST:
-		return KindLProc32, true
-	case KindThunk32ST:
-		return KindThunk32, true
-	case KindBlock32ST:
-		return KindBlock32, true
-	case KindLabel32ST:
-		return KindLabel32, true
-	case KindGData32ST:
-		return KindGData32, true
-	case KindLData32ST:
-		return KindLData32, true
-	case KindGThread32ST:
-		return KindGThread32, true
-	case KindLThread32ST:
-		return KindLThread32, true
-	case KindConstantST:
-		return KindConstant, true
-	case KindUDTST:
-		return KindUDT, true
+	case KindConstantST, KindUDTST, KindLData32ST, KindGData32ST, KindPub32ST, KindLProc32ST, KindGProc32ST:
+		return k - KindConstantST + KindConstant, true
+	case KindLThread32ST, KindGThread32ST:
+		return k - KindLThread32ST + KindLThread32, true
+	case KindThunk32ST, KindBlock32ST, KindLabel32ST:
+		return k - KindThunk32ST + KindThunk32, true
 	}
 	return k, false
 }
