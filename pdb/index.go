@@ -169,17 +169,9 @@ func (x *Index) read(i int) (Symbol, error) {
 		}
 		return f.thunk(x.sec, p, rec)
 	case inGlobals:
-		g, err := f.loadGlobals()
-		if err != nil {
-			return Symbol{}, err
-		}
-		return f.symbolAt(&g.names, rec, x.sec)
+		return f.symbolAt(f.globals, rec, x.sec)
 	case inPublics:
-		p, err := f.loadPublics()
-		if err != nil {
-			return Symbol{}, err
-		}
-		return f.symbolAt(&p.names, rec, x.sec)
+		return f.symbolAt(f.publics, rec, x.sec)
 	default:
 		ms, err := f.openModule(int(mod))
 		if err != nil {

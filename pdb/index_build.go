@@ -133,38 +133,24 @@ func (b *indexer) module(i int) error {
 }
 
 // variables adds those of the table of globals.
-func (b *indexer) variables() error {
-	g, err := b.f.loadGlobals()
-	if err != nil {
-		return err
-	}
-	return b.table(&g.names, inGlobals, addressOf)
-}
+func (b *indexer) variables() error { return b.table(b.f.globals, inGlobals, addressOf) }
 
-func (b *indexer) publics() error {
-	p, err := b.f.loadPublics()
-	if err != nil {
-		return err
-	}
-	return b.table(&p.names, inPublics, publicAddress)
-}
+func (b *indexer) publics() error { return b.table(b.f.publics, inPublics, publicAddress) }
 
-func (b *indexer) table(t *names, mod uint16, address func(rec []byte) (addressKey, bool)) error {
-	if t.gss == nil {
-		return nil
+func (b *indexer) table(table func() (*names, error), mod uint16, address func(rec []byte) (addressKey, bool)) error {
+	t, err := table()
+	if err != nil || t.gss == nil {
+		return err
 	}
 	if t.public { // all of them have an address
 		b.items = make([]addressEntry, 0, t.table.n)
 	}
-	err := t.live(func(off uint32, rec []byte) {
+	err = t.live(func(off uint32, rec []byte) {
 		if key, ok := address(rec); ok {
 			b.add(key, off, mod)
 		}
 	})
-	if fatal(err) {
-		return err
-	}
-	return nil
+	return ignoreDamage(err)
 }
 
 func publicAddress(rec []byte) (addressKey, bool) {

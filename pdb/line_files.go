@@ -38,17 +38,26 @@ func (f *File) readFileInfo(modules int) (info fileInfo, ok bool, err error) {
 	info.offsets = info.counts + uint32(modules)*2
 	files := uint64(0)
 	for i := range modules {
-		b, err := info.w.Span(info.counts+uint32(i)*2, 2)
+		n, err := info.count(i)
 		if err != nil {
 			return info, false, err
 		}
-		files += uint64(u16(b, 0))
+		files += uint64(n)
 	}
 	if files == 0 || files*4 > uint64(info.end-info.offsets) {
 		return info, false, nil
 	}
 	info.names = info.offsets + uint32(files)*4
 	return info, true, nil
+}
+
+// count returns how many files a module has.
+func (info *fileInfo) count(module int) (uint32, error) {
+	b, err := info.w.Span(info.counts+uint32(module)*2, 2)
+	if err != nil {
+		return 0, err
+	}
+	return uint32(u16(b, 0)), nil
 }
 
 // modulesWith returns the numbers, from 0, of the modules that may have code
@@ -59,25 +68,16 @@ func (f *File) modulesWith(file string) ([]int, error) {
 		return nil, err
 	}
 	info, ok, err := f.readFileInfo(m.len())
-	if err != nil {
-		return nil, err
+	var list []int
+	if ok && err == nil {
+		list, err = info.with(foldPath(file))
 	}
-	if !ok {
-		return allModules(m.len()), nil
+	if !ok && err == nil || err != nil && !fatal(err) {
+		for i := range m.len() {
+			list = append(list, i)
+		}
 	}
-	list, err := info.with(foldPath(file))
-	if err != nil && !fatal(err) {
-		return allModules(m.len()), nil
-	}
-	return list, err
-}
-
-func allModules(n int) []int {
-	list := make([]int, n)
-	for i := range list {
-		list[i] = i
-	}
-	return list
+	return list, ignoreDamage(err)
 }
 
 // with returns the modules that list a file.
@@ -87,15 +87,15 @@ func (info *fileInfo) with(file string) ([]int, error) {
 	names := msf.Walker{Stream: info.w.Stream, Chunk: firstString}
 	next := info.offsets
 	for i := range info.modules {
-		b, err := info.w.Span(info.counts+uint32(i)*2, 2)
+		n, err := info.count(i)
 		if err != nil {
 			return nil, err
 		}
-		n := uint32(u16(b, 0))
 		offs := msf.Walker{Stream: info.w.Stream, Chunk: 4 * n}
 		found := false
 		for j := range n {
-			if b, err = offs.Span(next+j*4, 4); err != nil {
+			b, err := offs.Span(next+j*4, 4)
+			if err != nil {
 				return nil, err
 			}
 			off := u32(b, 0)

@@ -116,8 +116,9 @@ func (f *File) symbolsAt(t *names, offs []uint32) ([]Symbol, error) {
 }
 
 // symbolAt reads the symbol at an offset that is known to lead to one.
-func (f *File) symbolAt(t *names, off uint32, sec *sections) (Symbol, error) {
-	if err := f.check(); err != nil {
+func (f *File) symbolAt(table func() (*names, error), off uint32, sec *sections) (Symbol, error) {
+	t, err := table()
+	if err != nil {
 		return Symbol{}, err
 	}
 	rec, err := t.recordAt(off)

@@ -30,15 +30,7 @@ func (f *File) Symbols() iter.Seq2[Symbol, error] {
 		if on, err := f.eachProc(Part{N: 1}, keep); !on || err != nil {
 			return err
 		}
-		g, err := f.loadGlobals()
-		if err != nil {
-			return err
-		}
-		if on, err := f.eachOf(&g.names, keep); !on || err != nil {
-			return err
-		}
-		p, err := f.loadPublics()
-		if err != nil {
+		if on, err := f.eachOf(f.globals, keep); !on || err != nil {
 			return err
 		}
 		sec, err := f.layout()
@@ -46,7 +38,7 @@ func (f *File) Symbols() iter.Seq2[Symbol, error] {
 			return err
 		}
 		slices.Sort(taken)
-		_, err = f.eachOf(&p.names, func(s *Symbol, err error) bool {
+		_, err = f.eachOf(f.publics, func(s *Symbol, err error) bool {
 			if err == nil && sec.has(s.Segment) {
 				if _, private := slices.BinarySearch(taken, makeKey(s.Segment, s.Offset)); private {
 					return true
@@ -162,9 +154,10 @@ func (f *File) sequence(each func(visitor) error) iter.Seq2[Symbol, error] {
 
 // eachOf visits all symbols of a table. It returns an error that ends the
 // sequence, and whether to go on.
-func (f *File) eachOf(t *names, visit visitor) (bool, error) {
-	if t.gss == nil {
-		return true, nil
+func (f *File) eachOf(table func() (*names, error), visit visitor) (bool, error) {
+	t, err := table()
+	if err != nil || t.gss == nil {
+		return err == nil, err
 	}
 	set, err := t.offsets()
 	if err != nil {

@@ -30,6 +30,24 @@ func (f *File) readGlobals() (*globals, error) {
 	return g, nil
 }
 
+// globals returns the names of [File.loadGlobals].
+func (f *File) globals() (*names, error) {
+	g, err := f.loadGlobals()
+	if err != nil {
+		return nil, err
+	}
+	return &g.names, nil
+}
+
+// publics returns the names of [File.loadPublics].
+func (f *File) publics() (*names, error) {
+	p, err := f.loadPublics()
+	if err != nil {
+		return nil, err
+	}
+	return &p.names, nil
+}
+
 // symbolIndex opens an index of symbols and the records it leads to, nil if the PDB
 // lacks either.
 func (f *File) symbolIndex(num uint32, what string) (index, records *msf.Stream, err error) {
@@ -71,11 +89,7 @@ func (g *globals) walk() (*offsetSet, error) {
 // its place and the sequence goes on; an error of reading ends it.
 func (f *File) Globals() iter.Seq2[Symbol, error] {
 	return f.sequence(func(visit visitor) error {
-		g, err := f.loadGlobals()
-		if err != nil {
-			return err
-		}
-		_, err = f.eachOf(&g.names, visit)
+		_, err := f.eachOf(f.globals, visit)
 		return err
 	})
 }
@@ -199,11 +213,7 @@ func (p *publics) layMap(tableBytes, mapBytes uint32) {
 // filled in; see [File.SizeOf].
 func (f *File) Publics() iter.Seq2[Symbol, error] {
 	return f.sequence(func(visit visitor) error {
-		p, err := f.loadPublics()
-		if err != nil {
-			return err
-		}
-		_, err = f.eachOf(&p.names, visit)
+		_, err := f.eachOf(f.publics, visit)
 		return err
 	})
 }

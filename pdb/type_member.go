@@ -271,65 +271,75 @@ func (m *Member) splitBits() error {
 // parse reads an entry other than that of overloaded functions; false for an
 // unknown one, behind which nothing can be read.
 func (m *Member) parse(leaf codeview.Leaf, w *memberWalk) bool {
+	kind, fields := entryForm(leaf)
+	m.Kind = kind
 	r := &w.r
-	switch leaf {
-	case codeview.LeafMember:
-		m.Kind = MemberData
-		m.Attr, m.Index = r.AttrTI()
-		m.Offset, m.name = r.Size(), r.Name()
-	case codeview.LeafEnumerate:
-		m.Kind, m.Attr, m.Value, m.name = MemberEnumerator, r.U16(), Number{r.Number()}, r.Name()
-	case codeview.LeafStMember:
-		m.Kind = MemberStatic
-		m.Attr, m.Index = r.AttrTI()
-		m.name = r.Name()
-	case codeview.LeafMemberModify:
-		m.Kind = MemberVisibility
-		m.Attr, m.Index = r.AttrTI()
-		m.name = r.Name()
-	case codeview.LeafOneMethod:
-		m.Kind = MemberMethod
-		m.Attr, m.Index = r.U16(), r.Ti() // in this order in all forms
-		m.virtualOffset(r)
-		m.name = r.Name()
-	case codeview.LeafNestType:
-		m.Kind, m.Index, m.name = MemberNested, r.PaddedTI(), r.Name()
-	case codeview.LeafNestTypeEx:
-		m.Kind = MemberNested
-		m.Attr, m.Index = r.AttrTI()
-		m.name = r.Name()
-	case codeview.LeafIndex:
-		w.next = r.PaddedTI()
-	default:
-		return m.parseBase(leaf, r)
+	for _, field := range fields {
+		switch field {
+		case 'a':
+			m.Attr, m.Index = r.AttrTI()
+		case 'A':
+			m.Attr, m.Index = r.U16(), r.Ti()
+		case 'p':
+			m.Index = r.PaddedTI()
+		case 'b':
+			m.parseVirtualBase(r)
+		case 'v':
+			m.virtualOffset(r)
+		case 'o':
+			m.Offset = r.Size()
+		case 'u':
+			m.Offset = uint64(r.U32())
+		case 'e':
+			m.Attr, m.Value = r.U16(), Number{r.Number()}
+		case 'n':
+			m.name = r.Name()
+		case '>':
+			w.next = r.PaddedTI()
+		}
 	}
-	return true
+	return fields != ""
 }
 
-func (m *Member) parseBase(leaf codeview.Leaf, r *codeview.Reader) bool {
+// entryForm returns the kind of an entry of a field list, and its fields: attributes
+// and type (a; A in this order in all forms), padded type (p), type, attributes and
+// table of a virtual base (b), the offset that only introducing virtual functions have
+// (v), offset (o; u of 32 bits), attributes and value of an enumerator (e), name (n), and
+// the record the list goes on in (>).
+func entryForm(leaf codeview.Leaf) (kind MemberKind, fields string) {
 	switch leaf {
+	case codeview.LeafMember:
+		return MemberData, "aon"
+	case codeview.LeafEnumerate:
+		return MemberEnumerator, "en"
+	case codeview.LeafStMember:
+		return MemberStatic, "an"
+	case codeview.LeafMemberModify:
+		return MemberVisibility, "an"
+	case codeview.LeafOneMethod:
+		return MemberMethod, "Avn"
+	case codeview.LeafNestType:
+		return MemberNested, "pn"
+	case codeview.LeafNestTypeEx:
+		return MemberNested, "an"
 	case codeview.LeafBClass, codeview.LeafBInterface:
-		m.Kind = MemberBase
-		m.Attr, m.Index = r.AttrTI()
-		m.Offset = r.Size()
-	case codeview.LeafVBClass, codeview.LeafIVBClass:
-		m.Kind = MemberVirtualBase
-		if leaf == codeview.LeafIVBClass {
-			m.Kind = MemberIndirectBase
-		}
-		m.parseVirtualBase(r)
+		return MemberBase, "ao"
+	case codeview.LeafVBClass:
+		return MemberVirtualBase, "b"
+	case codeview.LeafIVBClass:
+		return MemberIndirectBase, "b"
 	case codeview.LeafVFuncTab:
-		m.Kind, m.Index = MemberVFTable, r.PaddedTI()
+		return MemberVFTable, "p"
 	case codeview.LeafVFuncOff:
-		m.Kind, m.Index, m.Offset = MemberVFTable, r.PaddedTI(), uint64(r.U32())
+		return MemberVFTable, "pu"
 	case codeview.LeafFriendCls:
-		m.Kind, m.Index = MemberFriend, r.PaddedTI()
+		return MemberFriend, "p"
 	case codeview.LeafFriendFcn:
-		m.Kind, m.Index, m.name = MemberFriend, r.PaddedTI(), r.Name()
-	default:
-		return false
+		return MemberFriend, "pn"
+	case codeview.LeafIndex:
+		return 0, ">"
 	}
-	return true
+	return 0, ""
 }
 
 func (m *Member) parseVirtualBase(r *codeview.Reader) {

@@ -3,6 +3,7 @@ package msf
 import (
 	"encoding/binary"
 	"fmt"
+	"iter"
 	"math"
 	"math/bits"
 	"sync/atomic"
@@ -171,14 +172,21 @@ func (m *msf7) ration() error {
 	if listed <= have {
 		return nil
 	}
-	buf := make([]byte, 4<<chunkShift)
 	for i := uint32(1); i < uint32(len(m.sizes)); i++ {
 		if _, ok := m.length(i); !ok || m.starts[i] == noStart {
 			continue
 		}
-		n, err := m.present(i, have, buf)
-		if err != nil {
-			return err
+		n := uint64(0)
+		for block, err := range m.blockNumbers(i) {
+			if err != nil {
+				return err
+			}
+			if block != 0 && block < m.blocksInFile() {
+				n++
+			}
+			if n > have {
+				break
+			}
 		}
 		if n > have {
 			m.starts[i] = noBlocks
@@ -189,23 +197,24 @@ func (m *msf7) ration() error {
 	return nil
 }
 
-// present returns how many blocks of a stream lie in the file; more than most is
-// as good as any more.
-func (m *msf7) present(stream uint32, most uint64, buf []byte) (n uint64, err error) {
-	at, end := m.starts[stream], m.starts[stream]+m.blocksOf(m.sizes[stream])
-	for at < end && n <= most {
-		b := buf[:min(uint32(len(buf)), (end-at)*4)]
-		if err := m.readDir(b, at*4); err != nil {
-			return 0, err
-		}
-		for i := 0; i < len(b); i += 4 {
-			if block := binary.LittleEndian.Uint32(b[i:]); block != 0 && block < m.blocksInFile() {
-				n++
+// blockNumbers yields the block numbers of a stream that has a list of them.
+func (m *msf7) blockNumbers(stream uint32) iter.Seq2[uint32, error] {
+	return func(yield func(uint32, error) bool) {
+		var buf [4 << chunkShift]byte
+		at, end := m.starts[stream], m.starts[stream]+m.blocksOf(m.sizes[stream])
+		for at < end {
+			b := buf[:min(uint32(len(buf)), (end-at)*4)]
+			if err := m.readDir(b, at*4); err != nil {
+				yield(0, err)
+				return
+			}
+			for ; len(b) > 0; at, b = at+1, b[4:] {
+				if !yield(binary.LittleEndian.Uint32(b), nil) {
+					return
+				}
 			}
 		}
-		at += uint32(len(b)) / 4
 	}
-	return n, nil
 }
 
 // readDir fills p from byte off of the directory.

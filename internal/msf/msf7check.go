@@ -1,7 +1,6 @@
 package msf
 
 import (
-	"encoding/binary"
 	"fmt"
 )
 
@@ -17,27 +16,15 @@ func (m *msf7) whole(n uint32) error {
 	if _, err := m.place(n, fmt.Sprintf("stream %d", n)); err != nil {
 		return err
 	}
-	return m.wholeStream(n, size)
-}
-
-// wholeStream looks at each block of a stream.
-func (m *msf7) wholeStream(n, size uint32) error {
-	const piece = 4096
-	var buf [piece]byte
-	section, off := fmt.Sprintf("blocks of stream %d", n), 4*m.starts[n]
-	for left := m.blocksOf(size); left > 0; {
-		list := buf[:4*min(left, piece/4)]
-		if err := m.readDir(list, off); err != nil {
+	section, off := fmt.Sprintf("blocks of stream %d", n), int64(m.starts[n])*4
+	for block, err := range m.blockNumbers(n) {
+		if err == nil {
+			_, err = m.fileOffset(block, 0, int(m.blockSize()), section, off)
+		}
+		if err != nil {
 			return err
 		}
-		for at := 0; at < len(list); at += 4 {
-			block := binary.LittleEndian.Uint32(list[at:])
-			if _, err := m.fileOffset(block, 0, int(m.blockSize()), section, int64(off)+int64(at)); err != nil {
-				return err
-			}
-		}
-		left -= uint32(len(list)) / 4
-		off += uint32(len(list))
+		off += 4
 	}
 	return nil
 }
@@ -108,15 +95,15 @@ func (c *blockCheck) stream(num uint32) error {
 		c.add(err)
 		return nil
 	}
-	list := m.list(num, name)
-	for i := range m.blocksOf(size) {
-		b, err := list.block(i)
+	off := int64(0)
+	for b, err := range m.blockNumbers(num) {
 		if err != nil {
 			return err
 		}
-		if !c.block(b, name, int64(i)<<m.shift) {
-			return nil
+		if !c.block(b, name, off) {
+			break
 		}
+		off += int64(m.blockSize())
 	}
 	return nil
 }
