@@ -171,8 +171,8 @@ func (f *File) expectTables() {
 			ahead.Add(d.s, off, min(n, size))
 		}
 	}
-	if num, err := f.namedStream("/names"); err == nil {
-		ahead.Ends(num, readPage, 0)
+	if s, err := f.namedStream("/names"); err == nil {
+		ahead.Add(s, 0, readPage)
 	}
 	if ids, err := f.loadIDs(); err == nil && ids.s != nil {
 		if s, err := ids.hashStream(); err == nil {
