@@ -28,6 +28,10 @@ import (
 // public symbol yields to a private one at its address, and those of string
 // literals, of which a program can have more than of anything else, are left out
 // unless the pattern asks for them: by their raw name, ??_C@, or as `string'.
+//
+// A pattern without wildcards is answered by the hash tables of the PDB, which takes a
+// few dozen of its pages. Public symbols that have the name undecorated alone are
+// listed beside others for a pattern with a wildcard, and where there are no others.
 func (s *Session) Lookup(ctx context.Context, pattern string) iter.Seq2[Symbol, error] {
 	return s.LookupKinds(ctx, pattern, KindFunction, KindThunk, KindData, KindPublic)
 }
@@ -126,6 +130,12 @@ func (s *Session) lookupIn(ctx context.Context, m *module, p *Pattern, kinds []K
 	if syms.pdb == nil {
 		return inImage{m, syms}.search(ctx, p, kinds)
 	}
+	if name, ok := p.Plain(); ok && len(kinds) > 1 && !slices.ContainsFunc(kinds, Kind.scanned) {
+		if found, err := m.collect(ctx, syms, syms.pdb.Named(name), p, kinds); len(found) > 0 || err != nil {
+			slices.SortStableFunc(found, bySymbol)
+			return found, err
+		}
+	}
 	literals := p.Literals()
 	found, err := m.search(ctx, syms, literals, p, kinds)
 	if len(found) == 0 && err == nil && len(literals) > 0 {
@@ -153,7 +163,7 @@ type part struct {
 
 // partsFor returns the walks that find the symbols of these kinds.
 func partsFor(f *pdb.File, literals []string, kinds []Kind) []part {
-	placed := slices.DeleteFunc(slices.Clone(kinds), func(k Kind) bool { return !k.hasAddress() || k == KindLiteral })
+	placed := slices.DeleteFunc(slices.Clone(kinds), Kind.scanned)
 	named := slices.DeleteFunc(slices.Clone(kinds), Kind.hasAddress)
 	var parts []part
 	switch {
@@ -169,6 +179,9 @@ func partsFor(f *pdb.File, literals []string, kinds []Kind) []part {
 	}
 	return parts
 }
+
+// scanned reports whether symbols of the kind are found by reading all of them.
+func (k Kind) scanned() bool { return !k.hasAddress() || k == KindLiteral }
 
 func (k Kind) hasAddress() bool { return k != KindConstant && k != KindUDT }
 

@@ -45,3 +45,17 @@ func FuzzLiterals(f *testing.F) {
 func isPlainASCII(s string) bool {
 	return !slices.ContainsFunc([]byte(s), func(b byte) bool { return b >= 0x80 })
 }
+
+func TestPlain(t *testing.T) {
+	for text, want := range map[string]bool{
+		"main": true, "ns::f<int>": true, "?f@@YAXXZ": false, "a*": false, "a[b]": false, `a\b`: false, "_main": false, "a#": false, "": false,
+	} {
+		p, err := Parse(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if name, ok := p.Plain(); ok != want || ok && name != text {
+			t.Errorf("%q: %q, %v", text, name, ok)
+		}
+	}
+}

@@ -144,6 +144,12 @@ func (p *Pattern) Literals() []string {
 	return list
 }
 
+// Plain returns the name the pattern matches, any letter case aside, if that is all it
+// says: it has no wildcard, no class and no leading underscore.
+func (p *Pattern) Plain() (name string, ok bool) {
+	return p.text, p.text != "" && p.text[0] != '_' && !strings.ContainsAny(p.text, `*?[]#+\`)
+}
+
 // pieces splits a pattern at its wildcards. A character that # or + repeats is
 // part of no piece, and neither is one a backslash is in front of.
 func pieces(text string) []string {

@@ -90,6 +90,16 @@ func farQuestions() []farQuestion {
 	return []farQuestion{
 		{"open", func(f *pdb.File, _ []pdb.Symbol, _ uint32) (any, error) { return f.Info(), nil }, farCost{5, 20, 2 << 20}},
 		{"name", func(f *pdb.File, publics []pdb.Symbol, _ uint32) (any, error) { return f.ByName(publics[0].Name()) }, farCost{9, 300, 16 << 20}},
+		{"symbols of a name", func(f *pdb.File, publics []pdb.Symbol, _ uint32) (any, error) {
+			var all []pdb.Symbol
+			for s, err := range f.Named(publics[0].Name()) {
+				if err != nil {
+					return nil, err
+				}
+				all = append(all, s)
+			}
+			return fmt.Sprint(all), nil
+		}, farCost{16, 450, 28 << 20}},
 		{"address", func(f *pdb.File, _ []pdb.Symbol, rva uint32) (any, error) {
 			s, err := f.Nearest(rva)
 			if err != nil {

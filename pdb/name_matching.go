@@ -2,8 +2,10 @@ package pdb
 
 import (
 	"bytes"
+	"cmp"
 	"iter"
 	"slices"
+	"sync"
 
 	"github.com/symres/symres/internal/codeview"
 	"github.com/symres/symres/internal/msf"
@@ -32,6 +34,41 @@ func (f *File) Matching(literals []string, match func(name []byte) bool) iter.Se
 	})
 }
 
+// Named enumerates the symbols of [File.Symbols] that have exactly this name in their
+// records, in any case of ASCII letters: publics their decorated one, others their plain
+// one. It reads the buckets of the name in the two hash tables of the file, where
+// [File.Matching] reads all records. The order is that of the records, and damage is
+// reported as by [File.Matching].
+func (f *File) Named(name string) iter.Seq2[Symbol, error] {
+	return within(f, func(yield func(Symbol, error) bool) error {
+		m := matching{f: f, yield: yield, count: msf.Tab{W: &f.msf.Work}}
+		if err := m.open(); err != nil {
+			return err
+		}
+		offs, err := m.named(name)
+		for _, off := range offs {
+			if err == nil && !m.stop {
+				err = m.record(off)
+			}
+		}
+		return err
+	})
+}
+
+// named returns where the records with a name are. Both tables are asked at the same
+// time, as the file may be far away.
+func (m *matching) named(name string) ([]uint32, error) {
+	var publics, globals []uint32
+	var err, failed error
+	var search sync.WaitGroup
+	search.Go(func() { publics, failed = m.p.find(name, true) })
+	globals, err = m.g.find(name, true)
+	search.Wait()
+	offs := append(publics, globals...)
+	slices.Sort(offs)
+	return slices.Compact(offs), cmp.Or(err, failed)
+}
+
 // matching is a search for names.
 type matching struct {
 	f      *File
@@ -48,14 +85,20 @@ type matching struct {
 	stop   bool
 }
 
-func (m *matching) run() (err error) {
+func (m *matching) open() (err error) {
 	if m.p, err = m.f.loadPublics(); err != nil {
 		return err
 	}
 	if m.g, err = m.f.loadGlobals(); err != nil {
 		return err
 	}
-	if m.sec, err = m.f.layout(); err != nil {
+	m.sec, err = m.f.layout()
+	m.w.Stream = cmp.Or(m.g.gss, m.p.gss)
+	return err
+}
+
+func (m *matching) run() error {
+	if err := m.open(); err != nil {
 		return err
 	}
 	for _, t := range []*names{&m.g.names, &m.p.names} {
@@ -66,7 +109,6 @@ func (m *matching) run() (err error) {
 		if err != nil {
 			return err
 		}
-		m.w.Stream = t.gss
 		m.live = m.live.with(set)
 	}
 	if m.live == nil {
