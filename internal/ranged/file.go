@@ -219,6 +219,19 @@ func (f *File) Prefetch(parts iter.Seq2[int64, int64]) {
 	})
 }
 
+// Put keeps how the file begins, which came with something else.
+func (f *File) Put(head []byte) error {
+	if int64(len(head)) != f.cfg.Size {
+		head = head[:len(head)/Block*Block]
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if len(head) == 0 {
+		return nil
+	}
+	return f.keep(head, 0)
+}
+
 // Fill fetches all that is missing.
 func (f *File) Fill(ctx context.Context) error {
 	return f.need(ctx, func() []int64 { return sequence(0, f.blocks()) })
