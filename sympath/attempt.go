@@ -29,18 +29,22 @@ const (
 	StatusOffline             // would need a connection
 	StatusRefused             // set by callers: found, but not the wanted file
 	StatusError               // Err says why; the search went on
+	StatusPartial             // the file is read where it lies; Err is a [*PartialError]
 	numStatuses
 )
 
 // String returns the words of the JSON contract.
 func (s Status) String() string {
 	words := [numStatuses]string{"unknown", "found", "not found", "path not found", "no key", "not supported yet",
-		"pointer", "offline", "refused", "error"}
+		"pointer", "offline", "refused", "error", "partial"}
 	if s < numStatuses {
 		return words[s]
 	}
 	return fmt.Sprintf("status %d", uint8(s))
 }
+
+// Found reports whether the file is there and can be opened.
+func (s Status) Found() bool { return s == StatusFound || s == StatusPartial }
 
 // MarshalText is String; it never fails.
 func (s Status) MarshalText() ([]byte, error) { return []byte(s.String()), nil }

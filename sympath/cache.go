@@ -45,6 +45,7 @@ const (
 	metaDir       = sideDir + "/meta"
 	missDir       = sideDir + "/miss"
 	quarantineDir = sideDir + "/quarantine"
+	partDir       = sideDir + "/part"
 )
 
 // Dir returns the directory of the cache.

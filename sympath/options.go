@@ -46,6 +46,9 @@ type Options struct {
 	// LockWait is how long to wait for a process that fetches the same file
 	// and shows no progress, before fetching it too. Zero: 60 seconds.
 	LockWait time.Duration
+	// Remote says whether PDBs are read where they lie, on servers and shares.
+	// Without Verify they never are.
+	Remote RemoteMode
 	// DropRefused deletes downloads that are not what was asked for. Otherwise
 	// the last one of each name and key is kept in quarantine.
 	DropRefused bool

@@ -130,6 +130,12 @@ func (r *remote) fly(ctx context.Context, f *flight, q Query) *landed {
 	if l := r.known(s); l != nil {
 		return l
 	}
+	if l := r.goOn(ctx, s); l != nil {
+		return l
+	}
+	if l := r.remembered(s); l != nil {
+		return l
+	}
 	if ctx.Err() != nil {
 		return &landed{}
 	}
@@ -176,6 +182,12 @@ func (r *remote) known(s *Sink) *landed {
 		}
 		return l
 	}
+	return nil
+}
+
+// remembered answers by what a cache remembers of a server that does not have the file.
+func (r *remote) remembered(s *Sink) *landed {
+	start := time.Now()
 	for _, c := range r.tiers {
 		if m, ok := c.missed(r.fetcher.Name(), s.query); ok {
 			s.Attempt(Attempt{

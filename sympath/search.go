@@ -157,6 +157,17 @@ func (p place) open(ctx context.Context, name, location string) (File, error) {
 	return openFile(fsys, name, location)
 }
 
+func (p place) stat(ctx context.Context, name string) (fs.FileInfo, error) {
+	fsys := p.fsys
+	if p.reopen != nil {
+		var err error
+		if fsys, err = p.reopen(ctx); err != nil {
+			return nil, err
+		}
+	}
+	return fs.Stat(fsys, name)
+}
+
 // openFound is open for a file of a search. An entry of a cache that turns out
 // to have changed is put away.
 func (p place) openFound(ctx context.Context, s *search, name, location string) (File, error) {
@@ -229,6 +240,7 @@ func (s *search) take(p place) func(string, Attempt, time.Time) bool {
 		return s.offer(Candidate{
 			Location: a.Location, Origin: p.origin, Store: p.name,
 			open: func(ctx context.Context) (File, error) { return p.openFound(ctx, s, name, a.Location) },
+			stat: func(ctx context.Context) (fs.FileInfo, error) { return p.stat(ctx, name) },
 		})
 	}
 }

@@ -7,6 +7,8 @@ import (
 	"io"
 	"io/fs"
 	"iter"
+	"strings"
+	"sync"
 	"time"
 
 	"github.com/symres/symres/internal/fsx"
@@ -41,7 +43,8 @@ type share struct {
 func (sh *share) in(tiers []*Cache, o *Options, all *roots) Store {
 	all.add(sh.name, true, sh.open)
 	part := &share{name: sh.name, keyed: sh.keyed, open: sh.open, limits: o.Limits, roots: all}
-	if part.keyed && len(tiers) > 0 && o.Verify != nil && !o.ReadOnly {
+	cached := len(tiers) > 0 && !o.ReadOnly
+	if part.keyed && o.Verify != nil && (cached || o.Remote != RemoteWhole) {
 		return Remote(fromShare{part})
 	}
 	return part
@@ -104,7 +107,9 @@ func (f fromShare) Fetch(ctx context.Context, q Query, sink *Sink) error {
 				found.Status = StatusRefused
 			}
 		}
-		sink.Attempt(found)
+		if !sink.TookParts() {
+			sink.Attempt(found)
+		}
 		return err != nil
 	}}
 	s.noted = func(a Attempt) {
@@ -127,6 +132,11 @@ func fetchOne(ctx context.Context, c Candidate, sink *Sink) error {
 		return err
 	}
 	defer file.Close()
+	if sink.TakesParts(file.Size()) {
+		if err := giveParts(ctx, c, file, sink); err == nil || errors.Is(err, ErrMismatch) || ctx.Err() != nil {
+			return err
+		}
+	}
 	if err := sink.Begin(c.Location, file.Size()); err != nil {
 		return err
 	}
@@ -134,6 +144,117 @@ func fetchOne(ctx context.Context, c Candidate, sink *Sink) error {
 		return errors.Join(err, sink.Reset())
 	}
 	return sink.Commit()
+}
+
+// giveParts gives a PDB to the sink that is read where it lies.
+func giveParts(ctx context.Context, c Candidate, file File, sink *Sink) error {
+	head := make([]byte, min(sniffParts, file.Size()))
+	if _, err := within(ctx, file).ReadAt(head, 0); err != nil {
+		return err
+	}
+	if c.stat == nil || !strings.HasPrefix(string(head), "Microsoft C/C++ MSF 7.00\r\n\x1aDS") {
+		return errors.ErrUnsupported
+	}
+	now, err := rangedFile(ctx, c)
+	if err != nil {
+		return err
+	}
+	file, err = c.Open(ctx)
+	if err != nil {
+		return err
+	}
+	return sink.Parts(now, head, &shareRanges{of: now, file: file})
+}
+
+const sniffParts = 64 << 10
+
+// rangedFile is what a candidate is now.
+func rangedFile(ctx context.Context, c Candidate) (RangedFile, error) {
+	fi, err := c.stat(ctx)
+	if err != nil {
+		return RangedFile{}, err
+	}
+	return RangedFile{Location: c.Location, Size: fi.Size(), Validator: fi.ModTime().UTC().Format(time.RFC3339Nano)}, nil
+}
+
+// Ranges implements [Ranger].
+func (f fromShare) Ranges(q Query, of RangedFile) (RangeReader, error) {
+	return &shareRanges{of: of, find: func(ctx context.Context) (File, error) { return f.reopen(ctx, q, of) }}, nil
+}
+
+// reopen opens a file again of which parts are here.
+func (f fromShare) reopen(ctx context.Context, q Query, of RangedFile) (file File, err error) {
+	err = fmt.Errorf("%s: %w", of.Location, errNotOnShare)
+	s := &search{ctx: ctx, query: q, noted: func(a Attempt) {
+		if a.Err != nil {
+			err = a.Err
+		}
+	}, yield: func(c Candidate, failed error) bool {
+		if failed != nil || c.Location != of.Location || c.stat == nil {
+			return true
+		}
+		var now RangedFile
+		if now, err = rangedFile(ctx, c); err == nil && now != of {
+			err = fmt.Errorf("%s: %w: it was of %s and is of %s", of.Location, ErrChanged, of.Validator, now.Validator)
+		}
+		if err == nil {
+			file, err = c.Open(ctx)
+		}
+		return false
+	}}
+	f.search(s)
+	return file, err
+}
+
+// shareRanges reads parts of a file on a share.
+type shareRanges struct {
+	of   RangedFile
+	find func(context.Context) (File, error)
+
+	mu   sync.Mutex // guards file
+	file File       // nil until it is needed
+}
+
+// ReadRange implements [RangeReader].
+func (r *shareRanges) ReadRange(ctx context.Context, p []byte, off int64) error {
+	file, err := r.opened(ctx)
+	if err != nil {
+		return err
+	}
+	n, err := within(ctx, file).ReadAt(p, off)
+	if n == len(p) {
+		return nil
+	}
+	if err == nil || err == io.EOF {
+		err = fmt.Errorf("%s: %w: it has become shorter", r.of.Location, ErrChanged)
+	}
+	return err
+}
+
+func (r *shareRanges) opened(ctx context.Context) (File, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.file != nil {
+		return r.file, nil
+	}
+	file, err := r.find(ctx)
+	if err == nil && file.Size() != r.of.Size {
+		err = errors.Join(fmt.Errorf("%s: %w: it has %d bytes and had %d", r.of.Location, ErrChanged, file.Size(), r.of.Size), file.Close())
+	}
+	if err == nil {
+		r.file = file
+	}
+	return file, err
+}
+
+// Close implements [RangeReader].
+func (r *shareRanges) Close() error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.file == nil {
+		return nil
+	}
+	return r.file.Close()
 }
 
 func copyFile(ctx context.Context, w io.Writer, file File) error {

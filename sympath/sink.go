@@ -21,6 +21,7 @@ type Sink struct {
 	location string
 	total    int64
 	result   *landed
+	whole    bool // the file is not taken in parts
 }
 
 // Attempt reports a probe.
@@ -115,7 +116,11 @@ func (o *Options) verify(q Query, r io.ReaderAt, size int64) (ID, error) {
 		return ID{}, fmt.Errorf("%w: it is empty", ErrMismatch)
 	}
 	source := &watchedReader{r: r}
-	id, err := o.Verify(q, io.NewSectionReader(source, 0, size), size)
+	var reader io.ReaderAt = io.NewSectionReader(source, 0, size)
+	if far, ok := r.(prefetcher); ok {
+		reader = farReader{reader, far}
+	}
+	id, err := o.Verify(q, reader, size)
 	switch {
 	case source.failed() != nil:
 		return ID{}, source.failed()

@@ -125,7 +125,11 @@ func (l *landed) open() (File, bool) {
 	if l.held == nil || !l.hold() {
 		return nil, false
 	}
-	return &heldFile{landed: l, size: l.size}, true
+	f := &heldFile{landed: l, size: l.size}
+	if p, ok := l.held.(*partial); ok {
+		return &farFile{heldFile: f, part: p}, true
+	}
+	return f, true
 }
 
 // heldFile is an open file of a stage.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"iter"
 
 	"github.com/symres/symres/internal/wtext"
@@ -97,6 +98,7 @@ type Candidate struct {
 	Source   string // where a fetched file came from, otherwise empty
 
 	open func(context.Context) (File, error)
+	stat func(context.Context) (fs.FileInfo, error) // of a file on a share
 }
 
 // NewCandidate makes a candidate for a custom [Store]. open may be called any

@@ -40,6 +40,7 @@ const (
 	EventPublish                     // Location is now a cache entry
 	EventQuarantine                  // Location holds the file that was refused because of Err
 	EventWarning                     // Err, and the search goes on
+	EventRead                        // Done bytes of Total are here, of a file that is read where it lies
 )
 
 // String returns the event in one word.
@@ -59,6 +60,8 @@ func (k EventKind) String() string {
 		return "quarantine"
 	case EventWarning:
 		return "warning"
+	case EventRead:
+		return "read"
 	}
 	return fmt.Sprintf("EventKind(%d)", uint8(k))
 }
