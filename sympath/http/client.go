@@ -69,8 +69,8 @@ func (c *Client) transport() *http.Transport {
 		DialContext:            c.dial,
 		TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: c.cfg.RootCAs},
 		TLSHandshakeTimeout:    c.cfg.HeaderTimeout,
-		MaxConnsPerHost:        c.cfg.Conns,
-		MaxIdleConnsPerHost:    c.cfg.Conns,
+		MaxConnsPerHost:        max(c.cfg.Conns, maxRanges),
+		MaxIdleConnsPerHost:    max(c.cfg.Conns, maxRanges),
 		IdleConnTimeout:        time.Minute,
 		MaxResponseHeaderBytes: 1 << 20,
 		DisableCompression:     true, // lengths must be those of what was sent

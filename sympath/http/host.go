@@ -11,7 +11,8 @@ import (
 
 // host is what is known of one origin. It is shared by the stores there.
 type host struct {
-	slots chan struct{} // one for each connection in use
+	slots  chan struct{} // one for each connection in use
+	ranges chan struct{} // one for each range that is asked for
 
 	mu       sync.Mutex
 	failures int       // in a row
@@ -21,20 +22,18 @@ type host struct {
 }
 
 func newHost(name string, conns int) *host {
-	return &host{slots: make(chan struct{}, conns), folds: strings.EqualFold(name, "msdl.microsoft.com")}
+	return &host{slots: make(chan struct{}, conns), ranges: make(chan struct{}, maxRanges), folds: strings.EqualFold(name, "msdl.microsoft.com")}
 }
 
-// acquire waits for a connection to become free.
-func (h *host) acquire(ctx context.Context) error {
+// acquire waits for one of the slots to become free.
+func acquire(ctx context.Context, slots chan struct{}) error {
 	select {
-	case h.slots <- struct{}{}:
+	case slots <- struct{}{}:
 		return nil
 	case <-ctx.Done():
 		return context.Cause(ctx)
 	}
 }
-
-func (h *host) release() { <-h.slots }
 
 // allow refuses a host that keeps failing. When its pause is over one failure
 // is enough for another.

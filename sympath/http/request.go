@@ -38,9 +38,15 @@ const maxDrain = 4 << 10
 // get makes one request and follows its redirects. The caller closes the
 // answer.
 func (s *server) get(ctx context.Context, u *url.URL, header http.Header) (*answer, error) {
+	return s.getFrom(ctx, u, header, false)
+}
+
+// getFrom is get for a URL that may be one a redirect led to. Nothing is sent there
+// that was meant for the store.
+func (s *server) getFrom(ctx context.Context, u *url.URL, header http.Header, foreign bool) (*answer, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	timer := time.AfterFunc(s.client.cfg.HeaderTimeout, func() { cancel(unreached{ErrNoAnswer}) })
-	resp, err := s.follow(ctx, u, header, timer)
+	resp, err := s.follow(ctx, u, header, timer, foreign)
 	timer.Stop()
 	if err == nil {
 		return &answer{resp, newWatched(ctx, cancel, resp.Body, &s.client.cfg)}, nil
@@ -54,9 +60,12 @@ func (s *server) get(ctx context.Context, u *url.URL, header http.Header) (*answ
 
 // follow is the rules for redirects: few, never to itself, never away from
 // https, and with nothing in the request that was meant for another origin.
-func (s *server) follow(ctx context.Context, u *url.URL, header http.Header, timer *time.Timer) (*http.Response, error) {
-	cred := s.cred
-	if cred == nil {
+func (s *server) follow(ctx context.Context, u *url.URL, header http.Header, timer *time.Timer, foreign bool) (*http.Response, error) {
+	var cred *creds.Credential
+	if !foreign {
+		cred = s.cred
+	}
+	if cred == nil && !foreign {
 		var err error
 		if cred, err = s.client.creds.Find(ctx, u); err != nil {
 			return nil, permanent{err}

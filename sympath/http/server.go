@@ -103,7 +103,7 @@ func (f *search) key(ctx context.Context, dir []string, file, key string, pointe
 	in := func(name string) *url.URL { return f.server.url(append(dir[:len(dir):len(dir)], key, name)...) }
 	_, n := utf8.DecodeLastRuneInString(file)
 	for _, form := range []string{file, file[:len(file)-n] + "_"} {
-		if done, err := f.form(ctx, in(form)); done {
+		if done, err := f.form(ctx, in(form), form == file); done {
 			return true, err
 		}
 	}
@@ -117,9 +117,9 @@ func (f *search) key(ctx context.Context, dir []string, file, key string, pointe
 // alone the next is asked for: object stores answer 403 for files they do not
 // have, other servers with a page, and some hold an empty file beside its
 // compressed form. After any other failure the server is left alone.
-func (f *search) form(ctx context.Context, u *url.URL) (done bool, err error) {
+func (f *search) form(ctx context.Context, u *url.URL, plain bool) (done bool, err error) {
 	start := time.Now()
-	err = f.server.transfer(ctx, u, f)
+	err = f.server.transfer(ctx, u, f, plain)
 	status := sympath.StatusFound
 	switch {
 	case err == nil:
@@ -130,7 +130,9 @@ func (f *search) form(ctx context.Context, u *url.URL) (done bool, err error) {
 	default:
 		status = sympath.StatusError
 	}
-	f.sink.Attempt(f.attempt(u, status, err, start))
+	if err != nil || !f.sink.TookParts() { // which was reported already
+		f.sink.Attempt(f.attempt(u, status, err, start))
+	}
 	switch {
 	case status == sympath.StatusNotFound:
 		return false, nil
@@ -210,7 +212,7 @@ func (s *server) twoTier(ctx context.Context, f *search) (bool, error) {
 // small fetches a little text; more than limit bytes are cut off.
 func (s *server) small(ctx context.Context, u *url.URL, limit int64, f *search) (string, error) {
 	var text []byte
-	err := s.retry(ctx, u, f, func() (int64, error) {
+	err := s.retry(ctx, u, s.host.slots, f.sink.Event, func() (int64, error) {
 		a, err := s.get(ctx, u, nil)
 		if err != nil {
 			return 0, err

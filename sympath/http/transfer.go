@@ -24,20 +24,27 @@ type transfer struct {
 	got       int64  // bytes the sink has
 	total     int64  // length of the file, -1 unknown
 	validator string // for If-Range: the file is still the same
+	parts     bool   // ask for the beginning alone: the rest may not be wanted
+	taken     bool   // the file is read in parts
 }
 
 // transfer brings the file at a URL to the sink and commits it there.
-func (s *server) transfer(ctx context.Context, u *url.URL, f *search) error {
+// plain says that it is not a compressed form.
+func (s *server) transfer(ctx context.Context, u *url.URL, f *search, plain bool) error {
 	t := &transfer{server: s, url: u, file: f.query.File, sink: f.sink, total: -1}
 	if err := t.restart(); err != nil {
 		return err
 	}
-	err := s.retry(ctx, u, f, func() (int64, error) {
+	t.parts = plain && t.sink.TakesParts(0)
+	err := s.retry(ctx, u, s.host.slots, f.sink.Event, func() (int64, error) {
 		before := t.got
 		err := t.request(ctx)
+		for err == errMore {
+			err = t.request(ctx)
+		}
 		return t.got - before, err
 	})
-	if err != nil {
+	if err != nil || t.taken {
 		return err
 	}
 	if t.got == 0 {
@@ -53,11 +60,11 @@ const progressful = 64 << 10
 // retry runs one request until it works, fails for good, or fails too often
 // in a row without getting anywhere. It holds one of the host's connections
 // while a request is under way.
-func (s *server) retry(ctx context.Context, u *url.URL, f *search, request func() (progress int64, err error)) error {
+func (s *server) retry(ctx context.Context, u *url.URL, slots chan struct{}, tell func(sympath.Event), request func() (progress int64, err error)) error {
 	cfg, wait := s.client.cfg, newBackOff()
 	var last error
 	for try := 1; ; try++ {
-		progress, err := s.guarded(ctx, request)
+		progress, err := s.guarded(ctx, slots, request)
 		if last != nil && errors.Is(err, ErrHostPaused) {
 			return last // which is why
 		}
@@ -80,7 +87,7 @@ func (s *server) retry(ctx context.Context, u *url.URL, f *search, request func(
 		if try >= cfg.Tries {
 			return err
 		}
-		f.sink.Event(sympath.Event{Kind: sympath.EventRetry, Location: redact(u), Wait: delay, Err: err})
+		tell(sympath.Event{Kind: sympath.EventRetry, Location: redact(u), Wait: delay, Err: err})
 		if err := sleep(ctx, delay); err != nil {
 			return err
 		}
@@ -88,11 +95,11 @@ func (s *server) retry(ctx context.Context, u *url.URL, f *search, request func(
 }
 
 // guarded makes a request if the host is not paused, and tells it the outcome.
-func (s *server) guarded(ctx context.Context, request func() (int64, error)) (int64, error) {
-	if err := s.host.acquire(ctx); err != nil {
+func (s *server) guarded(ctx context.Context, slots chan struct{}, request func() (int64, error)) (int64, error) {
+	if err := acquire(ctx, slots); err != nil {
 		return 0, err
 	}
-	defer s.host.release()
+	defer func() { <-slots }()
 	if err := s.host.allow(); err != nil {
 		return 0, err
 	}
@@ -124,6 +131,8 @@ func (t *transfer) request(ctx context.Context) error {
 	if t.got > 0 {
 		header.Set("Range", fmt.Sprintf("bytes=%d-", t.got))
 		header.Set("If-Range", t.validator)
+	} else if t.parts {
+		header = rangeHeader(0, firstPart)
 	}
 	a, err := t.server.get(ctx, t.url, header)
 	if err != nil {
@@ -131,6 +140,11 @@ func (t *transfer) request(ctx context.Context) error {
 	}
 	defer a.close()
 	t.server.host.learn(a.Header.Get("Server"))
+	if t.got == 0 && t.parts {
+		if done, err := t.first(ctx, a); done {
+			return err
+		}
+	}
 	if err := t.accept(a); err != nil {
 		return err
 	}
