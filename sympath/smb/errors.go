@@ -6,6 +6,7 @@ import (
 	"io/fs"
 
 	"github.com/symres/symres/internal/smb2"
+	"github.com/symres/symres/sympath"
 )
 
 // Errors in [sympath.Attempt.Err], for errors.Is.
@@ -21,7 +22,7 @@ var (
 	ErrNoAnswer     = errors.New("no answer in time")
 	ErrBroken       = errors.New("the connection broke")
 	ErrProtocol     = errors.New("the server breaks the protocol")
-	ErrChanged      = errors.New("the file was changed while it was read")
+	ErrChanged      = sympath.ErrChanged // the file is not the one that was opened
 	ErrClosed       = errors.New("the client is closed")
 )
 

@@ -36,8 +36,9 @@ const (
 	triesGaveUp = 20
 )
 
-// allSlots is how many requests of a server are under way at a time.
-const allSlots = 8
+// allSlots is how many requests of a server are under way at a time, as far as it
+// allows for that: parts of a file that are announced together come together.
+const allSlots = 64
 
 // do makes a request of a share, on a new connection if need be. f must not
 // use the share after it returned. When the context ends, or the server does
