@@ -139,7 +139,7 @@ func (s *Search) found(c sympath.Candidate) *Found {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	last := len(s.attempts) - 1
-	if last >= 0 && s.attempts[last].Status == sympath.StatusFound && (c.Source == "" || c.Source == c.Location) {
+	if last >= 0 && s.attempts[last].Status.Found() && (c.Source == "" || c.Source == c.Location) {
 		f.attempt = last
 	}
 	return f

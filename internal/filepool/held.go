@@ -5,7 +5,9 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
+	"iter"
 	"sync"
 	"sync/atomic"
 
@@ -22,6 +24,7 @@ type Held struct {
 	from sympath.Candidate // opens it again
 	size int64
 	info fs.FileInfo // nil for what is no file of this machine
+	far  bool        // it is told what will be read
 
 	pdb  atomic.Pointer[pdb.File] // nil before it is asked, and after it was given up
 	uses atomic.Uint64
@@ -45,6 +48,7 @@ type Held struct {
 // candidate.
 func newHeld(f *Pool, c sympath.Candidate, file sympath.File) *Held {
 	h := &Held{pool: f, from: c, size: file.Size()}
+	_, h.far = file.(prefetcher)
 	if s, ok := file.(interface{ Stat() (fs.FileInfo, error) }); ok {
 		if info, err := s.Stat(); err == nil && fsx.Same(info, info) == nil {
 			h.info = info
@@ -70,6 +74,35 @@ func (h *Held) ReadAt(p []byte, off int64) (int, error) {
 	}
 	defer h.leave()
 	return file.ReadAt(p, off)
+}
+
+// prefetcher is a file that is told what will be read, as it is far away.
+type prefetcher interface {
+	Prefetch(parts iter.Seq2[int64, int64])
+}
+
+// reader is the file for package pdb.
+func (h *Held) reader() io.ReaderAt {
+	if h.far {
+		return farHeld{h}
+	}
+	return h
+}
+
+type farHeld struct{ *Held }
+
+// Prefetch is what package pdb asks a reader for.
+func (h farHeld) Prefetch(parts iter.Seq2[int64, int64]) { h.prefetch(parts) }
+
+func (h *Held) prefetch(parts iter.Seq2[int64, int64]) {
+	file, err := h.enter()
+	if err != nil {
+		return // as who reads will see
+	}
+	defer h.leave()
+	if far, ok := file.(prefetcher); ok {
+		far.Prefetch(parts)
+	}
 }
 
 // enter returns the open file, which stays open until leave.

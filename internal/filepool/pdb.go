@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"iter"
 	"sync"
 
 	"github.com/symres/symres/guid"
@@ -47,7 +48,7 @@ func (h *Held) PDB() (*pdb.File, error) {
 	if p := h.pdb.Load(); p != nil {
 		return p, nil
 	}
-	p, err := pdb.New(h, h.size)
+	p, err := pdb.New(h.reader(), h.size)
 	if err != nil {
 		return nil, err
 	}
@@ -138,7 +139,11 @@ func sample(h *Held) (sum [sha256.Size]byte, err error) {
 	const parts, each = 16, 4 << 10
 	d := sha256.New()
 	b := make([]byte, each)
-	for i := range int64(parts) {
+	some := int64(parts)
+	if h.far {
+		some = 1 // the rest would have to be fetched
+	}
+	for i := range some {
 		n, err := h.ReadAt(b, (h.size-min(h.size, each))*i/(parts-1))
 		if err != nil && err != io.EOF {
 			return sum, err
@@ -156,7 +161,27 @@ type hold struct {
 	size int64
 }
 
-func newHold(h *Held) *hold { return &hold{held: h, size: h.size} }
+func newHold(h *Held) sympath.File {
+	u := &hold{held: h, size: h.size}
+	if h.far {
+		return farHold{u}
+	}
+	return u
+}
+
+// farHold is a hold of a file that is told what will be read.
+type farHold struct{ *hold }
+
+// Prefetch is what package pdb asks a reader for.
+func (u farHold) Prefetch(parts iter.Seq2[int64, int64]) {
+	u.mu.RLock()
+	defer u.mu.RUnlock()
+	if u.held != nil {
+		u.held.prefetch(parts)
+	}
+}
+
+func (u *hold) unwrap() *hold { return u }
 
 // Size returns the bytes of the file.
 func (u *hold) Size() int64 { return u.size }

@@ -139,8 +139,8 @@ func (f *Pool) hold(ctx context.Context, c sympath.Candidate) (*Held, error) {
 	if err != nil {
 		return nil, err
 	}
-	if u, ok := file.(*hold); ok && u.held.pool == f { // c is one of ours already
-		return u.held, nil
+	if u, ok := file.(interface{ unwrap() *hold }); ok && u.unwrap().held.pool == f { // c is one of ours already
+		return u.unwrap().held, nil
 	}
 	h, rest, err := f.adopt(newHeld(f, c, file), file)
 	return h, errors.Join(err, closeAll(rest))
