@@ -32,6 +32,9 @@ type Options struct {
 	Offline bool
 	// Refresh asks servers again for files that a cache remembers as missing.
 	Refresh bool
+	// Remote says whether PDBs on servers and shares are read where they lie, as
+	// far as they are needed. A question fails if the server does.
+	Remote sympath.RemoteMode
 	// Mounts are the shares that are mounted on this machine.
 	Mounts sympath.Mounts
 	// SMB21 accepts shares on servers that speak no version newer than SMB 2.1.
@@ -93,7 +96,8 @@ func (o *Options) stores(cfg *symres.Config) (*stores.Stores, error) {
 	}
 	all := stores.New(stores.Config{
 		Getenv: o.Getenv, Cache: o.Cache, Offline: o.Offline, Refresh: o.Refresh, Mounts: o.Mounts, SMB21: o.SMB21,
-		Trace: &sympath.Trace{Event: o.Progress},
+		Remote: o.Remote,
+		Trace:  &sympath.Trace{Event: o.Progress},
 	})
 	cfg.Symbols, cfg.Images = o.Symbols, o.Images
 	var err error

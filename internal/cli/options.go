@@ -19,6 +19,7 @@ type pathOptions struct {
 	unc       []string
 	offline   bool
 	refresh   bool
+	remote    string // how PDBs of servers and shares are read; empty: whole
 	smb21     bool
 }
 
@@ -68,6 +69,7 @@ func addTargetFlags(cmd *cobra.Command) *targetOptions {
 	flags.StringArrayVar(&o.modules, "module", nil, "a loaded module, `NAME=BASE,SIZE[,STAMP]` in hex (repeatable)")
 	flags.BoolVar(&o.demo, "demo", false, "the built-in one, whose image header is paged out")
 	flags.StringArrayVar(&o.pageFiles, "pagefile", nil, "paging file `N=FILE` of the kernel target, to read what is paged out (repeatable)")
+	flags.StringVar(&o.remote, "remote", "auto", "how PDBs on servers and shares are read: `whole|lazy|auto`; lazy reads parts as needed, auto does for those above 16 MB")
 	flags.StringVar(&o.process, "process", "", "in the context of `P` of the kernel target: name, PID (hex, or 0n and decimal) or address")
 	flags.StringVar(&o.check, "version-check", "known", "how far a copy must agree with the target: `known|strict|off`")
 	flags.StringSliceVar(&o.sources, "sources", nil, "take symbols from these alone: `pdb,dwarf,go,coff,export`; the last four are in the image")
@@ -78,6 +80,7 @@ func addTargetFlags(cmd *cobra.Command) *targetOptions {
 		_ = cmd.MarkFlagFilename(name) // fails for a flag that does not exist
 	}
 	enumerate(cmd, "version-check", "known", "strict", "off")
+	enumerate(cmd, "remote", "whole", "lazy", "auto")
 	return o
 }
 

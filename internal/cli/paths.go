@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 
@@ -100,9 +101,13 @@ func (a *app) openStores(o *pathOptions) (*stores.Stores, error) {
 	if _, err := sympath.Parse(o.cache); err != nil {
 		return nil, usage(fmt.Errorf("--cache: %w", err))
 	}
+	remote, err := sympath.ParseRemoteMode(cmp.Or(o.remote, "whole"))
+	if err != nil {
+		return nil, usage(fmt.Errorf("--remote: %w", err))
+	}
 	a.stores = stores.New(stores.Config{
 		Getenv: a.program.Getenv, Cache: o.cache, Offline: o.offline, Refresh: o.refresh, Mounts: mounts, SMB21: o.smb21,
-		Trace: a.progress.trace(), Rehash: a.noisy,
+		Trace: a.progress.trace(), Rehash: a.noisy, Remote: remote,
 	})
 	return a.stores, nil
 }

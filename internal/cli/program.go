@@ -49,7 +49,12 @@ func (p Program) Run(ctx context.Context) int {
 	root := a.root()
 	root.SetArgs(p.Args)
 	err := root.ExecuteContext(ctx)
-	a.progress.stop()
+	reads := a.progress.stop()
+	for _, line := range reads {
+		if a.noisy {
+			a.console.note("%s", line)
+		}
+	}
 	a.warnings()
 	a.console.flush()
 	return a.finish(ctx, err)

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -25,6 +27,7 @@ type progress struct {
 	pending  map[sympath.Query][]string // what happened before the next attempt
 	unkept   map[sympath.Query]bool     // a cache could not keep the file, and none has since
 	stories  map[string][]string        // what happened in an attempt, by its location
+	reads    map[string]string          // what was read of files where they lie
 }
 
 // arrival is a file on its way.
@@ -40,7 +43,7 @@ const patience = 300 * time.Millisecond
 func newProgress(screen io.Writer) *progress {
 	return &progress{
 		screen: screen, files: map[string]*arrival{}, warned: map[string]bool{},
-		pending: map[sympath.Query][]string{}, unkept: map[sympath.Query]bool{}, stories: map[string][]string{},
+		pending: map[sympath.Query][]string{}, unkept: map[sympath.Query]bool{}, stories: map[string][]string{}, reads: map[string]string{},
 	}
 }
 
@@ -56,6 +59,12 @@ func (p *progress) event(q sympath.Query, e sympath.Event) {
 			p.files[e.Location] = &arrival{since: time.Now()}
 		}
 	case sympath.EventProgress:
+		p.advance(e)
+	case sympath.EventRead:
+		if p.files[e.Location] == nil {
+			p.files[e.Location] = &arrival{since: time.Now()}
+		}
+		p.reads[e.Location] = fmt.Sprintf("SYMSRV:  read %.1f of %.0f MB of %s", float64(e.Done)/1e6, float64(e.Total)/1e6, e.Location)
 		p.advance(e)
 	case sympath.EventRetry:
 		p.delay(q, fmt.Sprintf("SYMSRV:  %s - %v; trying again in %v", e.Location, e.Err, e.Wait.Round(time.Millisecond)))
@@ -176,14 +185,15 @@ func (p *progress) drop(f *arrival) {
 	}
 }
 
-// stop gives the screen back.
-func (p *progress) stop() {
+// stop gives the screen back, and returns what was read of files where they lie.
+func (p *progress) stop() []string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for location, f := range p.files {
 		delete(p.files, location)
 		p.drop(f)
 	}
+	return slices.Sorted(maps.Values(p.reads))
 }
 
 // over is w for lines that bars must not write over.

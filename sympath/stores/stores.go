@@ -40,6 +40,8 @@ type Config struct {
 	// Rehash reads each cache entry completely before it is used, and compares
 	// it with its recorded hash.
 	Rehash bool
+	// Remote says whether PDBs on servers and shares are read where they lie.
+	Remote sympath.RemoteMode
 	// Mounts are the shares that are mounted on this machine.
 	Mounts sympath.Mounts
 	// SMB21 accepts shares on servers that speak no version newer than SMB 2.1.
@@ -111,6 +113,7 @@ func (s *Stores) Options() sympath.Options {
 	return sympath.Options{
 		Verify: identify.FileID, HTTP: s.server, UNC: s.cfg.Mounts.UNC(share), Cache: s.cfg.Cache, Getenv: s.cfg.Getenv,
 		Offline: s.cfg.Offline, Refresh: s.cfg.Refresh, Rehash: s.cfg.Rehash, Trace: s.cfg.Trace,
+		Remote: s.cfg.Remote,
 	}
 }
 
