@@ -113,12 +113,16 @@ type partial struct {
 	remote   *remote
 	query    Query
 	location string
+	version  string
 	finished sync.Once
 }
 
 // newPartial reads a file in parts, and keeps them in part.
 func (r *remote) newPartial(q Query, part *ranged.Part, f RangedFile, reader RangeReader) *partial {
-	p := &partial{reader: reader, remote: r, query: q, location: f.Location}
+	p := &partial{reader: reader, remote: r, query: q, location: f.Location, version: f.Validator}
+	if p.version == "" { // it may be another one each time
+		p.version = fmt.Sprintf("%p", p)
+	}
 	trace := r.opts.Trace
 	p.File = ranged.New(ranged.Config{
 		Size: f.Size, Reader: reader, Part: part, ErrChanged: ErrChanged,
@@ -210,6 +214,10 @@ func (f *farFile) Prefetch(parts iter.Seq2[int64, int64]) {
 	}
 }
 
+// Version is the same for files that are the same: two of a place between which it
+// was changed are not.
+func (f *farFile) Version() string { return f.part.version }
+
 // ReadAtContext is ReadAt until the context ends.
 func (f *farFile) ReadAtContext(ctx context.Context, b []byte, off int64) (int, error) {
 	f.heldFile.mu.RLock()
@@ -241,13 +249,13 @@ func (s *Sink) Parts(f RangedFile, head []byte, reader RangeReader) error {
 		return errors.Join(err, reader.Close())
 	}
 	p := s.remote.newPartial(s.query, part, f, reader)
-	if err := p.Put(head); err == nil {
+	if err = p.Put(head); err == nil {
 		_, err = s.remote.opts.verify(s.query, p, f.Size)
-		if err == nil {
-			s.Attempt(p.attempt(start))
-			s.partial(p)
-			return nil
-		}
+	}
+	if err == nil {
+		s.Attempt(p.attempt(start))
+		s.partial(p)
+		return nil
 	}
 	s.whole = !errors.Is(err, ErrMismatch)
 	part.Discard()

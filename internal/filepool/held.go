@@ -25,6 +25,7 @@ type Held struct {
 	size int64
 	info fs.FileInfo // nil for what is no file of this machine
 	far  bool        // it is told what will be read
+	made string      // which version of a file far away it is
 
 	pdb  atomic.Pointer[pdb.File] // nil before it is asked, and after it was given up
 	uses atomic.Uint64
@@ -48,7 +49,9 @@ type Held struct {
 // candidate.
 func newHeld(f *Pool, c sympath.Candidate, file sympath.File) *Held {
 	h := &Held{pool: f, from: c, size: file.Size()}
-	_, h.far = file.(prefetcher)
+	if far, ok := file.(prefetcher); ok {
+		h.far, h.made = true, far.Version()
+	}
 	if s, ok := file.(interface{ Stat() (fs.FileInfo, error) }); ok {
 		if info, err := s.Stat(); err == nil && fsx.Same(info, info) == nil {
 			h.info = info
@@ -79,6 +82,8 @@ func (h *Held) ReadAt(p []byte, off int64) (int, error) {
 // prefetcher is a file that is told what will be read, as it is far away.
 type prefetcher interface {
 	Prefetch(parts iter.Seq2[int64, int64])
+	// Version is the same for files that are the same.
+	Version() string
 }
 
 // reader is the file for package pdb.

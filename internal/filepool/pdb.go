@@ -134,16 +134,16 @@ func (f *Pool) merge(h *Held) (*Held, error) {
 }
 
 // sample is a digest of parts of a file: its beginning, where the directory of a
-// PDB usually begins, and places all over it.
+// PDB usually begins, and places all over it. Of a file far away it is one of its
+// version, and nothing is read.
 func sample(h *Held) (sum [sha256.Size]byte, err error) {
 	const parts, each = 16, 4 << 10
 	d := sha256.New()
 	b := make([]byte, each)
-	some := int64(parts)
 	if h.far {
-		some = 1 // the rest would have to be fetched
+		return sha256.Sum256([]byte(h.made)), nil
 	}
-	for i := range some {
+	for i := range int64(parts) {
 		n, err := h.ReadAt(b, (h.size-min(h.size, each))*i/(parts-1))
 		if err != nil && err != io.EOF {
 			return sum, err
@@ -179,6 +179,16 @@ func (u farHold) Prefetch(parts iter.Seq2[int64, int64]) {
 	if u.held != nil {
 		u.held.prefetch(parts)
 	}
+}
+
+// Version is that of the file.
+func (u farHold) Version() string {
+	u.mu.RLock()
+	defer u.mu.RUnlock()
+	if u.held == nil {
+		return ""
+	}
+	return u.held.made
 }
 
 func (u *hold) unwrap() *hold { return u }

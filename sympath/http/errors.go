@@ -27,6 +27,7 @@ var (
 	ErrRedirect    = errors.New("redirect refused")
 	ErrAddress     = errors.New("private address refused")
 	ErrHostPaused  = errors.New("host failed before and is left alone for a while")
+	ErrNoRange     = errors.New("the server does not answer with the part of the file that was asked for") // where it did before
 	ErrPointer     = errors.New("pointer to a file elsewhere: not followed from a server")
 )
 

@@ -29,10 +29,6 @@ const (
 // errMore says that an answer brought the first part of a file that is fetched whole.
 var errMore = errors.New("the rest of the file is still to come")
 
-// errNoRange is a server that has given parts and does not any more. That may be one of
-// several behind one name.
-var errNoRange = errors.New("the server does not answer with the part of the file that was asked for")
-
 func rangeHeader(off, n int64) http.Header {
 	h := http.Header{}
 	h.Set("Range", fmt.Sprintf("bytes=%d-%d", off, off+n-1))
@@ -53,8 +49,8 @@ func (t *transfer) first(ctx context.Context, a *answer) (done bool, err error) 
 	}
 	from, total, ok := contentRange(a.Header.Get("Content-Range"))
 	t.validator = validator(a.Header)
-	head := make([]byte, min(firstPart, max(total, 0)))
-	if !ok || from != 0 || len(codings(a.Header)) > 0 || t.validator == "" && total > firstPart && !t.sink.TakesParts(total) {
+	head := make([]byte, a.headSize(total))
+	if !ok || from != 0 || int64(len(head)) < min(total, sniffLen) || len(codings(a.Header)) > 0 || t.validator == "" && total > firstPart && !t.sink.TakesParts(total) {
 		t.parts, t.validator = false, ""
 		return true, errMore
 	}
@@ -82,6 +78,16 @@ func (t *transfer) first(ctx context.Context, a *answer) (done bool, err error) 
 		return true, errMore
 	}
 	return true, nil
+}
+
+// headSize is how many bytes of the beginning of a file an answer brings. Some bring
+// less than was asked for.
+func (a *answer) headSize(total int64) int64 {
+	n := min(firstPart, total)
+	if a.ContentLength >= 0 {
+		n = min(n, a.ContentLength)
+	}
+	return n
 }
 
 // inParts gives a file to the sink that is read where it lies.
@@ -236,7 +242,7 @@ func (r *ranges) check(a *answer, foreign bool, p []byte, off int64) (int, error
 		if v := validator(a.Header); v != "" && v != r.tag || len(codings(a.Header)) == 0 && a.ContentLength >= 0 && a.ContentLength != r.file.Size {
 			return changed("the server has another one by now")
 		}
-		return 0, errNoRange
+		return 0, ErrNoRange
 	default:
 		err := statusError(a.Response, time.Now())
 		if isGone(err) && !foreign {
@@ -248,7 +254,7 @@ func (r *ranges) check(a *answer, foreign bool, p []byte, off int64) (int, error
 	tag, date := a.Header.Get("ETag"), a.Header.Get("Last-Modified")
 	switch {
 	case !ok || from != off || len(codings(a.Header)) > 0:
-		return 0, errNoRange
+		return 0, ErrNoRange
 	case total != r.file.Size:
 		return changed(fmt.Sprintf("it has %d bytes and had %d", total, r.file.Size))
 	case strings.HasPrefix(r.tag, `"`) && tag != r.tag:
