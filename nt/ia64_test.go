@@ -93,6 +93,9 @@ func TestItaniumRoot(t *testing.T) {
 	binary.LittleEndian.PutUint64(b[0x10:], 0x79e8461)
 	for _, by := range []string{"block", "symbol"} {
 		_, k := itaniumKernel(t, b, types)
+		if _, err := memsource.U64(k.Memory(), 0x6fb37a62000); err != nil {
+			t.Errorf("by the %s: memory of the running process: %v", by, err)
+		}
 		var names []string
 		for m, err := range k.Modules() {
 			names = append(names, fmt.Sprint(m.Name, err))
@@ -204,6 +207,26 @@ func (i *itanium) state(addr uint64, said string) string {
 		return fmt.Sprintf("entry %x, %v", e, err)
 	}
 	return fmt.Sprintf("prototype %x", e>>12|0xe000000000000000)
+}
+
+// TestItaniumRunning: the memory of the process that was running is there without
+// types.
+func TestItaniumRunning(t *testing.T) {
+	s, err := dumpbuild.SeedIA64(fixture.Read, dumpbuild.Full)
+	if err != nil {
+		t.Fatal(err)
+	}
+	k, facts := build(t, s)
+	for _, v := range facts.Processes[1].VADs {
+		for i, p := range v.Pages {
+			if err := checkPage(k.Memory(), p, v.Memory[i<<13:][:1<<13]); err != nil && p.State == dumpbuild.Resident {
+				t.Errorf("page %x: %v", p.Addr, err)
+			}
+		}
+	}
+	if id, err := memsource.U32(k.Memory(), 0x2000000000000008); err != nil || id != 2 {
+		t.Errorf("session %d, %v", id, err)
+	}
 }
 
 // TestItaniumSessions: each session has its structure at the same address.

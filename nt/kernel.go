@@ -1,6 +1,7 @@
 package nt
 
 import (
+	"cmp"
 	"context"
 	"encoding/binary"
 	"errors"
@@ -39,7 +40,7 @@ type Kernel struct {
 // Kernel is used. Page dumps (all that are no triage dumps) of x86, x64, ARM64
 // and IA-64 are translated through the page tables of the process that was running;
 // triage dumps work for every machine. A header of IA-64 names the kernel's own
-// page tables; which process was running is known once the kernel's types are. Structures are read by the embedded layouts of
+// page tables; which process was running is found by its processor. Structures are read by the embedded layouts of
 // the build, see [Kernel.WithTypes].
 //
 // The fields of the header are compared with memory. Fields that are wrong or
@@ -116,7 +117,7 @@ func (k *Kernel) translate(phys memsource.Source, mode paging.Mode) error {
 	k.fiveLevels()
 	k.regions()
 	if err := k.start(); err != nil || !k.paging.Layout.Proto.Relative && !k.paging.Layout.Subsection.Relative {
-		return err
+		return cmp.Or(err, k.enterByBlock())
 	}
 	if d, err := openDebuggerData(k.plain, h.KdDebuggerDataBlock, width(h.Bits/8)); err == nil {
 		d.poolBounds(&k.paging.Layout)

@@ -8,9 +8,14 @@ import (
 	"github.com/symres/symres/pdb"
 )
 
-// kdMmSystemParentTablePage is the offset in KDDEBUGGER_DATA64 (wdbgexts.h) of
-// the address of that variable: the frame of the root of region 7.
-const kdMmSystemParentTablePage = 0x288
+// Offsets in KDDEBUGGER_DATA64 (wdbgexts.h): the address of the variable that has the
+// frame of the root of region 7, and where threads and processes have what leads to
+// the roots of the others.
+const (
+	kdMmSystemParentTablePage = 0x288
+	kdThreadProcess           = 0x2a0 // OffsetKThreadApcProcess, 16 bits
+	kdProcessRoot             = 0x2ae // OffsetEprocessDirectoryTableBase, 16 bits
+)
 
 // Where a KPROCESS of IA-64 has SessionParentBase, from DirectoryTableBase on, for
 // a kernel whose types do not say it (as Microsoft's kd has it).
@@ -54,14 +59,51 @@ func (k *Kernel) takeKernelRoot(page uint64) {
 	k.paging.Root2, k.header.DirectoryTableBase = root, root
 }
 
-// enterRunning makes the process that was running the current one of an IA-64 kernel:
-// no header names its page tables. Without it user addresses have none.
+// enterByBlock makes the process that was running the current one of an IA-64 kernel,
+// as far as the debugger data block leads to its roots. One that leads nowhere
+// leaves user addresses without tables.
+func (k *Kernel) enterByBlock() error {
+	if k.paging.Mode != paging.ModeIA64 {
+		return nil
+	}
+	p, err := k.runningByBlock()
+	if err != nil {
+		return nil
+	}
+	k.own = p
+	return k.start()
+}
+
+// runningByBlock finds the roots of the process whose thread ran on the first processor.
+func (k *Kernel) runningByBlock() (Process, error) {
+	d, err := k.debuggerData()
+	if err != nil {
+		return Process{}, err
+	}
+	at, err := d.value(kdKiProcessorBlock)
+	for _, off := range []uint16{0, d.offset(kdPrcbThread), d.offset(kdThreadProcess)} { // processor, thread, process
+		if err == nil {
+			at, err = memsource.U64(k.plain, at+uint64(off))
+		}
+	}
+	if err != nil {
+		return Process{}, err
+	}
+	root := field{Offset: d.offset(kdProcessRoot), Size: 8}
+	b, err := structure(k.plain, "process", at, int(root.Offset)+sessionRootXP+8)
+	if err != nil {
+		return Process{}, err
+	}
+	return Process{Address: at, Root: root.of(b), SessionRoot: k.sessionRoot(root).of(b)}, nil
+}
+
+// enterRunning is [Kernel.enterByBlock] by the kernel's types.
 func (k *Kernel) enterRunning(f *pdb.File) error {
 	if k.paging.Mode != paging.ModeIA64 {
 		return nil
 	}
 	if root := &k.layouts.Process.SessionRoot; !root.known() && k.layouts.Process.known() {
-		*root = k.sessionRoot()
+		*root = k.sessionRoot(k.layouts.Process.Root)
 	}
 	k.rootBySymbol(f)
 	if err := k.start(); err != nil {
@@ -75,9 +117,9 @@ func (k *Kernel) enterRunning(f *pdb.File) error {
 	return k.start()
 }
 
-// sessionRoot is the place of SessionParentBase without its type.
-func (k *Kernel) sessionRoot() field {
-	root := k.layouts.Process.Root
+// sessionRoot is the place of SessionParentBase without its type, by that of
+// DirectoryTableBase.
+func (k *Kernel) sessionRoot(root field) field {
 	if k.header.Build < buildSession7 {
 		return at(root.Offset+sessionRootXP, 8)
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 
 	"github.com/spf13/cobra"
 
@@ -16,7 +17,7 @@ func (a *app) processesCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "processes [PATTERN...]",
 		Short: "list the processes of a kernel target, as !process 0 0 does",
-		Long: "processes lists the processes, all or those whose image name matches a pattern. Where their\n" +
+		Long: "processes lists the processes, all or those whose image name or address matches a pattern. Where their\n" +
 			"structures have what is read from the types of the kernel's own PDB, found along the symbol path;\n" +
 			"for a few builds it is known without.",
 		Example: "  symres processes --dump MEMORY.DMP --sympath 'srv*DIR'\n  symres processes --demo",
@@ -72,7 +73,7 @@ func (a *app) listProcesses(ctx context.Context, t *target, patterns []*symres.P
 			problems = append(problems, err)
 			continue
 		}
-		if all++; matches(patterns, p.Name) {
+		if all++; matches(patterns, p.Name) || matches(patterns, strconv.FormatUint(p.Address, 16)) {
 			shown++
 			a.printProcess(p, t.bits)
 		}

@@ -58,6 +58,9 @@ func run() error {
 			return err
 		}
 	}
+	if err := itanium(); err != nil {
+		return err
+	}
 	pdb, err := fixture.Read("nt/x86/ntkrnlmp.pdb")
 	if err != nil {
 		return err
@@ -78,6 +81,33 @@ func run() error {
 			return err
 		}
 		if err := putStored(filepath.Base(name), b); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// itanium writes the dump of an Itanium, packed, and its symbols to testdata alone:
+// docs/itanium.md reads them.
+func itanium() error {
+	spec, err := dumpbuild.SeedIA64(fixture.Read, dumpbuild.Full)
+	if err != nil {
+		return err
+	}
+	dump, _, err := dumpbuild.Build(spec)
+	if err != nil {
+		return err
+	}
+	dir := filepath.Join("..", "..", "testdata", "demo", "itanium")
+	if err := putPacked(filepath.Join(dir, "MEMORY.DMP.gz"), dump); err != nil {
+		return err
+	}
+	for _, name := range []string{"nt/ia64/ntkrnlmp.pdb", "user/ia64/ExplorerFrame.dll", "user/ia64/ExplorerFrame.pdb"} {
+		b, err := fixture.Read(name)
+		if err != nil {
+			return err
+		}
+		if err := putPlain(filepath.Join("itanium", "symbols", filepath.Base(name)), b); err != nil {
 			return err
 		}
 	}
@@ -121,7 +151,11 @@ func putPlain(name string, data []byte) error {
 
 // put writes files/NAME.gz unless it holds data already.
 func put(name string, data []byte) error {
-	file := filepath.Join("files", name+".gz")
+	return putPacked(filepath.Join("files", name+".gz"), data)
+}
+
+// putPacked writes a packed file unless it holds data already.
+func putPacked(file string, data []byte) error {
 	if old, err := os.Open(file); err == nil {
 		defer old.Close()
 		if z, err := gzip.NewReader(old); err == nil {

@@ -41,7 +41,7 @@ func SeedIA64(read Reader, typ uint32) (Spec, error) {
 func (f *files) vadsIA64() []VAD {
 	const system32 = `\Windows\System32\`
 	frame := f.image(0x6fb37a60000, system32+"ExplorerFrame.dll", "ExplorerFrame.dll", Page{State: PrototypeFile})
-	frame.At = 0xe000012601be1080
+	frame.At, frame.Pages[2] = 0xe000012601be1080, Page{State: PrototypeFile} // with it the name of the PDB is out
 	four := []VAD{
 		{Start: 0x3fff0, End: 0x3fff7, At: 0xe0000126019f9790, Protection: 1, Commit: 1<<51 - 1},
 		frame,
