@@ -8,6 +8,7 @@ import (
 	"github.com/symres/symres"
 	"github.com/symres/symres/memsource/memtest"
 	"github.com/symres/symres/target"
+	"github.com/symres/symres/vadmath"
 )
 
 // The symbols of a driver whose image header is paged out.
@@ -51,6 +52,50 @@ func ExampleOpen_process() {
 	// 1000-1031 image \Windows\System32\notepad.exe <nil>
 	// 75f80-75f9d image \Windows\System32\ExplorerFrame.dll <nil>
 	// 7ffde-7ffdf private  <nil>
+}
+
+// Microsoft's page about paged-out PEBs is of an Itanium, with pages of 8 KB. It takes
+// the address of ExplorerFrame.dll from its VAD, but by a slip multiplies the last page
+// instead of the first. Microsoft's kd loads symbols there as it is told: alone they
+// are 1c000 too high, and after the right command the module at the right address is
+// left without symbols, as lm says (testdata/kd/ia64.txt has its answers). The pages in
+// memory tell the two apart.
+func ExampleOpen_itanium() {
+	ctx := context.Background()
+	t, err := target.Open(ctx, "../testdata/demo/itanium/MEMORY.DMP.gz", target.Options{
+		SymbolPath: "../testdata/demo/itanium/symbols",
+		Process:    "explorer.exe",
+		NoModules:  true,
+	})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer t.Close()
+	vad, err := t.View().VADAt(0xe000012601be1080)
+	fmt.Printf("%x-%x level %d %v\n", vad.Pages.Start, vad.Pages.End, vad.Level, err)
+	right, err := vad.Reload(vadmath.Page8K)
+	fmt.Println(right, err)
+	wrong := right
+	wrong.Base, _ = vadmath.Page8K.Addr(vad.Pages.End)
+	fmt.Println(wrong, wrong.Warnings())
+	for _, command := range []vadmath.Reload{right, wrong} {
+		s, err := symres.NewSession(t.Session().Config())
+		if err != nil {
+			fmt.Println(err)
+			return
+		}
+		err = s.Add(symres.Module{Image: command.Image, Base: command.Base, Size: command.Size})
+		report, verifyErr := s.Verify(ctx, "ExplorerFrame")
+		fmt.Println(report.Pages.Verdict, err, verifyErr)
+		s.Close()
+	}
+	// Output:
+	// 37d9bd30-37d9bd3e level 7 <nil>
+	// .reload /f ExplorerFrame.dll=000006fb`37a60000,1e000 <nil>
+	// .reload /f ExplorerFrame.dll=000006fb`37a7c000,1e000 [base 000006fb`37a7c000 is 0xc000 past a multiple of 64 KB, where no user-mode image lies]
+	// likely <nil> <nil>
+	// unverified <nil> <nil>
 }
 
 // Why a process crashed, and where.
