@@ -205,7 +205,7 @@ func askKd(t *testing.T, root string, dump []byte, symbols, commands []string) s
 	unrelocate(t, work)
 	env := "WINEPREFIX=/kd/wp WINEDEBUG=-all WINEDLLOVERRIDES='dbghelp=n;dbgeng=n;symsrv=n;mscoree=;mshtml='"
 	script := fmt.Sprintf(`cd /kd && %s exec timeout 120 wine kd.exe dbgeng.dll '%s\target.dmp' '%s' '%s'`, env, folder, folder, folder)
-	cmd := exec.CommandContext(t.Context(), "chroot", root, "bash", "-c", script)
+	cmd := exec.CommandContext(t.Context(), "chroot", root, "env", "-u", "TMPDIR", "bash", "-c", script) // a folder outside of the root
 	cmd.Stdin = strings.NewReader(strings.Join(commands, "\n") + "\n")
 	out, err := cmd.CombinedOutput()
 	if err != nil && !strings.Contains(string(out), "Could not open dump file") {
