@@ -1,6 +1,7 @@
 package target
 
 import (
+	"cmp"
 	"context"
 	"encoding/binary"
 	"errors"
@@ -272,19 +273,29 @@ func (t *Target) onProcessor(k *nt.Kernel, p nt.Processor) Thread {
 	return th
 }
 
+// unwalked is the error of machines whose stacks are not unwound. It says more than
+// that what a thread left on its stack is not understood.
+func unwalked(m unwind.Machine) error {
+	if _, err := unwind.ParseContext(m, nil); errors.Is(err, unwind.ErrMachine) {
+		return err
+	}
+	return nil
+}
+
 // ofKernel makes a thread of an ETHREAD.
 func ofKernel(k *nt.Kernel, found nt.Thread) Thread {
 	th := Thread{
 		ID: uint32(found.ID), TEB: found.TEB, Stack: found.StackLimit, StackSize: max(found.StackBase, found.StackLimit) - found.StackLimit,
 		Address: found.Address, Process: found.Process, Attached: found.Memory, Running: found.Runs(),
 	}
-	if th.Err = found.Err; th.Err != nil || th.Running {
-		if th.Running {
-			th.Err = errNoRegisters
-		}
+	machine := unwind.Machine(k.Machine())
+	if th.Err = cmp.Or(unwalked(machine), found.Err); th.Running {
+		th.Err = errNoRegisters
+	}
+	if th.Err != nil {
 		return th
 	}
-	c := unwind.Context{Machine: unwind.Machine(k.Machine()), PC: found.IP, UnwoundToCall: true}
+	c := unwind.Context{Machine: machine, PC: found.IP, UnwoundToCall: true}
 	c.SetSP(found.SP)
 	if r := unwind.RegRBP; c.Machine == unwind.X64 && found.FP != 0 {
 		c.Int[r] = found.FP
