@@ -142,9 +142,19 @@ func (o *opener) finish(ctx context.Context) error {
 		}
 	}
 	if t.kind != KindFiles {
-		t.modules = append(t.modules, o.opts.Modules...)
+		given := slices.DeleteFunc(slices.Clone(o.opts.Modules), t.lists)
+		t.modules = append(t.modules, given...)
 	}
 	return o.start()
+}
+
+// lists reports whether the target's own list has a module that was given, and was
+// given with nothing more: its entry says all of that.
+func (t *Target) lists(m symres.Module) bool {
+	bare := symres.Module{Image: m.Image, Base: m.Base, Size: m.Size, Origin: m.Origin}
+	return m == bare && slices.ContainsFunc(t.modules, func(l symres.Module) bool {
+		return l.Base == m.Base && l.Size == m.Size && l.Called(m.Image)
+	})
 }
 
 // start makes the session and adds the modules. One that cannot be is told of
