@@ -142,5 +142,5 @@ func cmdMkpagefiles(ts *testscript.TestScript, neg bool, args []string) {
 func seedOf(machine string) func(dumpbuild.Reader, uint32) (dumpbuild.Spec, error) {
 	return map[string]func(dumpbuild.Reader, uint32) (dumpbuild.Spec, error){"x86": dumpbuild.Seed32, "x64": dumpbuild.Seed64,
 		"pae": dumpbuild.SeedPAE, "la57": dumpbuild.SeedLA57,
-		"user": dumpbuild.SeedUser}[machine]
+		"user": dumpbuild.SeedUser, "ia64": dumpbuild.SeedIA64}[machine]
 }

@@ -17,7 +17,8 @@ func (a *app) reloadCommand() *cobra.Command {
 		Short: "load symbols and say what became of it, as .reload /f does",
 		Long: "reload loads the symbols of every module, or of those named, and prints what the debugger prints:\n" +
 			"which image header cannot be read, and whether symbols were found. With -v it adds the true reason\n" +
-			"and every place that was tried, as !sym noisy does. MODULE=BASE,SIZE makes a module known first.",
+			"and every place that was tried, as !sym noisy does. MODULE=BASE,SIZE makes a module known first. A /f\n" +
+			"before it, as in the commands that vad and vpn print, changes nothing.",
 		Example: "  symres reload --demo -v\n  symres reload --dump MEMORY.DMP --sympath DIR explorerframe.dll=6fb`37a60000,1e000",
 	}
 	o := addTargetFlags(cmd)
@@ -52,9 +53,13 @@ func (a *app) reload(cmd *cobra.Command, o *targetOptions, args []string) error 
 	return r.status(len(args) > 0)
 }
 
-// splitModules returns the names to load, and what of them is to be made known.
+// splitModules returns the names to load, and what of them is to be made known. The
+// switch /f of pasted commands is what is done anyway.
 func splitModules(args []string) (names, extra []string) {
 	for _, arg := range args {
+		if arg == "/f" {
+			continue
+		}
 		name, _, described := strings.Cut(arg, "=")
 		names = append(names, name)
 		if described {

@@ -33,7 +33,7 @@ func command() {
 // TestScript runs the scripts of testdata/script. They may use these commands:
 //
 //	fixture NAME FILE            copies a file of testdata
-//	mkdump MACHINE TYPE FILE     writes a crash dump: x86, pae, x64, la57 or user (x64, of processes); full, bitmap or triage;
+//	mkdump MACHINE TYPE FILE     writes a crash dump: x86, pae, x64, la57, ia64 or user (x64, of processes); full, bitmap or triage;
 //	                             the RSDS record of the x64 Fs_Rec.SYS is out, as its header is
 //	mkpagefiles MACHINE PREFIX   writes the paging files of that dump, PREFIX0 and on
 //	mkimage FORMAT FILE          writes the memory of the user dump: raw, lime or core, or nostub, raw without low memory

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -17,14 +18,15 @@ import (
 
 func (a *app) vadCommand() *cobra.Command {
 	cmd := &cobra.Command{
-		Use:   "vad [ADDR]",
+		Use:   "vad [ADDR [FLAGS]]",
 		Short: "list the virtual address descriptors of a process, as !vad does",
 		Long: "vad lists what is mapped in a process, or the one descriptor of an address, and for images the\n" +
 			".reload command that makes the debugger know them: that is how modules are found when the PEB is\n" +
 			"paged out. Without --process an address is looked for in every process. The address may be that of the\n" +
-			"descriptor itself, too.",
+			"descriptor itself, too. With the FLAGS 0 the VadRoot of a process stands for its list, and with 1 for one\n" +
+			"descriptor. Without FLAGS the command named !vad takes 0, as the debugger does, and vad takes 1.",
 		Example: "  symres vad --dump MEMORY.DMP --process explorer.exe\n  symres vad --dump MEMORY.DMP --process notepad.exe 7f78e9e000f",
-		Args:    cobra.MaximumNArgs(1),
+		Args:    cobra.MaximumNArgs(2),
 	}
 	o := addTargetFlags(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error { return a.vad(cmd, o, args) }
@@ -32,12 +34,9 @@ func (a *app) vadCommand() *cobra.Command {
 }
 
 func (a *app) vad(cmd *cobra.Command, o *targetOptions, args []string) error {
-	var addr uint64
-	if len(args) > 0 {
-		var err error
-		if addr, err = vadmath.ParseAddr(args[0]); err != nil {
-			return usage(err)
-		}
+	addr, tree, err := vadArgs(cmd.CalledAs(), args)
+	if err != nil {
+		return usage(err)
 	}
 	if o.process == "" && len(args) == 0 {
 		return usage(errors.New("vad: of which process? Give --process, or an address"))
@@ -48,13 +47,36 @@ func (a *app) vad(cmd *cobra.Command, o *targetOptions, args []string) error {
 	}
 	defer t.close()
 	l := &vadLister{app: a, target: t}
+	if tree {
+		if root := l.rooted(cmd.Context(), addr); root != nil {
+			return l.all(cmd.Context(), root)
+		}
+	}
 	switch {
+	case len(args) == 0:
+		return l.all(cmd.Context(), t.View())
 	case t.View() == nil:
 		return l.anywhere(cmd.Context(), addr)
-	case len(args) > 0:
-		return l.one(t.View(), addr)
 	}
-	return l.all(cmd.Context())
+	return l.one(t.View(), addr)
+}
+
+// vadArgs reads an address and flags. tree says that the address may stand for the
+// tree below it.
+func vadArgs(called string, args []string) (addr uint64, tree bool, err error) {
+	flags := uint64(1)
+	if called == "!vad" {
+		flags = 0
+	}
+	if len(args) > 1 {
+		if flags, err = strconv.ParseUint(args[1], 16, 32); err != nil {
+			return 0, false, fmt.Errorf("flags %q: %w", args[1], errors.Unwrap(err))
+		}
+	}
+	if len(args) > 0 {
+		addr, err = vadmath.ParseAddr(args[0])
+	}
+	return addr, len(args) > 0 && flags&1 == 0, err
 }
 
 // vadLister is one run of the subcommand.
@@ -64,20 +86,34 @@ type vadLister struct {
 	owner  *nt.Process // of the next descriptor; nil when it was asked for
 }
 
+// rooted returns the view of the process whose tree begins at an address, nil where
+// there is none.
+func (l *vadLister) rooted(ctx context.Context, root uint64) *nt.View {
+	for p, err := range l.target.Processes(ctx) {
+		if err != nil || p.VADRoot != root || root == 0 {
+			continue
+		}
+		if v, err := l.target.Kernel().View(p); err == nil {
+			return v
+		}
+	}
+	return nil
+}
+
 // all prints the list, and the commands for the images in it.
-func (l *vadLister) all(ctx context.Context) error {
+func (l *vadLister) all(ctx context.Context, v *nt.View) error {
 	var images []vadmath.Reload
 	var list []vadmath.Entry
 	var problems []error
-	for e, err := range l.target.VADs() {
+	for e, err := range v.VADs() {
 		if err != nil {
-			problems = append(problems, err)
+			problems = append(problems, l.target.Explain(err))
 			continue
 		}
 		list = append(list, e)
 	}
 	if len(list) == 0 {
-		return l.none(problems)
+		return l.none(v, problems)
 	}
 	if !l.console.json {
 		l.console.line("VAD             Level         Start             End              Commit")
@@ -108,10 +144,10 @@ func (l *vadLister) all(ctx context.Context) error {
 }
 
 // none is the answer for a process without VADs.
-func (l *vadLister) none(problems []error) error {
+func (l *vadLister) none(v *nt.View, problems []error) error {
 	err := errors.Join(problems...)
 	if err == nil {
-		return notFound(fmt.Errorf("%s has no VADs", l.target.View().Process().Name))
+		return notFound(fmt.Errorf("%s has no VADs", v.Process().Name))
 	}
 	return unusable(l.target.Explain(err))
 }
@@ -163,7 +199,7 @@ func (l *vadLister) one(v *nt.View, addr uint64) error {
 	e, err := v.VADAt(addr)
 	if err != nil {
 		if !errors.Is(err, memsource.ErrNotMapped) || errors.Is(err, nt.ErrNoLayout) {
-			return l.none([]error{err})
+			return l.none(v, []error{err})
 		}
 		return notFound(err)
 	}
