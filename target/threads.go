@@ -305,6 +305,22 @@ func ofKernel(k *nt.Kernel, found nt.Thread) Thread {
 	return th
 }
 
+// ThreadAt returns the thread of a kernel target whose ETHREAD is at an address, with
+// the registers that [Target.Threads] has for it: those with which a thread that waits
+// goes on. It wraps [nt.ErrNoKernel] for a target without a kernel, and else what
+// [nt.Kernel.ThreadAt] returns.
+func (t *Target) ThreadAt(addr uint64) (Thread, error) {
+	k := t.Kernel()
+	if k == nil {
+		return Thread{}, fmt.Errorf("a %v: %w", t.kind, nt.ErrNoKernel)
+	}
+	found, err := k.ThreadAt(addr)
+	if err != nil {
+		return Thread{}, t.Explain(err)
+	}
+	return ofKernel(k, found), nil
+}
+
 // maxListed bounds the threads of a kernel target: in a forged one every process
 // may have the same.
 const maxListed = 1 << 17
