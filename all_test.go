@@ -19,6 +19,7 @@ var layers = [][]string{
 	{"cmd/symres", "pdb/bench", "sympath/bench", "examples/delve", "examples/pagedout", "examples/pebpagedout", "examples/customstore"},
 	{"internal/cli"},
 	{"internal/cli/analysis"},
+	{"internal/kd"},
 	{"internal/cli/dumpinfo", "internal/cli/frames", "internal/cli/values"},
 	{"analyze"},
 	{"target", "internal/cli/manual"},
@@ -55,6 +56,7 @@ var reserved = map[string][]string{
 	"golang.org/x/term":             {"internal/cli"},
 	"github.com/go-delve/delve":     {"examples/delve"},
 	"golang.org/x/crypto":           {"internal/smb2"},
+	"golang.org/x/arch":             {"internal/kd"},
 	"github.com/klauspost/compress": {"internal/unpack", "memsource/physmem"},
 	"github.com/ulikunitz/xz":       {"internal/unpack"},
 }

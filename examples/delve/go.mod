@@ -19,7 +19,7 @@ require (
 	github.com/klauspost/compress v1.20.4 // indirect
 	github.com/saferwall/pe v1.6.5 // indirect
 	github.com/ulikunitz/xz v0.5.17 // indirect
-	golang.org/x/arch v0.28.0 // indirect
+	golang.org/x/arch v0.33.0 // indirect
 	golang.org/x/crypto v0.58.0 // indirect
 	golang.org/x/exp v0.0.0-20261014143641-f0251eb4aa3e // indirect
 	golang.org/x/net v0.61.0 // indirect
