@@ -268,7 +268,7 @@ func commands() []command {
 		{"check", (*app).checkCommand}, {"demo", (*app).demoCommand}, {"type", (*app).typeCommand},
 		{"line", (*app).lineCommand}, {"fetch", (*app).fetchCommand}, {"cache", (*app).cacheCommand},
 		{"processes", (*app).processesCommand}, {"stack", (*app).stackCommand}, {"analyze", (*app).analyzeCommand},
-		{"vad", (*app).vadCommand}, {"verify", (*app).verifyCommand}, {"eval", (*app).evalCommand},
+		{"vad", (*app).vadCommand}, {"verify", (*app).verifyCommand}, {"eval", (*app).evalCommand}, {"kd", (*app).kdCommand},
 		{"man", (*app).manCommand}, {"version", (*app).versionCommand},
 	}
 }
