@@ -156,6 +156,10 @@ func (q *query) piece(l *pdb.Location, param bool) symbols.Piece {
 		}
 	case pdb.PlaceRegisterPlus:
 		r, err = registerOf(q.frame.Machine, l.Register)
+		if l.Whole && q.frame.Machine == unwind.X86 && r.Index == unwind.RegESP {
+			// For the whole function it means esp as it was at the beginning.
+			r, err = registerOf(unwind.X86, cvVFrame)
+		}
 	case pdb.PlaceFrame:
 		r, err = q.base(param)
 	}
@@ -183,7 +187,7 @@ func (q *query) inRegister(p *symbols.Piece, r place, part bool) {
 // for the body of the function.
 func (q *query) inMemory(p *symbols.Piece, r place, l *pdb.Location) {
 	p.Place = fmt.Sprintf("@%s%+#x", r.Name, l.Offset)
-	if l.Whole && !q.inBody() || r.special == plain && q.left(r) {
+	if r.special == plain && (l.Whole && !q.inBody() || q.left(r)) {
 		p.Err = symbols.ErrNoFrame
 		return
 	}

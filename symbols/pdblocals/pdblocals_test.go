@@ -140,6 +140,48 @@ func TestInBody(t *testing.T) {
 	}
 }
 
+// TestBases: what offsets are counted from, by the machine and what the function
+// says, and what esp is in the older records of x86.
+func TestBases(t *testing.T) {
+	flags := func(local, param uint32) uint32 { return local<<14 | param<<16 }
+	for _, c := range []struct {
+		m     unwind.Machine
+		l     pdb.Location
+		param bool
+		flags uint32
+		want  string
+	}{
+		{unwind.X86, pdb.Location{Place: pdb.PlaceFrame, Offset: 8}, true, flags(1, 2), "@ebp+0x8 508"},
+		{unwind.X86, pdb.Location{Place: pdb.PlaceFrame, Offset: -28}, false, flags(1, 2), "@vframe-0x1c 6e4"},
+		{unwind.X86, pdb.Location{Place: pdb.PlaceFrame, Offset: 4}, false, flags(3, 3), "@ebx+0x4 304"},
+		{unwind.X86, pdb.Location{Place: pdb.PlaceFrame, Offset: 8}, true, 0, "@ebp+0x8 804"},                                      // of S_BPREL32: 4 below the return address
+		{unwind.X86, pdb.Location{Place: pdb.PlaceRegisterPlus, Register: 21, Offset: 4, Whole: true}, true, 0, "@vframe+0x4 704"}, // esp of S_REGREL32
+		{unwind.X86, pdb.Location{Place: pdb.PlaceRegisterPlus, Register: 21, Offset: 4}, true, 0, "@esp+0x4 404"},
+		{unwind.X64, pdb.Location{Place: pdb.PlaceFrame, Offset: 8}, true, flags(1, 2), "@rbp+0x8 508"},
+		{unwind.X64, pdb.Location{Place: pdb.PlaceFrame, Offset: 8}, false, flags(1, 2), "@rsp+0x8 408"},
+		{unwind.X64, pdb.Location{Place: pdb.PlaceFrame, Offset: 8}, false, flags(3, 2), "@r13+0x8 d08"},
+		{unwind.X64, pdb.Location{Place: pdb.PlaceFrame, Offset: 8}, false, 0, "- its place is given in a way that is not read"},
+		{unwind.X64, pdb.Location{Place: pdb.PlaceRegisterPlus, Register: cvVFrame}, false, 0, "- its place is given in a way that is not read: register 30006"},
+		{unwind.ARM64, pdb.Location{Place: pdb.PlaceFrame, Offset: 8}, false, flags(1, 2), "@sp+0x8 1f08"},
+		{unwind.ARM64, pdb.Location{Place: pdb.PlaceFrame, Offset: 8}, true, flags(1, 2), "@fp+0x8 1d08"},
+		{unwind.ARM64, pdb.Location{Place: pdb.PlaceUnknown}, true, 0, "- its place is given in a way that is not read"},
+	} {
+		f := &symbols.StackFrame{Frame: unwind.Frame{Context: unwind.Context{Machine: c.m, KnownInt: ^uint32(0)}, Virtual: 0x700, ReturnAt: 0x800}}
+		for i := range f.Int {
+			f.Int[i] = uint64(i) << 8
+		}
+		q := query{frame: f, hasProc: c.flags != 0, proc: pdb.FrameProc{Flags: c.flags}}
+		p := q.piece(&c.l, c.param)
+		got := fmt.Sprintf("%s %x", p.Place, p.Address)
+		if p.Err != nil {
+			got = "- " + p.Err.Error()
+		}
+		if got != c.want {
+			t.Errorf("%v %+v: %s, not %s", c.m, c.l, got, c.want)
+		}
+	}
+}
+
 // FuzzVariables changes a PDB: what is known of a variable is in memory or at most
 // sixteen bytes, or else there is a reason.
 func FuzzVariables(f *testing.F) {
