@@ -195,6 +195,43 @@ func TestStackAsKd(t *testing.T) {
 	}
 }
 
+// TestStackAsStacks: the kernel's functions of each thread are those of kd's !stacks.
+func TestStackAsStacks(t *testing.T) {
+	dir := filepath.Join(fixture.Shared(t), "kd")
+	b, err := os.ReadFile(filepath.Join(dir, "x64.txt"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, text, found := strings.Cut(string(b), "kd> !stacks 2\n")
+	text, _, _ = strings.Cut(text, "kd> ")
+	thread := regexp.MustCompile(`^ *[0-9a-f]+\.[0-9a-f]+  ([0-9a-f]+) [0-9a-f]+ \w+ +(\S+)$`)
+	want, at := map[string][]string{}, ""
+	for sc := bufio.NewScanner(strings.NewReader(text)); sc.Scan(); {
+		name := strings.TrimSpace(sc.Text())
+		if m := thread.FindStringSubmatch(sc.Text()); m != nil {
+			at, name = m[1], m[2]
+		}
+		if at != "" && strings.Contains(name, "!") {
+			want[at] = append(want[at], name)
+		}
+	}
+	if !found || len(want) != 3 {
+		t.Fatalf("%d stacks in the transcript", len(want))
+	}
+	dump := unzip(t, filepath.Join(dir, "x64.dmp.gz"))
+	for thread, names := range want {
+		var got []string
+		for _, l := range stackOf(t, "--dump", dump, "--sympath", filepath.Join(dir, "sym-x64")+";"+filepath.Join(dir, "sym-x64-fs"), "--thread", thread) {
+			if l.Name != "" {
+				got = append(got, l.label())
+			}
+		}
+		if !slices.Equal(got, names) {
+			t.Errorf("thread %s: %q, not %q", thread, got, names)
+		}
+	}
+}
+
 // kdStacks has the frames of the stacks behind THREAD lines, by the thread: stack
 // pointer, return address and name.
 func kdStacks(text string) map[string][]string {
