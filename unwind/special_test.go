@@ -214,3 +214,35 @@ func TestTrapFrameBySymbol(t *testing.T) {
 		}
 	}
 }
+
+// framed knows a function with a frame of 0x40 bytes.
+type framed struct{ forged }
+
+func (framed) Function(_ context.Context, rva uint32) (unwind.Function, error) {
+	f := unwind.Function{Name: "framed", RVA: rva &^ 0xff, Size: 0x100, HasFrame: true, Frame: 0x40, BodyStart: 4, BodyEnd: 0x80}
+	return f, nil
+}
+
+// TestFrameBySymbol: a function that calls others without having unwind data has a
+// frame of the size that the PDB says, whatever lies at its bottom.
+func TestFrameBySymbol(t *testing.T) {
+	p := newProgram(unwind.X64)
+	cfg := p.open()
+	cfg.Modules = one{&unwind.Module{Name: "program", Base: testBase, Size: testSize, Image: p, Symbols: framed{}}}
+	sp := p.regs.SP()
+	p.regs.PC, p.regs.UnwoundToCall = p.call(0x1040), true
+	p.poke(sp, p.call(0x1540)) // of a call that is long over
+	p.poke(sp+0x40, 3)         // a register
+	p.poke(sp+0x48, p.call(0x1240))
+	var frames []unwind.Frame
+	for f, err := range unwind.Walk(t.Context(), cfg, p.regs) {
+		if err != nil {
+			break
+		}
+		frames = append(frames, f)
+	}
+	wantFrames(t, frames, wanted{0x1040, unwind.RuleContext}, wanted{0x1240, unwind.RuleFrameData})
+	if f := frames[1]; f.SP() != sp+0x50 || f.Origin.Proof != unwind.ProofWeak || f.Lacks == nil {
+		t.Errorf("%+v", f)
+	}
+}

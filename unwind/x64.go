@@ -68,6 +68,11 @@ func (x *x64) known() (step, error) {
 	}
 	switch {
 	case !ok && c.UnwoundToCall:
+		if s, ok := x.pdbFrame(c); ok {
+			x.w.without(errNoEntry)
+			return s, nil
+		}
+		*c = x.w.frame.Context
 		return x.doubtfulLeaf(errNoEntry)
 	case !ok:
 		if h := im.headers.Load(); h.lacks != nil { // it may be code of another machine
