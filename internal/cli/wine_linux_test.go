@@ -138,6 +138,13 @@ func TestWine(t *testing.T) {
 			t.Errorf("%v: status %d: %s%s", c.target, status, out, errs)
 		}
 	}
+	// In a process of its own: this one waits for app.exe, and would see it stop.
+	out, err := w.command("symres", "stack", "--pid", pid, "--sympath", w.dir, "--args").CombinedOutput()
+	for _, want := range []string{" app!wait_to_be_read+", "      local void* ready = ", " app!start+", "      local void* file = "} {
+		if err != nil || !strings.Contains(string(out), want) {
+			t.Errorf("stack --pid: %v, no %q: %s", err, want, out)
+		}
+	}
 }
 
 // strongPages counts the pages of a module that differ, and those every byte of

@@ -33,9 +33,11 @@ type Thread struct {
 // its stack may change while it is read, unless the thread waits.
 //
 // It takes Linux on x64, the right to trace the process, and that nobody else
-// traces it: a process cannot stop its own threads. An error for the list as a
-// whole ends the sequence: ctx's own, [os.ErrProcessDone], or one that wraps
-// [errors.ErrUnsupported] on other systems.
+// traces it: a process cannot stop its own threads. Nor may this program wait for
+// the process at that time, as [os/exec.Cmd.Wait] does: Linux would tell the one
+// that waits of the stop, and the thread would have [ErrNotStopped]. An error for
+// the list as a whole ends the sequence: ctx's own, [os.ErrProcessDone], or one
+// that wraps [errors.ErrUnsupported] on other systems.
 func (p *Process) Threads(ctx context.Context) iter.Seq2[Thread, error] {
 	return func(yield func(Thread, error) bool) {
 		ids, err := p.sys.threads()
