@@ -36,7 +36,8 @@ var layers = [][]string{
 	{"memsource/memtest", "pattern"},
 	{"memsource", "vadmath", "pdb/undname", "sympath/creds", "internal/cab", "internal/unpack"},
 	{"internal/codeview"},
-	{"internal/wire", "internal/msf", "internal/ranged", "guid", "internal/ntstatus", "internal/smb2", "internal/fsx", "internal/flock", "internal/hexaddr", "internal/wtext", "internal/demo", "internal/crashlog", "internal/cli/text"},
+	{"internal/msf"},
+	{"internal/wire", "internal/source", "internal/budget", "internal/kept", "internal/fold", "internal/offsets", "internal/ranged", "guid", "internal/ntstatus", "internal/smb2", "internal/fsx", "internal/flock", "internal/hexaddr", "internal/wtext", "internal/demo", "internal/crashlog", "internal/cli/text"},
 }
 
 // testOnly packages may import anything below the root and are imported by

@@ -6,7 +6,9 @@ import (
 	"slices"
 	"sort"
 
+	"github.com/symres/symres/internal/kept"
 	"github.com/symres/symres/internal/msf"
+	"github.com/symres/symres/internal/source"
 )
 
 // Versions of the section contribution table (microsoft-pdb dbicommon.h).
@@ -32,9 +34,9 @@ type contribs struct {
 	s        *msf.Stream // nil: there is no table
 	off, n   uint32      // first item, number of items
 	item     uint32      // bytes of one
-	order    lazy[contribOrder]
-	inMemory lazy[contribCopy]
-	asked    tally // a tidy table is searched in a copy when many addresses were asked for
+	order    kept.Value[contribOrder]
+	inMemory kept.Value[contribCopy]
+	asked    kept.Tally // a tidy table is searched in a copy when many addresses were asked for
 }
 
 func (f *File) loadContribs() (*contribs, error) { return load(f, &f.contribs, f.readContribs) }
@@ -76,11 +78,11 @@ func parseContrib(b []byte) contrib {
 
 // contribList is a list of contributions in the order of their addresses.
 type contribList interface {
-	len() uint32
+	Len() uint32
 	at(i uint32) (contrib, error)
 }
 
-func (t *contribs) len() uint32 { return t.n }
+func (t *contribs) Len() uint32 { return t.n }
 
 // at reads item i where it lies in the file.
 func (t *contribs) at(i uint32) (contrib, error) {
@@ -92,8 +94,8 @@ func (t *contribs) at(i uint32) (contrib, error) {
 	return parseContrib(b), nil
 }
 
-// expect implements searched.
-func (t *contribs) expect(at []uint32) {
+// Expect implements [source.Sorted].
+func (t *contribs) Expect(at []uint32) {
 	ahead := t.s.Container.Batch()
 	for _, i := range at {
 		ahead.Add(t.s, t.off+i*t.item, t.item)
@@ -101,16 +103,16 @@ func (t *contribs) expect(at []uint32) {
 	ahead.Read()
 }
 
-// keyAt implements searched.
-func (t *contribs) keyAt(i uint32) (addressKey, error) {
+// KeyAt implements [source.Sorted].
+func (t *contribs) KeyAt(i uint32) (uint64, error) {
 	c, err := t.at(i)
-	return c.key(), err
+	return uint64(c.key()), err
 }
 
 // contribCopy is a table that was sorted in memory.
 type contribCopy []contrib
 
-func (m *contribCopy) len() uint32                  { return uint32(len(*m)) }
+func (m *contribCopy) Len() uint32                  { return uint32(len(*m)) }
 func (m *contribCopy) at(i uint32) (contrib, error) { return (*m)[i], nil }
 
 // below returns the last contribution at or below an address, an empty one if there is
@@ -127,9 +129,9 @@ func (c contrib) key() addressKey { return makeKey(c.sect, c.off) }
 // find returns the contribution that covers sect:off.
 func (t *contribs) find(sect uint16, off uint32) (contrib, bool, error) {
 	want := makeKey(sect, off)
-	if !t.asked.over(directLookups) || !t.isTidy() {
+	if !t.asked.Over(directLookups) || !t.isTidy() {
 		if t.n > 0 && t.s.Container.Far() {
-			foresee(t, want)
+			source.Foresee(t, uint64(want))
 		}
 		if c, ok, err := findContrib(t, want); ok || err != nil {
 			return c, ok, err
@@ -169,28 +171,28 @@ func (c contrib) covers(sect uint16, off uint32) bool {
 // inOrder returns a list of the contributions by ascending addresses: the table
 // itself if it is tidy.
 func (t *contribs) inOrder() (contribList, error) {
-	o, err := t.order.get(t.check)
+	o, err := t.order.Get(t.check)
 	if err != nil {
 		return nil, err
 	}
 	if o.bad != nil {
 		return nil, o.bad
 	}
-	if !o.untidy && (t.n == 0 || !t.asked.over(directLookups)) {
+	if !o.untidy && (t.n == 0 || !t.asked.Over(directLookups)) {
 		return t, nil
 	}
-	return t.inMemory.get(t.sortedCopy)
+	return t.inMemory.Get(t.sortedCopy)
 }
 
 func (t *contribs) isTidy() bool {
-	o, err := t.order.get(t.check)
+	o, err := t.order.Get(t.check)
 	return err == nil && o.bad == nil && !o.untidy
 }
 
 // contribsBelow returns how many contributions of an ordered list begin at or
 // below an address.
 func contribsBelow(list contribList, want addressKey) (uint32, error) {
-	return search(list.len(), func(i uint32) (bool, error) {
+	return search(list.Len(), func(i uint32) (bool, error) {
 		c, err := list.at(i)
 		return c.key() > want, err
 	})

@@ -9,6 +9,7 @@ import (
 
 	"github.com/symres/symres/internal/codeview"
 	"github.com/symres/symres/internal/msf"
+	"github.com/symres/symres/internal/source"
 )
 
 // addressKey orders symbols by segment and offset.
@@ -21,7 +22,7 @@ func (k addressKey) off() uint32 { return uint32(k) }
 
 // addressMap is a list of publics in the order of their addresses.
 type addressMap interface {
-	len() uint32
+	Len() uint32
 	// at returns address and record offset of entry i.
 	at(i uint32) (addressKey, uint32, error)
 }
@@ -32,7 +33,7 @@ type diskMap struct {
 	off, n   uint32
 }
 
-func (m diskMap) len() uint32 { return m.n }
+func (m diskMap) Len() uint32 { return m.n }
 
 func (m diskMap) at(i uint32) (addressKey, uint32, error) {
 	raw, err := m.psi.View(m.off+i*4, 4)
@@ -51,8 +52,8 @@ func (m diskMap) at(i uint32) (addressKey, uint32, error) {
 	return makeKey(u16(h, 12), u32(h, 8)), off, nil
 }
 
-// expect implements searched: the entries, and then the records they lead to.
-func (m diskMap) expect(at []uint32) {
+// Expect implements [source.Sorted]: the entries, and then the records they lead to.
+func (m diskMap) Expect(at []uint32) {
 	ahead := m.gss.Container.Batch()
 	for _, i := range at {
 		ahead.Add(m.psi, m.off+i*4, 4)
@@ -66,17 +67,17 @@ func (m diskMap) expect(at []uint32) {
 	ahead.Read()
 }
 
-// keyAt implements searched.
-func (m diskMap) keyAt(i uint32) (addressKey, error) {
+// KeyAt implements [source.Sorted].
+func (m diskMap) KeyAt(i uint32) (uint64, error) {
 	k, _, err := m.at(i)
-	return k, err
+	return uint64(k), err
 }
 
 // floor returns how many entries are at or below want. It checks the order of
 // the entries it passes; disorder is a FormatError.
 func floor(m addressMap, want addressKey) (uint32, error) {
 	least, most := addressKey(0), ^addressKey(0)
-	return search(m.len(), func(i uint32) (bool, error) {
+	return search(m.Len(), func(i uint32) (bool, error) {
 		k, _, err := m.at(i)
 		switch {
 		case err == nil && (k < least || k > most):
@@ -145,7 +146,7 @@ func aroundIn(m addressMap, want addressKey, limit int) (around, error) {
 // aboveIn looks up what is above want alone, in time that does not depend on
 // how many names one address has. n is the number of entries at or below it.
 func aboveIn(m addressMap, want addressKey) (a around, n uint32, err error) {
-	if n, err = floor(m, want); err != nil || n == m.len() {
+	if n, err = floor(m, want); err != nil || n == m.Len() {
 		return around{}, n, err
 	}
 	a.next, _, err = m.at(n)
@@ -173,7 +174,7 @@ func (p *publics) above(want addressKey) (around, error) {
 // foresee has a search foreseen where the file is far away.
 func (p *publics) foresee(want addressKey) {
 	if p.gss != nil && p.mapErr == nil && p.gss.Container.Far() {
-		foresee(p.addrs, want)
+		source.Foresee(p.addrs, uint64(want))
 	}
 }
 
@@ -188,7 +189,7 @@ func (p *publics) ask(question func(m addressMap, limit int) (around, error)) (a
 	if fatal(err) {
 		return around{}, err
 	}
-	m, err := p.byAddr.get(p.sortByAddr)
+	m, err := p.byAddr.Get(p.sortByAddr)
 	if err != nil {
 		return around{}, err
 	}
@@ -447,7 +448,7 @@ func (f *File) reachOf(sym Symbol) (uint32, error) {
 // expectSizes reads as a whole what sizes are inferred from when so many were
 // asked for that more will be: each takes some dozen reads otherwise.
 func (f *File) expectSizes(p *publics) {
-	if !p.sized.over(directLookups) {
+	if !p.sized.Over(directLookups) {
 		return
 	}
 	for _, s := range []*msf.Stream{p.psi, p.gss, f.dbi.s} {

@@ -21,7 +21,7 @@ func (e addressEntry) key() addressKey { return makeKey(e.part, e.off) }
 // or there is none.
 type memoryMap []addressEntry
 
-func (m memoryMap) len() uint32 { return uint32(len(m)) }
+func (m memoryMap) Len() uint32 { return uint32(len(m)) }
 
 func (m memoryMap) at(i uint32) (addressKey, uint32, error) { return m[i].key(), m[i].rec, nil }
 
@@ -149,100 +149,4 @@ func sortRanges[T any](at codeRanges, list []T) {
 	if b := (byRange[T]{at, list}); !sort.IsSorted(b) {
 		sort.Stable(b)
 	}
-}
-
-// searched is a sorted list in a file that may be far away: what a search by halves
-// reads of it waits for what it read before.
-type searched interface {
-	len() uint32
-	// expect asks for entries, which are in order and may repeat.
-	expect(at []uint32)
-	keyAt(i uint32) (addressKey, error)
-}
-
-const (
-	farLevels = 4 // steps of a search that are asked for at first, whatever their answers
-	farRounds = 5 // guesses at most
-	farBeside = 4 // entries on both sides of a guess
-)
-
-// foresee asks for the entries that a search by halves for want will read, in as few
-// rounds as it can: its first steps, then the place where the address should be by its
-// share of what lies between, and the steps that lead there. The search itself is made
-// afterwards, with all its checks, and finds them at hand.
-func foresee(m searched, want addressKey) {
-	lo, hi := uint32(0), m.len()
-	loKey, hiKey := addressKey(0), ^addressKey(0)
-	at := levels(nil, 0, m.len(), farLevels)
-	for range farRounds {
-		slices.Sort(at)
-		m.expect(at)
-		for _, i := range at {
-			if i < lo || i >= hi {
-				continue
-			}
-			k, err := m.keyAt(i)
-			if err != nil {
-				return // the search will see why
-			}
-			if k > want {
-				hi, hiKey = i, k
-				break
-			}
-			lo, loKey = i+1, k
-		}
-		if lo == hi {
-			break
-		}
-		at = nearGuess(at[:0], lo, hi, loKey, hiKey, want, m.len())
-	}
-	at = steps(at[:0], lo, m.len())
-	for i := lo - min(lo, 3); i < min(lo+2, m.len()); i++ {
-		at = append(at, i)
-	}
-	slices.Sort(at)
-	m.expect(at)
-}
-
-// levels appends the entries of the first steps of a search from lo to hi.
-func levels(at []uint32, lo, hi uint32, n int) []uint32 {
-	if n == 0 || lo >= hi {
-		return at
-	}
-	mid := lo + (hi-lo)/2
-	return levels(levels(append(at, mid), lo, mid, n-1), mid+1, hi, n-1)
-}
-
-// steps appends the entries of a search that ends at to.
-func steps(at []uint32, to, n uint32) []uint32 {
-	for lo, hi := uint32(0), n; lo < hi; {
-		mid := lo + (hi-lo)/2
-		if at = append(at, mid); mid < to {
-			lo = mid + 1
-		} else {
-			hi = mid
-		}
-	}
-	return at
-}
-
-// nearGuess appends the entries to ask for around where want should be between lo and hi,
-// closer together the nearer they are, and the steps that lead there.
-func nearGuess(at []uint32, lo, hi uint32, loKey, hiKey, want addressKey, n uint32) []uint32 {
-	if loKey.seg() != hiKey.seg() || hiKey <= loKey {
-		return levels(at, lo, hi, farLevels)
-	}
-	guess := lo + min(hi-lo-1, uint32(float64(hi-lo)*float64(want-loKey)/float64(hiKey-loKey)))
-	for d, step := uint64(0), uint64(1); d < uint64(hi-lo); d += step {
-		if uint64(guess-lo) >= d {
-			at = append(at, guess-uint32(d))
-		}
-		if d > 0 && d < uint64(hi-guess) {
-			at = append(at, guess+uint32(d))
-		}
-		if d >= farBeside {
-			step = 4 * d
-		}
-	}
-	return steps(at, guess, n)
 }

@@ -121,7 +121,7 @@ func (f *File) dataMap() (*memoryMap, error) {
 	if err != nil || g.gss == nil {
 		return new(memoryMap), err
 	}
-	return g.data.get(func() (*memoryMap, error) {
+	return g.data.Get(func() (*memoryMap, error) {
 		var m memoryMap
 		err := g.live(func(off uint32, rec []byte) {
 			if key, ok := addressOf(rec); ok {

@@ -109,7 +109,7 @@ func (f *File) UseSections(image []Section) error {
 func (f *File) layout() (*sections, error) {
 	s, err := f.loadSections()
 	if errors.Is(err, ErrFormat) {
-		return f.instead.get(func() (*sections, error) {
+		return f.instead.Get(func() (*sections, error) {
 			s := &sections{image: f.given}
 			if f.dbi.opt[optOmapTo] == noStream && f.dbi.opt[optOmapFrom] == noStream {
 				s.orig = f.given

@@ -3,6 +3,7 @@ package pdb
 import (
 	"fmt"
 
+	"github.com/symres/symres/internal/budget"
 	"github.com/symres/symres/internal/msf"
 )
 
@@ -116,7 +117,7 @@ func (p *publics) nameAt(want addressKey) ([]byte, error) {
 	}
 	rec, err := p.recordAt(a.first)
 	if err == nil {
-		err = p.gss.Work().Spend(len(rec) + msf.PerRecord + len(a.records)*perEntry)
+		err = p.gss.Work().Spend(len(rec) + budget.PerRecord + len(a.records)*perEntry)
 	}
 	if err != nil {
 		return nil, err

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"slices"
 
+	"github.com/symres/symres/internal/budget"
 	"github.com/symres/symres/internal/codeview"
 	"github.com/symres/symres/internal/msf"
 )
@@ -93,7 +94,7 @@ func (c *checker) buckets(t *nameTable) ([]hashRef, error) {
 func (c *checker) records(t *names, refs []hashRef) error {
 	slices.SortFunc(refs, func(a, b hashRef) int { return cmp.Compare(a.off, b.off) })
 	w := msf.Walker{Stream: t.gss}
-	count := msf.Tab{W: t.gss.Work()}
+	count := budget.Tab{W: t.gss.Work()}
 	for _, ref := range refs {
 		if c.stop {
 			return nil
@@ -170,7 +171,7 @@ func (c *checker) addresses(p *publics, refs []hashRef, dead bool) error {
 func (c *checker) keys(p *publics, entries []uint64) ([]addressKey, error) {
 	keys := make([]addressKey, len(entries))
 	w := msf.Walker{Stream: p.gss}
-	count := msf.Tab{W: p.gss.Work()}
+	count := budget.Tab{W: p.gss.Work()}
 	for _, e := range entries {
 		rec, err := codeview.RecordIn(&w, uint32(e>>32))
 		if err == nil {

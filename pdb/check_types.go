@@ -55,7 +55,7 @@ func (c *checker) typeTable(t *typeTable) error {
 
 // typeHash checks the layout of the hash stream; nil: it cannot be used.
 func (c *checker) typeHash(t *typeTable) (*msf.Walker, error) {
-	h, err := t.hash.get(t.loadHash)
+	h, err := t.hash.Get(t.loadHash)
 	if err != nil || t.len() == 0 || t.version < tpiV70 {
 		return nil, err
 	}
@@ -78,7 +78,7 @@ func (c *checker) bucket(hash *msf.Walker, w *typeWalk) error {
 	if hash == nil {
 		return nil
 	}
-	h := w.t.hash.done.Load()
+	h := w.t.hash.Built()
 	off := h.off + (w.ti-h.begin)*h.key
 	b, err := hash.Span(off, h.key)
 	if err != nil {

@@ -4,7 +4,7 @@ import (
 	"slices"
 
 	"github.com/symres/symres/internal/codeview"
-	"github.com/symres/symres/internal/msf"
+	"github.com/symres/symres/internal/source"
 )
 
 // NewMemory is [New] over bytes in memory, through the source of a mapped file:
@@ -13,7 +13,7 @@ func NewMemory(b []byte) (*File, error) {
 	if kind := Sniff(b); kind != FormatPDB7 {
 		return nil, &KindError{Format: kind}
 	}
-	return newFile(msf.Memory{Bytes: b}, int64(len(b)))
+	return newFile(source.Memory{Bytes: b}, int64(len(b)))
 }
 
 // ModuleRecords counts what lies in the stream of a module: its symbol
@@ -46,24 +46,13 @@ func (f *File) IDName(id uint32) (string, error) { return f.idName(id) }
 // Addresses returns the sorted addresses of the index.
 func (x *Index) Addresses() []uint32 { return x.addrs }
 
-// FindFold returns all places of text in b without regard to case, as the
-// search for names finds them.
-func FindFold(b []byte, text string) (list []int) {
-	f := newFinder(text)
-	f.reset(b)
-	for at := f.next(0); at >= 0; at = f.next(at + 1) {
-		list = append(list, at)
-	}
-	return list
-}
-
 // TypeBucket returns how many types share the bucket of a name.
 func (f *File) TypeBucket(name string) (int, error) {
 	t, err := f.loadTypes()
 	if err != nil {
 		return 0, err
 	}
-	h, err := t.hash.get(t.loadHash)
+	h, err := t.hash.Get(t.loadHash)
 	if err != nil || h.bad != nil {
 		return 0, err
 	}

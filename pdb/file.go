@@ -8,8 +8,11 @@ import (
 	"sync/atomic"
 
 	"github.com/symres/symres/guid"
+	"github.com/symres/symres/internal/budget"
 	"github.com/symres/symres/internal/fsx"
+	"github.com/symres/symres/internal/kept"
 	"github.com/symres/symres/internal/msf"
+	"github.com/symres/symres/internal/source"
 )
 
 // Fixed stream numbers (microsoft-pdb).
@@ -35,22 +38,22 @@ type File struct {
 	given []Section // of the image, for a PDB without any: see UseSections
 
 	// built when first asked for
-	named        lazy[infoTail]
-	sections     lazy[sections]
-	instead      lazy[sections] // of damaged ones
-	contribs     lazy[contribs]
-	mods         lazy[modules]
-	pubs         lazy[publics]
-	soundBuckets lazy[bool] // see hasSoundBuckets
-	global       lazy[globals]
-	index        lazy[Index]
-	types        lazy[typeTable]
-	ids          lazy[typeTable]
-	strs         lazy[stringTable]
-	lines        lazy[moduleLineList]
+	named        kept.Value[infoTail]
+	sections     kept.Value[sections]
+	instead      kept.Value[sections] // of damaged ones
+	contribs     kept.Value[contribs]
+	mods         kept.Value[modules]
+	pubs         kept.Value[publics]
+	soundBuckets kept.Value[bool] // see hasSoundBuckets
+	global       kept.Value[globals]
+	index        kept.Value[Index]
+	types        kept.Value[typeTable]
+	ids          kept.Value[typeTable]
+	strs         kept.Value[stringTable]
+	lines        kept.Value[moduleLineList]
 	outlines     sync.Pool // of *outline, to collect in
-	modNames     lazy[map[string]int]
-	idNames      stringCache
+	modNames     kept.Value[map[string]int]
+	idNames      kept.Strings
 }
 
 // Open opens the PDB at path. It must be a regular file and must not change
@@ -100,16 +103,16 @@ func openWith(open func(string) (*fsx.File, error), path string) (*File, error) 
 // It is called by several goroutines at once.
 func New(r io.ReaderAt, size int64) (*File, error) {
 	first := make([]byte, max(0, min(size, SniffLen)))
-	if err := msf.ReadFull(r, first, 0); err != nil {
+	if err := source.ReadFull(r, first, 0); err != nil {
 		return nil, err
 	}
 	if kind := Sniff(first); kind != FormatPDB7 {
 		return nil, &KindError{Format: kind}
 	}
 	if m, ok := r.(mapping); ok && size > 0 && int64(len(m.Mapped())) == size {
-		return newFile(msf.Memory{Bytes: m.Mapped(), Need: m.WillNeed}, size)
+		return newFile(source.Memory{Bytes: m.Mapped(), Need: m.WillNeed}, size)
 	}
-	return newFile(msf.NewReader(r, size), size)
+	return newFile(source.NewReader(r, size), size)
 }
 
 // mapping is a reader that holds its file in memory.
@@ -119,7 +122,7 @@ type mapping interface {
 }
 
 // newFile opens a PDB 7 over any source.
-func newFile(src msf.Source, size int64) (*File, error) {
+func newFile(src source.Source, size int64) (*File, error) {
 	f := new(File)
 	f.users.Store(1)
 	var err error
@@ -180,7 +183,7 @@ func (f *File) leave() error {
 // question is one that is being answered.
 type question struct {
 	f *File
-	msf.Grant
+	budget.Grant
 }
 
 // ask is enter for a question that may cost so much.
@@ -212,11 +215,11 @@ func (f *File) check() error {
 
 // load returns what is built once, as long as the file is open: answers from memory
 // stop with Close too.
-func load[T any](f *File, l *lazy[T], build func() (*T, error)) (*T, error) {
+func load[T any](f *File, l *kept.Value[T], build func() (*T, error)) (*T, error) {
 	if err := f.check(); err != nil {
 		return nil, err
 	}
-	return l.get(build)
+	return l.Get(build)
 }
 
 // ID returns the identity by which an image refers to its PDB: the GUID in the
@@ -249,16 +252,9 @@ func (f *File) Whole() error {
 // count. The memory is released only with the File. A newly opened File holds a
 // few KB.
 func (f *File) Memory() int64 {
-	n := f.msf.Held() + f.idNames.size()
-	if s := f.strs.done.Load(); s != nil {
-		n += s.known.size()
+	n := f.msf.Held() + f.idNames.Size()
+	if s := f.strs.Built(); s != nil {
+		n += s.known.Size()
 	}
 	return n
-}
-
-// size returns the bytes of the strings that are remembered.
-func (c *stringCache) size() int64 {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return int64(c.held)
 }

@@ -8,7 +8,7 @@ import (
 
 	"github.com/symres/symres/guid"
 	"github.com/symres/symres/internal/codeview"
-	"github.com/symres/symres/internal/msf"
+	"github.com/symres/symres/internal/source"
 	"github.com/symres/symres/internal/wire"
 )
 
@@ -123,7 +123,7 @@ func (e *KindError) Is(target error) bool {
 // PDB format of dotnet/runtime, which begins with the id: GUID and 4 bytes more.
 func PortableID(r io.ReaderAt, size int64) (guid.GUID, error) {
 	head := make([]byte, max(0, min(size, portableHead)))
-	if err := msf.ReadFull(r, head, 0); err != nil {
+	if err := source.ReadFull(r, head, 0); err != nil {
 		return guid.GUID{}, err
 	}
 	if kind := Sniff(head); kind != FormatPortable {
@@ -137,7 +137,7 @@ func PortableID(r io.ReaderAt, size int64) (guid.GUID, error) {
 	if n < uint32(len(id)) || int64(off)+int64(len(id)) > size {
 		return guid.GUID{}, damage(secPortable, int64(off), "#Pdb stream of %d bytes in a file of %d", n, size)
 	}
-	return id, msf.ReadFull(r, id[:], int64(off))
+	return id, source.ReadFull(r, id[:], int64(off))
 }
 
 const (

@@ -2,10 +2,10 @@ package pdb
 
 import (
 	"bytes"
+	"encoding/binary"
 	"fmt"
-	"sync"
-	"sync/atomic"
 
+	"github.com/symres/symres/internal/kept"
 	"github.com/symres/symres/internal/msf"
 )
 
@@ -19,8 +19,8 @@ import (
 // Nothing here asks for a string by what it says, so the buckets are not read.
 // It is safe for concurrent use.
 type stringTable struct {
-	a     msf.Area    // the strings; empty when there is no table
-	known stringCache // the strings given out so far, by offset
+	a     msf.Area     // the strings; empty when there is no table
+	known kept.Strings // the strings given out so far, by offset
 }
 
 const (
@@ -75,7 +75,7 @@ func readStrings(a msf.Area) (*stringTable, error) {
 
 // at returns the string at an offset.
 func (t *stringTable) at(off uint32) (string, error) {
-	s, _, err := t.known.get(off, t.read)
+	s, _, err := t.known.Get(off, t.read)
 	return s, err
 }
 
@@ -107,58 +107,18 @@ func (t *stringTable) outside(off uint32) error {
 	return damage(t.a.Stream.Name, int64(t.a.Off), "string at %#x of %#x bytes", off, t.a.Len())
 }
 
-// stringCache gives strings made from numbers a handle each and remembers them,
-// as long as they are not too many: the same few are asked for all the time. It
-// is safe for concurrent use; what was given out is reached without a lock.
-type stringCache struct {
-	all atomic.Pointer[[]string] // by handle; only ever grows
+// u16 and u32 read at fixed offsets of records whose length was checked.
+func u16(b []byte, off int) uint16 { return binary.LittleEndian.Uint16(b[off:]) }
+func u32(b []byte, off int) uint32 { return binary.LittleEndian.Uint32(b[off:]) }
 
-	mu    sync.Mutex        // guards the fields below
-	known map[uint32]uint32 // handles by number
-	held  int               // bytes in all
+// cstr returns the NUL-terminated string at off of b.
+func cstr(b []byte, off uint32) ([]byte, bool) {
+	if uint64(off) >= uint64(len(b)) {
+		return nil, false
+	}
+	i := bytes.IndexByte(b[off:], 0)
+	if i < 0 {
+		return nil, false
+	}
+	return b[off : int(off)+i], true
 }
-
-const (
-	maxStrings  = 16 << 20 // bytes of strings that are remembered
-	stringEntry = 32       // what one costs besides its bytes
-)
-
-// get returns the string of a number, remembered or made by build, and its
-// handle, 0 for one that is not remembered. A failed build is not.
-func (c *stringCache) get(num uint32, build func(uint32) (string, error)) (string, uint32, error) {
-	c.mu.Lock()
-	h := c.known[num]
-	c.mu.Unlock()
-	if h != 0 {
-		return c.at(h), h, nil
-	}
-	s, err := build(num)
-	if err != nil {
-		return "", 0, err
-	}
-	return s, c.keep(num, s), nil
-}
-
-func (c *stringCache) keep(num uint32, s string) uint32 {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if h := c.known[num]; h != 0 {
-		return h
-	}
-	if c.held+len(s)+stringEntry > maxStrings {
-		return 0
-	}
-	if c.known == nil {
-		c.known = map[uint32]uint32{}
-		c.all.Store(&[]string{""})
-	}
-	all := append(*c.all.Load(), s) // readers never look behind the end they know
-	c.all.Store(&all)
-	h := uint32(len(all) - 1)
-	c.known[num] = h
-	c.held += len(s) + stringEntry
-	return h
-}
-
-// at returns the string of a handle that get has given out.
-func (c *stringCache) at(h uint32) string { return (*c.all.Load())[h] }

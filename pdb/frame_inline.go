@@ -133,7 +133,7 @@ type codeOffset struct {
 
 // function returns the function at an address; none where there is none.
 func (l *frameQuery) function(seg uint16, off uint32, hasLine bool) (codeOffset, error) {
-	if fn, ok := l.f.index.done.Load().function(l.c.ms, l.rva); ok && (fn.end != 0 || !hasLine) {
+	if fn, ok := l.f.index.Built().function(l.c.ms, l.rva); ok && (fn.end != 0 || !hasLine) {
 		return fn, nil
 	}
 	o, err := l.f.outlineOf(l.c.ms)
@@ -303,7 +303,7 @@ func (f *File) owned(sec *sections, sym Symbol) (Symbol, error) {
 // pieceAt returns the separated piece at an address. Few modules have any:
 // they are looked for in those whose lines know code no function has.
 func (c *moduleLines) pieceAt(o *outline, seg uint16, off uint32) (coldPart, bool, error) {
-	list, err := c.pieces.get(func() (*[]coldPart, error) { return c.findPieces(o) })
+	list, err := c.pieces.Get(func() (*[]coldPart, error) { return c.findPieces(o) })
 	if err != nil {
 		return coldPart{}, false, err
 	}

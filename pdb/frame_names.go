@@ -24,14 +24,14 @@ func (c *moduleLines) inlinee(id uint32) int {
 func (f *File) inlineeName(c *moduleLines, i int, id uint32) (string, error) {
 	if i >= 0 {
 		if h := c.inlineeNames[i].Load(); h != 0 {
-			return f.idNames.at(h), nil
+			return f.idNames.At(h), nil
 		}
 	}
 	id, ok, err := f.globalID(c, id)
 	if !ok || err != nil {
 		return "", ignoreDamage(err)
 	}
-	name, h, err := f.idNames.get(id, f.idName)
+	name, h, err := f.idNames.Get(id, f.idName)
 	if i >= 0 {
 		c.inlineeNames[i].Store(h)
 	}
@@ -79,7 +79,7 @@ func (f *File) globalID(c *moduleLines, id uint32) (uint32, bool, error) {
 
 // moduleNamed returns the number of the module with a name, -1 for none.
 func (f *File) moduleNamed(name string) (int, error) {
-	names, err := f.modNames.get(func() (*map[string]int, error) {
+	names, err := f.modNames.Get(func() (*map[string]int, error) {
 		names := map[string]int{}
 		i := 0
 		for m, err := range f.Modules() {
@@ -118,9 +118,9 @@ func (f *File) fileName(c *moduleLines, at uint32) (string, error) {
 		return "", ignoreDamage(err)
 	}
 	if h := c.fileNames[i].Load(); h != 0 {
-		return t.known.at(h), nil
+		return t.known.At(h), nil
 	}
-	name, h, err := t.known.get(c.files[i].name, t.read)
+	name, h, err := t.known.Get(c.files[i].name, t.read)
 	c.fileNames[i].Store(h)
 	return name, ignoreDamage(err)
 }

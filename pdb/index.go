@@ -41,7 +41,7 @@ func (f *File) Index() (*Index, error) {
 		return nil, err
 	}
 	defer q.end()
-	return f.index.get(func() (*Index, error) {
+	return f.index.Get(func() (*Index, error) {
 		b := indexer{f: f}
 		for _, part := range []func() error{b.measure, b.collect} {
 			if err := part(); err != nil {

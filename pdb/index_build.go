@@ -6,6 +6,7 @@ import (
 	"sync"
 
 	"github.com/symres/symres/internal/codeview"
+	"github.com/symres/symres/internal/offsets"
 )
 
 // indexer collects the symbols of an index.
@@ -55,7 +56,7 @@ func (b *indexer) collect() error {
 	usual := b.usual() / shares
 	var tasks []func(*indexer) error
 	for i := range shares {
-		first, last := share(list.len(), i, shares)
+		first, last := offsets.Share(list.len(), i, shares)
 		tasks = append(tasks, func(part *indexer) error {
 			part.items = make([]addressEntry, 0, usual)
 			return part.someModules(first, last)

@@ -5,11 +5,13 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
+
+	"github.com/symres/symres/internal/kept"
 )
 
 // moduleLineList holds what was found out about the code of each module.
 type moduleLineList struct {
-	list    []lazy[moduleLines]
+	list    []kept.Value[moduleLines]
 	scratch sync.Pool // of *moduleCode, to collect in
 }
 
@@ -31,18 +33,18 @@ type moduleLines struct {
 
 	// Handles of names, once they were asked for.
 	fileNames, inlineeNames []atomic.Uint32
-	pieces                  lazy[[]coldPart] // see findPieces
+	pieces                  kept.Value[[]coldPart] // see findPieces
 }
 
 // moduleLines returns what module i, counted from 0, says about its code. The
 // caller asks for modules that exist.
 func (f *File) moduleLines(i int) (*moduleLines, error) {
-	all, err := f.lines.get(func() (*moduleLineList, error) {
+	all, err := f.lines.Get(func() (*moduleLineList, error) {
 		m, err := f.loadModules()
 		if err != nil {
 			return nil, err
 		}
-		return &moduleLineList{list: make([]lazy[moduleLines], m.len())}, nil
+		return &moduleLineList{list: make([]kept.Value[moduleLines], m.len())}, nil
 	})
 	if err != nil {
 		return nil, err
@@ -50,7 +52,7 @@ func (f *File) moduleLines(i int) (*moduleLines, error) {
 	if i < 0 || i >= len(all.list) {
 		return nil, damage("module list", 0, "no module %d among %d", i, len(all.list))
 	}
-	return all.list[i].get(func() (*moduleLines, error) {
+	return all.list[i].Get(func() (*moduleLines, error) {
 		ms, err := f.openModule(i)
 		if err != nil {
 			return nil, err

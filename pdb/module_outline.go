@@ -28,7 +28,7 @@ func isFunction(k Kind) bool { return k.IsProc() || k == KindThunk32 || k == Kin
 // outlineOf returns the outline of a module. A module that is damaged somewhere
 // has what comes before.
 func (f *File) outlineOf(ms *modStream) (*outline, error) {
-	return ms.outline.get(func() (*outline, error) {
+	return ms.outline.Get(func() (*outline, error) {
 		o, _ := f.outlines.Get().(*outline)
 		if o == nil {
 			o = new(outline)

@@ -6,6 +6,7 @@ import (
 	"iter"
 
 	"github.com/symres/symres/internal/codeview"
+	"github.com/symres/symres/internal/kept"
 	"github.com/symres/symres/internal/msf"
 )
 
@@ -106,14 +107,14 @@ type modStream struct {
 	lines11 msf.Area
 	lines13 msf.Area
 	bad     error // a part that runs over the end, if any; the others are usable
-	outline lazy[outline]
+	outline kept.Value[outline]
 }
 
 // modules is the module list: where its records lie, and the streams opened so far.
 type modules struct {
 	recs   []uint32 // offset of each record in the DBI stream, and of the end of the last
 	shared []bool   // the stream of the module is that of one before it; nil: of none
-	opened []lazy[modStream]
+	opened []kept.Value[modStream]
 	bad    error // why the list ends early
 }
 
@@ -154,7 +155,7 @@ func (f *File) readModules() (*modules, error) {
 	if fatal(err) {
 		return nil, err
 	}
-	m.bad, m.opened = err, make([]lazy[modStream], len(m.recs)-1)
+	m.bad, m.opened = err, make([]kept.Value[modStream], len(m.recs)-1)
 	d.s.Container.Hold(20 * len(m.recs))
 	return m, m.findShared(d)
 }
@@ -250,7 +251,7 @@ func (f *File) openModule(i int) (*modStream, error) {
 	if i < 0 || i >= m.len() {
 		return nil, damage("module list", 0, "no module %d among %d", i, m.len())
 	}
-	return m.opened[i].get(func() (*modStream, error) {
+	return m.opened[i].Get(func() (*modStream, error) {
 		info, err := f.moduleAt(m, i)
 		if err != nil {
 			return nil, err

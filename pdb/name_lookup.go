@@ -7,8 +7,12 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/symres/symres/internal/budget"
 	"github.com/symres/symres/internal/codeview"
+	"github.com/symres/symres/internal/fold"
+	"github.com/symres/symres/internal/kept"
 	"github.com/symres/symres/internal/msf"
+	"github.com/symres/symres/internal/offsets"
 )
 
 // NameFlag says how a name is looked up.
@@ -60,7 +64,7 @@ func (f *File) secondLook(p *publics, name string, fold bool) ([]uint32, error) 
 	if p.gss == nil || p.table.n == 0 || len(name) > codeview.MaxRecord {
 		return nil, nil
 	}
-	sound, err := f.soundBuckets.get(f.hasSoundBuckets)
+	sound, err := f.soundBuckets.Get(f.hasSoundBuckets)
 	if err != nil || *sound {
 		return nil, err
 	}
@@ -94,7 +98,7 @@ func (f *File) symbolsAt(t *names, offs []uint32) ([]Symbol, error) {
 	if err != nil {
 		return nil, err
 	}
-	count := msf.Tab{W: &f.msf.Work, N: len(offs) * msf.PerRecord}
+	count := budget.Tab{W: &f.msf.Work, N: len(offs) * budget.PerRecord}
 	if err := count.Pay(); err != nil {
 		return nil, err
 	}
@@ -184,9 +188,9 @@ func (f *File) GlobalsByName(name string, how ...NameFlag) ([]Symbol, error) {
 type names struct {
 	gss    *msf.Stream // nil: the PDB has none
 	table  *nameTable
-	public bool                       // the records are publics; otherwise anything else
-	rest   func() (*offsetSet, error) // where records lie when the table names none
-	byHash lazy[[]uint64]             // hash<<32 | offset, sorted: when table is bad
+	public bool                         // the records are publics; otherwise anything else
+	rest   func() (*offsets.Set, error) // where records lie when the table names none
+	byHash kept.Value[[]uint64]         // hash<<32 | offset, sorted: when table is bad
 }
 
 // holds reports whether records of a kind belong to the table.
@@ -200,13 +204,13 @@ func (t *names) holds(k Kind) bool {
 
 // offsets returns where the records of all symbols lie: what the hash records
 // say, which refer to live records only.
-func (t *names) offsets() (*offsetSet, error) {
+func (t *names) offsets() (*offsets.Set, error) {
 	if t.table.n == 0 {
 		return t.rest()
 	}
 	t.gss.Ahead(0, t.gss.Size)
 	t.table.s.Ahead(t.table.recs, t.table.n*hashRecord)
-	set := newOffsetSet(t.gss.Size)
+	set := offsets.New(t.gss.Size)
 	w := msf.Walker{Stream: t.table.s}
 	for off, end := t.table.recs, t.table.recs+t.table.n*hashRecord; off < end; {
 		b, err := w.Some(off, hashRecord, end-off)
@@ -214,7 +218,7 @@ func (t *names) offsets() (*offsetSet, error) {
 			return nil, err
 		}
 		for ; len(b) >= hashRecord; b = b[hashRecord:] {
-			set.add(u32(b, 0) - 1)
+			set.Add(u32(b, 0) - 1)
 			off += hashRecord
 		}
 	}
@@ -231,8 +235,8 @@ func (t *names) live(visit func(off uint32, rec []byte)) error {
 	var first error
 	found := false
 	w := msf.Walker{Stream: t.gss}
-	count := msf.Tab{W: t.gss.Work()}
-	for off := range set.all() {
+	count := budget.Tab{W: t.gss.Work()}
+	for off := range set.All() {
 		rec, err := codeview.RecordIn(&w, off)
 		if err == nil {
 			err = count.Record(len(rec))
@@ -299,7 +303,7 @@ var errNoTable error = &FormatError{Section: "symbol index", Err: errors.New("no
 // findScanned answers when the hash table is bad, from an index over all
 // records that is built once.
 func (t *names) findScanned(name string, fold bool) ([]uint32, error) {
-	index, err := t.byHash.get(t.scan)
+	index, err := t.byHash.Get(t.scan)
 	if err != nil {
 		return nil, err
 	}
@@ -313,7 +317,7 @@ func (t *names) findScanned(name string, fold bool) ([]uint32, error) {
 
 // having returns those offsets whose records have a name.
 func (t *names) having(m *matcher, list iter.Seq2[uint32, error]) (offs []uint32, err error) {
-	count := msf.Tab{W: t.gss.Work()}
+	count := budget.Tab{W: t.gss.Work()}
 	for off, err := range list {
 		if err == nil {
 			err = count.Record(0)
@@ -414,20 +418,11 @@ func (m *matcher) begins(b []byte) bool {
 		return string(b) == m.name[:len(b)]
 	}
 	for i := range b {
-		if lower(b[i]) != lower(m.name[i]) {
+		if fold.Lower(b[i]) != fold.Lower(m.name[i]) {
 			return false
 		}
 	}
 	return true
-}
-
-// lower folds ASCII letters. Names are compared without regard to case this
-// way only: the hash of the format sees no further.
-func lower(c byte) byte {
-	if 'A' <= c && c <= 'Z' {
-		return c | 0x20
-	}
-	return c
 }
 
 // scan reads all records once and returns their hashes and offsets, sorted.

@@ -1,14 +1,16 @@
 package pdb
 
 import (
-	"bytes"
 	"cmp"
 	"iter"
 	"slices"
 	"sync"
 
+	"github.com/symres/symres/internal/budget"
 	"github.com/symres/symres/internal/codeview"
+	"github.com/symres/symres/internal/fold"
 	"github.com/symres/symres/internal/msf"
+	"github.com/symres/symres/internal/offsets"
 )
 
 // Matching enumerates the symbols of [File.Symbols] whose name contains all of
@@ -23,13 +25,13 @@ import (
 // as by [File.Publics], except that what is not touched is not reported.
 func (f *File) Matching(literals []string, match func(name []byte) bool) iter.Seq2[Symbol, error] {
 	return within(f, func(yield func(Symbol, error) bool) error {
-		m := matching{f: f, match: match, yield: yield, count: msf.Tab{W: &f.msf.Work}}
+		m := matching{f: f, match: match, yield: yield, count: budget.Tab{W: &f.msf.Work}}
 		for _, text := range literals {
 			if text != "" {
-				m.pieces = append(m.pieces, newFinder(text))
+				m.pieces = append(m.pieces, fold.NewFinder(text))
 			}
 		}
-		slices.SortStableFunc(m.pieces, func(a, b *finder) int { return len(b.text) - len(a.text) })
+		slices.SortStableFunc(m.pieces, func(a, b *fold.Finder) int { return b.Len() - a.Len() })
 		return m.run()
 	})
 }
@@ -41,7 +43,7 @@ func (f *File) Matching(literals []string, match func(name []byte) bool) iter.Se
 // reported as by [File.Matching].
 func (f *File) Named(name string) iter.Seq2[Symbol, error] {
 	return within(f, func(yield func(Symbol, error) bool) error {
-		m := matching{f: f, yield: yield, count: msf.Tab{W: &f.msf.Work}}
+		m := matching{f: f, yield: yield, count: budget.Tab{W: &f.msf.Work}}
 		if err := m.open(); err != nil {
 			return err
 		}
@@ -75,12 +77,12 @@ type matching struct {
 	g      *globals
 	p      *publics
 	sec    *sections
-	pieces []*finder // the longest first: that one is searched for
+	pieces []*fold.Finder // the longest first: that one is searched for
 	match  func(name []byte) bool
 	yield  func(Symbol, error) bool
-	live   *offsetSet // of globals and publics
-	w      msf.Walker // over their records
-	count  msf.Tab
+	live   *offsets.Set // of globals and publics
+	w      msf.Walker   // over their records
+	count  budget.Tab
 	done   uint32 // records before this were looked at
 	stop   bool
 }
@@ -109,12 +111,12 @@ func (m *matching) run() error {
 		if err != nil {
 			return err
 		}
-		m.live = m.live.with(set)
+		m.live = m.live.With(set)
 	}
 	if m.live == nil {
 		return nil
 	}
-	if len(m.pieces) == 0 || len(m.live.odd) > 0 {
+	if len(m.pieces) == 0 || m.live.Aside() {
 		return m.each()
 	}
 	return m.search()
@@ -122,7 +124,7 @@ func (m *matching) run() error {
 
 // each looks at every record.
 func (m *matching) each() error {
-	for off := range m.live.all() {
+	for off := range m.live.All() {
 		if err := m.record(off); err != nil || m.stop {
 			return err
 		}
@@ -143,14 +145,14 @@ func (m *matching) search() error {
 			return err
 		}
 		m.w.Off, m.w.Buf = off, b
-		piece.reset(b)
+		piece.Reset(b)
 		end := off + uint32(len(b))
-		for at := piece.next(0); at >= 0 && !m.stop; {
+		for at := piece.Next(0); at >= 0 && !m.stop; {
 			next, err := m.hit(off+uint32(at), end)
 			if err != nil {
 				return err
 			}
-			at = piece.next(int(next - off))
+			at = piece.Next(int(next - off))
 		}
 		if err := m.straddling(end); err != nil {
 			return err
@@ -163,7 +165,7 @@ func (m *matching) search() error {
 // hit looks at the record around a place the piece was found at, and returns
 // where to go on. A record that goes on behind end is left to straddling.
 func (m *matching) hit(at, end uint32) (next uint32, err error) {
-	rec, ok := m.live.below(at)
+	rec, ok := m.live.Below(at)
 	if !ok {
 		return at + 1, nil
 	}
@@ -190,7 +192,7 @@ func (m *matching) hit(at, end uint32) (next uint32, err error) {
 
 // straddling looks at the record that lies across the end of a run.
 func (m *matching) straddling(end uint32) error {
-	rec, ok := m.live.below(end - 1)
+	rec, ok := m.live.Below(end - 1)
 	if !ok || m.stop || end >= m.w.Stream.Size {
 		return nil
 	}
@@ -242,21 +244,12 @@ func (m *matching) record(off uint32) error {
 }
 
 func (m *matching) matches(name []byte) bool {
-	for i, piece := range m.pieces {
-		if i > 0 && !piece.in(name) {
+	for _, piece := range m.pieces {
+		if !piece.In(name) {
 			return false
 		}
 	}
-	if len(m.pieces) > 0 && !m.pieces[0].inOther(name) {
-		return false
-	}
 	return m.match == nil || m.match(name)
-}
-
-// inOther is in without forgetting what is searched.
-func (f *finder) inOther(b []byte) bool {
-	other := finder{text: f.text, anchor: f.anchor, lo: f.lo, hi: f.hi}
-	return other.in(b)
 }
 
 // hidden reports whether a public at an address yields to a private symbol.
@@ -271,7 +264,7 @@ func (f *File) hidden(sec *sections, key addressKey) (bool, error) {
 	for _, off := range best.records {
 		rec, err := codeview.RecordAt(best.ms.s, off)
 		if err == nil {
-			err = f.msf.Work.Spend(msf.PerRecord)
+			err = f.msf.Work.Spend(budget.PerRecord)
 		}
 		if err != nil || Kind(u16(rec, 2)).IsProc() {
 			return err == nil, err
@@ -279,107 +272,4 @@ func (f *File) hidden(sec *sections, key addressKey) (bool, error) {
 	}
 	data, err := f.globalBelow(key)
 	return err == nil && len(data.records) > 0 && data.key == key, err
-}
-
-// finder finds a piece of text in bytes without regard to the case of ASCII
-// letters. It looks for one byte of the piece, the rarest in symbol names, at
-// the speed of [bytes.IndexByte], and compares the rest where that is.
-type finder struct {
-	text   []byte // in lower case
-	anchor int    // which byte is looked for
-	lo, hi byte   // that byte in either case; equal when it is no letter
-	b      []byte // what is searched
-	nextLo int    // where the next lo and hi are: at or behind what was asked for last
-	nextHi int
-}
-
-// common lists the bytes of symbol names from the most to the least frequent.
-const common = "e@t?astrionclds_pumg0hfv1by2xk3wz4q857j96"
-
-func newFinder(text string) *finder {
-	f := &finder{text: bytes.ToLower([]byte(text))}
-	best := -1
-	for i, c := range f.text {
-		if rank := bytes.IndexByte([]byte(common), c); best < 0 || rank < 0 || best < len(common) && rank > best {
-			if best = rank; rank < 0 {
-				best = len(common) // rarer than any listed
-			}
-			f.anchor = i
-		}
-	}
-	f.lo = f.text[f.anchor]
-	f.hi = upper(f.lo)
-	return f
-}
-
-func upper(c byte) byte {
-	if 'a' <= c && c <= 'z' {
-		return c &^ 0x20
-	}
-	return c
-}
-
-// reset makes b what is searched.
-func (f *finder) reset(b []byte) { f.b, f.nextLo, f.nextHi = b, -1, -1 }
-
-// next returns where the piece begins first, at or behind from, and -1 if it
-// does not any more.
-func (f *finder) next(from int) int {
-	for {
-		at := f.anchorFrom(from + f.anchor)
-		if at < 0 || at-f.anchor > len(f.b)-len(f.text) {
-			return -1
-		}
-		if at -= f.anchor; f.equal(f.b[at : at+len(f.text)]) {
-			return at
-		}
-		from = at + 1
-	}
-}
-
-// anchorFrom returns the first place of the anchor byte, at or behind from.
-func (f *finder) anchorFrom(from int) int {
-	if from > len(f.b) {
-		return -1
-	}
-	f.nextLo = seekByte(f.b, f.lo, f.nextLo, from)
-	if f.lo == f.hi {
-		if f.nextLo == len(f.b) {
-			return -1
-		}
-		return f.nextLo
-	}
-	f.nextHi = seekByte(f.b, f.hi, f.nextHi, from)
-	at := min(f.nextLo, f.nextHi)
-	if at == len(f.b) {
-		return -1
-	}
-	return at
-}
-
-// seekByte returns the first place of c at or behind from, len(b) if there is
-// none. It was at known before.
-func seekByte(b []byte, c byte, known, from int) int {
-	if known >= from {
-		return known
-	}
-	if i := bytes.IndexByte(b[from:], c); i >= 0 {
-		return from + i
-	}
-	return len(b)
-}
-
-func (f *finder) equal(b []byte) bool {
-	for i, c := range f.text {
-		if lower(b[i]) != c {
-			return false
-		}
-	}
-	return true
-}
-
-// in reports whether the piece is anywhere in b.
-func (f *finder) in(b []byte) bool {
-	f.reset(b)
-	return f.next(0) >= 0
 }

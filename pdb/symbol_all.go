@@ -5,8 +5,10 @@ import (
 	"iter"
 	"slices"
 
+	"github.com/symres/symres/internal/budget"
 	"github.com/symres/symres/internal/codeview"
 	"github.com/symres/symres/internal/msf"
+	"github.com/symres/symres/internal/offsets"
 )
 
 // Symbols enumerates functions and variables the way Microsoft's debuggers
@@ -78,7 +80,7 @@ func (f *File) eachProc(part Part, visit visitor) (bool, error) {
 		return false, part.ofFirst(err)
 	}
 	pick := func(w *scopeWalk, sym *Symbol) (bool, error) { return f.procHere(w, sec, sym) }
-	first, last := share(list.len(), part.I, part.N)
+	first, last := offsets.Share(list.len(), part.I, part.N)
 	for m := first; m < last; m++ {
 		on, err := f.walkModule(m, pick, visit)
 		if errors.Is(err, ErrFormat) && !errors.Is(err, ErrLimit) { // the file lost bytes of this module, maybe not of others
@@ -129,7 +131,7 @@ func (ms *modStream) nameAt(off uint32) ([]byte, error) {
 	w := ms.symbols.Walker()
 	rec, err := codeview.RecordIn(&w, off)
 	if err == nil {
-		err = ms.s.Work().Spend(len(rec) + msf.PerRecord)
+		err = ms.s.Work().Spend(len(rec) + budget.PerRecord)
 	}
 	if err != nil || !Kind(u16(rec, 2)).IsProc() {
 		return nil, err
@@ -167,15 +169,15 @@ func (f *File) eachOf(table func() (*names, error), visit visitor) (bool, error)
 }
 
 // eachIn is eachOf for some of the records.
-func (f *File) eachIn(t *names, set *offsetSet, visit visitor) (bool, error) {
+func (f *File) eachIn(t *names, set *offsets.Set, visit visitor) (bool, error) {
 	sec, err := f.layout()
 	if err != nil {
 		return false, err
 	}
 	w := msf.Walker{Stream: t.gss}
-	count := msf.Tab{W: &f.msf.Work}
+	count := budget.Tab{W: &f.msf.Work}
 	var sym Symbol
-	for off := range set.all() {
+	for off := range set.All() {
 		if err := f.check(); err != nil {
 			return false, err
 		}
@@ -198,24 +200,6 @@ func (f *File) eachIn(t *names, set *offsetSet, visit visitor) (bool, error) {
 		}
 	}
 	return true, count.Pay()
-}
-
-// part returns part i of n of a set; what is kept aside is in the last.
-func (s *offsetSet) part(i, n int) offsetSet {
-	first, last := share(len(s.words), i, n)
-	part := offsetSet{first: uint32(first), words: s.words[first:last]}
-	if i == n-1 {
-		part.odd = slices.Clone(s.odd)
-	}
-	return part
-}
-
-// share returns which of size things part i of n has.
-func share(size, i, n int) (first, last int) {
-	if i < 0 || i >= n {
-		return 0, 0
-	}
-	return int(int64(size) * int64(i) / int64(n)), int(int64(size) * int64(i+1) / int64(n))
 }
 
 // sequenceOf makes a sequence of what each yields, and behind that of the error it

@@ -4,15 +4,18 @@ import (
 	"errors"
 	"iter"
 
+	"github.com/symres/symres/internal/budget"
 	"github.com/symres/symres/internal/codeview"
+	"github.com/symres/symres/internal/kept"
 	"github.com/symres/symres/internal/msf"
+	"github.com/symres/symres/internal/offsets"
 )
 
 // globals is the table of the symbols that are not public: variables,
 // constants, types by name, and references to the functions of the modules.
 type globals struct {
 	names
-	data lazy[memoryMap] // the variables by address
+	data kept.Value[memoryMap] // the variables by address
 }
 
 func (f *File) loadGlobals() (*globals, error) { return load(f, &f.global, f.readGlobals) }
@@ -63,15 +66,15 @@ func (f *File) symbolIndex(num uint32, what string) (index, records *msf.Stream,
 
 // walk finds the records of globals without the table, dead ones too, when the
 // table is damaged.
-func (g *globals) walk() (*offsetSet, error) {
-	set := newOffsetSet(g.gss.Size)
+func (g *globals) walk() (*offsets.Set, error) {
+	set := offsets.New(g.gss.Size)
 	if g.table.bad == nil {
 		return set, nil // the table is just empty
 	}
 	r := recordsOf(msf.Area{Stream: g.gss, End: g.gss.Size})
 	for r.Step() {
 		if g.holds(r.kind()) {
-			set.add(r.Off)
+			set.Add(r.Off)
 		}
 	}
 	if fatal(r.Err) {
@@ -140,7 +143,7 @@ func (f *File) moduleSymbol(ms *modStream, off uint32, sec *sections) (Symbol, e
 	}
 	rec, err := codeview.RecordAt(ms.s, off)
 	if err == nil {
-		err = f.msf.Work.Spend(len(rec) + msf.PerRecord)
+		err = f.msf.Work.Spend(len(rec) + budget.PerRecord)
 	}
 	if err != nil {
 		return Symbol{}, err
@@ -157,13 +160,13 @@ func (f *File) moduleSymbol(ms *modStream, off uint32, sec *sections) (Symbol, e
 // publics is what is kept of the PSI stream: where its parts lie.
 type publics struct {
 	names
-	psi    *msf.Stream     // nil: the PDB has no publics
-	addrs  diskMap         // the address map
-	mapErr error           // why the address map cannot be used
-	ilt    ilt             // the incremental-link table
-	sized  tally           // sizes asked for before what tells them was read as a whole
-	byAddr lazy[memoryMap] // when addrs is bad
-	set    lazy[offsetSet] // what PublicsPart divides
+	psi    *msf.Stream             // nil: the PDB has no publics
+	addrs  diskMap                 // the address map
+	mapErr error                   // why the address map cannot be used
+	ilt    ilt                     // the incremental-link table
+	sized  kept.Tally              // sizes asked for before what tells them was read as a whole
+	byAddr kept.Value[memoryMap]   // when addrs is bad
+	set    kept.Value[offsets.Set] // what PublicsPart divides
 }
 
 const psiHead = 28
@@ -237,11 +240,11 @@ func (p Part) Publics() iter.Seq2[*Symbol, error] {
 		if err != nil || t.gss == nil {
 			return p.ofFirst(err)
 		}
-		set, err := t.set.get(t.kept)
+		set, err := t.set.Get(t.kept)
 		if err != nil {
 			return p.ofFirst(err)
 		}
-		part := set.part(p.I, p.N)
+		part := set.Part(p.I, p.N)
 		_, err = p.File.eachIn(&t.names, &part, visit)
 		return err
 	})
@@ -256,10 +259,10 @@ func (p Part) Procs() iter.Seq2[*Symbol, error] {
 }
 
 // kept returns the offsets of all publics, to be held.
-func (p *publics) kept() (*offsetSet, error) {
+func (p *publics) kept() (*offsets.Set, error) {
 	set, err := p.offsets()
 	if err == nil {
-		p.gss.Container.Hold(4 * len(set.words))
+		p.gss.Container.Hold(set.Bytes())
 	}
 	return set, err
 }
@@ -274,15 +277,15 @@ func (p Part) ofFirst(err error) error {
 
 // listed returns the records the address map lists. Like the hash records it
 // refers to live ones only.
-func (p *publics) listed() (*offsetSet, error) {
-	set := newOffsetSet(p.gss.Size)
+func (p *publics) listed() (*offsets.Set, error) {
+	set := offsets.New(p.gss.Size)
 	w := msf.Walker{Stream: p.psi}
 	for i := range p.addrs.n {
 		b, err := w.Span(p.addrs.off+i*4, 4)
 		if err != nil {
 			return nil, err
 		}
-		set.add(u32(b, 0))
+		set.Add(u32(b, 0))
 	}
 	if p.addrs.n == 0 {
 		return set, p.table.bad // nil for a table that is just empty

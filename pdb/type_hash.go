@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/symres/symres/internal/codeview"
+	"github.com/symres/symres/internal/kept"
 	"github.com/symres/symres/internal/msf"
 	"github.com/symres/symres/internal/wire"
 )
@@ -32,8 +33,8 @@ type typeHash struct {
 	key, buckets uint32 // bytes of a bucket number, number of buckets
 	begin        uint32 // first type index
 	heads        []uint32
-	lookups      tally
-	chains       lazy[typeChains]
+	lookups      kept.Tally
+	chains       kept.Value[typeChains]
 	bad          error // why nothing can be looked up
 }
 
@@ -121,12 +122,12 @@ func (h *typeHash) bucketOf(hash uint32) uint32 {
 // bucket returns the types in the bucket of a hash, from the last to the first.
 func (h *typeHash) bucket(hash uint32) ([]uint32, error) {
 	b := h.bucketOf(hash)
-	if h.n <= hashFew || !h.lookups.over(hashScans) {
+	if h.n <= hashFew || !h.lookups.Over(hashScans) {
 		types, err := h.scan(b)
 		slices.Reverse(types)
 		return types, err
 	}
-	c, err := h.chains.get(h.chain)
+	c, err := h.chains.Get(h.chain)
 	if err != nil {
 		return nil, err
 	}
@@ -221,7 +222,7 @@ func (t *typeTable) findTag(q tagQuery) (ti uint32, ok bool, err error) {
 	if err := t.s.Work().Over(); err != nil {
 		return 0, false, err
 	}
-	h, err := t.hash.get(t.loadHash)
+	h, err := t.hash.Get(t.loadHash)
 	if err != nil {
 		return 0, false, err
 	}
@@ -282,7 +283,7 @@ func (t *typeTable) expect(ahead *msf.Batch, types []uint32) {
 	if ahead == nil || t.s == nil {
 		return
 	}
-	index, err := t.index.get(t.readIndex)
+	index, err := t.index.Get(t.readIndex)
 	if err != nil {
 		return
 	}
@@ -298,7 +299,7 @@ func (t *typeTable) expect(ahead *msf.Batch, types []uint32) {
 // references, types of functions, unnamed ones, and all when there is no hash
 // table. They are found by one walk over all records, which is remembered.
 func (t *typeTable) findUnhashed(q tagQuery) (ti uint32, ok bool, err error) {
-	index, err := t.unhashed.get(t.walkUnhashed)
+	index, err := t.unhashed.Get(t.walkUnhashed)
 	if err != nil {
 		return 0, false, err
 	}
@@ -321,7 +322,7 @@ func (t *typeTable) findUnhashed(q tagQuery) (ti uint32, ok bool, err error) {
 // walkUnhashed returns the name hashes and numbers of those tags, sorted.
 // Records behind a damaged one are not found.
 func (t *typeTable) walkUnhashed() (*[]uint64, error) {
-	h, err := t.hash.get(t.loadHash)
+	h, err := t.hash.Get(t.loadHash)
 	if err != nil {
 		return nil, err
 	}

@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"github.com/symres/symres/internal/codeview"
+	"github.com/symres/symres/internal/kept"
 	"github.com/symres/symres/internal/msf"
 )
 
@@ -39,11 +40,11 @@ type typeTable struct {
 	hashNum          uint32 // number of the stream
 	keySize, buckets uint32
 	vals, pairs, adj typePart
-	index            lazy[typeIndex]
-	places           lazy[typePlaces]
-	asked            tally // records looked up before places was made
-	hash             lazy[typeHash]
-	unhashed         lazy[[]uint64]
+	index            kept.Value[typeIndex]
+	places           kept.Value[typePlaces]
+	asked            kept.Tally // records looked up before places was made
+	hash             kept.Value[typeHash]
+	unhashed         kept.Value[[]uint64]
 }
 
 // typePart is a part of the hash stream.
@@ -65,7 +66,7 @@ func (f *File) loadIDs() (*typeTable, error) {
 	if err != nil {
 		return nil, err
 	}
-	return f.ids.get(func() (*typeTable, error) {
+	return f.ids.Get(func() (*typeTable, error) {
 		t, err := readTypes(f.msf, streamIPI, "ids")
 		told := slices.Contains(tail.features, FeatureVC140) || slices.Contains(tail.features, FeatureVC110)
 		if err != nil && !told && !fatal(err) {

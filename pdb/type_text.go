@@ -4,7 +4,7 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/symres/symres/internal/msf"
+	"github.com/symres/symres/internal/budget"
 )
 
 // maxTypeText bounds the text of one type.
@@ -28,7 +28,7 @@ func (t Type) Declare(name string) string {
 	}
 	d := declarator{nodes: maxTypeNodes}
 	text := d.declare(t, name, 0)
-	w.Owe(max(0, len(text)+(maxTypeNodes-d.nodes)*msf.PerRecord-int(w.OfType()))) // no more than usual costs nothing
+	w.Owe(max(0, len(text)+(maxTypeNodes-d.nodes)*budget.PerRecord-int(w.OfType()))) // no more than usual costs nothing
 	return text
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"slices"
 
+	"github.com/symres/symres/internal/budget"
 	"github.com/symres/symres/internal/codeview"
 	"github.com/symres/symres/internal/msf"
 )
@@ -42,7 +43,7 @@ func (t *typeTable) record(ti uint32) ([]byte, error) {
 		}
 		return t.recordAt(off)
 	}
-	index, err := t.index.get(t.readIndex)
+	index, err := t.index.Get(t.readIndex)
 	if err != nil {
 		return nil, err
 	}
@@ -51,7 +52,7 @@ func (t *typeTable) record(ti uint32) ([]byte, error) {
 		return rec, err
 	}
 	// There is no index, or it leads astray: walk all records, once.
-	p, err := t.places.get(t.findPlaces)
+	p, err := t.places.Get(t.findPlaces)
 	if err != nil {
 		return nil, err
 	}
@@ -65,7 +66,7 @@ func (t *typeTable) record(ti uint32) ([]byte, error) {
 func (t *typeTable) counted(ti uint32) ([]byte, error) {
 	rec, err := t.record(ti)
 	if err == nil {
-		err = t.s.Work().Spend(len(rec) + msf.PerRecord)
+		err = t.s.Work().Spend(len(rec) + budget.PerRecord)
 	}
 	return rec, err
 }
@@ -103,7 +104,7 @@ func (t *typeTable) walkTo(ti uint32, w typeWalk) ([]byte, error) {
 // once: it reads what lies between two entries of the index into buf, where
 // the record stays until the next peek, and leaves no frames behind.
 func (t *typeTable) peek(ti uint32, buf *[]byte) ([]byte, error) {
-	index, err := t.index.get(t.readIndex)
+	index, err := t.index.Get(t.readIndex)
 	if err != nil {
 		return nil, err
 	}
@@ -268,12 +269,12 @@ func (p *typePlaces) of(i uint32) uint32 {
 // over all of them has cost less; ok is false before, and for records that have no
 // place.
 func (t *typeTable) place(ti uint32) (off uint32, ok bool, err error) {
-	p := t.places.done.Load()
+	p := t.places.Built()
 	if p == nil {
-		if !t.asked.over(64 + (t.end-t.begin)/recordsPerLookup) {
+		if !t.asked.Over(64 + (t.end-t.begin)/recordsPerLookup) {
 			return 0, false, nil
 		}
-		if p, err = t.places.get(t.findPlaces); err != nil {
+		if p, err = t.places.Get(t.findPlaces); err != nil {
 			return 0, false, err
 		}
 	}

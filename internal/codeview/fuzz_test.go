@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/symres/symres/internal/msf"
+	"github.com/symres/symres/internal/source"
 )
 
 // FuzzReader: whatever the bytes, a reader ends, stays inside them, and a name it
@@ -61,7 +62,7 @@ func FuzzRecords(f *testing.F) {
 		b = b[:min(len(b), 50_000)]
 		image := image(b)
 		made := func(_ string, _ int64, _ bool, err error) error { return err }
-		c, err := msf.Open(msf.NewReader(bytes.NewReader(image), int64(len(image))), int64(len(image)), new(atomic.Bool), made)
+		c, err := msf.Open(source.NewReader(bytes.NewReader(image), int64(len(image))), int64(len(image)), new(atomic.Bool), made)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -1,11 +1,13 @@
 package msf
 
+import "github.com/symres/symres/internal/source"
+
 // Batch collects what will be read next, of as many streams as it takes, so that a
 // source whose reads cost a round trip each can fetch all of it in one. It is a hint:
 // whoever reads finds the damage. A nil Batch does nothing.
 type Batch struct {
 	c    *Container
-	list []Extent
+	list []source.Extent
 }
 
 // Far reports whether reading costs round trips, which batches save.
@@ -30,7 +32,7 @@ func (b *Batch) Add(s *Stream, off, n uint32) {
 		if err != nil || have == 0 {
 			return
 		}
-		b.list = append(b.list, Extent{pos, int64(have)})
+		b.list = append(b.list, source.Extent{Off: pos, N: int64(have)})
 		off, n = off+have, n-have
 	}
 }

@@ -3,25 +3,25 @@
 // nothing of what the streams hold.
 //
 // A [Container] opens streams, a [Stream] gives their bytes: as views where they lie
-// together in memory, as copies elsewhere. A [Source] is the file below, read or mapped
-// or far away. What a file can make its reader do is bounded by a [Budget].
+// together in memory, as copies elsewhere. The bytes of the file
+// come from a [source.Source]. What a file can make its reader do is bounded by a
+// [budget.Budget].
 package msf
 
 import (
 	"errors"
 	"fmt"
-	"io/fs"
 	"sync/atomic"
-)
 
-// errClosed is the error of a container whose file was closed.
-var errClosed = fs.ErrClosed
+	"github.com/symres/symres/internal/budget"
+	"github.com/symres/symres/internal/source"
+)
 
 // Container maps numbered streams to bytes of a file. But for what it counts it is
 // immutable after Open. It is safe for concurrent use.
 type Container struct {
-	Work     Budget // what may still be done
-	src      guard
+	Work     budget.Budget // what may still be done
+	src      *source.Guarded
 	dir      directory
 	damaged  Damager
 	copies   bool         // a view costs a copy of more than is asked for
@@ -70,11 +70,11 @@ func (d Damager) damage(section string, off int64, format string, args ...any) e
 
 // Open opens an MSF 7.00 file of size bytes. After closed was set every read
 // fails. Errors are made by damaged, satisfy errors.Is(err, fs.ErrClosed) or come from reading.
-func Open(src Source, size int64, closed *atomic.Bool, damaged Damager) (*Container, error) {
-	p, copies := src.(*pread)
-	c := &Container{src: guard{src: src, closed: closed}, copies: copies, far: copies && p.far != nil, size: size, damaged: damaged}
-	c.Work.init(size)
-	dir, err := openMSF7(&c.src, size, c.far, damaged)
+func Open(src source.Source, size int64, closed *atomic.Bool, damaged Damager) (*Container, error) {
+	guarded := source.Guard(src, closed)
+	c := &Container{src: guarded, copies: guarded.Copies(), far: guarded.Far(), size: size, damaged: damaged}
+	c.Work.Init(size, cutError{})
+	dir, err := openMSF7(guarded, size, c.far, damaged)
 	c.dir = dir
 	return c, err
 }
@@ -126,11 +126,7 @@ func (c *Container) Hold(n int) { c.resident.Add(int64(n)) }
 // Held returns about how many bytes are held: pages of the file, whole streams, the
 // directory, and what was counted by [Container.Hold]. A mapping does not count.
 func (c *Container) Held() int64 {
-	n := c.streams.Load() + c.resident.Load() + c.dir.held()
-	if p, ok := c.src.src.(*pread); ok {
-		n += p.held()
-	}
-	return n
+	return c.streams.Load() + c.resident.Load() + c.dir.held() + c.src.Held()
 }
 
 var (
@@ -139,3 +135,14 @@ var (
 	// ErrLimit means that a file asks for more work than its size is worth.
 	ErrLimit = errors.New("more work than a file of its size is worth")
 )
+
+// cutError ends an answer that costs too much.
+type cutError struct{}
+
+// Error implements the error interface.
+func (cutError) Error() string {
+	return "pdb: what follows was cut off: parts of the file refer to the same bytes over and over, which is " + ErrLimit.Error()
+}
+
+// Is reports whether target is [ErrLimit] or [ErrFormat].
+func (cutError) Is(target error) bool { return target == ErrLimit || target == ErrFormat }

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"sync/atomic"
 	"testing"
+
+	"github.com/symres/symres/internal/source"
 )
 
 // tinyFile is a container with blocks of 512 bytes: an empty stream 0 and two more.
@@ -30,9 +32,9 @@ func open(b []byte, mapped bool) (*Container, error) {
 	made := func(section string, off int64, lost bool, err error) error {
 		return fmt.Errorf("%s+%#x: %w: %w", section, off, err, ErrFormat)
 	}
-	src := NewReader(bytes.NewReader(b), int64(len(b)))
+	src := source.NewReader(bytes.NewReader(b), int64(len(b)))
 	if mapped {
-		src = Memory{Bytes: b}
+		src = source.Memory{Bytes: b}
 	}
 	return Open(src, int64(len(b)), new(atomic.Bool), made)
 }

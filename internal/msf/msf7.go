@@ -7,6 +7,8 @@ import (
 	"math"
 	"math/bits"
 	"sync/atomic"
+
+	"github.com/symres/symres/internal/source"
 )
 
 // MSF 7 (microsoft-pdb msf.cpp). The superblock holds an array of block numbers;
@@ -30,7 +32,7 @@ const (
 // msf7 is the directory of an MSF 7.00 file. It is immutable after openMSF7.
 type msf7 struct {
 	Damager
-	src       Source
+	src       source.Source
 	size      int64  // of the file
 	shift     uint8  // block size is 1<<shift
 	claimed   uint32 // blocks, by the superblock
@@ -49,7 +51,7 @@ func (m *msf7) blocksOf(n uint32) uint32 {
 	return uint32((uint64(n) + uint64(m.blockSize()) - 1) >> m.shift)
 }
 
-func openMSF7(src Source, size int64, far bool, damaged Damager) (*msf7, error) {
+func openMSF7(src source.Source, size int64, far bool, damaged Damager) (*msf7, error) {
 	m := &msf7{Damager: damaged, src: src, size: size}
 	if size < superSize {
 		return nil, m.damage(secSuper, 0, "file of %d bytes is too short", size)
@@ -87,10 +89,10 @@ func openMSF7(src Source, size int64, far bool, damaged Damager) (*msf7, error) 
 // block numbers from all over it. Before that it asks for the map of the directory, if
 // that has more than one block. n is its bytes in dirBlocks.
 func (m *msf7) ahead(n uint32) {
-	var list []Extent
+	var list []source.Extent
 	for i, b := range m.dirBlocks {
 		if off := int64(b) << m.shift; off < m.size {
-			list = append(list, Extent{off, min(int64(m.blockSize()), int64(n)-int64(i)<<m.shift, m.size-off)})
+			list = append(list, source.Extent{Off: off, N: min(int64(m.blockSize()), int64(n)-int64(i)<<m.shift, m.size-off)})
 		}
 	}
 	m.src.Ahead(list)

@@ -1,8 +1,6 @@
 package msf
 
-import (
-	"fmt"
-)
+import "fmt"
 
 // whole implements directory.
 func (m *msf7) whole(n uint32) error {

@@ -3,6 +3,9 @@ package msf
 import (
 	"io"
 	"sync/atomic"
+
+	"github.com/symres/symres/internal/budget"
+	"github.com/symres/symres/internal/source"
 )
 
 // Stream is one stream of the container. Parsers reach bytes in two ways:
@@ -23,7 +26,7 @@ func (s *Stream) Damage(off uint32, format string, args ...any) error {
 }
 
 // Work is what may still be done.
-func (s *Stream) Work() *Budget { return &s.Container.Work }
+func (s *Stream) Work() *budget.Budget { return &s.Container.Work }
 
 // Copies reports whether a view costs a copy of more than is asked for.
 func (s *Stream) Copies() bool { return s.Container.copies }
@@ -110,7 +113,7 @@ func (s *Stream) Run(off uint32) ([]byte, error) {
 	if b := s.whole.Load(); b != nil {
 		return (*b)[off:], nil
 	}
-	pos, n, err := s.at.extent(off, frameSize)
+	pos, n, err := s.at.extent(off, source.FrameSize)
 	if err != nil {
 		return nil, err
 	}

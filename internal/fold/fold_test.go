@@ -1,11 +1,11 @@
-package pdb_test
+package fold_test
 
 import (
 	"slices"
 	"strings"
 	"testing"
 
-	"github.com/symres/symres/pdb"
+	"github.com/symres/symres/internal/fold"
 )
 
 // lowerASCII folds the letters names are compared by.
@@ -36,8 +36,18 @@ func FuzzFold(f *testing.F) {
 				want = append(want, i)
 			}
 		}
-		if got := pdb.FindFold([]byte(text), piece); !slices.Equal(got, want) {
+		if got := find([]byte(text), piece); !slices.Equal(got, want) {
 			t.Fatalf("%q in %q: %v, want %v", piece, text, got, want)
 		}
 	})
+}
+
+// find returns all places of text in b.
+func find(b []byte, text string) (list []int) {
+	f := fold.NewFinder(text)
+	f.Reset(b)
+	for at := f.Next(0); at >= 0; at = f.Next(at + 1) {
+		list = append(list, at)
+	}
+	return list
 }

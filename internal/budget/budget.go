@@ -1,11 +1,12 @@
-package msf
+// Package budget bounds what a file can make its reader do.
+package budget
 
 import (
 	"sync"
 	"sync/atomic"
 )
 
-// Budget is what a File may still do, in bytes that are read because something
+// Budget is what may still be done with a file, in bytes that are read because something
 // refers to them, or the time that takes. Walks over what lies together are not
 // counted: the container gives each block to one stream and the module list each
 // stream to one module, so all of them together are no longer than the file.
@@ -18,6 +19,7 @@ import (
 // spend no more than their grants and the reserve. It is safe for concurrent use.
 type Budget struct {
 	size int64        // of the file
+	over error        // what has to be said when there is no more
 	left atomic.Int64 // what may still be spent: less than 0 is a debt
 
 	mu      sync.Mutex // guards the fields below, and left against other grants
@@ -34,8 +36,10 @@ const (
 // PerRecord is what a record counts as besides its bytes: it is far away.
 const PerRecord = 32
 
-func (w *Budget) init(size int64) {
-	w.size = size
+// Init makes the budget that of a file of size bytes. over is the error of what costs
+// too much. It comes before anything else.
+func (w *Budget) Init(size int64, over error) {
+	w.size, w.over = size, over
 	w.left.Store(w.reserve())
 }
 
@@ -68,12 +72,12 @@ type Grant struct {
 }
 
 // Begin grants n to a question. A question that spent more than there was has
-// left a debt: as long as grants do not pay it, Begin fails with [ErrLimit].
+// left a debt: as long as grants do not pay it, Begin fails with the error of [Budget.Init].
 func (w *Budget) Begin(n int64) (Grant, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.left.Load()+n <= 0 {
-		return Grant{}, cutError{}
+		return Grant{}, w.over
 	}
 	w.granted += n
 	w.active++
@@ -94,35 +98,24 @@ func (g Grant) End() {
 	g.w.granted -= back
 }
 
-// Spend takes n off what is left; it is [ErrLimit] when that was not enough.
+// Spend takes n off what is left; it is the error of [Budget.Init] when that was not enough.
 func (w *Budget) Spend(n int) error {
 	if w.left.Add(-int64(n)) >= 0 {
 		return nil
 	}
-	return cutError{}
+	return w.over
 }
 
 // Owe is Spend for what is done and given already.
 func (w *Budget) Owe(n int) { w.left.Add(-int64(n)) }
 
-// Over is [ErrLimit] when there is a debt.
+// Over is the error of [Budget.Init] when there is a debt.
 func (w *Budget) Over() error {
 	if w.left.Load() < 0 {
-		return cutError{}
+		return w.over
 	}
 	return nil
 }
-
-// cutError ends an answer that costs too much.
-type cutError struct{}
-
-// Error implements the error interface.
-func (cutError) Error() string {
-	return "pdb: what follows was cut off: parts of the file refer to the same bytes over and over, which is " + ErrLimit.Error()
-}
-
-// Is reports whether target is [ErrLimit] or [ErrFormat].
-func (cutError) Is(target error) bool { return target == ErrLimit || target == ErrFormat }
 
 // Tab counts work that is done in small pieces. It belongs to one goroutine.
 type Tab struct {

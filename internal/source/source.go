@@ -1,9 +1,13 @@
-package msf
+// Package source gives parsers the bytes of a file in one way, wherever it is: in memory,
+// mapped or not; read in frames, of which those used last are kept; or far away, where
+// each read costs a round trip unless what will be read was said before.
+package source
 
 import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"iter"
 	"sync"
 	"sync/atomic"
@@ -32,13 +36,13 @@ type Source interface {
 type Extent struct{ Off, N int64 }
 
 const (
-	frameSize  = 64 << 10
-	farFrame   = 4 << 10 // more would go beyond what was asked for ahead
-	frameSlots = 32      // 2 MiB of frames a file
+	FrameSize  = 64 << 10 // of a frame at most
+	farFrame   = 4 << 10  // more would go beyond what was asked for ahead
+	frameSlots = 32       // 2 MiB of frames a file
 )
 
-// pread is a source over an io.ReaderAt that keeps the frames used last.
-type pread struct {
+// reader is a source over an io.ReaderAt that keeps the frames used last.
+type reader struct {
 	r     io.ReaderAt
 	size  int64
 	frame int64      // bytes
@@ -51,9 +55,9 @@ type pread struct {
 // NewReader returns a source over the size bytes of r that keeps some of what it read.
 func NewReader(r io.ReaderAt, size int64) Source {
 	if far, ok := r.(Prefetcher); ok {
-		return &pread{r: r, size: size, frame: farFrame, far: far}
+		return &reader{r: r, size: size, frame: farFrame, far: far}
 	}
-	return &pread{r: r, size: size, frame: frameSize}
+	return &reader{r: r, size: size, frame: FrameSize}
 }
 
 // Prefetcher is a reader whose reads cost a round trip each, unless it was told before
@@ -64,7 +68,7 @@ type Prefetcher interface {
 
 // cached returns the frame at start when it is held, nil otherwise. Frames are
 // immutable: views of one outlive its eviction.
-func (s *pread) cached(start int64) (data []byte) {
+func (s *reader) cached(start int64) (data []byte) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.frames != nil {
@@ -74,7 +78,7 @@ func (s *pread) cached(start int64) (data []byte) {
 }
 
 // keep adds a frame, in the place of the one not used for longest.
-func (s *pread) keep(start int64, data []byte) {
+func (s *reader) keep(start int64, data []byte) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.frames == nil {
@@ -84,7 +88,7 @@ func (s *pread) keep(start int64, data []byte) {
 }
 
 // held returns the bytes of the frames that are kept.
-func (s *pread) held() (n int64) {
+func (s *reader) held() (n int64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.frames != nil {
@@ -95,7 +99,8 @@ func (s *pread) held() (n int64) {
 	return n
 }
 
-func (s *pread) Frame(off int64) ([]byte, error) {
+// Frame implements [Source].
+func (s *reader) Frame(off int64) ([]byte, error) {
 	start := off &^ (s.frame - 1)
 	if data := s.cached(start); data != nil {
 		return data[off-start:], nil
@@ -108,7 +113,8 @@ func (s *pread) Frame(off int64) ([]byte, error) {
 	return data[off-start:], nil
 }
 
-func (s *pread) View(off int64, n int) []byte {
+// View implements [Source].
+func (s *reader) View(off int64, n int) []byte {
 	start := off &^ (s.frame - 1)
 	if data := s.cached(start); data != nil && int64(n) <= int64(len(data))-(off-start) {
 		return data[off-start:][:n:n]
@@ -116,7 +122,8 @@ func (s *pread) View(off int64, n int) []byte {
 	return nil
 }
 
-func (s *pread) ReadAt(p []byte, off int64) error {
+// ReadAt implements [Source].
+func (s *reader) ReadAt(p []byte, off int64) error {
 	if b := s.View(off, len(p)); b != nil {
 		copy(p, b)
 		return nil
@@ -126,7 +133,7 @@ func (s *pread) ReadAt(p []byte, off int64) error {
 
 // Ahead implements [Source]. Systems see for themselves that a file of theirs is read
 // through.
-func (s *pread) Ahead(list []Extent) {
+func (s *reader) Ahead(list []Extent) {
 	if s.far == nil || len(list) == 0 {
 		return
 	}
@@ -166,15 +173,40 @@ func (m Memory) Ahead(list []Extent) {
 	}
 }
 
-// guard refuses reads after the file was closed.
-type guard struct {
+// Guarded is a source that refuses reads after the file was closed. It is safe for
+// concurrent use.
+type Guarded struct {
 	src    Source
 	closed *atomic.Bool
 }
 
-func (g *guard) Frame(off int64) ([]byte, error) {
+// Guard returns a source that fails with [fs.ErrClosed] once closed is set.
+func Guard(src Source, closed *atomic.Bool) *Guarded { return &Guarded{src, closed} }
+
+// Copies reports whether a view costs a copy of more than is asked for.
+func (g *Guarded) Copies() bool {
+	_, copies := g.src.(*reader)
+	return copies
+}
+
+// Far reports whether a read costs a round trip.
+func (g *Guarded) Far() bool {
+	r, ok := g.src.(*reader)
+	return ok && r.far != nil
+}
+
+// Held returns the bytes of the file that are kept in memory. A mapping does not count.
+func (g *Guarded) Held() int64 {
+	if r, ok := g.src.(*reader); ok {
+		return r.held()
+	}
+	return 0
+}
+
+// Frame implements [Source].
+func (g *Guarded) Frame(off int64) ([]byte, error) {
 	if g.closed.Load() {
-		return nil, errClosed
+		return nil, fs.ErrClosed
 	}
 	b, err := g.src.Frame(off)
 	return b, g.orClosed(err)
@@ -182,29 +214,32 @@ func (g *guard) Frame(off int64) ([]byte, error) {
 
 // orClosed is why a read failed: the file of the caller's may have been closed
 // together with the File, in the middle of it.
-func (g *guard) orClosed(err error) error {
+func (g *Guarded) orClosed(err error) error {
 	if err != nil && g.closed.Load() {
-		return errClosed
+		return fs.ErrClosed
 	}
 	return err
 }
 
-func (g *guard) View(off int64, n int) []byte {
+// View implements [Source].
+func (g *Guarded) View(off int64, n int) []byte {
 	if g.closed.Load() {
 		return nil
 	}
 	return g.src.View(off, n)
 }
 
-func (g *guard) Ahead(list []Extent) {
+// Ahead implements [Source].
+func (g *Guarded) Ahead(list []Extent) {
 	if !g.closed.Load() {
 		g.src.Ahead(list)
 	}
 }
 
-func (g *guard) ReadAt(p []byte, off int64) error {
+// ReadAt implements [Source].
+func (g *Guarded) ReadAt(p []byte, off int64) error {
 	if g.closed.Load() {
-		return errClosed
+		return fs.ErrClosed
 	}
 	return g.orClosed(g.src.ReadAt(p, off))
 }
