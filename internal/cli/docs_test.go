@@ -1,6 +1,7 @@
 package cli_test
 
 import (
+	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -14,7 +15,7 @@ import (
 // TestDocs runs every command that README and the pages in docs show, and
 // compares the output that they show. docs/README.md says how a page is written.
 // The commands of a page run one after the other, in a folder with the demo's
-// files. A block that is marked with a reason does not run.
+// files and the repository's dump of an Itanium. A block that is marked with a reason does not run.
 func TestDocs(t *testing.T) {
 	if _, err := exec.LookPath("sh"); err != nil {
 		t.Skip("no sh here, which the commands of the documentation are for; install a POSIX shell")
@@ -56,7 +57,8 @@ type docCommand struct {
 // runPage runs the commands of a page and returns how many there were.
 func runPage(t *testing.T, text string) (n int) {
 	dir := t.TempDir()
-	if err := demo.WriteTo(dir); err != nil {
+	itanium := filepath.Join("testdata", "demo", "itanium")
+	if err := errors.Join(demo.WriteTo(dir), os.CopyFS(filepath.Join(dir, itanium), os.DirFS(filepath.Join("..", "..", itanium)))); err != nil {
 		t.Fatal(err)
 	}
 	setup := "" // what the lines before say of variables and folders

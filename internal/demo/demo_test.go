@@ -48,6 +48,13 @@ func TestGenerated(t *testing.T) {
 	if got, err := demo.Dump(); err != nil || !bytes.Equal(got, want) {
 		t.Errorf("the embedded dump is stale (%v)", err)
 	}
+	itanium, err := dumpbuild.SeedIA64(fixture.Read, dumpbuild.Full)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want, _, err = dumpbuild.Build(itanium); err != nil || !bytes.Equal(fixture.Bytes(t, "demo/itanium/MEMORY.DMP"), want) {
+		t.Errorf("the dump of an Itanium is stale (%v)", err)
+	}
 	share, err := demo.Share()
 	if err != nil {
 		t.Fatal(err)
