@@ -219,6 +219,14 @@ func fuzzAddrIA64(a, b byte) uint64 {
 	return [...]uint64{0, 1, 4, 7}[a>>6]<<61 | uint64(a&3)<<33 | uint64(a>>2&3)<<23 | uint64(a>>4&3)<<13 | uint64(b)*8
 }
 
+// pageShift is of the smallest pages.
+func pageShift(m paging.Mode) uint {
+	if m == paging.ModeIA64 {
+		return 13
+	}
+	return 12
+}
+
 // FuzzSpace: whatever the tables say, a read gives all bytes or a fault at
 // exactly the first one missing; reads agree with themselves and with reads in
 // pieces; and a fault's length claims only what cannot be read either.
@@ -236,13 +244,14 @@ func FuzzSpace(f *testing.F) {
 	}
 	f.Add([]byte{2, 0, 4, 0, 4, 0, 6, 0, 6, 10, 0xc0, 1, 0, 0, 0, 0}, uint8(0), uint8(3), uint16(0x2800), uint8(5), uint32(1)) // a prototype PTE
 	f.Add([]byte{2, 0, 4, 0, 4, 11, 6, 0, 6, 6, 1, 0}, uint8(0), uint8(0), uint16(0x2000), uint8(5), uint32(0))                // a table in transition, a page in a paging file
+	f.Add([]byte("A070a0200200"), uint8(0x10), uint8(0x63), uint16(0x2800), uint8(5), uint32(37))                              // prototype PTEs only the VADs know
 	f.Add(ia64, uint8(0xff), uint8(0xe0), uint16(0x3800), uint8(5), uint32(0))                                                 // where tables see themselves
 	f.Fuzz(func(t *testing.T, program []byte, a, b uint8, size uint16, mode uint8, build uint32) {
 		modes := []paging.Mode{paging.ModeX64, paging.ModeX86, paging.ModePAE, paging.ModeLA57, paging.ModeARM64, paging.ModeIA64}
 		cfg := paging.Config{Mode: modes[int(mode)%len(modes)], ResolveFile: files(0x1000),
 			PageFiles: map[int]io.ReaderAt{0: pageFile(map[int]byte{1: 'x', 2: 'y'}), 1: bytes.NewReader(program)}}
-		if build%2 == 1 {
-			cfg.PrototypeOf = func(va uint64) (uint64, bool) { return va >> 12 * 8, va>>12&3 != 3 }
+		if shift := pageShift(cfg.Mode); build%2 == 1 { // the same for all of a page
+			cfg.PrototypeOf = func(va uint64) (uint64, bool) { return va >> shift * 8, va>>shift&3 != 3 }
 		}
 		cfg.Layout = paging.LayoutFor(cfg.Mode, build)
 		if cfg.Mode == paging.ModeIA64 { // 0 is no root
