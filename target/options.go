@@ -50,9 +50,10 @@ type Options struct {
 	Process string
 	// PageFiles are the paging files of a kernel target by their numbers, 0 to 15.
 	PageFiles map[int]string
-	// Modules are added to those the target lists. If the kernel cannot be
-	// found, that is an error only if Modules is empty. For their meaning with
-	// files see [Files].
+	// Modules are added to those the target lists, unless it lists one of that
+	// name, base and size and no more is given. If the kernel cannot be found, that
+	// is an error only if Modules is empty. For their meaning with files see
+	// [Files].
 	Modules []symres.Module
 	// NoModules leaves out the target's modules, for callers that need only its
 	// processes or its memory.
