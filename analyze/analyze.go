@@ -60,7 +60,7 @@ type Result struct {
 	Kind       Kind
 	Code       uint32
 	Name       string // DRIVER_IRQL_NOT_LESS_OR_EQUAL, STATUS_ACCESS_VIOLATION
-	Title      string // in words, "access violation"
+	Title      string // in words, "access violation"; "" where the name says all that is known
 	Parameters []Parameter
 
 	// Fault is the instruction that failed and what it did, with what the exception

@@ -28,7 +28,7 @@ func (a *analysis) whatHappened() {
 }
 
 func (r *Result) bugCheck(b target.BugCheck) {
-	r.Kind, r.Code, r.Name, r.Fault = KindBugCheck, b.Code, b.Name, b.Fault
+	r.Kind, r.Code, r.Name, r.Title, r.Fault = KindBugCheck, b.Code, b.Name, b.Title, b.Fault
 	for i, v := range b.Parameters {
 		r.Parameters = append(r.Parameters, Parameter{v, b.Meanings[i]})
 	}

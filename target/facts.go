@@ -38,6 +38,7 @@ type BugCheck struct {
 	Code       uint32 // such as 0xD1
 	Parameters [4]uint64
 	Name       string // DRIVER_IRQL_NOT_LESS_OR_EQUAL; "" for a code that is not known
+	Title      string // what that stands for, in words; "" where the name has to do
 	// Meanings say what each parameter is, with the name of its value where it has
 	// one; "" where that is not known.
 	Meanings [4]string
@@ -77,7 +78,7 @@ func (t *Target) BugCheck() (BugCheck, error) {
 // public reference of bug checks.
 func NewBugCheck(code uint32, parameters [4]uint64) BugCheck {
 	return BugCheck{
-		Code: code, Parameters: parameters, Name: ntstatus.BugCheck(code), Meanings: ntstatus.BugCheckParameters(code, parameters),
+		Code: code, Parameters: parameters, Name: ntstatus.BugCheck(code), Title: ntstatus.BugCheckTitle(code), Meanings: ntstatus.BugCheckParameters(code, parameters),
 		Fault: fault(ntstatus.BugCheckFault(code, parameters)),
 	}
 }

@@ -110,7 +110,7 @@ func TestInfo_kernel(t *testing.T) {
 	tg, _ := opened(t, write(t, "k.dmp", b), target.Options{Symbols: sympath.Chain()})
 	check, err := tg.BugCheck()
 	want := target.BugCheck{
-		Code: 0xd1, Name: "DRIVER_IRQL_NOT_LESS_OR_EQUAL", Parameters: [4]uint64{0x10, 2, 1, 0xfe0c8310},
+		Code: 0xd1, Name: "DRIVER_IRQL_NOT_LESS_OR_EQUAL", Title: "a driver accessed memory at a raised IRQL that is not there", Parameters: [4]uint64{0x10, 2, 1, 0xfe0c8310},
 		Meanings: [4]string{"address accessed", "IRQL: DISPATCH_LEVEL", "access: write", "instruction"},
 		Fault:    target.Fault{Address: 0xfe0c8310, Access: target.AccessWrite, Target: 0x10},
 	}

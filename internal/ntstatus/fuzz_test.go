@@ -21,7 +21,7 @@ func FuzzNames(f *testing.F) {
 		if len(all) != 8 {
 			t.Fatalf("%d texts", len(all))
 		}
-		all = append(all, Name(code), Title(code), BugCheck(code), FastFail(a))
+		all = append(all, Name(code), Title(code), BugCheck(code), BugCheckTitle(code), FastFail(a))
 		if slices.ContainsFunc(all, func(s string) bool { return strings.ContainsAny(s, "\n\r|@") }) {
 			t.Fatalf("%q", all)
 		}

@@ -31,6 +31,11 @@ var fastFails string
 //go:embed titles.txt
 var titles string
 
+// checkTitles has "code|words" for the bug checks that are seen most.
+//
+//go:embed checktitles.txt
+var checkTitles string
+
 // Name returns the name of an NTSTATUS or of another exception code, such as
 // STATUS_ACCESS_VIOLATION or CLR_EXCEPTION; "" for one that is not known.
 func Name(code uint32) string {
@@ -51,6 +56,10 @@ func Title(code uint32) string {
 // BugCheck returns the name of a bug check, such as DRIVER_IRQL_NOT_LESS_OR_EQUAL;
 // "" for one that is not known.
 func BugCheck(code uint32) string { return lookup(bugChecks, code, " ") }
+
+// BugCheckTitle says in words what a bug check stands for, such as "a driver wrote to
+// memory that is read-only"; "" for one whose name has to do.
+func BugCheckTitle(code uint32) string { return lookup(checkTitles, Masked(code), "|") }
 
 // FastFail returns the name of the code given to __fastfail, such as
 // FAST_FAIL_CORRUPT_LIST_ENTRY; "" for one that is not known.

@@ -43,6 +43,7 @@ func TestTables(t *testing.T) {
 		{statuses, "statuses", `^([0-9a-f]{8}) [A-Z][A-Z0-9_]+$`, 1500},
 		{bugChecks, "bug checks", `^([0-9a-f]{8}) [A-Z][A-Z0-9_]+$`, 400},
 		{fastFails, "fast fails", `^([0-9a-f]{8}) FAST_FAIL_[A-Z0-9_]+$`, 60},
+		{checkTitles, "titles of bug checks", `^([0-9a-f]{8})\|[A-Za-z3][^|@]+$`, 80},
 		{titles, "titles", `^([0-9a-f]{8})\|[^|]+\|[A-Z0-9_]*$`, 50},
 		{exceptions, "exceptions", `^([0-9a-f]{8})(\|[^|:]*)+$`, 10},
 		{parameters, "parameters", `^([0-9a-f]{8}(?::[0-9a-f]+)?)(\|[^|]*){4}$`, 100},
@@ -65,10 +66,15 @@ func TestTables(t *testing.T) {
 			t.Errorf("%s: %d codes in %d lines", table.name, n, len(lines))
 		}
 	}
-	for l := range strings.Lines(parameters) {
+	for l := range strings.Lines(parameters + checkTitles) {
 		code, err := strconv.ParseUint(l[:8], 16, 32)
 		if err != nil || BugCheck(uint32(code)) == "" {
-			t.Errorf("parameters of %s, which is no bug check", l[:8])
+			t.Errorf("parameters or a title of %s, which is no bug check", l[:8])
+		}
+	}
+	for _, code := range []uint32{0xd1, 0x7e, 0x1000007e, 0x1000008e} {
+		if BugCheckTitle(code) == "" {
+			t.Errorf("%x has no title", code)
 		}
 	}
 }
