@@ -175,3 +175,15 @@ func warned(r *analyze.Result, k analyze.WarningKind) int {
 	}
 	return -1
 }
+
+// TestAnotherProcess: of a process that did not stop the system the stack is that of
+// one of its threads, and it is said so.
+func TestAnotherProcess(t *testing.T) {
+	b, _, share := kernelDump(t)
+	for name, want := range map[string]bool{"explorer.exe": false, "notepad.exe": true} {
+		r := run(t, openBytes(t, b, target.Options{Symbols: share, Process: name}), analyze.Options{})
+		if i := warned(r, analyze.WarnRegisters); len(r.Frames) == 0 || r.Info.Process != name || i >= 0 != want {
+			t.Errorf("%s: process %s, %d frames, %v", name, r.Info.Process, len(r.Frames), r.Warnings)
+		}
+	}
+}

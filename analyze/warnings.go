@@ -51,6 +51,9 @@ func (a *analysis) warn() {
 	if a.Fault.Address != 0 && a.Kind == KindException && len(a.Frames) > 0 && a.Frames[0].PC != a.Fault.Address {
 		a.add(WarnRegisters, "", 0, "the stack does not begin at the instruction that failed: the registers are of another moment (%s)", a.Thread.Origin)
 	}
+	if a.Kind == KindBugCheck && a.target.View() != nil && !a.Thread.Running && len(a.Frames) > 0 {
+		a.add(WarnRegisters, "", 0, "the stack is that of a thread of the process asked for, not of the one that stopped the system")
+	}
 	a.warnFrames()
 	for i := range a.Modules {
 		a.warnModule(&a.Modules[i])
