@@ -15,6 +15,7 @@ import (
 	"github.com/symres/symres/identify"
 	"github.com/symres/symres/internal/dumpbuild"
 	"github.com/symres/symres/internal/fixture"
+	"github.com/symres/symres/memsource/crashdump"
 	"github.com/symres/symres/sympath"
 	"github.com/symres/symres/target"
 )
@@ -182,5 +183,27 @@ func TestUnloaded_named(t *testing.T) {
 		if got != want || errors.Is(err, symres.ErrNoModule) == (addr == 0x140001000) {
 			t.Errorf("%x: %v, want %d unloaded modules", addr, err, want)
 		}
+	}
+}
+
+// TestHeaderError: a dump of which nothing but the header can be used says why it was
+// made all the same.
+func TestHeaderError(t *testing.T) {
+	spec, err := dumpbuild.Seed64(fixture.Read, dumpbuild.Full)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, _, err := dumpbuild.Build(spec)
+	if err != nil {
+		t.Fatal(err)
+	}
+	binary.LittleEndian.PutUint16(b[0x30:], 0x184) // Alpha
+	tg, err := target.Open(t.Context(), write(t, "alpha.dmp", b), target.Options{Symbols: sympath.Chain()})
+	only, ok := errors.AsType[*target.HeaderError](err)
+	if !ok || tg != nil || !errors.Is(err, crashdump.ErrUnsupported) || only.Header.BugCheckCode != 0xe2 {
+		t.Fatalf("%+v, %v", only, err)
+	}
+	if info := target.HeaderInfo(only.Header); info.System != "Windows" || info.Build != only.Header.Build || info.Processors != 1 {
+		t.Errorf("%+v", info)
 	}
 }

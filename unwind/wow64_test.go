@@ -69,3 +69,20 @@ func TestWOW64Dump(t *testing.T) {
 		t.Error("no threads")
 	}
 }
+
+// TestReadContext: what lies behind the registers may be out, the registers may not.
+func TestReadContext(t *testing.T) {
+	b := make([]byte, 1232)
+	binary.LittleEndian.PutUint32(b[0x30:], 0x10000b)
+	binary.LittleEndian.PutUint64(b[0xf8:], 0x1234)
+	for size, want := range map[int]bool{1232: true, 0x100: true, 0x80: false, 0: false} {
+		var memory memsource.Sparse
+		if err := memory.Add(0x5000, b[:size]); err != nil {
+			t.Fatal(err)
+		}
+		c, err := unwind.ReadContext(&memory, unwind.X64, 0x5000)
+		if fault, _ := errors.AsType[*memsource.Fault](err); (err == nil) != want || want && c.PC != 0x1234 || !want && (fault == nil || fault.Addr != 0x5000+uint64(size)) {
+			t.Errorf("%d bytes: %+v, %v", size, c, err)
+		}
+	}
+}
