@@ -194,18 +194,6 @@ func (c *section) page(off uint64) ([]byte, error) {
 	return b[off%pageSize:], nil
 }
 
-// some returns n bytes that may be part of a page.
-func (c *section) some(off, n uint64) ([]byte, error) {
-	b, err := c.page(off)
-	if err == nil && uint64(len(b)) < n {
-		return c.bytes(off, n)
-	}
-	if err != nil {
-		return nil, err
-	}
-	return b[:n:n], nil
-}
-
 // text returns a text that ends with a zero, of at most 16 KB.
 func (c *section) text(off uint64) (string, error) {
 	var text []byte

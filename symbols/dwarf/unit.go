@@ -66,10 +66,10 @@ type root struct {
 	tag      uint16
 	children bool
 
-	low, high     value
-	ranges, entry value
-	name, dir     value
-	stmtList      value
+	low, high value
+	ranges    value
+	name, dir value
+	stmtList  value
 	// where its parts of .debug_str_offsets, .debug_addr, .debug_rnglists and
 	// .debug_loclists begin
 	strs, addrs, rngs, locs uint64
