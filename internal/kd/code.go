@@ -25,6 +25,9 @@ type instruction struct {
 const maxInstruction = 15
 
 func (s *Session) unassemble(ctx context.Context, c Command) error {
+	if s.target.Machine() == machineIA64 {
+		return refuse("%s: code of IA-64 is not disassembled", c.Name)
+	}
 	addr, count, err := s.rangeOf(ctx, c.Args, 1)
 	if err != nil {
 		return err

@@ -42,7 +42,7 @@ func (s *Session) registers(ctx context.Context, c Command) error {
 		return s.namedRegisters(ctx, args)
 	}
 	if s.thread.Context.Machine == 0 {
-		return refuse("%v", errors.Join(errNoRegisters, s.thread.Err))
+		return s.noRegisters()
 	}
 	if s.set {
 		s.printf("Last set context:\n")
@@ -51,7 +51,12 @@ func (s *Session) registers(ctx context.Context, c Command) error {
 	return nil
 }
 
-var errNoRegisters = errors.New("the thread has no registers")
+func (s *Session) noRegisters() error {
+	if s.thread.Err != nil {
+		return refuse("the thread has no registers: %v", s.thread.Err)
+	}
+	return refuse("the thread has no registers")
+}
 
 // setRegister sets $t0 to $t19. Nothing else is written.
 func (s *Session) setRegister(ctx context.Context, name, expr string) error {
@@ -68,6 +73,9 @@ func (s *Session) namedRegisters(ctx context.Context, args string) error {
 	for _, name := range strings.FieldsFunc(args, func(r rune) bool { return r == ' ' || r == ',' }) {
 		name = strings.ToLower(strings.TrimPrefix(name, "@"))
 		v, err := s.number(ctx, "@"+name)
+		if err != nil && s.thread.Context.Machine == 0 && !strings.HasPrefix(name, "$") {
+			return s.noRegisters()
+		}
 		if err != nil {
 			return refuse("%*s^ Bad register error in 'r %s'", len("kd> ")+2, "", args)
 		}

@@ -60,7 +60,7 @@ func (s *Session) machine(context.Context, Command) error {
 }
 
 func machineWord(m uint16) string {
-	w := map[uint16]string{0x14c: "I386", 0x8664: "X64", 0x1c4: "ARM", 0xaa64: "ARM64", 0x200: "IA64"}[m]
+	w := map[uint16]string{0x14c: "I386", 0x8664: "X64", 0x1c4: "ARM", 0xaa64: "ARM64", machineIA64: "IA64"}[m]
 	if w == "" {
 		return fmt.Sprintf("%#x", m)
 	}
@@ -106,7 +106,7 @@ func (s *Session) vertarget(ctx context.Context, _ Command) error {
 	} else if n := s.servicePack(ctx); n > 0 {
 		pack = fmt.Sprintf(" (Service Pack %d)", n)
 	}
-	machine := map[uint16]string{0x14c: "x86 compatible", 0x8664: "x64", 0x1c4: "ARM", 0xaa64: "ARM 64-bit", 0x200: "IA64"}[s.target.Machine()]
+	machine := map[uint16]string{0x14c: "x86 compatible", 0x8664: "x64", 0x1c4: "ARM", 0xaa64: "ARM 64-bit", machineIA64: "Intel IA64"}[s.target.Machine()]
 	if info.System == "Windows" || info.System == "" || s.kernel() != nil {
 		s.printf("%s%s Version %d%s %s Free %s\n", windowsName(info.Major, info.Minor, info.Build), kernel, info.Build, pack, processors, machine)
 	} else {

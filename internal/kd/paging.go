@@ -75,6 +75,10 @@ func (s *Session) pageTables(ctx context.Context, c Command) error {
 		return err
 	}
 	va = s.narrow(va)
+	if s.target.Machine() == machineIA64 && s.kernel() != nil {
+		s.pageTablesIA64(ctx, va)
+		return nil
+	}
 	list, ok := s.entriesOf(ctx, va)
 	if !ok || s.kernel() == nil {
 		return refuse("!pte: the page tables of this target are not mapped where they are known to be; .symres probe shows where a page is")
@@ -161,6 +165,9 @@ func (s *Session) translate(ctx context.Context, c Command) error {
 		return err
 	}
 	va = s.narrow(va)
+	if s.target.Machine() == machineIA64 && s.kernel() != nil {
+		return s.vtopIA64(ctx, list[0], va)
+	}
 	entries, ok := s.entriesOf(ctx, va)
 	if !ok || s.kernel() == nil {
 		return refuse("!vtop: the page tables of this target are not mapped where they are known to be")

@@ -216,7 +216,7 @@ func (s *Session) processDetails(ctx context.Context, p nt.Process, indent strin
 	s.printf("%sDeviceMap %s\n", indent, s.plain(e("DeviceMap")))
 	row := func(name, value string) { s.printf("%s%-33s %s\n", indent, name, value) }
 	row("Token", s.plain(e("Token.Object", "Token")&^map[int]uint64{32: 7, 64: 15}[s.bits()]))
-	row("ElapsedTime", elapsed(s.systemTime(ctx)-e("CreateTime.QuadPart")))
+	row("ElapsedTime", s.since(ctx, e("CreateTime.QuadPart")))
 	tick := s.tickLength(ctx)
 	k := func(path string) uint64 { return s.one(ctx, "_KPROCESS", p.Address, path) }
 	row("UserTime", elapsed(k("UserTime")*tick))
@@ -224,7 +224,8 @@ func (s *Session) processDetails(ctx context.Context, p nt.Process, indent strin
 	row("QuotaPoolUsage[PagedPool]", fmt.Sprint(e("QuotaUsage[1]")))
 	row("QuotaPoolUsage[NonPagedPool]", fmt.Sprint(e("QuotaUsage[0]")))
 	size, low, high := e("Vm.WorkingSetSize"), e("Vm.MinimumWorkingSetSize"), e("Vm.MaximumWorkingSetSize")
-	s.printf("%sWorking Set Sizes (now,min,max)  (%d, %d, %d) (%dKB, %dKB, %dKB)\n", indent, size, low, high, size*4, low*4, high*4)
+	kb := uint64(s.pageSize()) >> 10
+	s.printf("%sWorking Set Sizes (now,min,max)  (%d, %d, %d) (%dKB, %dKB, %dKB)\n", indent, size, low, high, size*kb, low*kb, high*kb)
 	row("PeakWorkingSetSize", fmt.Sprint(e("Vm.PeakWorkingSetSize")))
 	row("VirtualSize", fmt.Sprintf("%d Mb", e("VirtualSize")>>20))
 	row("PeakVirtualSize", fmt.Sprintf("%d Mb", e("PeakVirtualSize")>>20))
@@ -241,18 +242,32 @@ func elapsed(units uint64) string {
 	return fmt.Sprintf("%02d:%02d:%02d.%03d", int(d.Hours()), int(d.Minutes())%60, int(d.Seconds())%60, d.Milliseconds()%1000)
 }
 
+// since is the time from start to the last that the target knows, if it is known.
+func (s *Session) since(ctx context.Context, start uint64) string {
+	if now := s.systemTime(ctx); start != 0 && now >= start {
+		return elapsed(now - start)
+	}
+	return "not known"
+}
+
 // sharedData is KUSER_SHARED_DATA in kernel memory.
 func (s *Session) sharedData() uint64 {
-	if s.bits() == 32 {
+	switch {
+	case s.target.Machine() == machineIA64:
+		return 0xe0000000fffe0000
+	case s.bits() == 32:
 		return 0xffdf0000
 	}
 	return 0xfffff78000000000
 }
 
-// systemTime is KUSER_SHARED_DATA.SystemTime, in units of 100 ns since 1601 (ntddk.h).
+// systemTime is KUSER_SHARED_DATA.SystemTime, in units of 100 ns since 1601 (ntddk.h);
+// 0 where it is out.
 func (s *Session) systemTime(ctx context.Context) uint64 {
 	var b [8]byte
-	_, _ = s.read(ctx, b[:], s.sharedData()+0x14) // 0 where it is out
+	if _, err := s.read(ctx, b[:], s.sharedData()+0x14); err != nil {
+		return 0
+	}
 	return binary.LittleEndian.Uint64(b[:])
 }
 

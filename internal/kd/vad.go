@@ -120,10 +120,11 @@ func (s *Session) vadNode(ctx context.Context, view *nt.View, addr uint64) error
 		area = s.one(ctx, "_SUBSECTION", sub, "ControlArea")
 	}
 	s.printf("\nVAD @ %s\n", s.plain(e.Address))
-	s.printf("  Start VPN      %15x  End VPN %15x  Control Area %17s\n", uint64(e.Pages.Start), uint64(e.Pages.End), s.plain(area))
-	s.printf("  FirstProtoPte %s  LastPte %s  Commit Charge  %15x (%d.)\n", s.plain(v("FirstPrototypePte")), s.plain(v("LastContiguousPte")), e.Commit, e.Commit)
-	s.printf("  Secured.Flink  %15x  Blink   %15x  Banked/Extend  %14x\n  File Offset    %15x  \n", 0, 0, 0, v("u2.VadFlags2.FileOffset"))
-	s.printf("      %s \n", strings.Join(vadWords(e, v("u2.VadFlags2.Inherit")), " "))
+	w := s.bits()/4 + 1
+	s.printf("  Start VPN    %*x  End VPN%*x  Control Area  %s\n", w, uint64(e.Pages.Start), w, uint64(e.Pages.End), s.plain(area))
+	s.printf("  FirstProtoPte %s  LastPte %s  Commit Charge%*x (%d.)\n", s.plain(v("FirstPrototypePte")), s.plain(v("LastContiguousPte")), w, e.Commit, e.Commit)
+	s.printf("  Secured.Flink%*x  Blink  %*x  Banked/Extend%*x\n  File Offset  %*x  \n", w, 0, w, 0, w, 0, w, v("u2.VadFlags2.FileOffset"))
+	s.printf("      %s \n", strings.Join(vadWords(e), " "))
 	if area != 0 {
 		s.controlArea(ctx, area)
 		if e.File != "" {
@@ -152,19 +153,18 @@ func (s *Session) reloadCommand(r vadmath.Reload) string {
 	return fmt.Sprintf(".reload %s=%s,%x", r.Image, s.addr(r.Base), r.Size)
 }
 
-// vadWords are the flags of a VAD. Inherit decides whether a child shares the view.
-func vadWords(e vadmath.Entry, inherit uint64) (list []string) {
-	if e.Type == vadmath.TypeImage {
-		list = append(list, "ImageMap")
-	}
+// vadWords are the flags of a VAD.
+func vadWords(e vadmath.Entry) (list []string) {
 	if e.Type == vadmath.TypePrivate {
 		return []string{"PrivateMemory", e.Protection}
 	}
-	view := "ViewUnmap"
-	if inherit == 0 {
-		view = "ViewShare"
+	if e.Type == vadmath.TypeImage {
+		list = append(list, "ImageMap")
 	}
-	return append(list, view, e.Protection)
+	if e.View != vadmath.ViewUnknown {
+		list = append(list, e.View.String())
+	}
+	return append(list, e.Protection)
 }
 
 func (s *Session) controlArea(ctx context.Context, area uint64) {
@@ -201,8 +201,8 @@ func (s *Session) segment(ctx context.Context, area uint64) {
 		return
 	}
 	s.printf("\nSegment @ %s\n  ControlArea     %s  BasedAddress  %s\n", s.plain(at), s.plain(g("ControlArea")), s.plain(g("BasedAddress")))
-	s.printf("  Total Ptes    %16x\n  Segment Size  %16x  Committed   %16x\n", g("TotalNumberOfPtes"), g("SizeOfSegment"), g("NumberOfCommittedPages"))
-	s.printf("  Image Commit  %16x  Image Info  %16x\n  ProtoPtes     %s\n  Flags (%x)\n", g("u1.ImageCommitment"), g("u2.ImageInformation"), s.plain(g("PrototypePte")), g("SegmentFlags"))
+	s.printf("  Total Ptes    %18x\n  Segment Size  %18x  Committed   %18x\n", g("TotalNumberOfPtes"), g("SizeOfSegment"), g("NumberOfCommittedPages"))
+	s.printf("  Image Commit  %18x  Image Info  %18x\n  ProtoPtes       %s\n  Flags (%x)\n", g("u1.ImageCommitment"), g("u2.ImageInformation"), s.plain(g("PrototypePte")), g("SegmentFlags"))
 }
 
 // maxSubsections is more than an image has sections.
