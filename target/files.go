@@ -117,12 +117,16 @@ func (o *opener) pdbModule(path string) (symres.Module, error) {
 	if err != nil {
 		return symres.Module{}, fmt.Errorf("%s: %w", path, err)
 	}
+	size := sizeOf(sections)
+	if st, err := p.Status(); err == nil && st.Rearranged {
+		size = maxImage // the sections are those it was linked with
+	}
 	guid, age := p.ID()
 	o.config.Machine = p.Info().DBI.Machine
 	o.target.bits = bitsOf(p.Info().DBI.Machine, nil)
 	name := fileName(filepath.ToSlash(path))
 	return symres.Module{
-		Name: symres.ModuleName(name), Image: strings.TrimSuffix(name, filepath.Ext(name)), Size: sizeOf(sections),
+		Name: symres.ModuleName(name), Image: strings.TrimSuffix(name, filepath.Ext(name)), Size: size,
 		CodeView: &symres.CodeView{Kind: pe.CodeViewRSDS, GUID: guid, Age: age, Path: name}, Origin: "PDB file",
 	}, nil
 }
@@ -134,8 +138,11 @@ func sizeOf(sections []pdb.Section) uint64 {
 	for _, s := range sections {
 		size = max(size, roundUp(uint64(s.VirtualAddress)+uint64(max(s.VirtualSize, s.SizeOfRawData))))
 	}
-	return min(size, 1<<32-filePage)
+	return min(size, maxImage)
 }
+
+// maxImage is the size of the largest image whose every address has an RVA.
+const maxImage = 1<<32 - filePage
 
 // usePDB makes the PDB the only place with symbols. It is opened here already,
 // so that a file of another kind is told of as such.

@@ -304,3 +304,18 @@ func rawMemory(t *testing.T, dump string, facts *dumpbuild.Facts) string {
 	}
 	return f.Name()
 }
+
+// TestFiles_rearranged: the sections of a PDB with OMAP are those before the image
+// was rearranged, which may have become larger.
+func TestFiles_rearranged(t *testing.T) {
+	path := filepath.Join(fixture.Shared(t), "google+syzygy/syzygy/refinery/test_data/test_vtables_omap.dll.pdb")
+	tg, err := target.Files("", path, target.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer tg.Close()
+	loc, err := tg.Session().Resolve(t.Context(), 0x16c29)
+	if err != nil || loc.Name != "__pioinfo" || loc.Displacement != 9 {
+		t.Errorf("got %s+%#x, %v", loc.Name, loc.Displacement, err)
+	}
+}
