@@ -115,7 +115,7 @@ func TestKdItaniumEntries(t *testing.T) {
 	var asked []string
 	for i, c := range cases {
 		binary.LittleEndian.PutUint64(b[entries+8*i:], c.entry)
-		va := 0x6fb37800000 + i<<13
+		va := uint64(0x6fb37800000) + uint64(i)<<13
 		asked = append(asked, fmt.Sprintf("!pte %x", va), fmt.Sprintf("!vtop 3cf4 %x", va))
 	}
 	dump := filepath.Join(t.TempDir(), "target.dmp")

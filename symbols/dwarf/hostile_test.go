@@ -119,7 +119,7 @@ func shared() map[string]map[string][]byte {
 	}
 	first := uint32(11 + 9)
 	fork := func(int) []byte { return entry(3, first, first, uint64(code), uint32(4)) }
-	long := func(i int) []byte { return entry(5, uint64(code+4*i), uint32(4), uint32(0)) }
+	long := func(i int) []byte { return entry(5, code+4*uint64(i), uint32(4), uint32(0)) }
 	units := info()
 	units[".debug_info"] = nil
 	for range 4000 {
@@ -206,7 +206,7 @@ func allocated() uint64 {
 // TestUnits_place wants addresses found in units that lie in each other, that do
 // not say what they cover, and in functions that are entered above another part.
 func TestUnits_place(t *testing.T) {
-	named := func(at, size int, name uint32) []byte { return entry(5, uint64(code+at), uint32(size), name) }
+	named := func(at, size uint32, name uint32) []byte { return entry(5, code+uint64(at), size, name) }
 	outer := unitOf(0, []byte{1}, le.AppendUint64(nil, code), named(0x800, 0x100, 0), []byte{0})
 	inner := unitOf(0, entry(6), named(0x100, 0x10, 6), []byte{0})
 	covered := unitOf(0, entry(7, uint32(0)))
