@@ -1,7 +1,6 @@
 package nt_test
 
 import (
-	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -18,7 +17,6 @@ import (
 	"github.com/symres/symres/internal/dumpbuild"
 	"github.com/symres/symres/internal/fixture"
 	"github.com/symres/symres/memsource"
-	"github.com/symres/symres/memsource/crashdump"
 	"github.com/symres/symres/memsource/paging"
 	"github.com/symres/symres/memsource/physmem"
 	"github.com/symres/symres/nt"
@@ -32,27 +30,11 @@ type rawImage struct {
 
 func raw(t testing.TB, s dumpbuild.Spec) *rawImage {
 	t.Helper()
-	b, facts, err := dumpbuild.Build(s)
+	_, facts, err := dumpbuild.Build(s)
 	if err != nil {
 		t.Fatal(err)
 	}
-	f, err := crashdump.New(bytes.NewReader(b), int64(len(b)))
-	if err != nil {
-		t.Fatal(err)
-	}
-	phys, err := f.Physical()
-	if err != nil {
-		t.Fatal(err)
-	}
-	r := &rawImage{facts, map[uint64][]byte{}}
-	for _, frame := range facts.Frames {
-		page := make([]byte, 4096)
-		if err := memsource.ReadFull(phys, page, frame<<12); err != nil {
-			t.Fatal(err)
-		}
-		r.pages[frame<<12] = page
-	}
-	return r
+	return &rawImage{facts, facts.Memory}
 }
 
 // lowStub puts in the first megabyte what the kernel starts processors by.

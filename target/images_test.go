@@ -17,7 +17,6 @@ import (
 	"github.com/symres/symres/internal/dumpbuild"
 	"github.com/symres/symres/internal/fixture"
 	"github.com/symres/symres/memsource"
-	"github.com/symres/symres/memsource/crashdump"
 	"github.com/symres/symres/memsource/physmem"
 	"github.com/symres/symres/nt"
 	"github.com/symres/symres/sympath"
@@ -46,23 +45,7 @@ func newMachine(t testing.TB) *machine {
 	if err != nil {
 		t.Fatal(err)
 	}
-	f, err := crashdump.New(bytes.NewReader(b), int64(len(b)))
-	if err != nil {
-		t.Fatal(err)
-	}
-	phys, err := f.Physical()
-	if err != nil {
-		t.Fatal(err)
-	}
-	m := &machine{b[:0x2000], facts, map[uint64][]byte{}}
-	for _, frame := range facts.Frames {
-		page := make([]byte, 4096)
-		if err := memsource.ReadFull(phys, page, frame<<12); err != nil {
-			t.Fatal(err)
-		}
-		m.pages[frame<<12] = page
-	}
-	return m
+	return &machine{b[:0x2000], facts, facts.Memory}
 }
 
 const fourGB = 4 << 30

@@ -20,23 +20,8 @@ import (
 	"github.com/symres/symres/target"
 )
 
-// process is a minidump that says all there is to say.
-func process() dumpbuild.Minidump {
-	shared := make([]byte, 0x20) // of KUSER_SHARED_DATA
-	binary.LittleEndian.PutUint64(shared[8:], 36e9)
-	binary.LittleEndian.PutUint32(shared[16:], 36e9>>32)
-	return dumpbuild.Minidump{
-		Architecture: 9, Platform: 2, ServicePack: "Service Pack 1", PID: 0x1908, Created: 0x45d35f73 - 60, Comment: "why\r\nit was made",
-		Modules:     []dumpbuild.MinidumpModule{{Name: `C:\app\app.exe`, Base: 0x140000000, Size: 0x9000, Stamp: 7}},
-		Memory:      []dumpbuild.MinidumpRange{{Addr: 0x7ffe0000, Data: shared}},
-		Threads:     []dumpbuild.MinidumpThread{{ID: 7, Name: "worker", Context: make([]byte, 1232)}},
-		Exception:   &dumpbuild.MinidumpThread{ID: 7, Context: make([]byte, 1232)},
-		ExceptionAt: 0x140001000, ExceptionIs: 0xc0000005, Parameters: []uint64{8, 0x7fff00001234},
-	}
-}
-
 func TestInfo_minidump(t *testing.T) {
-	tg, _ := opened(t, write(t, "a.dmp", dumpbuild.BuildMinidump(process())), target.Options{Symbols: sympath.Chain()})
+	tg, _ := opened(t, write(t, "a.dmp", dumpbuild.BuildMinidump(dumpbuild.SeedMinidump())), target.Options{Symbols: sympath.Chain()})
 	want := target.Info{
 		System: "Windows", Major: 10, Build: 19045, ServicePack: "Service Pack 1", Processors: 4,
 		Time: time.Unix(0x45d35f73, 0).UTC(), SystemUptime: time.Hour, Process: `C:\app\app.exe`, PID: 0x1908, ProcessUptime: time.Minute,
@@ -73,7 +58,7 @@ func TestException_access(t *testing.T) {
 		"Mach":        {9, 0x8102, 1, nil, "EXC_BAD_ACCESS", "", target.Fault{}},
 		"on no crash": {9, 0x8203, 0xffffffff, nil, "DUMP_REQUESTED", "", target.Fault{}},
 	} {
-		m := process()
+		m := dumpbuild.SeedMinidump()
 		m.Architecture, m.Platform, m.ExceptionIs, m.Parameters = c.architecture, c.platform, c.code, c.parameters
 		if c.parameters == nil {
 			m.Parameters = []uint64{}
@@ -130,7 +115,7 @@ func TestInfo_kernel(t *testing.T) {
 func TestForeign_asksNothing(t *testing.T) {
 	cv := append([]byte("RSDS0123456789abcdef\x00\x00\x00\x00"), "UIKit\x00"...)
 	for platform, system := range map[uint32]string{0x8101: "macOS", 0x8102: "iOS", 0x8201: "Linux", 0x8203: "Android"} {
-		m := process()
+		m := dumpbuild.SeedMinidump()
 		m.Platform = platform
 		m.Modules = []dumpbuild.MinidumpModule{
 			{Name: "/System/Library/UIKit", Base: 0x140000000, Size: 0x9000, Stamp: 7, CodeView: cv},
@@ -167,7 +152,7 @@ func TestForeign_asksNothing(t *testing.T) {
 // TestUnloaded_named: an address in an unloaded module is named by it, unless a
 // loaded one has it now.
 func TestUnloaded_named(t *testing.T) {
-	m := process()
+	m := dumpbuild.SeedMinidump()
 	m.Unloaded = []dumpbuild.MinidumpModule{
 		{Name: "first.dll", Base: 0x72540000, Size: 0x4000}, {Name: "KBDRU.DLL", Base: 0x72540000, Size: 0x4000},
 		{Name: "old.dll", Base: 0x140000000, Size: 0x20000},

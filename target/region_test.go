@@ -13,7 +13,7 @@ import (
 
 // TestRegion_minidump: the list of regions, and none.
 func TestRegion_minidump(t *testing.T) {
-	m := process()
+	m := dumpbuild.SeedMinidump()
 	m.Regions = []dumpbuild.MinidumpRegion{
 		{Addr: 0x10000, Size: 0x2000, State: 0x1000, Protect: 4, Type: 0x20000},
 		{Addr: 0x12000, Size: 0x1000, State: 0x1000, Protect: 0x104, Type: 0x20000},

@@ -306,7 +306,10 @@ func (b *builder) finish() {
 	if b.mem.next >= b.lay.kernelFrames {
 		b.failf("more than %x frames", b.lay.kernelFrames)
 	}
-	b.facts.Frames = b.mem.list()
+	b.facts.Frames, b.facts.Memory = b.mem.list(), map[uint64][]byte{}
+	for _, frame := range b.facts.Frames {
+		b.facts.Memory[frame<<b.mem.shift] = b.mem.frames[frame]
+	}
 }
 
 // share gives an address space the kernel's half of the first one, but for the

@@ -28,6 +28,22 @@ func DemoMinidump(read Reader) (Minidump, error) {
 	}, errors.Join(err, err2)
 }
 
+// SeedMinidump is a minidump of a process of x64 that says all there is to say of
+// the system, the process and its exception, an access to 7fff`00001234.
+func SeedMinidump() Minidump {
+	shared := make([]byte, 0x20) // of KUSER_SHARED_DATA
+	binary.LittleEndian.PutUint64(shared[8:], 36e9)
+	binary.LittleEndian.PutUint32(shared[16:], 36e9>>32)
+	return Minidump{
+		Architecture: 9, Platform: 2, ServicePack: "Service Pack 1", PID: 0x1908, Created: 0x45d35f73 - 60, Comment: "why\r\nit was made",
+		Modules:     []MinidumpModule{{Name: `C:\app\app.exe`, Base: 0x140000000, Size: 0x9000, Stamp: 7}},
+		Memory:      []MinidumpRange{{Addr: 0x7ffe0000, Data: shared}},
+		Threads:     []MinidumpThread{{ID: 7, Name: "worker", Context: make([]byte, 1232)}},
+		Exception:   &MinidumpThread{ID: 7, Context: make([]byte, 1232)},
+		ExceptionAt: 0x140001000, ExceptionIs: 0xc0000005, Parameters: []uint64{8, 0x7fff00001234},
+	}
+}
+
 // minidumpModule is the record of an image, with its CodeView record.
 func minidumpModule(name string, base uint64, image []byte) (MinidumpModule, error) {
 	h, err := pedisk.ReadHeaders(bytes.NewReader(image), int64(len(image)))

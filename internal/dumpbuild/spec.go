@@ -195,6 +195,7 @@ type Facts struct {
 	Modules            []ModuleFacts
 	Processes          []ProcessFacts
 	Frames             []uint64          // page frame numbers in the dump, ascending
+	Memory             map[uint64][]byte // their pages by physical address, the caller's to change
 	Size               int64             // bytes the header says are needed (RequiredDumpSpace)
 	PageFiles          map[int]Swap      // the paging files, by number
 	Registers          map[string]uint64 // of the thread that was running, by the names of CONTEXT

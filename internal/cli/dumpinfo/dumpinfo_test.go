@@ -17,24 +17,19 @@ import (
 	"github.com/symres/symres/memsource/minidump"
 )
 
-// crash is a minidump that says all there is to say.
+// crash is a minidump with two threads, of which one stopped in code that it was
+// executing, and an unloaded module.
 func crash() dumpbuild.Minidump {
-	shared := make([]byte, 0x20) // of KUSER_SHARED_DATA
-	binary.LittleEndian.PutUint64(shared[8:], 36e9)
-	binary.LittleEndian.PutUint32(shared[16:], 36e9>>32)
 	context := make([]byte, 1232)
 	binary.LittleEndian.PutUint64(context[0xf8:], 0x140001000)
 	context[0x30] = 0xf // ContextFlags
 	context[0x32] = 0x10
-	return dumpbuild.Minidump{
-		Architecture: 9, Platform: 2, ServicePack: "Service Pack 1", PID: 0x1908, Created: 0x45d35f73 - 155, Comment: "why\r\nit was made",
-		Modules:     []dumpbuild.MinidumpModule{{Name: `C:\app\app.exe`, Base: 0x140000000, Size: 0x9000, Stamp: 7}},
-		Unloaded:    []dumpbuild.MinidumpModule{{Name: "gone.dll", Base: 0x160000000, Size: 0x1000}},
-		Memory:      []dumpbuild.MinidumpRange{{Addr: 0x7ffe0000, Data: shared}},
-		Threads:     []dumpbuild.MinidumpThread{{ID: 7, Name: "worker", Context: context}, {ID: 8, Context: context}},
-		Exception:   &dumpbuild.MinidumpThread{ID: 7, Context: context},
-		ExceptionAt: 0x140001000, ExceptionIs: 0xc0000005, Parameters: []uint64{8, 0x7fff00001234},
-	}
+	m := dumpbuild.SeedMinidump()
+	m.Created -= 95
+	m.Unloaded = []dumpbuild.MinidumpModule{{Name: "gone.dll", Base: 0x160000000, Size: 0x1000}}
+	m.Threads = []dumpbuild.MinidumpThread{{ID: 7, Name: "worker", Context: context}, {ID: 8, Context: context}}
+	m.Exception = &dumpbuild.MinidumpThread{ID: 7, Context: context}
+	return m
 }
 
 // bugCheck is the demo's dump with a bug check.
