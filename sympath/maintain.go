@@ -37,10 +37,22 @@ type item struct {
 	size    int64
 	used    time.Time
 	refused bool // in quarantine
+	partial bool // name is the directory of its parts
+}
+
+// rank orders items by how soon they are removed.
+func (it item) rank() int {
+	switch {
+	case it.refused:
+		return 0
+	case it.partial:
+		return 1
+	}
+	return 2
 }
 
 // Trim removes the files that were not used for the longest time: first refused
-// files, then entries. It also removes expired records of misses. Files that
+// files, then those of which only parts are here, then entries. It also removes expired records of misses. Files that
 // are not entries stay. Other processes may use the cache at the same time. The
 // error comes from ctx, or joins the errors about files that could not be
 // removed.
@@ -85,6 +97,9 @@ func (c *Cache) Trim(ctx context.Context, o TrimOptions) (TrimReport, error) {
 
 // remove deletes a file, its record and the directories that it leaves empty.
 func (c *Cache) remove(root *os.Root, it item) error {
+	if it.partial {
+		return removePart(root, it.name)
+	}
 	if err := root.Remove(local(it.name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
@@ -112,7 +127,7 @@ func (c *Cache) forget(root *os.Root) {
 	}
 }
 
-// items lists refused files and then entries, each by when they were used.
+// items lists refused files, then parts of files, then entries, each by when they were used.
 func (c *Cache) items(ctx context.Context) ([]item, error) {
 	var items []item
 	err := c.walk(ctx, quarantineDir, func(name string, fi fs.FileInfo) {
@@ -133,11 +148,11 @@ func (c *Cache) items(ctx context.Context) ([]item, error) {
 		}
 		items = append(items, it)
 	})
+	for dir, p := range c.parts() {
+		items = append(items, item{name: dir, size: p.Held, used: p.Used, partial: true})
+	}
 	slices.SortStableFunc(items, func(a, b item) int {
-		if a.refused != b.refused {
-			return cmp.Compare(strconv.FormatBool(b.refused), strconv.FormatBool(a.refused))
-		}
-		return a.used.Compare(b.used)
+		return cmp.Or(cmp.Compare(a.rank(), b.rank()), a.used.Compare(b.used))
 	})
 	return items, err
 }
@@ -215,17 +230,20 @@ func hex32(s string) uint32 {
 	return uint32(n)
 }
 
-// Finding is what [Cache.Verify] found out about one entry.
+// Finding is what [Cache.Verify] found out about one entry, or about the parts of a file.
 type Finding struct {
 	Location string
-	Size     int64
+	Size     int64  // of parts, what is here of them and good
 	Err      error  // nil when the entry is good
 	Moved    string // where a bad entry was put
+	Total    int64  // of a file of which only parts are here, its length; 0 for entries
 }
 
 // Verify reads every entry and compares it with its key, through
 // Options.Verify, and with the recorded length and SHA-256. Bad entries are
-// moved into quarantine unless the cache is read-only. An error ends the
+// moved into quarantine unless the cache is read-only. Of files of which only
+// parts are here each block is compared with its checksum; unless the cache is
+// read-only, bad blocks are forgotten, to be fetched again. An error ends the
 // sequence: the cache cannot be read, or ctx has ended.
 func (c *Cache) Verify(ctx context.Context) iter.Seq2[Finding, error] {
 	return func(yield func(Finding, error) bool) {
@@ -246,7 +264,10 @@ func (c *Cache) Verify(ctx context.Context) iter.Seq2[Finding, error] {
 				return
 			}
 		}
-		if err != nil {
+		if err == nil {
+			err = c.auditParts(ctx, yield)
+		}
+		if err != nil && !errors.Is(err, errStopped) {
 			yield(Finding{}, fmt.Errorf("verify cache: %w", err))
 		}
 	}

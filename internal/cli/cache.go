@@ -32,9 +32,10 @@ func (a *app) cacheVerifyCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "verify [DIR...]",
 		Short: "read every entry again, and put away what is not what it should be",
-		Long: "verify holds every file against the name and key it lies under, and against the hash it was filed with.\n" +
-			"Empty, truncated and changed files, web pages and files of another identity are moved to\n" +
-			".symres/quarantine, unless --dry-run only tells of them. The exit status is 1 when there was one.",
+		Long: "verify holds every file against the name and key it lies under, and against the hash it was filed with, and\n" +
+			"each block of files that were read in parts against its checksum. Empty, truncated and changed files, web\n" +
+			"pages and files of another identity are moved to .symres/quarantine, damaged blocks forgotten, unless\n" +
+			"--dry-run only tells of them. The exit status is 1 when there was one.",
 		Example: "  symres cache verify\n  symres cache verify --dry-run /var/cache/sym",
 	}
 	o := &cacheOptions{pathOptions: addPathFlags(cmd)}
@@ -48,7 +49,8 @@ func (a *app) cacheTrimCommand() *cobra.Command {
 		Use:   "trim [DIR...] --max-size SIZE --max-age AGE",
 		Short: "remove what has not been used for longest",
 		Long: "trim removes files until no more than --max-size is left, and those not used for --max-age: refused ones\n" +
-			"first, then those not used for longest. What is no entry of the cache stays.",
+			"first, then those of which only parts are here, then those not used for longest. What is no entry of the\n" +
+			"cache stays.",
 		Example: "  symres cache trim --max-size 10G --max-age 30d",
 	}
 	o := &cacheOptions{pathOptions: addPathFlags(cmd)}
@@ -100,6 +102,7 @@ func (a *app) caches(o *cacheOptions, dirs []string) ([]*sympath.Cache, error) {
 type findingObject struct {
 	File  string `json:"file"`
 	Bytes int64  `json:"bytes,omitempty"`
+	Total int64  `json:"total_bytes,omitempty"` // of a file of which Bytes are here
 	OK    bool   `json:"ok"`
 	Error string `json:"error,omitempty"`
 	Moved string `json:"moved,omitempty"` // where it was put
@@ -110,7 +113,7 @@ func (a *app) cacheVerify(ctx context.Context, o *cacheOptions, dirs []string) e
 	if err != nil {
 		return err
 	}
-	entries, bad := 0, 0
+	entries, partial, bad := 0, 0, 0
 	for _, c := range caches {
 		for found, err := range c.Verify(ctx) {
 			if ctx.Err() != nil {
@@ -119,7 +122,11 @@ func (a *app) cacheVerify(ctx context.Context, o *cacheOptions, dirs []string) e
 			if err != nil {
 				return unusable(err)
 			}
-			entries++
+			if found.Total > 0 {
+				partial++
+			} else {
+				entries++
+			}
 			if found.Err != nil {
 				bad++
 			}
@@ -130,7 +137,7 @@ func (a *app) cacheVerify(ctx context.Context, o *cacheOptions, dirs []string) e
 		}
 	}
 	if !a.console.json {
-		a.console.note("%s, %d bad", count(entries, "entry", "entries"), bad)
+		a.console.note("%s, %d bad", countEntries(entries, partial), bad)
 	}
 	if bad > 0 {
 		return reported(exitNotFound)
@@ -138,14 +145,24 @@ func (a *app) cacheVerify(ctx context.Context, o *cacheOptions, dirs []string) e
 	return nil
 }
 
+func countEntries(entries, partial int) string {
+	text := count(entries, "entry", "entries")
+	if partial > 0 {
+		text += ", " + count(partial, "file in parts", "files in parts")
+	}
+	return text
+}
+
 func (a *app) printFinding(f sympath.Finding) {
-	o := findingObject{File: f.Location, Bytes: f.Size, OK: f.Err == nil, Moved: f.Moved}
+	o := findingObject{File: f.Location, Bytes: f.Size, Total: f.Total, OK: f.Err == nil, Moved: f.Moved}
 	if f.Err != nil {
 		o.Error = f.Err.Error()
 	}
 	switch {
 	case a.console.json:
 		a.console.object(o)
+	case o.OK && a.noisy && o.Total > 0:
+		a.console.line("%s: %s are here: ok", o.File, megabytes(o.Bytes, o.Total))
 	case o.OK && a.noisy:
 		a.console.line("%s: ok", o.File)
 	case o.OK:

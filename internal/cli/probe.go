@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 	"strconv"
 	"strings"
@@ -98,7 +99,7 @@ func (p prober) place(ctx context.Context, e sympath.Element) probed {
 		if err := e.Err(); err != nil {
 			return probed{Status: statusError, Error: err.Error()}
 		}
-		return probeDir(e.Text)
+		return p.cache(e.Text)
 	case sympath.ElementDefault:
 		return p.defaultCache()
 	case sympath.ElementHTTP, sympath.ElementUNC:
@@ -180,10 +181,24 @@ func (p prober) defaultCache() probed {
 	if err != nil {
 		return probed{Status: statusMissing, Error: err.Error()}
 	}
-	if out := probeDir(dir); out.Status != statusMissing {
+	if out := p.cache(dir); out.Status != statusMissing {
 		return out
 	}
 	return probed{Status: statusOK, Answer: notYet}
+}
+
+// cache says how many files a directory has parts of, if it is a cache.
+func (p prober) cache(dir string) probed {
+	out := probeDir(dir)
+	var held, total int64
+	files := sympath.NewCache(dir, p.options).Partials()
+	for _, f := range files {
+		held, total = held+f.Held, total+f.Total
+	}
+	if len(files) > 0 && out.Status == statusOK {
+		out.Answer = fmt.Sprintf("%s, %s", count(len(files), "file in parts", "files in parts"), megabytes(held, total))
+	}
+	return out
 }
 
 // notYet is said of a cache that nothing was put into yet.

@@ -64,7 +64,7 @@ func (p *progress) event(q sympath.Query, e sympath.Event) {
 		if p.files[e.Location] == nil {
 			p.files[e.Location] = &arrival{since: time.Now()}
 		}
-		p.reads[e.Location] = fmt.Sprintf("SYMSRV:  read %.1f of %.0f MB of %s", float64(e.Done)/1e6, float64(e.Total)/1e6, e.Location)
+		p.reads[e.Location] = fmt.Sprintf("SYMSRV:  read %s of %s", megabytes(e.Done, e.Total), e.Location)
 		p.advance(e)
 	case sympath.EventRetry:
 		p.delay(q, fmt.Sprintf("SYMSRV:  %s - %v; trying again in %v", e.Location, e.Err, e.Wait.Round(time.Millisecond)))
@@ -82,6 +82,11 @@ func (p *progress) event(q sympath.Query, e sympath.Event) {
 			p.warnings = append(p.warnings, fmt.Sprintf("%s: %v", e.Location, e.Err))
 		}
 	}
+}
+
+// megabytes says how much of a file is here.
+func megabytes(held, total int64) string {
+	return fmt.Sprintf("%.1f of %.0f MB", float64(held)/1e6, float64(total)/1e6)
 }
 
 // root is what is wrong, without the names of files: a disk that is full is

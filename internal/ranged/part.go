@@ -13,6 +13,7 @@ import (
 	"path"
 	"path/filepath"
 	"runtime"
+	"time"
 )
 
 // Head says of what file a part is. Parts of files that differ in any of it are never
@@ -56,7 +57,7 @@ const (
 	entry    = 8
 	maxSize  = 1 << 42
 
-	dataName, mapName = "data", "map"
+	dataName, mapName, newMap = "data", "map", "map.new"
 )
 
 var errDamaged = errors.New("damaged head of the map of a partial file")
@@ -141,6 +142,34 @@ func ReadHead(fsys fs.FS, dir string) (h Head, err error) {
 	return decode(head)
 }
 
+// Status is what can be told of a part without opening it.
+type Status struct {
+	Head
+	Held int64     // bytes of it that are here, or a little more
+	Used time.Time // to within a day
+}
+
+// Stat looks at a part.
+func Stat(fsys fs.FS, dir string) (s Status, err error) {
+	if s.Head, err = ReadHead(fsys, dir); err != nil {
+		return s, err
+	}
+	fi, err := fs.Stat(fsys, path.Join(dir, mapName))
+	if err != nil {
+		return s, err
+	}
+	s.Held, s.Used = min(s.Size, (fi.Size()-mapHead)/entry*Block), fi.ModTime()
+	return s, nil
+}
+
+// used notes that the part is used.
+func (p *Part) used() {
+	fi, err := p.log.Stat()
+	if now := time.Now(); err == nil && now.Sub(fi.ModTime()) > time.Hour {
+		_ = p.root.Chtimes(local(path.Join(p.dir, mapName)), now, now)
+	}
+}
+
 func decode(head []byte) (h Head, err error) {
 	text, ok := bytes.CutPrefix(head, []byte(mapMagic))
 	if !ok || len(text) < 4 {
@@ -156,18 +185,26 @@ func decode(head []byte) (h Head, err error) {
 // Open opens a part to be read and added to. Damage in its map costs the blocks it
 // concerns; a damaged head is an error.
 func Open(root *os.Root, dir string) (*Part, error) {
+	p, err := openPart(root, dir, os.O_RDWR)
+	if err == nil {
+		p.used()
+	}
+	return p, err
+}
+
+func openPart(root *os.Root, dir string, access int) (*Part, error) {
 	h, err := ReadHead(root.FS(), dir)
 	if err != nil {
 		return nil, err
 	}
-	data, err := openRegular(root, path.Join(dir, dataName), os.O_RDWR)
+	data, err := openRegular(root, path.Join(dir, dataName), access)
 	if err != nil {
 		return nil, err
 	}
 	p := newPart(h, data)
 	p.root, p.dir = root, dir
-	if p.log, err = openRegular(root, path.Join(dir, mapName), os.O_RDWR|os.O_APPEND); err == nil {
-		err = p.load()
+	if p.log, err = openRegular(root, path.Join(dir, mapName), access|os.O_APPEND); err == nil {
+		err = p.load(access != os.O_RDONLY)
 	}
 	if err != nil {
 		return nil, errors.Join(err, p.closeFiles())
@@ -186,8 +223,8 @@ func openRegular(root *os.Root, name string, flag int) (*os.File, error) {
 	return root.OpenFile(local(name), flag, 0)
 }
 
-// load reads the entries of the map.
-func (p *Part) load() error {
+// load reads the entries of the map, and mends its end if it is to be added to.
+func (p *Part) load(mend bool) error {
 	fi, err := p.data.Stat()
 	if err == nil && fi.Size() != p.head.Size {
 		err = fmt.Errorf("a partial file of %d bytes, not %d", fi.Size(), p.head.Size)
@@ -208,7 +245,7 @@ func (p *Part) load() error {
 		p.take(buf[:n])
 		at += int64(n)
 	}
-	if torn := (fi.Size() - mapHead) % entry; torn > 0 { // what follows is to stand in its place again
+	if torn := (fi.Size() - mapHead) % entry; mend && torn > 0 { // what follows is to stand in its place again
 		_, err = p.log.Write(make([]byte, entry-torn))
 	}
 	return err
@@ -225,6 +262,49 @@ func (p *Part) take(entries []byte) {
 		}
 		p.state[b], p.crcs[b] = stateLogged, binary.LittleEndian.Uint32(entries[4:])
 	}
+}
+
+// Check reads all blocks of a part and returns how many bytes are good, and how many
+// blocks are damaged. With repair these are taken out of the map, which is written
+// anew: processes that have the part open go on, and what they add is fetched again by
+// others.
+func Check(root *os.Root, dir string, repair bool) (good, bad int64, err error) {
+	p, err := openPart(root, dir, os.O_RDONLY)
+	if err != nil {
+		return 0, 0, err
+	}
+	for b, state := range p.state {
+		if p.has(int64(b)) {
+			good += min(Block, p.head.Size-int64(b)*Block)
+		} else if state != 0 {
+			bad++
+		}
+	}
+	if bad > 0 && repair {
+		err = p.rewrite()
+	}
+	return good, bad, errors.Join(err, p.closeFiles())
+}
+
+func (p *Part) rewrite() error {
+	log, err := p.head.encode()
+	if err != nil {
+		return err
+	}
+	for b, state := range p.state {
+		if state != 0 {
+			log = appendEntry(log, uint32(b), p.crcs[b])
+		}
+	}
+	name := local(path.Join(p.dir, newMap))
+	if err := p.root.WriteFile(name, log, 0o600); err != nil {
+		return err
+	}
+	return p.root.Rename(name, local(path.Join(p.dir, mapName)))
+}
+
+func appendEntry(log []byte, block, sum uint32) []byte {
+	return binary.LittleEndian.AppendUint32(binary.LittleEndian.AppendUint32(log, block), sum)
 }
 
 // Head returns what the part is of.
@@ -246,20 +326,6 @@ func (p *Part) has(b int64) bool {
 	}
 	p.state[b] = stateGood
 	return true
-}
-
-// Check reads all blocks and returns how many bytes are good, and how many blocks
-// are damaged, which do not count any more.
-func (p *Part) Check() (good, bad int64) {
-	for b := range p.state {
-		logged := p.state[b] != 0
-		if p.has(int64(b)) {
-			good += min(Block, p.head.Size-int64(b)*Block)
-		} else if logged {
-			bad++
-		}
-	}
-	return good, bad
 }
 
 // read reads bytes of blocks that are here.
@@ -284,7 +350,7 @@ func (p *Part) put(b []byte, first int64) error {
 			p.count++
 		}
 		p.state[i] = stateGood
-		log = binary.LittleEndian.AppendUint32(binary.LittleEndian.AppendUint32(log, uint32(i)), p.crcs[i])
+		log = appendEntry(log, uint32(i), p.crcs[i])
 		b = b[n:]
 	}
 	if p.log != nil {
@@ -326,7 +392,7 @@ func Remove(root *os.Root, dir string) error { return remove(root, dir) }
 // remove takes the map first: data without one is nothing.
 func remove(root *os.Root, dir string) error {
 	var errs []error
-	for _, name := range []string{path.Join(dir, mapName), path.Join(dir, dataName), dir} {
+	for _, name := range []string{path.Join(dir, mapName), path.Join(dir, dataName), path.Join(dir, newMap), dir} {
 		if err := root.Remove(local(name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			errs = append(errs, err)
 		}
