@@ -16,7 +16,7 @@ import (
 type module struct {
 	Module                // immutable
 	loading chan struct{} // holds one token: who has it loads
-	asked   atomic.Uint64 // addresses a Resolver was asked about
+	asked   atomic.Int64  // addresses a Resolver was asked about
 
 	mu    sync.Mutex     // guards the fields below
 	rep   *Report        // immutable once stored

@@ -2,6 +2,7 @@ package symres
 
 import (
 	"context"
+	"errors"
 
 	"github.com/symres/symres/pdb"
 )
@@ -17,8 +18,9 @@ type Resolver struct {
 	frames  []Frame
 	index   *pdb.Index   // nil where the last answer needed none
 	near    []pdb.Symbol // memory for answers of the index
-	run     pdb.Run      // of the last answer, where repeat
+	run     pdb.Run      // of the last answer, where repeat or cut
 	repeat  bool         // other addresses of the run have the same answer, but for the distance
+	cut     error        // they all take more work than the PDB is worth
 }
 
 // NewResolver returns a Resolver. It holds no more than its last answer.
@@ -36,7 +38,7 @@ const indexShare = 256 << 10
 // answers take.
 func (r *Resolver) Expect(addrs []uint64) {
 	var m *module
-	n := uint64(0) // of m, not counted yet
+	n := int64(0) // of m, not counted yet
 	for _, addr := range addrs {
 		if m != nil && m.Contains(addr) {
 			n++
@@ -90,7 +92,7 @@ func (r *Resolver) enter(ctx context.Context, addr uint64) error {
 			return nil
 		}
 	}
-	r.module, r.repeat = nil, false
+	r.module, r.repeat, r.cut = nil, false, nil
 	m, err := r.session.at(addr)
 	if err != nil {
 		return err
@@ -104,14 +106,9 @@ func (r *Resolver) enter(ctx context.Context, addr uint64) error {
 // nearest fills in the symbol of an address.
 func (r *Resolver) nearest(rva uint32, addr uint64) error {
 	r.index = nil
-	if r.module.asked.Add(1) > uint64(r.syms.Held.Size())/indexShare {
+	if r.module.asked.Add(1) > r.syms.Held.Size()/indexShare {
 		return r.indexed(rva, addr)
 	}
-	return r.plain(rva, addr)
-}
-
-// plain answers without an index.
-func (r *Resolver) plain(rva uint32, addr uint64) error {
 	near, err := r.syms.pdb.Nearest(rva)
 	return r.found(near, err, addr)
 }
@@ -131,7 +128,8 @@ func (r *Resolver) found(near []pdb.Symbol, err error, addr uint64) error {
 func (r *Resolver) indexed(rva uint32, addr uint64) error {
 	index, err := r.syms.pdb.Index()
 	if err != nil {
-		return r.plain(rva, addr)
+		r.module.asked.Store(-1 << 20) // it is long until one is wanted again
+		return r.nearest(rva, addr)
 	}
 	r.index = index
 	run, ok := index.Find(rva)
@@ -139,13 +137,18 @@ func (r *Resolver) indexed(rva uint32, addr uint64) error {
 		r.loc.at(addr, run.Displacement)
 		return nil
 	}
+	if ok && r.cut != nil && run.First == r.run.First {
+		return r.found(nil, r.cut, addr)
+	}
 	near, err := index.AppendNearest(r.near[:0], rva)
 	r.near = near[:0]
-	r.run, r.repeat = run, err == nil && (oneModule(near) || allPublic(near))
+	r.run, r.repeat, r.cut = run, err == nil && (oneModule(near) || allPublic(near)), nil
 	if !r.repeat {
-		return r.plain(rva, addr)
+		if near, err = r.syms.pdb.Nearest(rva); errors.Is(err, pdb.ErrLimit) {
+			r.cut = err
+		}
 	}
-	return r.found(near, nil, addr)
+	return r.found(near, err, addr)
 }
 
 // oneModule reports whether the symbols are functions of one module, whose sizes

@@ -10,7 +10,9 @@ import (
 	"runtime"
 	"strings"
 	"testing"
+	"time"
 
+	"github.com/symres/symres/internal/cli"
 	"github.com/symres/symres/internal/fixture"
 	"github.com/symres/symres/pdb"
 )
@@ -258,4 +260,31 @@ func askOften(f *pdb.File, rounds int) error {
 		}
 	}
 	return nil
+}
+
+// TestWork_resolver asks the command about many addresses of files on which each question
+// takes all that it may: those that cannot be answered are told so without more work.
+func TestWork_resolver(t *testing.T) {
+	if testing.Short() {
+		t.Skip("-short: makes and reads files of 4 MB")
+	}
+	var addresses strings.Builder
+	for i := range 3000 {
+		fmt.Fprintf(&addresses, "%x\n", 0x1010+8*i)
+	}
+	for _, name := range []string{"overlapping publics", "symbols at one address", "variables at one address", "one bucket"} {
+		path := filepath.Join(t.TempDir(), "hostile.pdb")
+		if err := os.WriteFile(path, hostileFiles()[name](), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		var out, errs bytes.Buffer
+		start := time.Now()
+		cli.Main(t.Context(), []string{"nearest", "--pdb", path, "--sympath", ""}, strings.NewReader(addresses.String()), &out, &errs, nil)
+		if n := strings.Count(out.String(), "\n"); n != 3000 {
+			t.Errorf("%s: %d answers, %s", name, n, errs.String())
+		}
+		if took := time.Since(start); took > 5*time.Second { // without that it is 6 to 45
+			t.Errorf("%s: %v", name, took)
+		}
+	}
 }
