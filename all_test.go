@@ -37,7 +37,7 @@ var layers = [][]string{
 	{"memsource", "vadmath", "pdb/undname", "sympath/creds", "internal/cab", "internal/unpack"},
 	{"internal/codeview"},
 	{"internal/msf"},
-	{"internal/wire", "internal/source", "internal/budget", "internal/kept", "internal/fold", "internal/offsets", "internal/ranged", "guid", "internal/ntstatus", "internal/smb2", "internal/fsx", "internal/flock", "internal/hexaddr", "internal/wtext", "internal/demo", "internal/crashlog", "internal/cli/text", "internal/gctune"},
+	{"internal/wire", "internal/source", "internal/budget", "internal/kept", "internal/fold", "internal/offsets", "internal/ranged", "guid", "internal/ntstatus", "internal/smb2", "internal/fsx", "internal/flock", "internal/hexaddr", "internal/wtext", "internal/demo", "internal/crashlog", "internal/cli/text"},
 }
 
 // testOnly packages may import anything below the root and are imported by
@@ -48,7 +48,7 @@ var testOnly = []string{"internal/cabbuild", "internal/dumpbuild", "internal/fix
 var reserved = map[string][]string{
 	"log":                           {},
 	"unsafe":                        {"internal/fsx/map_windows.go"},
-	"os/exec":                       {"internal/nginx", "internal/qemutest", "internal/smbd", "pdb/bench", "sympath/bench"},
+	"os/exec":                       {"internal/kdtext", "internal/nginx", "internal/qemutest", "internal/smbd", "pdb/bench", "sympath/bench"},
 	"net/http":                      {"sympath/http", "serve/symbolicate"},
 	"github.com/saferwall/pe":       {"internal/pedisk"},
 	"golang.org/x/exp/mmap":         {"internal/fsx", "memsource"},

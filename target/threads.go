@@ -19,6 +19,8 @@ type Thread struct {
 	ID        uint32
 	Name      string // as the program named it; "" for one without
 	TEB       uint64
+	Place     int    // in the list of a minidump, from 0
+	Suspend   uint32 // in a minidump: how often it was suspended and not resumed
 	Stack     uint64 // address of the part of the stack that was saved, or of a kernel stack
 	StackSize uint64 // and its size in bytes
 	Registers Registers
@@ -94,7 +96,7 @@ func (t *Target) Threads(ctx context.Context) iter.Seq2[Thread, error] {
 // miniThreads yields the threads of a minidump.
 func (t *Target) miniThreads(yield func(Thread, error) bool) {
 	e, failed := t.mini.Exception()
-	crashed, listed := failed == nil, false
+	crashed, listed, place := failed == nil, false, 0
 	var rest []Thread
 	for m, err := range t.mini.Threads() {
 		if err != nil {
@@ -104,6 +106,8 @@ func (t *Target) miniThreads(yield func(Thread, error) bool) {
 			continue
 		}
 		th := t.miniThread(m)
+		th.Place = place
+		place++
 		if !crashed || m.ID != e.ThreadID || listed {
 			rest = append(rest, th)
 			continue
@@ -128,7 +132,7 @@ func (t *Target) miniThreads(yield func(Thread, error) bool) {
 }
 
 func (t *Target) miniThread(m minidump.Thread) Thread {
-	th := Thread{ID: m.ID, Name: m.Name, TEB: m.TEB, Stack: m.Stack, StackSize: m.Size}
+	th := Thread{ID: m.ID, Name: m.Name, TEB: m.TEB, Suspend: m.Suspend, Stack: m.Stack, StackSize: m.Size}
 	c, err := parseContext(t.machine, m.Registers)
 	th.use(c, "thread list", err)
 	th.Raw = m.Registers

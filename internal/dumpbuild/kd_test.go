@@ -5,7 +5,6 @@ import (
 	"crypto/sha256"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -190,52 +189,13 @@ func (c *kdCase) judge(t *testing.T, name string, said kdtext.Facts) {
 // askKd runs kd on a dump in the judge's root.
 func askKd(t *testing.T, root string, dump []byte, symbols, commands []string) string {
 	t.Helper()
-	work, err := os.MkdirTemp(filepath.Join(root, "kd"), "run.")
+	dir := t.TempDir()
+	for _, name := range symbols {
+		fixture.Unpack(t, name, dir)
+	}
+	out, err := kdtext.Ask(t.Context(), kdtext.Question{Root: root, Dump: dump, Folders: map[string]string{"s": dir}, Path: `Z:\s`, Commands: commands})
 	if err != nil {
-		t.Fatal(err)
+		t.Fatalf("%v\n%s", err, out)
 	}
-	defer os.RemoveAll(work)
-	folder := `Z:\kd\` + filepath.Base(work)
-	if err := os.WriteFile(filepath.Join(work, "target.dmp"), dump, 0o666); err != nil {
-		t.Fatal(err)
-	}
-	for _, dir := range symbols {
-		fixture.Unpack(t, dir, work)
-	}
-	unrelocate(t, work)
-	env := "WINEPREFIX=/kd/wp WINEDEBUG=-all WINEDLLOVERRIDES='dbghelp=n;dbgeng=n;symsrv=n;mscoree=;mshtml='"
-	script := fmt.Sprintf(`cd /kd && %s exec timeout 120 wine kd.exe dbgeng.dll '%s\target.dmp' '%s' '%s'`, env, folder, folder, folder)
-	cmd := exec.CommandContext(t.Context(), "chroot", root, "env", "-u", "TMPDIR", "bash", "-c", script) // a folder outside of the root
-	cmd.Stdin = strings.NewReader(strings.Join(commands, "\n") + "\n")
-	out, err := cmd.CombinedOutput()
-	if err != nil && !strings.Contains(string(out), "Could not open dump file") {
-		t.Fatalf("kd: %v\n%s", err, out)
-	}
-	return string(out)
-}
-
-// unrelocate takes the list of relocations out of the images kd is given. Where
-// memory is out it maps a copy and moves it to its base in place, which Windows
-// allows and Wine does not: kd then refuses the image and its symbols.
-func unrelocate(t *testing.T, dir string) {
-	t.Helper()
-	files, err := filepath.Glob(filepath.Join(dir, "*.[es][xy][es]"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, file := range files {
-		b, err := os.ReadFile(file)
-		if err != nil {
-			t.Fatal(err)
-		}
-		optional := le.Uint32(b[0x3c:]) + 24
-		directories := optional + 96
-		if le.Uint16(b[optional:]) == 0x20b {
-			directories = optional + 112
-		}
-		clear(b[directories+5*8:][:8])
-		if err := os.WriteFile(file, b, 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
+	return out
 }

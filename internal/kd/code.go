@@ -3,6 +3,7 @@ package kd
 import (
 	"context"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"regexp"
 	"strings"
@@ -20,6 +21,9 @@ type instruction struct {
 	x86  x86asm.Inst
 	pc   uint64
 }
+
+// errUnreadable is that code is out.
+var errUnreadable = errors.New("the code is out")
 
 // maxInstruction is the size of the longest instruction, in bytes.
 const maxInstruction = 15
@@ -45,6 +49,9 @@ func (s *Session) unassemble(ctx context.Context, c Command) error {
 			return ctx.Err()
 		}
 		n, err := s.codeRow(ctx, addr, true)
+		if errors.Is(err, errUnreadable) {
+			return refuse("%*s^ Memory access error in '%s'", len("kd> ")+len(c.String()), "", strings.Replace(c.String(), " L", " l", 1))
+		}
 		if err != nil {
 			return err
 		}
@@ -65,17 +72,22 @@ func (s *Session) codeRow(ctx context.Context, addr uint64, list bool) (int, err
 	if n == 0 {
 		s.printf("%s ??              ???\n", s.addr(addr))
 		if list {
-			return 0, refuse("%*s^ Memory access error", len("kd> ")+2, "")
+			return 0, errUnreadable
 		}
 		return 0, nil
 	}
 	in := s.decode(ctx, b[:n], addr)
-	line := fmt.Sprintf("%s %-15s %s", s.addr(addr), hex.EncodeToString(b[:min(in.size, n)]), in.text)
+	line := s.codeLine(addr, b[:min(in.size, n)], in)
 	if !list {
 		line += s.operand(ctx, in)
 	}
 	s.printf("%s\n", strings.TrimRight(line, " "))
 	return in.size, nil
+}
+
+// codeLine is the line of an instruction.
+func (s *Session) codeLine(addr uint64, b []byte, in instruction) string {
+	return strings.TrimRight(fmt.Sprintf("%s %-15s %s", s.addr(addr), hex.EncodeToString(b), in.text), " ")
 }
 
 // decode reads an instruction; what is none is shown as ???.
@@ -117,18 +129,20 @@ func columns(text string) string {
 // intel spells operands as the debugger does: no blank behind the comma, numbers with
 // an h behind them.
 func intel(text string) string {
-	text = strings.ReplaceAll(text, ", ", ",")
-	text = regexp.MustCompile(`\b0x([0-9a-f]+)\b`).ReplaceAllStringFunc(text, func(n string) string {
-		digits := n[2:]
-		if len(digits) == 1 && digits[0] <= '9' {
+	text = strings.NewReplacer(", ", ",", "[]", "[0]").Replace(text)
+	text = regexp.MustCompile(`\w+!\S+|\b0x[0-9a-f]+\b`).ReplaceAllStringFunc(text, func(n string) string {
+		digits, isNumber := strings.CutPrefix(n, "0x")
+		switch {
+		case !isNumber: // a symbol
+			return n
+		case len(digits) == 1 && digits[0] <= '9':
 			return digits
-		}
-		if digits[0] > '9' {
+		case digits[0] > '9':
 			digits = "0" + digits
 		}
 		return digits + "h"
 	})
-	return text
+	return strings.Replace(text, "int3", "int 3", 1)
 }
 
 // operand is the memory that an instruction reads or writes, with what is there: `
@@ -161,6 +175,9 @@ func (s *Session) operand(ctx context.Context, in instruction) string {
 			segment = strings.ToLower(m.Segment.String())
 		} else if m.Base == x86asm.RSP || m.Base == x86asm.RBP || m.Base == x86asm.ESP || m.Base == x86asm.EBP {
 			segment = "ss"
+		}
+		if s.thread.Context.Machine == unwind.X86 {
+			segment += fmt.Sprintf(":%04x", s.reg(segment))
 		}
 		return fmt.Sprintf(" %s:%s=%s", segment, s.addr(addr), s.wordAt(ctx, addr, uint64(in.x86.MemBytes)))
 	}

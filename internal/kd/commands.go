@@ -27,8 +27,8 @@ func table() []entry {
 // absent are commands of the debugger that symres knows and does not have.
 func absent() []string {
 	return strings.Fields("!object !handle !pcr !prcb !drvobj !devobj !session !sprocess !stacks !running !token !pool !vm .dumpdebug " +
-		"!drivers !irp !locks !ready !timer !idt !cpuinfo !pfn !memusage !poolused !poolfind !reg !address !heap !analyze !chkimg !dh !error !gle " +
-		"uf ub .trap .foreach .if .while .for .printf .block .catch as aS ad al dv .frame .extmatch .chain .load .loadby .unload .srcpath .srcpath+")
+		"!drivers !irp !locks !ready !timer !idt !cpuinfo !pfn !memusage !poolused !poolfind !reg !address !heap " +
+		".foreach .if .while .for .printf .block .catch as aS ad al dv .frame .extmatch .chain .load .loadby .unload .srcpath .srcpath+")
 }
 
 // writing are commands that would change the target or let it run.
@@ -137,21 +137,38 @@ func otherCommands() []entry {
 		{"version", "show the version of the target and of symres", (*Session).version},
 		{"vertarget", "show the version of the target", (*Session).vertarget},
 		{".effmach", "show the machine", (*Session).machine},
-		{".lines", "source lines are always loaded", func(s *Session, _ context.Context, _ Command) error {
-			s.printf("Line number information will be loaded\n")
-			return nil
-		}},
+		{".lines", "show source lines and inlined functions in stacks, or not: -e -d -t", (*Session).sourceLines},
 		{"| ||", "show the target", (*Session).systems},
 		{"q qq qd", "end the session", func(s *Session, _ context.Context, _ Command) error { s.quit = true; return nil }},
 	}
 }
 
-func (s *Session) help(context.Context, Command) error {
-	list := table()
+// help lists the commands, or those that have a word of the arguments in their names.
+func (s *Session) help(_ context.Context, c Command) error {
+	list := slices.DeleteFunc(table(), func(e entry) bool { return c.Args != "" && !strings.Contains(e.names, c.Args) })
+	if len(list) == 0 {
+		return refuse("%s: no command is called like that%s", c, near(c.Args))
+	}
 	slices.SortFunc(list, func(a, b entry) int { return cmp.Compare(a.names, b.names) })
 	for _, e := range list {
 		s.printf("%-24s %s\n", e.names, e.help)
 	}
+	return nil
+}
+
+// sourceLines turns source lines on and off.
+func (s *Session) sourceLines(_ context.Context, c Command) error {
+	switch c.Args {
+	case "-e":
+		s.options |= loadLines
+	case "-d":
+		s.options &^= loadLines
+	case "", "-t":
+		s.options ^= loadLines
+	default:
+		return refuse(".lines: want -e, -d or -t")
+	}
+	s.printf("Line number information will %sbe loaded\n", map[bool]string{false: "not "}[s.options&loadLines != 0])
 	return nil
 }
 

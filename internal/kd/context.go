@@ -1,6 +1,7 @@
 package kd
 
 import (
+	"cmp"
 	"context"
 	"encoding/binary"
 	"errors"
@@ -10,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/symres/symres/internal/cli/frames"
+	"github.com/symres/symres/memsource"
 	"github.com/symres/symres/stack"
 	"github.com/symres/symres/target"
 	"github.com/symres/symres/unwind"
@@ -21,8 +23,12 @@ func contextCommands() []entry {
 		{"k", "show the stack: kv kp kn, COUNT", (*Session).stack},
 		{"~", "list threads; ~*k shows their stacks, ~N s selects one", (*Session).threads},
 		{".cxr", "take registers from the CONTEXT at an address", (*Session).setContext},
+		{".trap", "take registers from the trap frame at an address", (*Session).setTrap},
 		{".ecxr", "take the registers of the exception", (*Session).exceptionContext},
 		{".thread", "show or set the thread", (*Session).setThread},
+		{"!analyze", "say why the target stopped, as .symres analyze does", (*Session).analyze},
+		{"!gle", "show the last error of the thread", (*Session).lastError},
+		{"!error", "name an error: CODE, 1 for an NTSTATUS", (*Session).showError},
 		{".lastevent", "show what stopped the target", (*Session).lastEvent},
 		{".bugcheck", "show the bug check", (*Session).bugCheck},
 	}
@@ -70,6 +76,7 @@ func (s *Session) setRegister(ctx context.Context, name, expr string) error {
 }
 
 func (s *Session) namedRegisters(ctx context.Context, args string) error {
+	var cells []string
 	for _, name := range strings.FieldsFunc(args, func(r rune) bool { return r == ' ' || r == ',' }) {
 		name = strings.ToLower(strings.TrimPrefix(name, "@"))
 		v, err := s.number(ctx, "@"+name)
@@ -80,11 +87,12 @@ func (s *Session) namedRegisters(ctx context.Context, args string) error {
 			return refuse("%*s^ Bad register error in 'r %s'", len("kd> ")+2, "", args)
 		}
 		if _, bits, ok := s.thread.Register(name); ok && bits <= 32 {
-			s.printf("%s=%08x\n", name, uint32(v))
+			cells = append(cells, fmt.Sprintf("%s=%08x", name, uint32(v)))
 			continue
 		}
-		s.printf("%s=%0*x\n", name, s.bits()/4, s.narrow(v))
+		cells = append(cells, fmt.Sprintf("%s=%0*x", name, s.bits()/4, s.narrow(v)))
 	}
+	s.printf("%s\n", strings.Join(cells, " "))
 	return nil
 }
 
@@ -129,7 +137,11 @@ func (s *Session) flags() string {
 	}
 	var words []string
 	for _, f := range flagNames() {
-		words = append(words, f[2-s.reg(f[0])&1])
+		set := s.reg(f[0])&1 == 1
+		if f[0] == "pf" && s.thread.Context.Machine == unwind.X64 {
+			set = !set // as the debugger has it on x64
+		}
+		words = append(words, f[map[bool]int{true: 1, false: 2}[set]])
 	}
 	return line + strings.Join(words, " ")
 }
@@ -185,15 +197,19 @@ func (s *Session) showStack(ctx context.Context, th target.Thread, o stackOption
 	s.tellLoaded(before)
 	var b []byte
 	if strings.ContainsAny(o.letters, "vnb") {
-		b = s.argumentRows(ctx, list, o)
+		b = s.argumentRows(s.memoryOf(ctx, th), list, o)
 	} else {
-		b = frames.Append(nil, list, frames.Options{Proof: s.noisy})
+		b = frames.Append(nil, list, frames.Options{Proof: s.noisy, Bare: s.options&loadLines == 0 || strings.Contains(o.letters, "L")})
 	}
 	if end != nil && s.noisy {
 		b = frames.AppendEnd(b, len(list), end)
 	}
 	for line := range strings.Lines(string(b)) {
-		s.write(indent + line)
+		if strings.HasPrefix(line, "    ") { // about the frame
+			s.write("SYMRES:  " + strings.TrimLeft(line, " "))
+			continue
+		}
+		s.write(indent + s.ticked(line))
 	}
 	if len(list) == 0 && end != nil {
 		return refuse("no stack: %v", end)
@@ -201,8 +217,19 @@ func (s *Session) showStack(ctx context.Context, th target.Thread, o stackOption
 	return nil
 }
 
+// ticked puts a back-tick into the address that a line ends with, where it has one.
+func (s *Session) ticked(line string) string {
+	text := strings.TrimSuffix(line, "\n")
+	i := strings.LastIndexByte(text, ' ')
+	digits, ok := strings.CutPrefix(text[i+1:], "0x")
+	if !ok || len(digits) <= 8 || strings.Trim(digits, "0123456789abcdef") != "" {
+		return line
+	}
+	return text[:i+3] + digits[:len(digits)-8] + "`" + digits[len(digits)-8:] + line[len(text):]
+}
+
 // argumentRows are the frames with the words of their arguments, or with numbers.
-func (s *Session) argumentRows(ctx context.Context, list []stack.Frame, o stackOptions) []byte {
+func (s *Session) argumentRows(memory memsource.Source, list []stack.Frame, o stackOptions) []byte {
 	var b strings.Builder
 	number := strings.Contains(o.letters, "n")
 	args := strings.ContainsAny(o.letters, "vb")
@@ -213,7 +240,7 @@ func (s *Session) argumentRows(ctx context.Context, list []stack.Frame, o stackO
 		if number {
 			fmt.Fprintf(&b, "%02x ", i)
 		}
-		b.WriteString(s.frameRow(ctx, list, i, args) + "\n")
+		b.WriteString(s.frameRow(memory, list, i, args) + "\n")
 	}
 	return []byte(b.String())
 }
@@ -232,47 +259,59 @@ func stackHead(m unwind.Machine, number, args bool) string {
 }
 
 // frameRow is a frame as kv shows it.
-func (s *Session) frameRow(ctx context.Context, list []stack.Frame, i int, args bool) string {
+func (s *Session) frameRow(memory memsource.Source, list []stack.Frame, i int, args bool) string {
 	f := &list[i]
-	base := f.SP()
-	if f.Machine == unwind.X86 {
-		base = f.Int[unwind.RegEBP]
-	}
+	base := frames.Child(f)
 	head := s.addr(base) + " " + s.addr(f.Return)
 	name := f.String()
+	if f.Machine == unwind.X64 && int64(f.PC) < 0 && i+1 < len(list) && !list[i+1].UnwoundToCall && list[i+1].Rule != unwind.RuleContext && args {
+		name += " (TrapFrame @ " + s.addr(f.SP()) + ")"
+	}
 	if !args {
 		return head + " " + name
 	}
 	if f.Machine == unwind.X86 {
-		return head + " " + s.arguments3(ctx, base+8, 3, 4) + " " + name
+		return head + " " + s.argumentWords(memory, base+8, 3, 4) + " " + name
 	}
 	at := base
 	if i+1 < len(list) {
 		at = list[i+1].SP()
 	}
-	return head + " : " + s.arguments3(ctx, at, 4, 8) + " : " + name
+	return head + " : " + s.argumentWords(memory, at, 4, 8) + " : " + name
 }
 
-func (s *Session) arguments3(ctx context.Context, at uint64, n int, size uint64) string {
+// argumentWords are n words of a stack; those that are out are zeros, as in the debugger.
+func (s *Session) argumentWords(memory memsource.Source, at uint64, n int, size uint64) string {
 	var cells []string
 	for i := range uint64(n) {
 		var b [8]byte
-		_, err := s.read(ctx, b[:size], at+i*size)
-		v := binary.LittleEndian.Uint64(b[:])
-		switch {
-		case err != nil:
-			v = 0
-			fallthrough
-		case size == 8:
-			cells = append(cells, fmt.Sprintf("%08x`%08x", v>>32, uint32(v)))
-		default:
-			cells = append(cells, hex8(uint32(v)))
+		if memory != nil {
+			if _, err := memory.ReadMemory(b[:size], s.narrow(at+i*size)); err != nil {
+				clear(b[:])
+			}
 		}
-		if size == 4 && err != nil {
-			cells[len(cells)-1] = "00000000"
+		v := binary.LittleEndian.Uint64(b[:])
+		if size == 8 {
+			cells = append(cells, fmt.Sprintf("%08x`%08x", v>>32, uint32(v)))
+		} else {
+			cells = append(cells, hex8(uint32(v)))
 		}
 	}
 	return strings.Join(cells, " ")
+}
+
+// memoryOf is the memory that a thread sees: that of its process.
+func (s *Session) memoryOf(ctx context.Context, th target.Thread) memsource.Source {
+	process := cmp.Or(th.Attached, th.Process)
+	if s.kernel() == nil || process == 0 || process == s.process.Address {
+		return s.memory(ctx)
+	}
+	if p, err := s.kernel().ProcessAt(process); err == nil {
+		if v, err := s.kernel().View(p); err == nil {
+			return memsource.Bind(ctx, v.Memory())
+		}
+	}
+	return s.memory(ctx)
 }
 
 // listThreads are the threads of a user target, in its order.
@@ -282,6 +321,7 @@ func (s *Session) listThreads(ctx context.Context) (list []target.Thread) {
 			list = append(list, th)
 		}
 	}
+	slices.SortStableFunc(list, func(a, b target.Thread) int { return cmp.Compare(a.Place, b.Place) })
 	return list
 }
 
@@ -339,7 +379,12 @@ func cutNumber(text string) (n int, rest string, ok bool) {
 
 func (s *Session) threadRow(i int, th target.Thread) {
 	mark := map[bool]string{true: ".", false: " "}[th.ID == s.here.ID]
-	s.printf("%s %2d  Id: %x.%x Teb: %s", mark, i, s.target.Info().PID, th.ID, s.addr(th.TEB))
+	s.printf("%s %2d  Id: %x.%x", mark, i, s.target.Info().PID, th.ID)
+	if s.target.Kind() == target.KindMinidump {
+		s.printf(" Suspend: %d Teb: %s Unfrozen", th.Suspend, s.addr(th.TEB))
+	} else {
+		s.printf(" Teb: %s", s.addr(th.TEB))
+	}
 	if th.Name != "" {
 		s.printf(" \"%s\"", th.Name)
 	}
@@ -349,8 +394,10 @@ func (s *Session) threadRow(i int, th target.Thread) {
 // setContext takes registers from memory, or with 0 gives back the thread's own.
 func (s *Session) setContext(ctx context.Context, c Command) error {
 	if c.Args == "" || c.Args == "0" {
+		if s.set {
+			s.printf("Resetting default scope\n")
+		}
 		s.thread, s.set = s.here, false
-		s.printf("Resetting default scope\n")
 		return nil
 	}
 	addr, err := s.number(ctx, c.Args)
@@ -371,8 +418,11 @@ func (s *Session) setContext(ctx context.Context, c Command) error {
 
 func (s *Session) exceptionContext(ctx context.Context, _ Command) error {
 	th := s.here
-	if s.kernel() != nil || th.Context.Machine == 0 {
+	if _, err := s.target.Exception(); err != nil && s.kernel() == nil {
 		return refuse("Minidump doesn't have an exception context\nUnable to get exception context, HRESULT 0x80004002")
+	}
+	if s.kernel() != nil || th.Context.Machine == 0 {
+		return refuse("Unable to get exception context, HRESULT 0x8000FFFF")
 	}
 	s.thread, s.set = th, true
 	s.showSet(ctx)
@@ -413,7 +463,7 @@ func exceptionTitle(code uint32, other string) string {
 	titles := map[uint32]string{
 		0xc0000005: "Access violation", 0x80000003: "Break instruction exception", 0x80000004: "Single step exception",
 		0xc0000094: "Integer divide-by-zero", 0xc00000fd: "Stack overflow", 0xc000001d: "Illegal instruction",
-		0xc0000096: "Illegal instruction", 0xc0000409: "Security check failure or stack buffer overrun", 0xe06d7363: "C++ EH exception",
+		0xc0000096: "Illegal instruction", 0xc0000409: "Stack buffer overflow", 0xe06d7363: "C++ EH exception",
 	}
 	if t := titles[code]; t != "" {
 		return t
@@ -429,8 +479,8 @@ func (s *Session) lastEvent(context.Context, Command) error {
 	switch {
 	case s.kernel() != nil:
 		s.printf("Last event: Break instruction exception - code 80000003 (first/second chance not available)\n")
-	case err != nil:
-		return refuse("there is no event: %v", err)
+	case err != nil: // the debugger makes up a break of the first thread
+		s.printf("Last event: %x.%x: Break instruction exception - code 80000003 (first/second chance not available)\n", s.target.Info().PID, s.here.ID)
 	default:
 		s.printf("Last event: %x.%x: %s - code %08x (first/second chance not available)\n", s.target.Info().PID, e.ThreadID, exceptionTitle(e.Code, e.Title), e.Code)
 	}
@@ -439,6 +489,9 @@ func (s *Session) lastEvent(context.Context, Command) error {
 
 func (s *Session) bugCheck(context.Context, Command) error {
 	b, err := s.target.BugCheck()
+	if errors.Is(err, target.ErrNoRecord) && s.kernel() == nil && s.target.Kind() != target.KindMinidump {
+		err = nil // the debugger shows zeros
+	}
 	if err != nil {
 		return refuse("there is no bug check: %v", err)
 	}

@@ -14,6 +14,10 @@ func memoryCommands() []entry {
 		{"db dw dd dq dp dc da du dps dds dqs d", "show memory: ADDRESS, L COUNT", (*Session).dump},
 		{"s", "search memory: -a -u -b -w -d -q RANGE WHAT", (*Session).search},
 		{"u", "show instructions: ADDRESS, L COUNT", (*Session).unassemble},
+		{"ub", "show the instructions before an address: ADDRESS, L COUNT", (*Session).unassembleBack},
+		{"uf", "show a function: ADDRESS", (*Session).unassembleFunction},
+		{"!dh", "show the headers of an image: -f -s -a ADDRESS", (*Session).showHeader},
+		{"!chkimg", "compare the code in memory with the image file, as .symres verify does: MODULE", (*Session).checkImage},
 	}
 }
 
@@ -156,7 +160,7 @@ func (s *Session) dumpRow(ctx context.Context, f dumpForm, addr, n uint64) {
 	line := s.addr(addr) + "  " + cells.String()
 	switch {
 	case f.text:
-		width := map[uint64]int{1: 47, 4: 35}[f.size]
+		width := int(f.row*(2*f.size+1)) - 1
 		line = fmt.Sprintf("%s  %-*s  %s", s.addr(addr), width, cells.String(), chars)
 	case f.symbols && known(0):
 		if name := s.symbolAt(ctx, s.value); name != "" {
@@ -336,6 +340,7 @@ func (s *Session) find(ctx context.Context, addr, size uint64, needle []byte, ki
 	}
 	const page = 0x1000
 	form := s.dumpForm(map[string]string{"w": "dw", "d": "dd", "q": "dq"}[kind])
+	form.text = true
 	var kept []byte // what can still begin a match
 	for at := addr; at-addr < size; {
 		if ctx.Err() != nil {

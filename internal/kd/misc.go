@@ -2,14 +2,17 @@ package kd
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/symres/symres/eval"
 	"github.com/symres/symres/internal/cli/values"
 	"github.com/symres/symres/memsource"
 	"github.com/symres/symres/nt"
+	"github.com/symres/symres/target"
 	"github.com/symres/symres/unwind"
 )
 
@@ -71,8 +74,41 @@ func (s *Session) version(ctx context.Context, c Command) error {
 	if err := s.vertarget(ctx, c); err != nil {
 		return err
 	}
-	s.printf("%v: %s\n", s.target.Kind(), s.cfg.Name)
+	s.printf("%s: %s\n", s.kind(), s.cfg.Name)
 	return nil
+}
+
+// kind is what the debugger calls a target.
+func (s *Session) kind() string {
+	if k := s.target.Kind(); k != target.KindCrashDump {
+		return k.String()
+	}
+	return fmt.Sprintf("%d-bit Full kernel dump", s.bits())
+}
+
+// product is what the system was sold as, by KUSER_SHARED_DATA, whose beginning is the same
+// in all versions (ntddk.h); "" where it is out.
+func (s *Session) product(ctx context.Context) string {
+	if s.kernel() == nil {
+		return ""
+	}
+	shared := map[int]uint64{32: 0xffdf0000, 64: 0xfffff78000000000}[s.bits()]
+	var b [0x2d4]byte
+	if _, err := s.read(ctx, b[:], shared); err != nil {
+		return ""
+	}
+	products := []string{"", "WinNt", "LanManNt", "Server"}
+	kind, suite := binary.LittleEndian.Uint32(b[0x264:]), binary.LittleEndian.Uint32(b[0x2d0:])
+	if kind == 0 || int(kind) >= len(products) {
+		return ""
+	}
+	text := "Product: " + products[kind] + ", suite:"
+	for i, name := range strings.Fields("SmallBusiness Enterprise BackOffice CommunicationServer TerminalServer SmallBusinessRestricted EmbeddedNT DataCenter SingleUserTS Personal Blade") {
+		if suite>>i&1 == 1 {
+			text += " " + name
+		}
+	}
+	return text
 }
 
 // windowsNames are those of versions with a kernel of their own.
@@ -112,9 +148,13 @@ func (s *Session) vertarget(ctx context.Context, _ Command) error {
 	} else {
 		s.printf("%s %d.%d.%d %s %s\n", info.System, info.Major, info.Minor, info.Build, processors, machine)
 	}
+	if product := s.product(ctx); product != "" {
+		s.printf("%s\n", product)
+	}
 	if lab := s.kernelText(ctx, "nt!NtBuildLab"); lab != "" {
 		s.printf("Built by: %s\n", lab)
 	}
+	s.printf("Machine Name:\n") // a dump has none
 	if k := s.kernel(); k != nil {
 		base, err := k.Base()
 		list, listErr := s.env(ctx).Address(ctx, "nt!PsLoadedModuleList")
@@ -173,8 +213,11 @@ func clock(d time.Duration) string {
 	return fmt.Sprintf("%d:%02d:%02d.%03d", int(d.Hours()), int(d.Minutes())%60, int(d.Seconds())%60, d.Milliseconds()%1000)
 }
 
-func (s *Session) systems(context.Context, Command) error {
-	s.printf(".  0 %v: %s\n", s.target.Kind(), s.cfg.Name)
+func (s *Session) systems(_ context.Context, c Command) error {
+	if c.Name == "|" && s.kernel() != nil {
+		return nil // a kernel is no process
+	}
+	s.printf(".  0 %s: %s\n", s.kind(), s.cfg.Name)
 	return nil
 }
 

@@ -8,6 +8,7 @@ import (
 
 	"github.com/symres/symres"
 	"github.com/symres/symres/pattern"
+	"github.com/symres/symres/pe"
 )
 
 func moduleCommands() []entry {
@@ -76,7 +77,7 @@ func named(text string, image bool) (func(*symres.Module) bool, error) {
 // wants reports whether a module is listed.
 func (l *moduleList) wants(s *Session, r *symres.Report) bool {
 	kernelSide := s.kernel() == nil || r.Module.Base>>(s.bits()-1) == 1
-	loaded := r.Status != symres.StatusDeferred && r.Status != symres.StatusNoSymbols
+	loaded := r.Status != symres.StatusDeferred
 	switch {
 	case l.match != nil && !l.match(&r.Module):
 		return false
@@ -84,7 +85,7 @@ func (l *moduleList) wants(s *Session, r *symres.Report) bool {
 		return false
 	case l.has("k") && !l.has("u") && s.kernel() != nil && !kernelSide:
 		return false
-	case l.has("l"):
+	case l.has("l") || l.has("o"):
 		return loaded
 	case l.has("e"):
 		return r.Status == symres.StatusNoSymbols
@@ -108,7 +109,7 @@ func (s *Session) listModules(ctx context.Context, c Command) error {
 			s.moduleRow(ctx, l, r)
 		}
 	}
-	if l.has("l") || l.has("e") || l.has("u") && !l.has("k") || l.has("o") && false {
+	if l.has("l") || l.has("e") || l.has("o") || l.has("u") && !l.has("k") && s.kernel() != nil {
 		return nil
 	}
 	s.listUnloaded(l)
@@ -145,17 +146,18 @@ func (s *Session) moduleRow(ctx context.Context, l *moduleList, r *symres.Report
 		return
 	}
 	head := s.addr(m.Base) + " " + s.addr(m.Base+m.Size)
+	image := s.imageName(r)
 	switch {
 	case l.has("t") && l.has("n"):
-		s.printf("%s   %-8s %-12s %s\n", head, m.Name, m.Image, s.stamp(ctx, r))
+		s.printf("%s   %-8s %-12s %s\n", head, m.Name, image, s.stamp(ctx, r))
 	case l.has("t"):
 		s.printf("%s   %-8s  %s\n", head, m.Name, s.stamp(ctx, r))
 	case l.has("n"):
-		s.printf("%s   %-8s %-12s\n", head, m.Name, m.Image)
+		s.printf("%s   %-8s %-12s\n", head, m.Name, image)
 	case l.has("f"):
-		s.printf("%s   %-8s %-12s\n", head, m.Name, cmp.Or(m.Path, m.Image))
+		s.printf("%s   %-8s %-12s\n", head, m.Name, s.imageFile(r))
 	case l.has("p"):
-		s.printf("%s   %-8s %-12s\n", head, m.Name, cmp.Or(r.Image, "<none>"))
+		s.printf("%s   %-8s %-12s\n", head, m.Name, cmp.Or(s.copyOf(ctx, r).location, "<none>"))
 	default:
 		s.printf("%s   %-8s   %-23s%s\n", head, m.Name, "("+r.Status.String()+")", s.from(l, r))
 	}
@@ -170,22 +172,65 @@ func (s *Session) from(l *moduleList, r *symres.Report) string {
 	case r.Status == symres.StatusDeferred || r.Status == symres.StatusNoSymbols:
 		return ""
 	case l.has("i") || r.PDB == "":
-		return r.Module.Image
+		return s.imageName(r)
 	}
 	return r.PDB
+}
+
+// imageName is what the debugger calls the image of a module. It calls the kernel's after
+// its PDB, which has the name that the file was built under.
+func (s *Session) imageName(r *symres.Report) string {
+	if r.Module.Name != "nt" || r.Header == nil || r.Header.CodeView == nil {
+		return r.Module.Image
+	}
+	name := r.Header.CodeView.Path
+	name = name[strings.LastIndexByte(name, '\\')+1:]
+	return strings.TrimSuffix(name, extension(name)) + ".exe"
+}
+
+func (s *Session) imageFile(r *symres.Report) string {
+	if name := s.imageName(r); name != r.Module.Image {
+		return name
+	}
+	return cmp.Or(r.Module.Path, r.Module.Image)
+}
+
+// copied is what a copy of an image says that is out in the target.
+type copied struct {
+	location        string
+	stamp, checksum uint32
+}
+
+// copyOf is the copy of the image of a module that was loaded while its header is out, as
+// the debugger maps it.
+func (s *Session) copyOf(ctx context.Context, r *symres.Report) (c copied) {
+	if r.HeaderErr == nil || r.Status == symres.StatusDeferred {
+		return c
+	}
+	v := r
+	if r.Image == "" {
+		if found, err := s.target.Session().Verify(ctx, r.Module.Name); err == nil {
+			v = found
+		}
+	}
+	if c.location = v.Image; v.Copy != nil {
+		c.stamp, c.checksum = v.Copy.TimeDateStamp, v.Copy.CheckSum
+	}
+	return c
 }
 
 // moduleDetails are the lines of lmv about a module.
 func (s *Session) moduleDetails(ctx context.Context, r *symres.Report) {
 	m := &r.Module
 	if r.Status != symres.StatusDeferred {
-		s.printf("    Loaded symbol image file: %s\n", m.Image)
+		s.printf("    Loaded symbol image file: %s\n", s.imageName(r))
 	}
-	if r.Image != "" {
-		s.printf("    Mapped memory image file: %s\n", r.Image)
+	c := s.copyOf(ctx, r)
+	if c.location != "" {
+		s.printf("    Mapped memory image file: %s\n", c.location)
 	}
-	s.printf("    Image path: %s\n    Image name: %s\n", cmp.Or(m.Path, m.Image), m.Image)
-	checksum, size := r.CheckSum(), m.SizeOfImage
+	s.printf("    Image path: %s\n    Image name: %s\n", s.imageFile(r), s.imageName(r))
+	checksum, size := cmp.Or(r.CheckSum(), c.checksum), m.SizeOfImage
 	if f, err := s.target.Session().Identify(ctx, m.Name); err == nil {
 		checksum = cmp.Or(checksum, f.Fields.CheckSum, m.CheckSum)
 	}
@@ -202,6 +247,9 @@ func (s *Session) stamp(ctx context.Context, r *symres.Report) string {
 		if f, err := s.target.Session().Identify(ctx, r.Module.Name); err == nil {
 			v = f.Fields.TimeDateStamp
 		}
+	}
+	if v == 0 {
+		v = s.copyOf(ctx, r).stamp
 	}
 	if v == 0 {
 		return "unavailable (FFFFFFFE)"
@@ -237,17 +285,71 @@ func (s *Session) moduleInfo(ctx context.Context, c Command) error {
 	if f.HeaderErr != nil || f.Header == nil {
 		s.printf("Cannot read Image header @ %s\n", s.plain(m.Base))
 	} else {
-		h := f.Header
-		s.printf("         Module: %s\n   Base Address: %s\n     Image Name: %s\n", strings.TrimSuffix(m.Image, extension(m.Image)), s.plain(m.Base), m.Image)
+		h, image := f.Header, s.imageName(r)
+		s.printf("         Module: %s\n   Base Address: %s\n     Image Name: %s\n", strings.TrimSuffix(image, extension(image)), s.plain(m.Base), image)
 		s.printf("   Machine Type: %d (%s)\n     Time Stamp: %08x %s\n", h.Machine, machineWord(h.Machine), h.TimeDateStamp, time.Unix(int64(h.TimeDateStamp), 0).UTC().Format("Mon Jan 02 15:04:05 2006"))
 		s.printf("           Size: %x\n       CheckSum: %x\n", h.SizeOfImage, h.CheckSum)
-		if cv := h.CodeView; cv != nil {
-			s.printf("             CODEVIEW  %v\n               Age: %x, Pdb: %s\n", cv.GUID, cv.Age, cv.Path)
-		}
-		s.printf("     Image Type: MEMORY   - Image read successfully from loaded memory.\n")
+		s.debugData(ctx, m.Base, h.CodeView)
+		s.symbolType(ctx, r)
 	}
 	s.loadReport(r)
 	return nil
+}
+
+// debugData shows where the image names its PDB.
+func (s *Session) debugData(ctx context.Context, base uint64, cv *pe.CodeView) {
+	h, err := s.readHeader(ctx, base)
+	if err != nil {
+		return
+	}
+	s.printf("Characteristics: %x  \n", h.u16(h.file+18))
+	rva, size := h.directoryAt(6)
+	if size == 0 || cv == nil {
+		s.printf("Debug Directories not present\n")
+		return
+	}
+	s.printf("Debug Data Dirs: Type  Size     VA  Pointer\n")
+	d := rawHeader{b: make([]byte, min(size, 28*maxDebug))}
+	if _, err := s.read(ctx, d.b, base+rva); err != nil {
+		return
+	}
+	for e := 0; e+28 <= len(d.b); e += 28 {
+		if d.u32(e+12) == 2 {
+			s.printf("             CODEVIEW %5x, %5x, %7x RSDS - GUID: {%v}\n               Age: %x, Pdb: %s\n", d.u32(e+16), d.u32(e+20), d.u32(e+24), cv.GUID, cv.Age, cv.Path)
+		}
+	}
+}
+
+// symbolType says what symbols there are, and what compiled the image.
+func (s *Session) symbolType(ctx context.Context, r *symres.Report) {
+	switch {
+	case r.Status == symres.StatusDeferred:
+		s.printf("    Symbol Type: DEFERRED - they are loaded when they are asked for\n")
+		return
+	case !r.Loaded():
+		s.printf("    Symbol Type: NONE\n")
+		return
+	}
+	s.printf("     Image Type: MEMORY   - Image read successfully from loaded memory.\n")
+	if r.PDB == "" {
+		return
+	}
+	s.printf("    Symbol Type: PDB      - %v\n                 %s\n", r.Proof, r.PDB)
+	f, err := s.target.Session().PDB(ctx, r.Module.Name)
+	if err != nil {
+		return
+	}
+	for m, err := range f.Modules() {
+		if err != nil || ctx.Err() != nil {
+			return
+		}
+		for c, err := range m.Compilers() {
+			if err == nil && c.Language.String() != "LINK" {
+				s.printf("       Compiler: %v - front end [%d.%d bld %d] - back end [%d.%d bld %d]\n", c.Language, c.Frontend[0], c.Frontend[1], c.Frontend[2], c.Backend[0], c.Backend[1], c.Backend[2])
+				return
+			}
+		}
+	}
 }
 
 // loadReport says of the symbols where they are from, and what proves them.

@@ -84,6 +84,7 @@ func (s *Session) pageTables(ctx context.Context, c Command) error {
 		return refuse("!pte: the page tables of this target are not mapped where they are known to be; .symres probe shows where a page is")
 	}
 	digits := s.bits() / 4
+	_, size, _ := s.pagingOf(ctx)
 	s.printf("%*sVA %s\n", 43-16+digits, "", s.plain(va))
 	var at, contains, flags []string
 	for _, e := range list {
@@ -92,12 +93,19 @@ func (s *Session) pageTables(ctx context.Context, c Command) error {
 			break
 		}
 		at = append(at, fmt.Sprintf("%s at %s", e.name, strings.ToUpper(s.plain(e.addr))))
-		contains = append(contains, fmt.Sprintf("contains %0*X", digits+map[int]int{32: 8, 64: 0}[s.bits()], e.value))
+		contains = append(contains, fmt.Sprintf("contains %0*X", 2*int(size), e.value))
 		flags = append(flags, validText(e.value))
+	}
+	if last := list[len(list)-1]; last.read && last.value&1 == 1 && last.bits > 12 { // a large page has no table below
+		next, _, _ := s.pagingOf(ctx)
+		low := next[len(list)]
+		at = append(at, fmt.Sprintf("%s at %s", low.name, strings.ToUpper(s.plain(low.base+va>>low.bits<<map[uint64]uint{4: 2, 8: 3}[size]))))
+		contains = append(contains, fmt.Sprintf("contains %0*X", 2*int(size), 0))
+		flags = append(flags, fmt.Sprintf("LARGE PAGE pfn %x", last.value>>12&0xfffffffff+va>>12&(1<<(last.bits-12)-1)))
 	}
 	s.printf("%s\n%s\n%s\n", strings.Join(at, "    "), strings.Join(contains, "  "), strings.Join(flags, "  "))
 	if n := len(list); n > 0 && list[n-1].read && list[n-1].value&1 == 0 {
-		s.absentPage(list[n-1].value)
+		s.absentPage(list[n-1].value, size)
 	}
 	s.printf("\n")
 	return nil
@@ -127,7 +135,7 @@ func validText(v uint64) string {
 
 // absentPage says where a page is that is not valid, by the forms of Windows before
 // 10.
-func (s *Session) absentPage(v uint64) {
+func (s *Session) absentPage(v, size uint64) {
 	protect := v >> 5 & 0x1f
 	row := func(format string, args ...any) { s.printf("%*s"+format+"\n", append([]any{60, ""}, args...)...) }
 	switch {
@@ -140,13 +148,22 @@ func (s *Session) absentPage(v uint64) {
 		return
 	case v>>11&1 == 1:
 		row("Transition: %x", v>>12&0xfffffffff)
-	case v>>32 != 0:
+	case pageFileOffset(v, size) != 0:
 		row("PageFile:  %x", v>>1&0xf)
-		row("Offset: %x", v>>32)
+		row("Offset: %x", pageFileOffset(v, size))
 	case v == 0:
 		return
 	}
 	row("Protect: %x - %s", protect, protectName(protect))
+}
+
+// pageFileOffset is where a page is in its pagefile, in pages: the upper half of an entry
+// or, where entries have four bytes, what stands above the flags.
+func pageFileOffset(v, size uint64) uint64 {
+	if size == 4 {
+		return v >> 12
+	}
+	return v >> 32
 }
 
 func protectName(p uint64) string {
@@ -194,7 +211,7 @@ func (s *Session) translate(ctx context.Context, c Command) error {
 		case e.value&1 == 0 && e.value>>11&1 == 1 && e.value>>10&1 == 0:
 			return s.translated(name, va, e.value>>12<<12&0xffffffffff000+va&0xfff)
 		case e.value&1 == 0:
-			s.printf("%s: %s not present, pagefile %x:%x\n", name, e.name, e.value>>1&0xf, e.value>>32<<12)
+			s.printf("%s: %s not present, pagefile %x:%x\n", name, e.name, e.value>>1&0xf, pageFileOffset(e.value, size)<<12)
 			s.printf("Virtual address %x translation fails, error 0x10000114.\n", va)
 			return nil
 		}

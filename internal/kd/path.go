@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -65,7 +66,7 @@ func (s *Session) checkPath(text string) error {
 
 // showPath shows a path, and which folders of it are not there.
 func (s *Session) showPath(what, path string) {
-	s.printf("%s search path is: %s\n", what, cmp.Or(path, "*** Invalid ***"))
+	s.printf("%s search path is: %s\n", what, cmp.Or(s.unfixed(path), "*** Invalid ***"))
 	if path == "" {
 		return
 	}
@@ -88,8 +89,11 @@ func (s *Session) showPath(what, path string) {
 func (s *Session) expanded(path string) string {
 	list := strings.Split(path, ";")
 	for i, e := range list {
-		if strings.EqualFold(e, "srv*") {
+		switch {
+		case strings.EqualFold(e, "srv*"):
 			list[i] = "cache*;SRV*" + sympath.MicrosoftServer
+		case e == s.fixed:
+			list[i] = "SRV*" + strings.TrimPrefix(e, "srv*")
 		}
 	}
 	return strings.Join(list, ";")
@@ -98,15 +102,30 @@ func (s *Session) expanded(path string) string {
 // fixPath sets the path to Microsoft's server, with a cache in a folder. The server is
 // asked as any other one on the path is.
 func (s *Session) fixPath(ctx context.Context, c Command) error {
-	element := "srv*"
+	rest := ""
+	if c.Name == ".symfix+" {
+		rest = strings.Join(slices.DeleteFunc(strings.Split(s.symbols, ";"), func(e string) bool { return e == "" || e == s.fixed }), ";")
+	}
+	s.fixed = "srv*"
 	if c.Args != "" {
-		element = "srv*" + c.Args + "*" + sympath.MicrosoftServer
+		s.fixed = "srv*" + c.Args + "*" + sympath.MicrosoftServer
 	}
-	if c.Name == ".symfix+" && s.symbols != "" {
-		element = strings.TrimSuffix(s.symbols, ";") + ";" + element
+	if err := s.checkPath(s.fixed); err != nil {
+		return err
 	}
-	s.symbols = element
+	s.symbols = strings.TrimPrefix(rest+";"+s.fixed, ";")
 	return s.reopen(ctx)
+}
+
+// unfixed is a path with the element of .symfix as the debugger shows it.
+func (s *Session) unfixed(path string) string {
+	list := strings.Split(path, ";")
+	for i, e := range list {
+		if s.fixed != "" && e == s.fixed {
+			list[i] = "srv*"
+		}
+	}
+	return strings.Join(list, ";")
 }
 
 // optionNames are the options of symbols, a bit each from the lowest (dbghelp.h).

@@ -35,6 +35,10 @@ func (s *Session) showPEB(ctx context.Context, c Command) error {
 		return nil
 	}
 	s.printf("PEB at %s\n", s.plain(at))
+	s.loadQuietly(ctx, "ntdll")
+	if _, err := s.target.Session().Type(ctx, "nt!_PEB"); err != nil {
+		return refuse("error 3 InitTypeRead( nt!_PEB at %s)...", s.plain(at))
+	}
 	if _, ok := s.field(ctx, "_PEB", at, "Ldr"); !ok {
 		return refuse("error 1 InitTypeRead( nt!_PEB at %s)...", s.plain(at))
 	}
@@ -145,6 +149,9 @@ func (s *Session) showTEB(ctx context.Context, c Command) error {
 		row(r[0], s.plain(t(r[1])))
 	}
 	row("ClientId:", s.plain(t("ClientId.UniqueProcess"))+" . "+s.plain(t("ClientId.UniqueThread")))
+	if _, ok := s.fieldOf(ctx, "_TEB", "RealClientId"); ok && (t("RealClientId.UniqueProcess") != t("ClientId.UniqueProcess") || t("RealClientId.UniqueThread") != t("ClientId.UniqueThread")) {
+		row("Real ClientId:", s.plain(t("RealClientId.UniqueProcess"))+" . "+s.plain(t("RealClientId.UniqueThread")))
+	}
 	row("RpcHandle:", s.plain(t("ActiveRpcHandle")))
 	row("Tls Storage:", s.plain(t("ThreadLocalStoragePointer")))
 	row("PEB Address:", s.plain(t("ProcessEnvironmentBlock")))

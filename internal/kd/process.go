@@ -98,9 +98,14 @@ func (s *Session) setProcess(ctx context.Context, c Command) error {
 		return refuse("%s is no process: %v", s.addr(addr), err)
 	}
 	s.process = p
+	if reload {
+		s.forgetUser()
+	}
+	before := s.target.Session().Modules()
 	if err := s.reopen(ctx); err != nil {
 		return err
 	}
+	s.loadAgain(ctx, before)
 	if !reload && s.peb == nil { // the debugger keeps the list of modules it has
 		s.dropUser(s.target)
 	}

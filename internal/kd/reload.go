@@ -1,11 +1,13 @@
 package kd
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/symres/symres"
 	"github.com/symres/symres/identify"
@@ -25,6 +27,7 @@ func (s *Session) reopen(ctx context.Context) error {
 // reloadOptions are the flags of .reload.
 type reloadOptions struct {
 	force, unload, user, list, current bool
+	kernel, verbose                    bool // the kernel's modules alone; what is added is shown
 	names                              []string
 }
 
@@ -44,9 +47,13 @@ func reloadArguments(args string) (o reloadOptions, err error) {
 			o.list = true
 		case flag == "d":
 			o.current = true
-		case flag == "n" || flag == "o" || flag == "s" || flag == "v" || flag == "unl" || flag == "w" || flag == "P":
+		case flag == "n":
+			o.kernel = true
+		case flag == "v":
+			o.verbose = true
+		case flag == "o" || flag == "s" || flag == "unl" || flag == "w" || flag == "P":
 		default:
-			return o, refuse(".reload: unknown option '%s'", w)
+			return o, refuse("Reload: Unknown option '%s'", flag)
 		}
 	}
 	return o, nil
@@ -64,16 +71,18 @@ func (s *Session) reload(ctx context.Context, c Command) error {
 	case o.user:
 		return s.reloadUser(ctx)
 	case o.list:
-		return s.listModules(ctx, Command{"lm", "tn"})
+		return s.listImages(ctx)
 	}
 	return s.reloadAll(ctx, o)
 }
 
 // reloadAll makes all modules known anew. Those that the user named are gone.
 func (s *Session) reloadAll(ctx context.Context, o reloadOptions) error {
-	if s.added = nil; o.current {
-		s.printf("Reloading current modules\n")
+	if o.current {
+		s.printf("Reloading current modules\n%s\n", dots(len(s.target.Session().Modules()), 0))
+		return s.reopen(ctx)
 	}
+	s.added = nil
 	if err := s.reopen(ctx); err != nil {
 		return err
 	}
@@ -83,7 +92,11 @@ func (s *Session) reloadAll(ctx context.Context, o reloadOptions) error {
 		s.printf("Loading Kernel Symbols\n")
 	}
 	list := s.target.Session().Modules()
-	s.printf("%s\n", strings.Repeat(".", min(s.count(list, false), 76)))
+	if kernel {
+		s.printf("%s\n", dots(s.count(list, false), 1)) // the kernel was loaded before
+	} else {
+		s.printf("%s\n", dots(len(list), 0))
+	}
 	if o.force {
 		for _, r := range list {
 			if err := s.load(ctx, r.Module.Name); err != nil {
@@ -96,13 +109,29 @@ func (s *Session) reloadAll(ctx context.Context, o reloadOptions) error {
 	if !kernel {
 		return nil
 	}
-	s.printf("Loading User Symbols\n")
-	s.userModules(list)
+	if !o.kernel {
+		s.printf("Loading User Symbols\n")
+		s.userModules(list)
+	}
 	s.printf("Loading unloaded module list\n")
 	if n := s.unloaded(); n > 0 {
-		s.printf("%s\n", strings.Repeat(".", min(n, 76)))
+		s.printf("%s\n", dots(n, 0))
 	}
 	return nil
+}
+
+// maxDots is how many modules are counted in dots.
+const maxDots = 4096
+
+// dots has a dot for each of n modules but the first few, 64 modules a line.
+func dots(n, first int) string {
+	var b strings.Builder
+	for i := first; i < min(n, maxDots); i++ {
+		if b.WriteByte('.'); i%64 == 63 && i+1 < n {
+			b.WriteByte('\n')
+		}
+	}
+	return b.String()
 }
 
 func (s *Session) count(list []*symres.Report, user bool) (n int) {
@@ -135,7 +164,7 @@ func (s *Session) headersOut(ctx context.Context, list []*symres.Report) {
 		if fault, ok := errors.AsType[*memsource.Fault](f.HeaderErr); ok {
 			s.printf("Unable to read image header for %s at %s - NTSTATUS 0xC0000001\n", r.Module.Image, s.addr(r.Module.Base))
 			if s.noisy {
-				s.printf("    %v\n", fault)
+				s.printf("SYMRES:  %v\n", fault)
 			}
 		}
 	}
@@ -148,7 +177,7 @@ func (s *Session) userModules(list []*symres.Report) {
 		return
 	}
 	if n := s.count(list, true); n > 0 {
-		s.printf("%s\n", strings.Repeat(".", min(n, 76)))
+		s.printf("%s\n", dots(n, 0))
 	}
 }
 
@@ -173,12 +202,51 @@ func (s *Session) unloaded() (n int) {
 // reloadUser makes the modules of the process known anew.
 func (s *Session) reloadUser(ctx context.Context) error {
 	s.printf("Loading User Symbols\n")
+	s.forgetUser()
 	if err := s.reopen(ctx); err != nil {
 		return err
 	}
 	s.userModules(s.target.Session().Modules())
 	return nil
 }
+
+// listImages is the list of .reload /l.
+func (s *Session) listImages(ctx context.Context) error {
+	if err := s.reopen(ctx); err != nil {
+		return err
+	}
+	s.loadKernel(ctx)
+	s.printf("System Driver and Image Summary\n%-*s Code Size      Data Size      Image Name        Creation Time\n", s.bits()/4+s.bits()/64, "Base")
+	for _, r := range s.target.Session().Modules() {
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		if m := &r.Module; !m.OfProcess && m.Origin != "command" {
+			h, err := s.readHeader(ctx, m.Base)
+			var code, data uint64
+			stamp := "unavailable"
+			if err == nil {
+				code, data = h.u32(h.optional+4), h.u32(h.optional+8)
+				stamp = time.Unix(int64(h.u32(h.file+4)), 0).UTC().Format("Mon Jan 02 15:04:05 2006")
+			}
+			s.printf("%s %6x (%4d k) %5x (%3d k) %12s  %s\n", s.addr(m.Base), code, (code+1023)/1024, data, (data+1023)/1024, m.Image, stamp)
+		}
+	}
+	if s.kernel() != nil {
+		s.printf("\nLoading User Symbols\n")
+		s.userModules(s.target.Session().Modules())
+	}
+	s.listUnloaded(&moduleList{})
+	return nil
+}
+
+// forgetUser drops what the user added of the process.
+func (s *Session) forgetUser() {
+	s.added = slices.DeleteFunc(s.added, func(m symres.Module) bool { return !s.ofKernel(m.Base) })
+}
+
+// ofKernel reports whether an address is in the kernel's half.
+func (s *Session) ofKernel(addr uint64) bool { return s.narrow(addr)>>(s.bits()-1) == 1 }
 
 // unload makes modules unknown.
 func (s *Session) unload(names []string) error {
@@ -210,8 +278,27 @@ func (s *Session) reloadNamed(ctx context.Context, o reloadOptions) error {
 				return err
 			}
 		}
+		if o.verbose {
+			s.showAdded(name)
+		}
 	}
 	return nil
+}
+
+// showAdded shows a module as .reload /v does.
+func (s *Session) showAdded(name string) {
+	for _, r := range s.target.Session().Modules() {
+		if m := &r.Module; m.Called(name) {
+			known := func(v uint32, none uint32) uint32 {
+				if r.HeaderErr != nil || r.Header == nil {
+					return none
+				}
+				return v
+			}
+			s.printf("AddImage: %s\n DllBase  = %s\n Size     = %08x\n Checksum = %08x\n TimeDateStamp = %08x\n", cmp.Or(m.Path, m.Image), s.addr(m.Base), m.Size,
+				known(r.CheckSum(), 0xffffffff), known(r.TimeDateStamp(), 0xfffffffe))
+		}
+	}
 }
 
 // describe adds a module of the form name=base,size to the session.
@@ -259,7 +346,10 @@ func (s *Session) forget(name string) error {
 		}
 		return nil
 	}
-	return refuse("\"%s\" was not found in the image list.", name)
+	if s.kernel() != nil && s.peb != nil {
+		s.userModules(nil) // which are looked through too
+	}
+	return refuse("\n\"%s\" was not found in the image list.\nUnable to add module at %s", name, s.addr(0))
 }
 
 // load loads the symbols of a module, and says what became of it.
@@ -273,6 +363,31 @@ func (s *Session) load(ctx context.Context, name string) error {
 	}
 	s.told(r, err)
 	return nil
+}
+
+// loadQuietly loads the symbols of a module if it is there, as commands that need its types
+// do.
+func (s *Session) loadQuietly(ctx context.Context, name string) {
+	for _, r := range s.target.Session().Modules() {
+		if r.Module.Called(name) && r.Status == symres.StatusDeferred {
+			_, _ = s.target.Session().Load(ctx, name) // without them is an answer too
+		}
+	}
+}
+
+// loadAgain loads what was loaded before the target was opened again.
+func (s *Session) loadAgain(ctx context.Context, before []*symres.Report) {
+	loaded := map[uint64]string{}
+	for _, r := range before {
+		if r.Status != symres.StatusDeferred {
+			loaded[r.Module.Base] = r.Module.Name
+		}
+	}
+	for _, r := range s.target.Session().Modules() {
+		if loaded[r.Module.Base] == r.Module.Name && ctx.Err() == nil {
+			_, _ = s.target.Session().Load(ctx, r.Module.Name) // as it was
+		}
+	}
 }
 
 // told shows the story of a load: its end, and with !sym noisy all of it.

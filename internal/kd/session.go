@@ -48,6 +48,7 @@ type OpenOptions struct {
 type Session struct {
 	cfg             Config
 	symbols, images string
+	fixed           string          // the element of symbols that .symfix put there
 	added           []symres.Module // by .reload
 	target          *target.Target
 	process         nt.Process // the implicit one, zero for none
@@ -73,13 +74,20 @@ type Session struct {
 }
 
 // defaultOptions are the options of symbols that the debugger begins with.
-const defaultOptions = 0x30337
+const defaultOptions = 0x30227
+
+// loadLines is the option that has source lines shown, with the functions that were
+// inlined there (SYMOPT_LOAD_LINES).
+const loadLines = 0x10
 
 // New opens the target and returns a session on it.
 func New(ctx context.Context, cfg Config) (*Session, error) {
 	s := &Session{cfg: cfg, symbols: cfg.Symbols, images: cfg.Images, radix: 16, options: defaultOptions, started: time.Now()}
 	if err := s.open(ctx); err != nil {
 		return nil, err
+	}
+	if s.kernel() != nil && s.here.Running {
+		_, _ = s.target.Frames(ctx, s.here, target.FrameOptions{Depth: defaultFrames}) // loads the modules that are on the stack, as the debugger does to say whose fault it was
 	}
 	return s, nil
 }

@@ -83,8 +83,19 @@ type found struct {
 	bucket uint32
 }
 
-// matching finds the symbols of a pattern, in the order of the hash tables of their
-// PDBs, as the debugger lists them: private ones first.
+// rank is where a symbol stands in a list: variables, functions, public symbols.
+func (f *found) rank() int {
+	switch {
+	case f.public:
+		return 2
+	case f.Kind == symres.KindFunction || f.Kind == symres.KindThunk:
+		return 1
+	}
+	return 0
+}
+
+// matching finds the symbols of a pattern, as the debugger lists them: by their rank, and
+// then in the order of the hash tables of their PDBs.
 func (s *Session) matching(ctx context.Context, pattern string) (list []found, err error) {
 	loaded := s.deferred()
 	for sym, err := range s.target.Session().Lookup(ctx, pattern) {
@@ -109,10 +120,8 @@ func (s *Session) matching(ctx context.Context, pattern string) (list []found, e
 		if a.Module != b.Module {
 			return 0
 		}
-		if a.public != b.public {
-			return map[bool]int{true: 1, false: -1}[a.public]
-		}
-		return cmp.Compare(a.bucket, b.bucket)
+		return cmp.Or(cmp.Compare(a.rank(), b.rank()), cmp.Compare(a.bucket, b.bucket),
+			cmp.Compare(len(a.Raw), len(b.Raw)), cmp.Compare(strings.ToLower(a.Raw), strings.ToLower(b.Raw)))
 	})
 	return list, nil
 }
@@ -225,6 +234,9 @@ func (s *Session) symbolRow(ctx context.Context, o *examineOptions, f found) {
 			head = class + s.addr(f.Address) + "    0 "
 		}
 	}
+	if typ == "" && f.public {
+		typ = "<NoType>"
+	}
 	if o.has("t") && typ != "" {
 		head += typ + " "
 	}
@@ -250,7 +262,7 @@ func (s *Session) typedValue(ctx context.Context, f found) (typ, value string) {
 // typeWords spells a type as the debugger's C++ does.
 func typeWords(t pdb.Type) string {
 	text := t.String()
-	for _, p := range [][2]string{{"__int64", "int64"}} {
+	for _, p := range [][2]string{{"__int64", "int64"}, {"const ", ""}, {"volatile ", ""}} {
 		text = strings.ReplaceAll(text, p[0], p[1])
 	}
 	base := t

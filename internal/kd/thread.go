@@ -19,7 +19,7 @@ func (s *Session) processThreads(ctx context.Context, p nt.Process, flags uint64
 			s.printf("        %v\n", err)
 			continue
 		}
-		if err := s.threadBlock(ctx, th, strings.Repeat(" ", 8), flags&4 != 0 || flags&2 != 0, flags&4 != 0); err != nil {
+		if err := s.threadBlock(ctx, th, strings.Repeat(" ", 8), flags&4 != 0, flags&4 != 0); err != nil {
 			return err
 		}
 		s.printf("\n")
@@ -101,14 +101,24 @@ func (s *Session) threadBlock(ctx context.Context, th nt.Thread, indent string, 
 	}
 	s.threadTimes(ctx, indent, k)
 	s.threadStart(ctx, indent, e)
-	s.printf("%sStack Init %s Current %s\n%sBase %s Limit %s Call %x\n", indent, s.plain(k("InitialStack")), s.plain(k("KernelStack")), indent,
+	between := map[int]string{32: " ", 64: "\n" + indent}[s.bits()]
+	s.printf("%sStack Init %s Current %s%sBase %s Limit %s Call %x\n", indent, s.plain(k("InitialStack")), s.plain(k("KernelStack")), between,
 		s.plain(th.StackBase), s.plain(th.StackLimit), k("CallbackStack"))
-	s.printf("%sPriority %d BasePriority %d UnusualBoost %d ForegroundBoost %d IoPriority %d PagePriority %d\n", indent, k("Priority"), k("BasePriority"),
-		k("UnusualBoost", "PriorityDecrement")&0xf, k("ForegroundBoost", "PriorityDecrement")>>4&0xf, e("IoPriority", "ThreadIoPriority"), e("PagePriority", "ThreadPagePriority"))
+	s.threadPriority(indent, k, e)
 	if !stack {
 		return nil
 	}
 	return s.showStack(ctx, s.unwindable(ctx, th), stackOptions{letters: "v", depth: 64}, indent)
+}
+
+// threadPriority is the line about priorities, which are other ones since Windows Vista.
+func (s *Session) threadPriority(indent string, k, e func(...string) uint64) {
+	if s.target.Info().Build < 6000 {
+		s.printf("%sPriority %d BasePriority %d PriorityDecrement %d DecrementCount %d\n", indent, k("Priority"), k("BasePriority"), k("PriorityDecrement"), k("DecrementCount"))
+		return
+	}
+	s.printf("%sPriority %d BasePriority %d UnusualBoost %d ForegroundBoost %d IoPriority %d PagePriority %d\n", indent, k("Priority"), k("BasePriority"),
+		k("UnusualBoost", "PriorityDecrement")&0xf, k("ForegroundBoost", "PriorityDecrement")>>4&0xf, e("IoPriority", "ThreadIoPriority"), e("PagePriority", "ThreadPagePriority"))
 }
 
 // waitObjects are the objects that a thread waits for.
@@ -170,13 +180,18 @@ func (s *Session) threadStart(ctx context.Context, indent string, e func(...stri
 	if start == 0 {
 		start = e("StartAddress")
 	}
-	name := s.symbolAt(ctx, start)
-	switch {
-	case name == "" || !strings.Contains(name, "!"):
-		s.printf("%sWin32 Start Address 0x%s\n", indent, s.plain(start))
-	default:
-		s.printf("%sWin32 Start Address %s (0x%s)\n", indent, name, s.plain(start))
+	s.printf("%sWin32 Start Address %s\n", indent, s.startText(ctx, start))
+	if s.target.Info().Build < 6000 {
+		s.printf("%sStart Address %s\n", indent, s.startText(ctx, e("StartAddress")))
 	}
+}
+
+func (s *Session) startText(ctx context.Context, at uint64) string {
+	name := s.symbolAt(ctx, at)
+	if name == "" || !strings.Contains(name, "!") {
+		return "0x" + s.plain(at)
+	}
+	return name + " (0x" + s.plain(at) + ")"
 }
 
 // unwindable is the thread as the target lists it, with registers.

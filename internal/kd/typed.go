@@ -190,6 +190,8 @@ func basicText(t pdb.Type, n, size uint64, char string) string {
 		return strconv.FormatBool(n != 0)
 	case isChar(t) && (t.Basic() == pdb.BasicInt || t.Basic() == pdb.BasicChar):
 		return fmt.Sprintf("%d %s", signed, character(n))
+	case isChar(t) && n == 0 && char == "0x%x":
+		return "0 ''"
 	case isChar(t):
 		return fmt.Sprintf(char+" %s", n, character(n))
 	case t.Basic() == pdb.BasicInt || t.Basic() == pdb.BasicHResult:

@@ -24,6 +24,7 @@ type typeOptions struct {
 	size          uint64
 	sized         bool
 	elements      bool
+	list          string // the field that links a list
 	name          string
 	fields        []string
 	addr          uint64
@@ -39,10 +40,11 @@ func (s *Session) parseType(ctx context.Context, args string) (o typeOptions, er
 		case !isFlag && o.name == "":
 			o.name = w
 		case !isFlag && isPlace(w):
-			if o.addr, err = s.number(ctx, w); err != nil {
-				return o, err
+			addr, failed := s.number(ctx, w)
+			if failed != nil && !strings.Contains(w, "!") {
+				return o, failed
 			}
-			o.addr, o.placed = s.narrow(o.addr), true
+			o.addr, o.placed = s.narrow(addr), failed == nil
 		case !isFlag:
 			o.fields = append(o.fields, w)
 		case flag == "b":
@@ -63,6 +65,9 @@ func (s *Session) parseType(ctx context.Context, args string) (o typeOptions, er
 				return o, err
 			}
 			o.sized, list = true, list[1:]
+		case flag == "e" && o.name == "":
+		case flag == "l" && o.name != "" && len(list) > 1:
+			o.list, list = list[1], list[1:]
 		case flag == "i" || flag == "c" || flag == "o" || flag == "n" || flag == "e" || flag == "d" || flag == "t" || flag == "p" || flag == "l":
 		default:
 			return o, refuse("dt: unknown option %s", w)
@@ -117,7 +122,7 @@ func (s *Session) displayVariable(ctx context.Context, o typeOptions) error {
 		return s.showType(ctx, &o, t)
 	}
 	v := viewer{s: s, ctx: ctx}
-	s.printf("%s %s\n", values.DebuggerType(t), v.fieldValue(t, addr))
+	s.printf("%s\n", v.fieldValue(t, addr))
 	return nil
 }
 
@@ -147,10 +152,79 @@ func (s *Session) showType(ctx context.Context, o *typeOptions, t pdb.Type) erro
 	if o.noisy {
 		s.printf("%s\n", verboseName(t))
 	}
+	if o.list != "" && o.placed {
+		return v.listed(o, t)
+	}
 	if line := v.brief(t, o.addr); o.placed && line != "" && len(o.fields) == 0 {
 		s.printf(" %s\n", line)
 	}
+	if len(o.fields) > 0 && strings.Contains(o.fields[0], ".") {
+		return v.within(o, t, o.addr, 0, strings.Split(o.fields[0], "."))
+	}
 	return v.rows(o, t, o.addr, 0)
+}
+
+// within shows the fields on the way to another one, and that one: Pcb.Header.Type. A dot at
+// the end asks for all that are in it.
+func (v viewer) within(o *typeOptions, t pdb.Type, addr uint64, level int, path []string) error {
+	for m, err := range t.Shown() {
+		if err != nil {
+			return err
+		}
+		if path[0] != "" && !strings.EqualFold(m.Name(), path[0]) {
+			continue
+		}
+		ft, err := m.Type()
+		if err != nil {
+			return refuse("%v", err)
+		}
+		if len(path) == 1 || path[0] == "" {
+			if v.row(o, m, ft, m.Name(), addr, level); path[0] == "" {
+				continue
+			}
+			return nil
+		}
+		v.s.printf("%s   +0x%03x %-16s : \n", strings.Repeat("   ", level), m.Offset, m.Name())
+		inner := behind(ft)
+		if d, err := inner.Definition(); err == nil {
+			inner = d
+		}
+		if !inner.IsTag() {
+			return refuse("Cannot find specified field members.")
+		}
+		return v.within(o, inner, addr+m.Offset, level+1, path[1:])
+	}
+	if path[0] != "" {
+		return refuse("Cannot find specified field members.")
+	}
+	return nil
+}
+
+// maxList bounds the entries of a list that dt -l follows.
+const maxList = 4096
+
+// listed shows the structures of a list, which a field links.
+func (v viewer) listed(o *typeOptions, t pdb.Type) error {
+	f, err := t.Field(o.list)
+	if err != nil {
+		return refuse("Cannot find specified field members.")
+	}
+	size := uint64(v.s.bits() / 8)
+	next := *o
+	next.list = ""
+	for at, n := o.addr, 0; n < maxList; n++ {
+		v.s.printf("%s at 0x%s\n---------------------------------------------\n", o.list, v.s.addr(at))
+		next.addr, next.rows = at, 0
+		if err := v.s.showType(v.ctx, &next, t); err != nil {
+			return err
+		}
+		v.s.printf("\n")
+		link, err := v.number(at+f.Offset, size)
+		if at = v.s.narrow(link); err != nil || at == 0 || at == o.addr || v.ctx.Err() != nil {
+			return v.ctx.Err()
+		}
+	}
+	return nil
 }
 
 // rowsOf are the lines of a structure.
@@ -271,12 +345,15 @@ func (v viewer) row(o *typeOptions, m pdb.Member, t pdb.Type, name string, addr 
 		text = v.bits(t, addr+m.Offset, m.Bit, m.Bits)
 	case o.placed:
 		text = v.fieldValue(t, addr+m.Offset)
-	case m.Bits == 1:
-		text = fmt.Sprintf("Pos %d, 1 Bit", m.Bit)
 	case m.Bits != 0:
-		text = fmt.Sprintf("Pos %d, %d Bits", m.Bit, m.Bits)
+		text = fmt.Sprintf("Pos %d, %d Bit%s", m.Bit, m.Bits, map[bool]string{true: "s"}[m.Bits > 1])
+		if o.noisy {
+			text = "Bitfield " + text
+		}
 	case o.noisy:
 		text = verboseField(t)
+	case o.blocks && behind(t).Kind() == pdb.TypePointer:
+		text, _, _ = strings.Cut(values.DebuggerType(t), " ")
 	default:
 		text = values.DebuggerType(t)
 	}

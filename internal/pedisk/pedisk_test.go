@@ -11,7 +11,6 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/symres/symres/internal/fixture"
 	"github.com/symres/symres/internal/pedisk"
@@ -31,7 +30,7 @@ func agree(t *testing.T, name string, b []byte) {
 		t.Errorf("%s: %v; our own reader says %v", name, err, want.NTErr)
 		return
 	}
-	if diff := cmp.Diff(want, got, cmpopts.IgnoreUnexported(peimage.Headers{})); diff != "" {
+	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("%s: the readers differ (-own +saferwall):\n%s", name, diff)
 	}
 }

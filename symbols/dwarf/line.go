@@ -20,10 +20,9 @@ func (t *Table) LineAddresses(file string, line uint32) ([]symbols.Line, error) 
 	if err != nil {
 		return nil, err
 	}
-	w := t.work()
-	s := &lineSearch{t: t, w: w, peek: &peeker{t: t, c: c, w: w}, file: slashed(file), line: line, best: math.MaxUint32, seen: map[uint64]bool{}}
+	s := &lineSearch{t: t, w: t.work(), file: slashed(file), line: line, best: math.MaxUint32, seen: map[uint64]bool{}}
 	for _, h := range x.units {
-		failed = cmp.Or(failed, s.unit(h))
+		failed = cmp.Or(failed, s.unit(c, h))
 		if s.w.out() {
 			break
 		}
@@ -38,7 +37,6 @@ func slashed(path string) string { return strings.ToLower(strings.ReplaceAll(pat
 type lineSearch struct {
 	t     *Table
 	w     *work
-	peek  *peeker
 	file  string
 	line  uint32
 	best  uint32 // that line, as far as it is known
@@ -46,8 +44,8 @@ type lineSearch struct {
 	seen  map[uint64]bool // line tables
 }
 
-func (s *lineSearch) unit(h head) error {
-	r, err := s.peek.root(h)
+func (s *lineSearch) unit(c *section, h head) error {
+	r, err := s.t.peekRoot(c, h, s.w)
 	if err != nil || r.tag != tagCompileUnit || r.stmtList.form == 0 || s.seen[r.stmtList.u] {
 		return err
 	}

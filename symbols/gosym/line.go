@@ -1,7 +1,6 @@
 package gosym
 
 import (
-	"cmp"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -227,15 +226,12 @@ func (t *Table) LineAddresses(file string, line uint32) ([]symbols.Line, error) 
 	for i := range t.n {
 		f, err := t.at(i)
 		if err == nil {
-			err = left.Spend(perFunction)
-		}
-		if err == nil {
 			err = s.function(f, &left)
 		}
 		if errors.Is(err, symbols.ErrLimit) {
 			return s.found, err
 		}
-		s.failed = cmp.Or(s.failed, err)
+		s.failed = errors.Join(s.failed, err)
 	}
 	if len(s.found) > 0 {
 		s.failed = nil

@@ -35,6 +35,7 @@ func AppendLine(b []byte, f *pdb.Frame) []byte {
 type Options struct {
 	Proof bool // by which rule they were found, whose bytes decided it and how well that is proven
 	Args  bool // their parameters and local variables
+	Bare  bool // neither source lines nor the functions that were inlined
 }
 
 // Warning is what kd says before frames that may be wrong.
@@ -86,6 +87,9 @@ func head(m unwind.Machine) string {
 // that has the frame, each with its variables.
 func (o Options) append(b []byte, f *stack.Frame) []byte {
 	calls := f.Location.Frames
+	if o.Bare {
+		calls = nil
+	}
 	inlined := 0
 	for i := range calls {
 		if !calls[i].Inlined {
@@ -100,7 +104,7 @@ func (o Options) append(b []byte, f *stack.Frame) []byte {
 		inlined = max(inlined, depth)
 		b = o.variables(b, f, func(v *stack.Variable) bool { return depth > 0 && v.Depth == depth })
 	}
-	b = appendFrame(b, f)
+	b = appendFrame(b, f, calls)
 	b = o.variables(b, f, func(v *stack.Variable) bool { return v.Depth == 0 || v.Depth > inlined })
 	if o.Args && f.VariablesErr != nil {
 		b = row(b, indent+"(variables: "+firstLine(f.VariablesErr)+")")
@@ -111,16 +115,16 @@ func (o Options) append(b []byte, f *stack.Frame) []byte {
 	return b
 }
 
-// appendFrame appends the line of a frame.
-func appendFrame(b []byte, f *stack.Frame) []byte {
+// appendFrame appends the line of a frame, with the source line of the outermost of the
+// functions in it.
+func appendFrame(b []byte, f *stack.Frame, calls []pdb.Frame) []byte {
 	start := len(b)
-	b = append(appendAddr(b, f.Machine, child(f)), ' ')
+	b = append(appendAddr(b, f.Machine, Child(f)), ' ')
 	b = append(appendAddr(b, f.Machine, f.Return), ' ')
 	b = append(b, f.String()...)
 	if f.Location.PastEnd {
 		b = append(b, " (past its end)"...)
 	}
-	calls := f.Location.Frames
 	if n := len(calls); n > 0 && !calls[n-1].Inlined {
 		b = AppendLine(b, &calls[n-1])
 	}
@@ -147,9 +151,9 @@ func (o Options) variables(b []byte, f *stack.Frame, wanted func(*stack.Variable
 	return b
 }
 
-// child is what kd shows first of a frame: its stack pointer or, on x86, what ebp
+// Child is what kd shows first of a frame: its stack pointer or, on x86, what ebp
 // is in it or would be if it had a frame pointer.
-func child(f *stack.Frame) uint64 {
+func Child(f *stack.Frame) uint64 {
 	switch {
 	case f.Machine != unwind.X86:
 		return f.SP()
