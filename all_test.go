@@ -23,7 +23,7 @@ var layers = [][]string{
 	{"internal/cli/dumpinfo", "internal/cli/frames", "internal/cli/values"},
 	{"analyze"},
 	{"target", "internal/cli/manual"},
-	{"sympath/stores", "stack", "serve/symbolicate"},
+	{"sympath/stores", "stack", "serve/symbolicate", "serve"},
 	{"."},
 	{"internal/load"},
 	{"identify", "nt", "internal/filepool", "internal/typefind"},
@@ -46,10 +46,10 @@ var testOnly = []string{"internal/cabbuild", "internal/dumpbuild", "internal/fix
 
 // reserved imports, and the folders or files that may have them.
 var reserved = map[string][]string{
-	"log":                           {},
+	"log":                           {"serve/server.go"}, // for the ErrorLog of net/http
 	"unsafe":                        {"internal/fsx/map_windows.go"},
 	"os/exec":                       {"internal/kdtext", "internal/nginx", "internal/qemutest", "internal/smbd", "pdb/bench", "sympath/bench"},
-	"net/http":                      {"sympath/http", "serve/symbolicate"},
+	"net/http":                      {"sympath/http", "serve", "serve/symbolicate"},
 	"github.com/saferwall/pe":       {"internal/pedisk"},
 	"golang.org/x/exp/mmap":         {"internal/fsx", "memsource"},
 	"golang.org/x/sys":              {"internal/flock", "internal/fsx", "memsource/process"},

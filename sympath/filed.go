@@ -97,6 +97,10 @@ type filedFile struct {
 	closed bool
 }
 
+// SHA256 returns the hash that was recorded when the entry was filed, in hex
+// digits.
+func (f *filedFile) SHA256() string { return f.want }
+
 // ReadAt implements [io.ReaderAt].
 func (f *filedFile) ReadAt(p []byte, off int64) (int, error) {
 	n, err := f.File.ReadAt(p, off)

@@ -1,3 +1,11 @@
+// Package cli is the symres command: every subcommand is one file that parses
+// flags, makes library calls and renders.
+//
+// A [Program] is run like an os/exec.Cmd, so tests and scripts use the command
+// without a process of its own. Results go to standard output and nothing else
+// does; text that comes from a target is escaped on its way out, whichever
+// stream it goes to. The look of the text is that of WinDbg; programs read
+// the output of --json.
 package cli
 
 import (
@@ -269,6 +277,7 @@ func commands() []command {
 		{"line", (*app).lineCommand}, {"fetch", (*app).fetchCommand}, {"cache", (*app).cacheCommand},
 		{"processes", (*app).processesCommand}, {"stack", (*app).stackCommand}, {"analyze", (*app).analyzeCommand},
 		{"vad", (*app).vadCommand}, {"verify", (*app).verifyCommand}, {"eval", (*app).evalCommand}, {"kd", (*app).kdCommand},
+		{"serve", (*app).serveCommand},
 		{"man", (*app).manCommand}, {"version", (*app).versionCommand},
 	}
 }
