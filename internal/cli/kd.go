@@ -5,12 +5,15 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
+	"os/signal"
 	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/symres/symres/internal/cli/readline"
 	"github.com/symres/symres/internal/demo"
 	"github.com/symres/symres/internal/kd"
 	"github.com/symres/symres/sympath"
@@ -57,15 +60,28 @@ type prompt struct {
 
 func (p *prompt) run(ctx context.Context) error {
 	p.process = p.o.process
-	s, err := kd.New(ctx, kd.Config{
-		Open: p.open, Run: p.subcommand, Out: consoleWriter{p.console}, Name: p.name(), Process: p.process,
-		Symbols: p.paths(p.o.symbols(p.program.Getenv), demo.UNC), Images: p.paths(p.o.images(p.program.Getenv), ""),
+	in, talks := readline.Terminal(p.program.Stdin)
+	if talks = talks && len(p.o.commands) == 0; talks {
+		ctx = context.WithoutCancel(ctx) // which the first interrupt of all would end
+	}
+	var s *kd.Session
+	var err error
+	p.interruptible(ctx, talks, func(ctx context.Context) {
+		s, err = kd.New(ctx, kd.Config{
+			Open: p.open, Run: p.subcommand, Out: consoleWriter{p.console, talks}, Flush: p.console.flush, Name: p.name(), Process: p.process,
+			Symbols: p.paths(p.o.symbols(p.program.Getenv), demo.UNC), Images: p.paths(p.o.images(p.program.Getenv), ""),
+		})
 	})
 	if err != nil {
 		return err
 	}
 	defer s.Close()
-	if err := p.lines(ctx, s); err != nil {
+	if talks {
+		err = p.talk(ctx, s, in)
+	} else {
+		err = p.lines(ctx, s)
+	}
+	if err != nil {
 		return err
 	}
 	if p.o.strict && s.Failed() {
@@ -85,6 +101,51 @@ func (p *prompt) lines(ctx context.Context, s *kd.Session) error {
 		return nil
 	}
 	return s.Script(ctx, p.program.Stdin, true)
+}
+
+// talk reads commands from a terminal. An interrupt ends the command that runs, and not
+// the session.
+func (p *prompt) talk(ctx context.Context, s *kd.Session, in *os.File) error {
+	lines := readline.New(in, consoleWriter{p.console, true}, "kd> ", func(line string) []string { return s.Complete(ctx, line) })
+	for !s.Ended() && p.console.failed == nil {
+		line, err := lines.Read()
+		if errors.Is(err, io.EOF) {
+			p.console.write([]byte("\n"))
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		s.Typed(line)
+		p.interruptible(ctx, true, func(ctx context.Context) {
+			if err := s.Execute(ctx, line); err != nil {
+				p.console.write([]byte("^C\n"))
+			}
+		})
+	}
+	return nil
+}
+
+// interruptible runs something that an interrupt ends where there is a terminal. What it
+// opened goes on with its context, which is therefore not ended behind it.
+func (p *prompt) interruptible(ctx context.Context, talks bool, f func(context.Context)) {
+	if !talks {
+		f(ctx)
+		return
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	signals, done := make(chan os.Signal, 1), make(chan struct{})
+	signal.Notify(signals, os.Interrupt)
+	defer signal.Stop(signals)
+	defer close(done)
+	go func() {
+		select {
+		case <-signals:
+			cancel()
+		case <-done:
+		}
+	}()
+	f(ctx)
 }
 
 // paths is the path the session begins with, as text; the demo has its own.
@@ -168,9 +229,14 @@ func flagTexts(f *pflag.Flag) (list []string) {
 }
 
 // consoleWriter writes what is escaped already.
-type consoleWriter struct{ c *console }
+type consoleWriter struct {
+	c   *console
+	now bool // somebody waits for it
+}
 
 func (w consoleWriter) Write(b []byte) (int, error) {
-	w.c.write(b)
+	if w.c.write(b); w.now {
+		w.c.flush()
+	}
 	return len(b), w.c.failed
 }

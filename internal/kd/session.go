@@ -31,6 +31,9 @@ type Config struct {
 	// Name is what the target was named by, to be shown.
 	Name string
 	Out  io.Writer
+	// Flush hands over what was written to Out, behind each command of a script; nil
+	// does nothing.
+	Flush func()
 	// Run runs a subcommand of symres on the same target, for .symres; nil if there
 	// are none.
 	Run func(ctx context.Context, args []string, out io.Writer) error
@@ -273,6 +276,13 @@ func (s *Session) write(text string) {
 	}
 }
 
+// Typed writes a line that was typed at the prompt to the log, where there is one.
+func (s *Session) Typed(line string) {
+	if s.log != nil {
+		_, _ = s.log.WriteString("kd> " + line + "\n") // nobody to tell
+	}
+}
+
 // refused is an answer that is an error, in the debugger's words or ours.
 type refused struct{ text string }
 
@@ -334,7 +344,11 @@ func (s *Session) Script(ctx context.Context, r io.Reader, echo bool) error {
 		if echo {
 			s.printf("kd> %s\n", line)
 		}
-		if err := s.Execute(ctx, line); err != nil {
+		err := s.Execute(ctx, line)
+		if s.cfg.Flush != nil {
+			s.cfg.Flush()
+		}
+		if err != nil {
 			return err
 		}
 	}
