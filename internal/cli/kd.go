@@ -33,7 +33,8 @@ func (a *app) kdCommand() *cobra.Command {
 		Short: "a prompt with the debugger's own commands",
 		Long: "kd takes the commands of Microsoft's kernel debugger as they are typed, and shows what that debugger shows:\n" +
 			".reload, .sympath+, x, ln, lm, dt, db, u, r, k, !process, !vad, !pte, ? and more; .help lists them. It only reads.\n\n" +
-			"Lines come from the terminal, or else from the standard input, and are then shown in front of their answers.\n" +
+			"Lines come from the terminal, with editing, history and completion, or else from the standard input, and are then shown in\n" +
+			"front of their answers. Ctrl-C ends a command and not the session.\n" +
 			"The exit status is 0; with --strict it is 1 when a command failed.",
 		Example: "  symres kd --demo\n  symres kd --demo -c '.reload; x fs_rec!*'\n  symres kd --dump memory.dmp < session.txt",
 		Args:    cobra.NoArgs,

@@ -122,7 +122,7 @@ func TestKdTerminal(t *testing.T) {
 	signal.Notify(absorbed, os.Interrupt) // should nothing run any more
 	defer signal.Stop(absorbed)
 	ty.types(strings.Repeat("s -a 80000000 L?fffffff nothere;", 100) + "\r")
-	for !ty.shows("^C") { // the command may not have begun
+	for i := 0; i < 500 && !ty.shows("^C"); i++ { // the command may not have begun
 		time.Sleep(20 * time.Millisecond)
 		if err := system.Kill(os.Getpid(), system.SIGINT); err != nil { // as the terminal does while no line is read
 			t.Fatal(err)

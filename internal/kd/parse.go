@@ -3,6 +3,7 @@ package kd
 import (
 	"slices"
 	"strings"
+	"unicode"
 )
 
 // Command is one command as it was typed.
@@ -31,7 +32,7 @@ func Split(line string) (list []Command) {
 		name := nameOf(rest)
 		end := commandEnd(rest, name)
 		text := strings.TrimSpace(rest[:end])
-		rest = strings.TrimLeft(rest[end:], "; \t")
+		rest = strings.TrimLeftFunc(rest[end:], func(r rune) bool { return r == ';' || unicode.IsSpace(r) })
 		if text == "" || name == "$$" {
 			continue
 		}
