@@ -91,23 +91,44 @@ func (s *Stacks) variables(ctx context.Context, memory memsource.Source, f *Fram
 	return nil
 }
 
-// atCall is a frame with what its caller's tells of it.
-func atCall(f *Frame, caller *unwind.Frame, memory memsource.Source) *symbols.StackFrame {
-	at := &symbols.StackFrame{Frame: f.Frame, Memory: memory}
-	if caller != nil && caller.Rule.Guess() { // so is where the return address was found
+// atCall is a frame with what its caller's tells of it. What no more than a frame
+// pointer tells makes the values of the reader weak.
+func atCall(f *Frame, caller *unwind.Frame, r *reader) *symbols.StackFrame {
+	at := &symbols.StackFrame{Frame: f.Frame, Memory: r}
+	switch {
+	case caller != nil && caller.Rule.Guess(): // so is where the return address was found
 		at.Virtual, at.ReturnAt = 0, 0
-		return at
-	}
-	if f.ReturnAt != 0 {
+	case f.ReturnAt != 0:
 		at.CFA = f.ReturnAt + 4
 	}
-	if caller != nil && caller.Rule != unwind.RuleContext {
-		at.Leaving = caller.Rule == unwind.RuleEpilogue
+	if caller != nil && !caller.Rule.Guess() && caller.Rule != unwind.RuleContext {
+		at.Leaving = caller.Rule == unwind.RuleEpilogue && !onFramePointer(f, at.CFA)
 		if f.Machine != unwind.X86 {
 			at.CFA = caller.SP()
 		}
 	}
+	if at.CFA == 0 && r.framed(f) {
+		at.CFA, r.proof = f.Int[unwind.RegEBP]+8, min(r.proof, symres.ProofWeak)
+	}
 	return at
+}
+
+// onFramePointer reports whether EBP is still what the function made of it: the place
+// of its caller's, right in front of the return address.
+func onFramePointer(f *Frame, cfa uint64) bool {
+	return f.Machine == unwind.X86 && f.KnownInt>>unwind.RegEBP&1 != 0 && cfa != 0 && f.Int[unwind.RegEBP]+8 == cfa
+}
+
+// framed reports whether a function of x86 began by making a frame pointer, which it
+// then has until it returns: push ebp; mov ebp,esp.
+func (r *reader) framed(f *Frame) bool {
+	const length = 3
+	if f.Machine != unwind.X86 || f.KnownInt>>unwind.RegEBP&1 == 0 || !f.Named() || f.Displacement() < length {
+		return false
+	}
+	code := make([]byte, length)
+	err := memsource.ReadFull(r, code, f.PC-uint64(f.Displacement()))
+	return err == nil && (string(code) == "\x55\x89\xe5" || string(code) == "\x55\x8b\xec")
 }
 
 // reader reads values. It belongs to the variables of one frame, and is the memory
