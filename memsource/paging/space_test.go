@@ -210,11 +210,11 @@ func fuzzAddr(a, b byte) uint64 {
 }
 
 // fuzzAddrIA64 is fuzzAddr in one of four regions, or near where tables see
-// themselves.
+// themselves, where the kernel's image is, or in a region without tables.
 func fuzzAddrIA64(a, b byte) uint64 {
 	if b >= 0xe0 {
-		windows := [...]uint64{0xfffffe0000000000, 0xffffffff80000000, 0xffffffffffe00000, 0xe000000080000000}
-		return windows[b&3] + uint64(a)*8 - uint64(b>>2&1)*0x400
+		windows := [...]uint64{0xfffffe0000000000, 0xffffffff80000000, 0xffffffffffe00000, 0xe000000080000000, 0x4000000000000000}
+		return windows[b%5] + uint64(a)*8 - uint64(b>>4&1)*0x400
 	}
 	return [...]uint64{0, 1, 4, 7}[a>>6]<<61 | uint64(a&3)<<33 | uint64(a>>2&3)<<23 | uint64(a>>4&3)<<13 | uint64(b)*8
 }
@@ -245,7 +245,11 @@ func FuzzSpace(f *testing.F) {
 	f.Add([]byte{2, 0, 4, 0, 4, 0, 6, 0, 6, 10, 0xc0, 1, 0, 0, 0, 0}, uint8(0), uint8(3), uint16(0x2800), uint8(5), uint32(1)) // a prototype PTE
 	f.Add([]byte{2, 0, 4, 0, 4, 11, 6, 0, 6, 6, 1, 0}, uint8(0), uint8(0), uint16(0x2000), uint8(5), uint32(0))                // a table in transition, a page in a paging file
 	f.Add([]byte("A070a0200200"), uint8(0x10), uint8(0x63), uint16(0x2800), uint8(5), uint32(37))                              // prototype PTEs only the VADs know
-	f.Add(ia64, uint8(0xff), uint8(0xe0), uint16(0x3800), uint8(5), uint32(0))                                                 // where tables see themselves
+	for b := uint8(0xe0); b < 0xe5; b++ {                                                                                      // where tables see themselves, the kernel's image, a region without tables
+		f.Add(ia64, uint8(0xff), b, uint16(0x3800), uint8(5), uint32(0))
+		f.Add([]byte{2, 0, 4, 0, 4, 11, 6, 0, 6, 6, 1, 0}, uint8(1), b, uint16(0x2000), uint8(5), uint32(0)) // a table in transition
+		f.Add([]byte{2, 0, 4, 0, 4, 0, 0, 0}, uint8(1), b|0x10, uint16(0x2000), uint8(5), uint32(0))         // no table
+	}
 	f.Fuzz(func(t *testing.T, program []byte, a, b uint8, size uint16, mode uint8, build uint32) {
 		modes := []paging.Mode{paging.ModeX64, paging.ModeX86, paging.ModePAE, paging.ModeLA57, paging.ModeARM64, paging.ModeIA64}
 		cfg := paging.Config{Mode: modes[int(mode)%len(modes)], ResolveFile: files(0x1000),
