@@ -37,7 +37,7 @@ var layers = [][]string{
 	{"memsource", "vadmath", "pdb/undname", "sympath/creds", "internal/cab", "internal/unpack"},
 	{"internal/codeview"},
 	{"internal/msf"},
-	{"internal/wire", "internal/source", "internal/budget", "internal/kept", "internal/fold", "internal/offsets", "internal/ranged", "guid", "internal/ntstatus", "internal/smb2", "internal/fsx", "internal/flock", "internal/hexaddr", "internal/wtext", "internal/demo", "internal/crashlog", "internal/cli/text"},
+	{"internal/wire", "internal/source", "internal/budget", "internal/kept", "internal/fold", "internal/offsets", "internal/ranged", "guid", "internal/ntstatus", "internal/smb2", "internal/fsx", "internal/flock", "internal/hexaddr", "internal/wtext", "internal/demo", "internal/crashlog", "internal/cli/text", "internal/gctune"},
 }
 
 // testOnly packages may import anything below the root and are imported by
