@@ -28,7 +28,7 @@ const (
 	dirExport     = 0 // index of the data directory
 	directorySize = 40
 	maxFunctions  = 1 << 16 // ordinals have 16 bits
-	maxNames      = 1 << 20 // a function may have several
+	maxNames      = 1 << 17 // a function may have several
 	maxForwarder  = 1 << 10 // bytes of what is taken for one
 	maxAliases    = 256     // names at one address that are told
 
@@ -248,7 +248,9 @@ func (t *Table) Nearest(rva uint32) ([]symbols.Symbol, error) {
 				err = cmp.Or(err, failed)
 				continue
 			}
-			list = append(list, s)
+			if list = append(list, s); len(list) == maxAliases {
+				break
+			}
 		}
 	}
 	if len(list) > 0 {

@@ -2,6 +2,7 @@ package export_test
 
 import (
 	"bytes"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -201,6 +202,36 @@ func TestNone(t *testing.T) {
 	im.Directories[0].RVA, im.Directories[0].Size = im.SizeOfImage-8, 40
 	if _, err := export.New(im); !errors.Is(err, symbols.ErrFormat) {
 		t.Errorf("exports outside of the image: %v", err)
+	}
+}
+
+// TestNearest_aliases: of a function with more names than any has, the first are told,
+// and a table with more names than an image can have is none.
+func TestNearest_aliases(t *testing.T) {
+	const rva = 0x1000 + symtest.CodeSize
+	table := func(names uint32) (*export.Table, error) {
+		words := func(values ...uint32) (b []byte) {
+			for _, v := range values {
+				b = binary.LittleEndian.AppendUint32(b, v)
+			}
+			return b
+		}
+		b := words(0, 0, 0, 0, 1, 1, names, rva+40, rva+44, rva+44+4*names, 0x1010)
+		b = append(b, bytes.Repeat(words(rva+44+6*names), int(names))...)
+		b = append(append(b, make([]byte, 2*names)...), "name\x00"...)
+		b = symtest.WithSections(map[string][]byte{".edata": b})
+		copy(b[0x98+112:], words(rva, 40))
+		return export.New(symtest.Image(b))
+	}
+	x, err := table(1 << 17)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if list, err := x.Nearest(0x1011); len(list) != 256 || err != nil || list[0].Raw != "name" {
+		t.Errorf("%d names, %v", len(list), err)
+	}
+	if _, err := table(1<<17 + 1); !errors.Is(err, symbols.ErrFormat) {
+		t.Errorf("more names: %v", err)
 	}
 }
 

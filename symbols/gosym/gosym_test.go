@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -185,6 +186,29 @@ func TestNone(t *testing.T) {
 }
 
 // FuzzTable: whatever the table, it ends and answers the same both ways.
+// counter counts reads.
+type counter struct {
+	io.ReaderAt
+	n int
+}
+
+func (c *counter) ReadAt(p []byte, off int64) (int, error) {
+	c.n++
+	return c.ReaderAt.ReadAt(p, off)
+}
+
+// TestHeaders: of an image full of what looks like the header of a table, few are
+// looked at; what is behind them is not found.
+func TestHeaders(t *testing.T) {
+	header := []byte{0xf1, 0xff, 0xff, 0xff, 0, 0, 1, 8}
+	im := symtest.Image(symtest.WithSections(map[string][]byte{".rdata": bytes.Repeat(header, 1<<17)}))
+	c := &counter{ReaderAt: im.Mapped}
+	im.Mapped = c
+	if _, err := gosym.New(im); !errors.Is(err, symbols.ErrNone) || c.n > 3*4096 {
+		t.Errorf("%d reads, %v", c.n, err)
+	}
+}
+
 func FuzzTable(f *testing.F) {
 	b, err := os.ReadFile(build(f, "386", "-ldflags=-s -w"))
 	if err != nil {

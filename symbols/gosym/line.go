@@ -1,6 +1,7 @@
 package gosym
 
 import (
+	"cmp"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -226,12 +227,15 @@ func (t *Table) LineAddresses(file string, line uint32) ([]symbols.Line, error) 
 	for i := range t.n {
 		f, err := t.at(i)
 		if err == nil {
+			err = left.Spend(perFunction)
+		}
+		if err == nil {
 			err = s.function(f, &left)
 		}
 		if errors.Is(err, symbols.ErrLimit) {
 			return s.found, err
 		}
-		s.failed = errors.Join(s.failed, err)
+		s.failed = cmp.Or(s.failed, err)
 	}
 	if len(s.found) > 0 {
 		s.failed = nil

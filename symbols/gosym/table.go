@@ -28,6 +28,8 @@ const (
 
 	headerWords  = 8 // of the pointer size, behind the eight bytes of magic and sizes
 	maxFunctions = 1 << 24
+	maxHeaders   = 1 << 12 // places that look like a header
+	perFunction  = 96      // what a function counts as besides its name and a read
 	scanPart     = 1 << 20
 	maxScan      = 256 << 20 // bytes that are searched for a table
 	write        = 0x80000000
@@ -50,9 +52,13 @@ type Table struct {
 // New finds the function table of an image. The error wraps [symbols.ErrNone]
 // where there is none, or one of a Go before 1.18.
 func New(im *symbols.Image) (*Table, error) {
+	tried := 0
 	for rva, err := range headers(im) {
 		if err != nil {
 			return nil, err
+		}
+		if tried++; tried > maxHeaders {
+			break
 		}
 		t := &Table{im: im, rva: rva}
 		if err := t.parse(); err == nil {
@@ -292,7 +298,7 @@ func (t *Table) All() iter.Seq2[symbols.Symbol, error] {
 			if !yield(s, err) {
 				return
 			}
-			if err := left.Spend(len(s.Raw)); err != nil {
+			if err := left.Spend(perFunction + len(s.Raw)); err != nil {
 				yield(symbols.Symbol{}, err)
 				return
 			}
