@@ -26,7 +26,10 @@ import (
 	"github.com/symres/symres/symbols"
 )
 
-const maxAliases = 64
+const (
+	maxAliases = 64
+	maxFrames  = 1 << 10 // functions inlined into each other
+)
 
 // Table is the DWARF of an image. It implements [symbols.Lines] and [symbols.Locals].
 type Table struct {
@@ -194,6 +197,7 @@ func (t *Table) list() (all []symbols.Symbol, failed error) {
 			failed = cmp.Or(failed, err)
 			if ok {
 				all = append(all, s)
+				failed = cmp.Or(failed, w.spend(costSymbol))
 			}
 		}
 		if w.out() {
@@ -260,9 +264,12 @@ func (t *Table) Frames(rva uint32) (frames []symbols.Frame, err error) {
 	if p.unit == nil || err != nil {
 		return nil, err
 	}
-	frames = make([]symbols.Frame, 0, max(1, len(p.chain)))
+	frames = make([]symbols.Frame, 0, max(1, min(len(p.chain), maxFrames)))
 	file, line, column := p.row.file, p.row.line, uint32(p.row.column)
 	for i := 0; i == 0 || i < len(p.chain); i++ {
+		if i == maxFrames {
+			return frames, errCut()
+		}
 		f := symbols.Frame{Line: line, Column: column}
 		if f.File, err = p.unit.file(p.lines, file, w); err != nil {
 			return frames, err

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"runtime"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/symres/symres/internal/symtest"
@@ -63,11 +64,15 @@ const (
 	abbrevLines  = "\x04\x11\x00\x10\x17\x00\x00"                         // stmt_list
 	abbrevNamed  = "\x05\x2e\x00\x11\x01\x12\x06\x03\x0e\x00\x00"         // low_pc, high_pc, name in .debug_str
 	abbrevLoose  = "\x06\x11\x01\x00\x00"
-	abbrevRanged = "\x07\x11\x00\x55\x17\x00\x00" // a unit of ranges
-	abbrevNested = "\x08\x39\x01\x03\x0e\x00\x00" // a namespace
-	abbrevFlags  = "\x09\x34\x00"                 // a variable of many flags
+	abbrevRanged = "\x07\x11\x00\x55\x17\x00\x00"                 // a unit of ranges
+	abbrevNested = "\x08\x39\x01\x03\x0e\x00\x00"                 // a namespace
+	abbrevFlags  = "\x09\x34\x00"                                 // a variable of many flags
+	abbrevLined  = "\x0a\x11\x01\x11\x01\x12\x06\x10\x17\x00\x00" // low_pc, high_pc, stmt_list
+	abbrevOuter  = "\x0b\x2e\x01\x11\x01\x12\x06\x00\x00"         // a function with others in it
+	abbrevInner  = "\x0c\x1d\x01\x31\x13\x11\x01\x12\x06\x00\x00" // one inlined: origin, low_pc, high_pc
 	endOfAbbrevs = "\x00"
-	allAbbrevs   = abbrevUnit + abbrevRanges + abbrevForks + abbrevLines + abbrevNamed + abbrevLoose + abbrevRanged + abbrevNested + endOfAbbrevs
+	allAbbrevs   = abbrevUnit + abbrevRanges + abbrevForks + abbrevLines + abbrevNamed + abbrevLoose + abbrevRanged + abbrevNested +
+		abbrevLined + abbrevOuter + abbrevInner + endOfAbbrevs
 )
 
 func sharedLines(units, rows int) map[string][]byte {
@@ -79,6 +84,23 @@ func sharedLines(units, rows int) map[string][]byte {
 	line = le.AppendUint32(le.AppendUint16(line, 4), uint32(len(header)))
 	info := repeated(units, func(int) []byte { return unitOf(0, entry(4, uint32(0))) })
 	return map[string][]byte{".debug_info": info[:len(info)-1], ".debug_abbrev": []byte(allAbbrevs), ".debug_line": append(append(line, header...), program...)}
+}
+
+// manyNames are a line table with n folders or, behind one, files.
+func manyNames(folders, files int) map[string][]byte {
+	names := "\x01\x01\x01\xfb\x0e\x0d\x00\x01\x01\x01\x01\x00\x00\x00\x01\x00\x00\x01" + strings.Repeat("b\x00", folders) + "\x00" +
+		strings.Repeat("a\x00\x00\x00\x00", files) + "\x00"
+	line := le.AppendUint32(nil, uint32(6+len(names)))
+	line = le.AppendUint32(le.AppendUint16(line, 4), uint32(len(names)))
+	info := unitOf(0, entry(10, uint64(code), uint32(0x1000), uint32(0)), []byte{0})
+	return map[string][]byte{".debug_info": info, ".debug_abbrev": []byte(allAbbrevs), ".debug_line": append(line, names...)}
+}
+
+// inlined are n functions inlined into each other.
+func inlined(n int) map[string][]byte {
+	whole := func(c byte, values ...any) []byte { return entry(c, append(values, uint64(code), uint32(0x1000))...) }
+	body := slices.Concat(whole(10), make([]byte, 4), whole(11), bytes.Repeat(whole(12, uint32(0)), n), make([]byte, n+2))
+	return map[string][]byte{".debug_info": unitOf(0, body), ".debug_abbrev": []byte(allAbbrevs)}
 }
 
 func rangeList(n int) []byte {
@@ -100,14 +122,23 @@ func overlapping(n int) map[string][]byte {
 	return map[string][]byte{".debug_info": info, ".debug_abbrev": append(abbrevs, 0)}
 }
 
-func expanding(size int, claim uint64) map[string][]byte {
-	var z bytes.Buffer
-	w := zlib.NewWriter(&z)
-	_, _ = w.Write(make([]byte, size)) // into memory
+// compressed is a section that claims to expand to so many bytes.
+func compressed(b []byte, claim uint64) []byte {
+	z := bytes.NewBuffer(binary.BigEndian.AppendUint64([]byte("ZLIB"), claim))
+	w := zlib.NewWriter(z)
+	_, _ = w.Write(b) // into memory
 	_ = w.Close()
-	s := append([]byte("ZLIB"), binary.BigEndian.AppendUint64(nil, claim)...)
+	return z.Bytes()
+}
+
+func expanding(size int, claim uint64) map[string][]byte {
 	info := unitOf(0, entry(1, uint64(code)), entry(5, uint64(code), uint32(16), uint32(7)), []byte{0})
-	return map[string][]byte{".debug_info": info, ".debug_abbrev": []byte(allAbbrevs), ".zdebug_str": append(s, z.Bytes()...)}
+	return map[string][]byte{".debug_info": info, ".debug_abbrev": []byte(allAbbrevs), ".zdebug_str": compressed(make([]byte, size), claim)}
+}
+
+// squeezed are units in few bytes.
+func squeezed(info []byte) map[string][]byte {
+	return map[string][]byte{".zdebug_info": compressed(info, uint64(len(info))), ".debug_abbrev": []byte(allAbbrevs), ".debug_str": []byte("name\x00")}
 }
 
 // shared are images whose parts refer to others many times, small ones that ask for
@@ -138,6 +169,11 @@ func shared() map[string]map[string][]byte {
 		"long names":    info(entry(1, uint64(code)), repeated(100_000, long)),
 		"long scopes":   info(entry(1, uint64(code)), append(deep, 0)),
 		"attributes":    flags,
+		"folders":       manyNames(900_000, 1),
+		"files":         manyNames(1, 400_000),
+		"inlined":       inlined(60_000),
+		"functions":     squeezed(unitOf(0, entry(1, uint64(code)), repeated(850_000, long))),
+		"small units":   squeezed(bytes.Repeat(unitOf(0, entry(1, uint64(code)), long(0), []byte{0}), 200_000)),
 		"expanding":     expanding(150<<20, 150<<20),
 		"claiming":      expanding(100, 1<<62),
 		"cut":           expanding(100, 1<<20),
@@ -147,7 +183,7 @@ func shared() map[string]map[string][]byte {
 // TestSharedParts wants every question of an image whose parts are shared answered
 // within the memory of the smallest budget and what is kept.
 func TestSharedParts(t *testing.T) {
-	const most = 400 << 20 // bytes allocated; what is alive at a time is a part of it
+	const most = 300 << 20 // bytes allocated; what is alive at a time is a part of it
 	cut := 0
 	for name, sections := range shared() {
 		b := symtest.WithSections(sections)
@@ -201,6 +237,21 @@ func allocated() uint64 {
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
 	return m.TotalAlloc
+}
+
+// TestFrames_inlined: functions inlined into each other beyond what compilers do are
+// cut off, and it is said.
+func TestFrames_inlined(t *testing.T) {
+	for n, cut := range map[int]bool{100: false, 1023: false, 1024: true, 60_000: true} {
+		table, err := dwarf.New(symtest.Image(symtest.WithSections(inlined(n))))
+		if err != nil {
+			t.Fatal(err)
+		}
+		frames, err := table.Frames(0x1001)
+		if len(frames) != min(n+1, 1024) || errors.Is(err, symbols.ErrLimit) != cut {
+			t.Errorf("%d inlined: %d frames, %v", n, len(frames), err)
+		}
+	}
 }
 
 // TestUnits_place wants addresses found in units that lie in each other, that do

@@ -20,9 +20,10 @@ func (t *Table) LineAddresses(file string, line uint32) ([]symbols.Line, error) 
 	if err != nil {
 		return nil, err
 	}
-	s := &lineSearch{t: t, w: t.work(), file: slashed(file), line: line, best: math.MaxUint32, seen: map[uint64]bool{}}
+	w := t.work()
+	s := &lineSearch{t: t, w: w, peek: &peeker{t: t, c: c, w: w}, file: slashed(file), line: line, best: math.MaxUint32, seen: map[uint64]bool{}}
 	for _, h := range x.units {
-		failed = cmp.Or(failed, s.unit(c, h))
+		failed = cmp.Or(failed, s.unit(h))
 		if s.w.out() {
 			break
 		}
@@ -37,6 +38,7 @@ func slashed(path string) string { return strings.ToLower(strings.ReplaceAll(pat
 type lineSearch struct {
 	t     *Table
 	w     *work
+	peek  *peeker
 	file  string
 	line  uint32
 	best  uint32 // that line, as far as it is known
@@ -44,8 +46,8 @@ type lineSearch struct {
 	seen  map[uint64]bool // line tables
 }
 
-func (s *lineSearch) unit(c *section, h head) error {
-	r, err := s.t.peekRoot(c, h, s.w)
+func (s *lineSearch) unit(h head) error {
+	r, err := s.peek.root(h)
 	if err != nil || r.tag != tagCompileUnit || r.stmtList.form == 0 || s.seen[r.stmtList.u] {
 		return err
 	}

@@ -54,7 +54,9 @@ type lineTable struct {
 	bytes int
 }
 
-func (l *lineTable) cost() int { return l.bytes + costRow*len(l.rows) }
+func (l *lineTable) cost() int {
+	return l.bytes + costRow*len(l.rows) + costName*(len(l.dirs)+len(l.files))
+}
 
 // program is a line program and what its header says.
 type program struct {
@@ -190,12 +192,18 @@ func (p *program) namesOld(w *work) error {
 		if len(dir) == 0 {
 			break
 		}
+		if err := w.spend(costName); err != nil {
+			return err
+		}
 		p.dirs = append(p.dirs, value{form: formString, b: dir})
 	}
 	for {
 		name := p.in.text()
 		if len(name) == 0 {
-			return w.spend(costText * (len(p.dirs) + len(p.files)))
+			return nil
+		}
+		if err := w.spend(costName); err != nil {
+			return err
 		}
 		p.addFile(name)
 	}
@@ -235,7 +243,7 @@ func (p *program) list5(w *work, add func(name value, dir uint64)) error {
 				dir = v.u
 			}
 		}
-		if err := w.spend(costText + len(formats)); err != nil {
+		if err := w.spend(costName + len(formats)); err != nil {
 			return err
 		}
 		add(name, dir)
@@ -284,7 +292,11 @@ func (p *program) run(w *work, emit func(row) error) error {
 		}
 		switch op {
 		case 0:
+			files := len(p.files)
 			if err := p.extended(&m, put); err != nil {
+				return err
+			}
+			if err := w.spend(costName * (len(p.files) - files)); err != nil {
 				return err
 			}
 		case lnsCopy:

@@ -19,8 +19,8 @@ import (
 )
 
 const (
-	mostExpanded  = 64 << 20 // bytes of compressed sections that are always taken,
-	expandedRatio = 8        // and this many for each byte of the file
+	mostExpanded  = 16 << 20 // bytes of compressed sections that are always taken,
+	expandedRatio = 4        // and this many for each byte of the file
 	zlibHeader    = 12       // "ZLIB" and the length, big-endian
 	recordSize    = 18       // of a COFF symbol
 	maxName       = 64       // bytes of the name of a section
@@ -129,19 +129,37 @@ func (s *sections) expand(c *section, size uint64) error {
 	if size > uint64(mostExpanded+expandedRatio*s.im.FileSize-s.expanded.Load()) {
 		return fmt.Errorf("DWARF: section %s of %d bytes in %d: %w", c.name, size, c.size, symbols.ErrLimit)
 	}
-	r, err := zlib.NewReader(io.NewSectionReader(c.r, zlibHeader, c.size-zlibHeader))
+	// What it claims is not allocated before it is known to be there.
+	err := c.inflate(func(r io.Reader) error {
+		n, err := io.Copy(io.Discard, io.LimitReader(r, int64(size)))
+		if err == nil && uint64(n) < size {
+			err = io.ErrUnexpectedEOF
+		}
+		return err
+	})
 	if err != nil {
 		return fmt.Errorf("DWARF: section %s: %w: %w", c.name, symbols.ErrFormat, err)
 	}
-	// What it claims is not allocated before it is there.
-	var b bytes.Buffer
-	n, err := io.Copy(&b, io.LimitReader(r, int64(size)))
-	if err != nil || uint64(n) < size {
-		return fmt.Errorf("DWARF: section %s ends early: %w", c.name, symbols.ErrFormat)
+	whole := make([]byte, size)
+	err = c.inflate(func(r io.Reader) error {
+		_, err := io.ReadFull(r, whole)
+		return err
+	})
+	if err != nil {
+		return c.failed(err)
 	}
-	s.expanded.Add(n)
-	c.whole, c.size, c.r = b.Bytes(), n, bytes.NewReader(b.Bytes())
+	s.expanded.Add(int64(size))
+	c.whole, c.size, c.r = whole, int64(size), bytes.NewReader(whole)
 	return nil
+}
+
+// inflate has read do something with what is compressed.
+func (c *section) inflate(read func(io.Reader) error) error {
+	r, err := zlib.NewReader(io.NewSectionReader(c.r, zlibHeader, c.size-zlibHeader))
+	if err != nil {
+		return err
+	}
+	return read(r)
 }
 
 func (c *section) failed(err error) error { return fmt.Errorf("DWARF: section %s: %w", c.name, err) }
@@ -159,10 +177,15 @@ func (c *section) bytes(off, n uint64) ([]byte, error) {
 		return c.whole[off : off+n : off+n], nil
 	}
 	b := make([]byte, n)
+	return b, c.read(b, off)
+}
+
+// read fills b, which must not be more than there is.
+func (c *section) read(b []byte, off uint64) error {
 	if got, err := c.r.ReadAt(b, int64(off)); got < len(b) {
-		return nil, c.failed(err)
+		return c.failed(err)
 	}
-	return b, nil
+	return nil
 }
 
 // upTo returns n bytes, or fewer at the end of the section.

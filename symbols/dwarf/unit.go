@@ -22,40 +22,6 @@ const (
 	costUnit   = 96
 )
 
-// readHead reads the header at an offset. One whose version is unknown has end
-// alone.
-func readHead(c *section, off uint64) (h head, err error) {
-	b, err := c.upTo(off, mostHeader)
-	if err != nil {
-		return h, err
-	}
-	r := reader{b: b}
-	n, size := r.length()
-	h = head{off: off, end: off + uint64(r.pos) + n, encoding: encoding{offsetSize: uint8(size)}}
-	if r.bad || n > uint64(c.size) || h.end > uint64(c.size) || h.end <= off {
-		return h, fmt.Errorf("DWARF: unit at %#x: %w", off, symbols.ErrFormat)
-	}
-	h.version = r.u16()
-	if h.version < 5 {
-		h.abbrevs, h.width = r.fixed(size), r.u8()
-	} else {
-		h.kind, h.width, h.abbrevs = r.u8(), r.u8(), r.fixed(size)
-		switch h.kind {
-		case unitType, unitSplitType:
-			r.take(8 + uint64(size))
-		case unitSkeleton, unitSkeleton + 1:
-			r.take(8)
-		}
-	}
-	if h.body = uint8(r.pos); r.bad || off+uint64(h.body) > h.end {
-		return h, fmt.Errorf("DWARF: unit at %#x: %w", off, symbols.ErrFormat)
-	}
-	if h.version < 2 || h.version > 5 || h.width != 4 && h.width != 8 {
-		h.body = 0
-	}
-	return h, nil
-}
-
 // root is the first entry of a unit: what the others are read with.
 type root struct {
 	t *Table
@@ -212,8 +178,9 @@ func (t *Table) newIndex() (*index, error) {
 		return nil, err
 	}
 	x, w := &index{}, t.work()
+	peek := &peeker{t: t, c: c, w: w}
 	for off := uint64(0); off < uint64(c.size); {
-		h, err := readHead(c, off)
+		h, err := peek.head(off)
 		if err != nil {
 			return x.sorted(), err
 		}
@@ -224,7 +191,7 @@ func (t *Table) newIndex() (*index, error) {
 			continue
 		}
 		x.units = append(x.units, h)
-		if err := x.cover(t, c, h, w); err != nil {
+		if err := x.cover(peek, h); err != nil {
 			return x.sorted(), err
 		}
 	}
@@ -232,46 +199,26 @@ func (t *Table) newIndex() (*index, error) {
 }
 
 // cover notes what a unit says it covers. Only too much work is an error.
-func (x *index) cover(t *Table, c *section, h head, w *work) error {
+func (x *index) cover(peek *peeker, h head) error {
 	number := int32(len(x.units) - 1)
-	r, err := t.peekRoot(c, h, w)
+	r, err := peek.root(h)
 	if err == nil {
 		if r.tag != tagCompileUnit {
 			return nil
 		}
 		before := len(x.spans)
-		err = r.eachRange(r.low, r.high, r.ranges, w, func(start, end uint32) {
+		err = r.eachRange(r.low, r.high, r.ranges, peek.w, func(start, end uint32) {
 			x.spans = append(x.spans, span{start, end, number})
 		})
 		if err == nil && (len(x.spans) > before || r.low.form != 0 && r.high.form != 0) {
 			return nil // with neither it is unknown, with both it has nothing in the image
 		}
 	}
-	if w.out() {
+	if peek.w.out() {
 		return err
 	}
 	x.loose = append(x.loose, number)
 	return nil
-}
-
-// peekRoot reads the first entry of a unit, with little besides.
-func (t *Table) peekRoot(c *section, h head, w *work) (*root, error) {
-	r := &root{t: t, head: h, peek: true}
-	for size := uint64(128); ; size *= 8 {
-		n := min(size, h.end-h.off)
-		b, err := c.bytes(h.off, n)
-		if err != nil {
-			return nil, err
-		}
-		in := reader{b: b, pos: int(h.body)}
-		a, err := t.readAbbreviations(h.abbrevs, h.encoding, in.uleb(), w)
-		if err != nil {
-			return nil, err
-		}
-		if err = r.read(b, a); err == nil || n < size {
-			return r, err
-		}
-	}
 }
 
 func (x *index) sorted() *index {

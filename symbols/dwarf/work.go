@@ -11,10 +11,12 @@ import (
 // bounds nothing.
 const (
 	leastWork   = 16 << 20
-	workPerByte = 8 // of the file; 2 for what it expands to
+	workPerByte = 4 // of the file, of which compilers' output takes 0.6; 1 for what it expands to
 	costRange   = 16
 	costRow     = 24
 	costText    = 32 // besides its bytes
+	costName    = 64 // of a file or folder of a line table
+	costSymbol  = 64 // of one in a list
 
 	leastPart      = 4 << 20 // of a part of the file that is kept,
 	partPerByte    = 64      // and for each of its bytes
@@ -29,7 +31,7 @@ type work struct {
 
 // work is that of one question.
 func (t *Table) work() *work {
-	return &work{left: leastWork + workPerByte*t.im.FileSize + 2*t.sections.expanded.Load()}
+	return &work{left: leastWork + workPerByte*t.im.FileSize + t.sections.expanded.Load()}
 }
 
 // part is what reading a part of n bytes may take: no more and no less whatever a
@@ -57,7 +59,9 @@ func (w *work) out() bool { return w.left < 0 }
 // left.
 func (w *work) spend(n int) error {
 	if w.left -= int64(n); w.left < 0 {
-		return fmt.Errorf("DWARF: what follows was cut off: %w", symbols.ErrLimit)
+		return errCut()
 	}
 	return nil
 }
+
+func errCut() error { return fmt.Errorf("DWARF: what follows was cut off: %w", symbols.ErrLimit) }
