@@ -44,7 +44,7 @@ func ReadHeaders(r io.ReaderAt, size int64) (*peimage.Headers, error) {
 	// The library sorts the table, stops at sections it finds odd, and wants all of
 	// it in memory; segment numbers count entries, so it is read as it stands.
 	table := int64(f.DOSHeader.AddressOfNewEXEHeader) + 24 + int64(f.NtHeader.FileHeader.SizeOfOptionalHeader)
-	h.Sections, h.SectionErr = peimage.ReadSections(r, table, h.NumberOfSections)
+	h.ReadSections(r, table)
 	return h, nil
 }
 

@@ -50,6 +50,7 @@ type Headers struct {
 	NumberOfSymbols  uint32 // entries of it
 	Directories      []Directory
 	Sections         []Section
+	byStart          []uint16 // numbers of the sections by address, where there are many; else nil
 
 	DOSErr, NTErr, DirErr, SectionErr error // nil: that part was read
 }
@@ -91,7 +92,7 @@ func ReadHeaders(r io.ReaderAt) *Headers {
 	}
 	opt := lfanew + ntFixed
 	h.DirErr = h.readDirectories(r, opt, optSize)
-	h.Sections, h.SectionErr = ReadSections(r, opt+int64(optSize), h.NumberOfSections)
+	h.ReadSections(r, opt+int64(optSize))
 	return h
 }
 
@@ -168,21 +169,6 @@ func (h *Headers) readDirectories(r io.ReaderAt, opt int64, optSize uint16) erro
 	return nil
 }
 
-// ReadSections reads the section table of n entries at off. It returns the
-// sections before the first that could not be read, in table order: a table
-// cut by a missing page is still of use.
-func ReadSections(r io.ReaderAt, off int64, n uint16) ([]Section, error) {
-	var sections []Section
-	for i := range int64(n) {
-		b, err := read(r, off+i*sectionSize, sectionSize)
-		if err != nil {
-			return sections, fmt.Errorf("section table, entry %d of %d: %w", i+1, n, err)
-		}
-		sections = append(sections, parseSection(b))
-	}
-	return sections, nil
-}
-
 func parseSection(b []byte) Section {
 	c := wire.New("section header", b)
 	s := Section{Name: cstr(c.Bytes(8))}
@@ -190,21 +176,6 @@ func parseSection(b []byte) Section {
 	c.Skip(12)
 	s.Characteristics = c.U32()
 	return s
-}
-
-// FileOffset maps an RVA to an offset of the image file. It reports false for
-// an RVA that has no bytes in the file. The headers and, in images of low
-// alignment, what is in no section lie where they are mapped.
-func (h *Headers) FileOffset(rva uint32) (int64, bool) {
-	if rva < h.SizeOfHeaders {
-		return int64(rva), true
-	}
-	for _, s := range h.Sections {
-		if rva >= s.VirtualAddress && rva-s.VirtualAddress < s.RawSize {
-			return int64(s.RawOffset) + int64(rva-s.VirtualAddress), true
-		}
-	}
-	return int64(rva), h.LowAligned()
 }
 
 // read returns exactly n bytes at off or the reader's error; a source that

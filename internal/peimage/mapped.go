@@ -54,22 +54,8 @@ func (m *Mapped) place(rva uint32) (off int64, raw, room uint32) {
 		in := rva - s.VirtualAddress
 		return int64(s.RawOffset) + int64(in), s.RawSize - min(in, s.RawSize), uint32(min(s.end(), uint64(end)) - uint64(rva))
 	}
-	for i := range m.h.Sections {
-		if at := m.h.Sections[i].VirtualAddress; at > rva {
-			end = min(end, at)
-		}
-	}
+	end = m.h.nextSection(rva, end)
 	return int64(rva), m.h.SizeOfHeaders - min(rva, m.h.SizeOfHeaders), end - rva
-}
-
-// SectionOf returns the section an RVA lies in, or nil.
-func (h *Headers) SectionOf(rva uint32) *Section {
-	for i := range h.Sections {
-		if s := &h.Sections[i]; rva >= s.VirtualAddress && uint64(rva) < s.end() {
-			return s
-		}
-	}
-	return nil
 }
 
 // end is the RVA behind the section, in whole pages: all of its last one is

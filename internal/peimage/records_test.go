@@ -199,8 +199,21 @@ func TestReadHeaders_sections(t *testing.T) {
 		if cv, _, err := readRecords(t, b); err != nil || cv.Path != "many.pdb" || cv.Age != 3 {
 			t.Errorf("%d: %+v, %v", n, cv, err)
 		}
-		if own := peimage.ReadHeaders(bytes.NewReader(b)); len(own.Sections) != n || own.SectionErr != nil {
+		own := peimage.ReadHeaders(bytes.NewReader(b))
+		if len(own.Sections) != n || own.SectionErr != nil {
 			t.Errorf("%d: %d sections, %v", n, len(own.Sections), own.SectionErr)
+		}
+		for i := 0; i < n; i += 1 + n/100 { // many are searched by address
+			s := &own.Sections[i]
+			if got := own.SectionOf(s.VirtualAddress); got != s {
+				t.Errorf("%d: section %d is %v", n, i, got)
+			}
+			if off, ok := own.FileOffset(s.VirtualAddress); ok != (s.RawSize > 0) || ok && off != int64(s.RawOffset) {
+				t.Errorf("%d: section %d is at %#x, %v", n, i, off, ok)
+			}
+		}
+		if s := own.SectionOf(first - 1); s != nil {
+			t.Errorf("%d: in front of the first is %v", n, s)
 		}
 	}
 }
