@@ -257,3 +257,30 @@ func readAll(t *testing.T, src memsource.Source, file []byte, addr uint64) (out 
 	}
 	return out
 }
+
+// TestHostile_shared_contexts: threads that share one CONTEXT have no more of it
+// than the file is long.
+func TestHostile_shared_contexts(t *testing.T) {
+	const n = 50_000
+	le := binary.LittleEndian
+	list := le.AppendUint32(nil, n)
+	for i := range n {
+		th := make([]byte, 48)
+		le.PutUint32(th, uint32(i))
+		le.PutUint32(th[40:], 1232)
+		le.PutUint32(th[44:], 32) // anywhere
+		list = append(list, th...)
+	}
+	b := dumpbuild.BuildMinidump(dumpbuild.Minidump{Architecture: 9, Streams: []dumpbuild.MinidumpStream{{Type: 3, Data: list}}})
+	f := openBytes(t, b)
+	threads, registers := 0, 0
+	for th, err := range f.Threads() {
+		if err != nil {
+			t.Fatal(err)
+		}
+		threads, registers = threads+1, registers+len(th.Registers)
+	}
+	if threads != n || registers < 1232 || registers > len(b) {
+		t.Errorf("%d threads with %d bytes of registers in a file of %d", threads, registers, len(b))
+	}
+}

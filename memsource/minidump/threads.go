@@ -112,10 +112,11 @@ func (f *File) Exception() (Exception, error) {
 	if err != nil {
 		return Exception{}, err
 	}
+	left := f.size
 	e := Exception{
 		ThreadID: le32(b), Code: le32(b[8:]), Flags: le32(b[12:]), Address: f.address(le64(b[24:])),
 		Context:   f.context(le32(b[160:]), le32(b[164:])),
-		Registers: f.registers(le32(b[160:]), le32(b[164:])),
+		Registers: f.registers(le32(b[160:]), le32(b[164:]), &left),
 	}
 	for i := range min(int(le32(b[32:])&0xff), maxParameters) {
 		e.Parameters = append(e.Parameters, le64(b[40+8*i:]))
@@ -133,11 +134,11 @@ func (f *File) Threads() iter.Seq2[Thread, error] {
 		names, _ := f.threadNames() // a name that cannot be read is none
 		return names
 	})
-	return list(f, t, err, func(b []byte, _ int64, _ *uint64) Thread {
+	return list(f, t, err, func(b []byte, _ int64, left *uint64) Thread {
 		return Thread{
 			ID: le32(b), Name: names()[le32(b)], TEB: f.address(le64(b[16:])), Suspend: le32(b[4:]), Stack: f.address(le64(b[24:])), Size: uint64(le32(b[32:])),
 			Context:   f.context(le32(b[40:]), le32(b[44:])),
-			Registers: f.registers(le32(b[40:]), le32(b[44:])),
+			Registers: f.registers(le32(b[40:]), le32(b[44:]), left),
 		}
 	})
 }
@@ -175,14 +176,12 @@ func (f *File) context(size, off uint32) Context {
 }
 
 // registers reads the CONTEXT of size bytes at off as it stands. What the
-// processor has beyond the structure of winnt.h is left out where it is large.
-func (f *File) registers(size, off uint32) []byte {
+// processor has beyond the structure of winnt.h is left out where it is large. Those of
+// a list take no more than left: threads do not share them.
+func (f *File) registers(size, off uint32, left *uint64) []byte {
 	if size == 0 {
 		return nil
 	}
-	b, err := f.bytes("thread context", uint64(off), uint64(min(size, maxRegisters)))
-	if err != nil {
-		return nil
-	}
+	b, _ := f.part("thread context", uint64(off), uint64(min(size, maxRegisters)), left) // nil is unknown
 	return b
 }

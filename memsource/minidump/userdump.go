@@ -140,13 +140,13 @@ func (f *File) userThreads() iter.Seq2[Thread, error] {
 	contexts := f.userTable("thread contexts", u.threadAt, u.threads, 0x100, f.contextSize())
 	states := f.userTable("thread states", u.stateAt, u.threads, uint64(u.by(24, 20)), uint64(u.by(0x50, 0x30)))
 	i := uint64(0)
-	return list(f, states, nil, func(b []byte, _ int64, _ *uint64) Thread {
+	return list(f, states, nil, func(b []byte, _ int64, left *uint64) Thread {
 		at := contexts.off + i*contexts.stride
 		i++
 		t := Thread{ID: le32(b), TEB: f.address(u.field(b[16:]))}
 		if at <= math.MaxUint32 {
 			t.Context = f.context(uint32(contexts.stride), uint32(at))
-			t.Registers = f.registers(uint32(contexts.stride), uint32(at))
+			t.Registers = f.registers(uint32(contexts.stride), uint32(at), left)
 		}
 		return t
 	})
