@@ -115,21 +115,32 @@ const (
 	leastBudget = 1 << 20
 	mostCounted = 64 << 20 // bytes of an image that count: its headers claim its size
 	perRead     = 32       // what a read counts as besides its bytes
+	leastListed = 1 << 10
+	perSymbol   = 24 // bytes of an image
 )
 
 // Budget is what one walk over tables of the image may cost.
-func (im *Image) Budget() Budget {
-	size := int64(im.SizeOfImage)
+func (im *Image) Budget() Budget { return Budget(leastBudget + 4*min(im.size(), mostCounted)) }
+
+// size is that of the image, or of its file where that is smaller: bytes that can say
+// something.
+func (im *Image) size() int64 {
 	if im.File != nil {
-		size = min(size, im.FileSize)
+		return min(int64(im.SizeOfImage), im.FileSize)
 	}
-	return Budget(leastBudget + 4*min(size, mostCounted))
+	return int64(im.SizeOfImage)
 }
+
+// most is how many symbols the tables of an image list: each takes bytes, and what
+// it names others.
+func (im *Image) most() int64 { return leastListed + im.size()/perSymbol }
+
+func errCut() error { return fmt.Errorf("what follows was cut off: %w", ErrLimit) }
 
 // Spend takes n bytes off. It wraps [ErrLimit] when that is more than is left.
 func (b *Budget) Spend(n int) error {
 	if *b -= Budget(n) + perRead; *b < 0 {
-		return fmt.Errorf("what follows was cut off: %w", ErrLimit)
+		return errCut()
 	}
 	return nil
 }

@@ -110,14 +110,14 @@ func (s *Set) measure(sym *Symbol) {
 
 // All yields the symbols of all tables, the best table first. What two tables
 // call the same at one address is yielded once. Functions without a name are not
-// among them.
+// among them. An error that wraps [ErrLimit] ends more symbols than an image can have.
 func (s *Set) All() iter.Seq2[Symbol, error] {
 	type key struct {
 		rva  uint32
 		name string
 	}
 	return func(yield func(Symbol, error) bool) {
-		seen := map[key]bool{}
+		seen, left := map[key]bool{}, s.Image.most()
 		for i, t := range s.Tables {
 			for sym, err := range t.All() {
 				if err == nil && len(s.Tables) > 1 && sym.Forwarder == "" {
@@ -131,6 +131,10 @@ func (s *Set) All() iter.Seq2[Symbol, error] {
 				}
 				if err == nil {
 					s.measure(&sym)
+				}
+				if left--; left < 0 {
+					yield(Symbol{}, errCut())
+					return
 				}
 				if !yield(sym, err) {
 					return

@@ -2,6 +2,7 @@ package symbols_test
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"iter"
 	"strings"
@@ -141,5 +142,28 @@ func TestSource(t *testing.T) {
 	}
 	if got := strings.Join(words, " "); got != "unknown pdata import export coff go dwarf" || (symbols.SourceDWARF+1).String() != "unknown" {
 		t.Errorf("%s, %v", got, symbols.SourceDWARF+1)
+	}
+}
+
+// TestAll_limit: more symbols than an image has bytes for are cut off.
+func TestAll_limit(t *testing.T) {
+	s := set(t)
+	most := 1024 + int(s.Image.FileSize/24)
+	for _, n := range []int{most, most + 1} {
+		all := make([]symbols.Symbol, n)
+		for i := range all {
+			all[i] = code(symbols.SourceExport, fmt.Sprint("f", i), uint32(i), 0)
+		}
+		one := &symbols.Set{Image: s.Image, Tables: []symbols.Table{list{symbols.SourceExport, all}}}
+		listed := 0
+		var failed error
+		for _, err := range one.All() {
+			if failed = err; err == nil {
+				listed++
+			}
+		}
+		if listed != most || errors.Is(failed, symbols.ErrLimit) != (n > most) {
+			t.Errorf("%d of %d symbols listed, %v", listed, n, failed)
+		}
 	}
 }

@@ -11,8 +11,8 @@ import (
 
 const (
 	rest  = 400      // percent that the heap may grow between collections at most,
-	least = 60       // and at least
-	spare = 80 << 20 // bytes it may grow between them
+	least = 50       // and at least
+	spare = 48 << 20 // bytes it may grow between them
 )
 
 // Start sets how far the heap may grow before the next collection, now and after each

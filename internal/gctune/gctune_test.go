@@ -8,7 +8,7 @@ import (
 )
 
 func TestPercent(t *testing.T) {
-	for live, want := range map[uint64]int{0: rest, 1 << 20: rest, 20 << 20: 400, 40 << 20: 200, 80 << 20: 100, 160 << 20: least, 1 << 40: least} {
+	for live, want := range map[uint64]int{0: rest, 1 << 20: rest, 12 << 20: 400, 24 << 20: 200, 48 << 20: 100, 160 << 20: least, 1 << 40: least} {
 		if got := percent(live); got != want {
 			t.Errorf("%d MB: %d, want %d", live>>20, got, want)
 		}
