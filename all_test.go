@@ -23,7 +23,8 @@ var layers = [][]string{
 	{"internal/cli/dumpinfo", "internal/cli/frames", "internal/cli/values"},
 	{"analyze"},
 	{"target", "internal/cli/manual", "internal/cli/readline"},
-	{"sympath/stores", "stack", "serve/symbolicate", "serve"},
+	{"sympath/stores", "stack", "serve/symbolicate", "serve/push"},
+	{"serve"},
 	{"."},
 	{"internal/load"},
 	{"identify", "nt", "internal/filepool", "internal/typefind"},
@@ -49,7 +50,7 @@ var reserved = map[string][]string{
 	"log":                           {"serve/server.go"}, // for the ErrorLog of net/http
 	"unsafe":                        {"internal/fsx/map_windows.go"},
 	"os/exec":                       {"internal/kdtext", "internal/nginx", "internal/qemutest", "internal/smbd", "pdb/bench", "sympath/bench"},
-	"net/http":                      {"sympath/http", "serve", "serve/symbolicate"},
+	"net/http":                      {"sympath/http", "serve", "serve/push", "serve/symbolicate"},
 	"github.com/saferwall/pe":       {"internal/pedisk"},
 	"golang.org/x/exp/mmap":         {"internal/fsx", "memsource"},
 	"golang.org/x/sys":              {"internal/flock", "internal/fsx", "memsource/process"},

@@ -21,6 +21,7 @@
 //	GET /healthz                  "ok"
 //	GET /statusz                  counters and the last misses, as JSON
 //	GET /                         the same for people
+//	PUT, POST /upload/NAME        takes a file, see [Config.Uploads] and [Upload]
 //
 // Names and keys are taken in any letter case, and ages in hex or as LLDB writes
 // them, in decimal. Compressed names (fs_rec.pd_), file.ptr, pingme.txt and

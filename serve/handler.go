@@ -27,6 +27,16 @@ type Config struct {
 	// Names answers POST requests, below /symbolicate/ and /v1/: see package
 	// symbolicate. Nil answers none.
 	Names http.Handler
+	// Uploads is where files that are uploaded go; nil takes none. To be found they
+	// have to be along Symbols too.
+	Uploads *sympath.Cache
+	// MaxUpload limits the bytes of a file that is uploaded, 4 GB by default.
+	MaxUpload int64
+	// Tokens are those that are accepted.
+	Tokens []Token
+	// Private answers nobody without a token with [RightRead]: to others no file is
+	// there. Of [Handler] only /healthz answers all.
+	Private bool
 	// Searches limits how many files are looked for at once; others wait. 64 by
 	// default.
 	Searches int
@@ -52,6 +62,7 @@ type handler struct {
 	cfg       Config
 	searches  chan struct{} // one for each search under way
 	transfers chan struct{} // one for each file that is sent
+	landings  chan struct{} // one for each upload under way
 	stats     stats
 	number    atomic.Uint64 // of the last request
 }
@@ -69,11 +80,16 @@ func Handler(cfg Config) http.Handler {
 		cfg.Verify = identify.FileID
 	}
 	cfg.Title = cmp.Or(cfg.Title, "Symbols")
+	cfg.MaxUpload = cmp.Or(cfg.MaxUpload, 4<<30)
 	cfg.Timeout, cfg.Idle = cmp.Or(cfg.Timeout, 10*time.Minute), cmp.Or(cfg.Idle, time.Minute)
 	h := &handler{cfg: cfg, searches: make(chan struct{}, cmp.Or(cfg.Searches, 64)), transfers: make(chan struct{}, cmp.Or(cfg.Transfers, 256))}
+	h.landings = make(chan struct{}, maxLandings)
 	h.stats.started = time.Now()
 	return h
 }
+
+// maxLandings is how many uploads are taken at once.
+const maxLandings = 16
 
 // ServeHTTP implements [http.Handler].
 func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -82,13 +98,18 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h.stats.requests.Add(1)
 	w.Header().Set("X-Content-Type-Options", "nosniff")
 	switch {
+	case r.URL.Path == "/healthz" && isRead(r.Method):
+		text(w, "text/plain; charset=utf-8", []byte("ok\n"))
+	case h.cfg.Uploads != nil && isWrite(r.Method) && strings.HasPrefix(r.URL.Path, uploads):
+		h.upload(w, r, log)
+		return
+	case h.hidden(r):
+		empty(w, http.StatusNotFound)
 	case h.cfg.Names != nil && (strings.HasPrefix(r.URL.Path, "/symbolicate/") || strings.HasPrefix(r.URL.Path, "/v1/")):
 		h.cfg.Names.ServeHTTP(w, r)
 	case !isRead(r.Method):
 		w.Header().Set("Allow", "GET, HEAD")
 		empty(w, http.StatusMethodNotAllowed)
-	case r.URL.Path == "/healthz":
-		text(w, "text/plain; charset=utf-8", []byte("ok\n"))
 	case r.URL.Path == "/statusz":
 		h.status(w, r)
 	case r.URL.Path == "/" || r.URL.Path == "":
@@ -98,6 +119,13 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	log.LogAttrs(r.Context(), slog.LevelDebug, "served", slog.Duration("took", time.Since(start)))
+}
+
+// hidden reports whether the handler is private and the request has no token that
+// may read.
+func (h *handler) hidden(r *http.Request) bool {
+	may, _ := rights(h.cfg.Tokens, r)
+	return h.cfg.Private && may&RightRead == 0
 }
 
 // empty answers without a body.

@@ -61,3 +61,6 @@ func spellings(key string) []string {
 
 // isRead reports whether a method asks for what is there.
 func isRead(method string) bool { return method == http.MethodGet || method == http.MethodHead }
+
+// isWrite reports whether a method brings a file.
+func isWrite(method string) bool { return method == http.MethodPut || method == http.MethodPost }

@@ -17,7 +17,6 @@ import (
 // Limits of a [Server] that clients of symbol servers never reach.
 const (
 	headerTime = 5 * time.Second // to send the head of a request
-	bodyTime   = time.Minute     // to send all of it
 	idleTime   = 2 * time.Minute // between requests
 	maxHeader  = 8 << 10
 )
@@ -36,7 +35,7 @@ type Server struct {
 // the listener. The error is nil after the end of ctx if all were answered.
 func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	server := &http.Server{
-		Handler: s.Handler, ReadHeaderTimeout: headerTime, ReadTimeout: bodyTime, IdleTimeout: idleTime, MaxHeaderBytes: maxHeader,
+		Handler: s.Handler, ReadHeaderTimeout: headerTime, IdleTimeout: idleTime, MaxHeaderBytes: maxHeader,
 		ErrorLog: log.New(io.Discard, "", 0), // of clients that break off
 	}
 	if s.TLS != nil {

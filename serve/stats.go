@@ -4,6 +4,8 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
+	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -18,6 +20,7 @@ const maxMisses = 50
 type stats struct {
 	started                                       time.Time
 	requests, hits, misses, foreign, broken, sent atomic.Int64
+	uploads, conflicts                            atomic.Int64
 
 	mu   sync.Mutex // guards the fields below
 	last []miss     // the oldest first
@@ -51,6 +54,13 @@ func (s *stats) missed(q sympath.Query, reason string) {
 	s.last = append(s.last, m)
 }
 
+// found forgets that a file was missed.
+func (s *stats) found(q sympath.Query) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.last = slices.DeleteFunc(s.last, func(m miss) bool { return m.Key == q.ID.Key() && strings.EqualFold(m.File, q.File) })
+}
+
 // status is what /statusz answers.
 type status struct {
 	Uptime   int64  `json:"uptime_ms"`
@@ -60,6 +70,8 @@ type status struct {
 	Foreign  int64  `json:"not_of_a_store"` // requests with paths that no symbol store has
 	Broken   int64  `json:"broken_off"`
 	Sent     int64  `json:"sent_bytes"`
+	Uploads  int64  `json:"uploads,omitempty"`
+	Conflict int64  `json:"upload_conflicts,omitempty"` // other files under keys that were taken
 	Files    int    `json:"held_files,omitempty"`
 	Bytes    int64  `json:"held_bytes,omitempty"`
 	Last     []miss `json:"last_misses"` // the latest first
@@ -71,7 +83,8 @@ func (h *handler) snapshot(ctx context.Context) status {
 	s := &h.stats
 	out := status{
 		Uptime: time.Since(s.started).Milliseconds(), Requests: s.requests.Load(), Hits: s.hits.Load(), Misses: s.misses.Load(),
-		Foreign: s.foreign.Load(), Broken: s.broken.Load(), Sent: s.sent.Load(), Last: []miss{},
+		Foreign: s.foreign.Load(), Broken: s.broken.Load(), Sent: s.sent.Load(),
+		Uploads: s.uploads.Load(), Conflict: s.conflicts.Load(), Last: []miss{},
 	}
 	if h.cfg.Held != nil {
 		out.Files, out.Bytes = h.cfg.Held(ctx)

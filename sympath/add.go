@@ -20,7 +20,8 @@ type Added struct {
 // name and the identity that Options.Verify reads from its content. source says
 // where it came from. If a good entry exists, it is kept. A file whose identity
 // cannot be read is an error that wraps [ErrMismatch]; a name that [CleanName]
-// refuses is one that wraps [ErrBadName].
+// refuses is one that wraps [ErrBadName]. Of several processes that add files of one
+// identity, one is told that its file is new.
 func (c *Cache) Add(ctx context.Context, name string, r io.ReaderAt, size int64, source string) (Added, error) {
 	fail := func(err error) (Added, error) { return Added{}, fmt.Errorf("add %s: %w", wtext.Printable(name), err) }
 	file, err := CleanName(name)
@@ -46,6 +47,11 @@ func (c *Cache) Add(ctx context.Context, name string, r io.ReaderAt, size int64,
 		return fail(fmt.Errorf("%w: it has no key", ErrMismatch))
 	}
 	q.ID = id
+	lock, err := c.lock(ctx, q.flightKey(), func() {})
+	if err != nil && ctx.Err() != nil {
+		return fail(ctx.Err())
+	}
+	defer lock.unlock() // nil where the file system has no locks
 	if e, ok := c.find(q); ok {
 		return Added{ID: id, Location: e.location, Size: e.size}, nil
 	}

@@ -277,7 +277,7 @@ func commands() []command {
 		{"line", (*app).lineCommand}, {"fetch", (*app).fetchCommand}, {"cache", (*app).cacheCommand},
 		{"processes", (*app).processesCommand}, {"stack", (*app).stackCommand}, {"analyze", (*app).analyzeCommand},
 		{"vad", (*app).vadCommand}, {"verify", (*app).verifyCommand}, {"eval", (*app).evalCommand}, {"kd", (*app).kdCommand},
-		{"serve", (*app).serveCommand},
+		{"serve", (*app).serveCommand}, {"push", (*app).pushCommand},
 		{"man", (*app).manCommand}, {"version", (*app).versionCommand},
 	}
 }

@@ -2,7 +2,10 @@ package cli_test
 
 import (
 	"bufio"
+	"bytes"
 	"context"
+	"crypto/sha256"
+	"fmt"
 	"io"
 	"net/http"
 	"os"
@@ -100,10 +103,40 @@ func withCurl(t *testing.T, url, files string) {
 	}
 }
 
+// TestPush: files of a folder are uploaded once, by who has the token.
+func TestPush(t *testing.T) {
+	dir, tokens := t.TempDir(), filepath.Join(t.TempDir(), "tokens")
+	fixture.Unpack(t, "demo/symbols", dir)
+	sum := sha256.Sum256([]byte("secret"))
+	if err := os.WriteFile(tokens, fmt.Appendf(nil, "# tokens\n\n%x upload,read ci of the team\n", sum), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	url, end := startServe(t, "--store", t.TempDir(), "--uploads", "--private", "--tokens", tokens)
+	defer end()
+	ask := func(auth string) (string, int) {
+		var out, errs bytes.Buffer
+		status := cli.Main(t.Context(), []string{"push", "--server", url, dir}, strings.NewReader(""), &out, &errs, func(name string) string {
+			if name == "SYMRES_AUTH" {
+				return auth
+			}
+			return ""
+		})
+		return out.String() + errs.String(), status
+	}
+	for _, c := range []struct {
+		auth, want string
+		status     int
+	}{{"", "401", 1}, {url + "=:wrong", "401", 1}, {url + "=:secret", "added", 0}, {url + "=:secret", "there", 0}} {
+		if out, status := ask(c.auth); status != c.status || strings.Count(out, c.want) < 3 {
+			t.Errorf("%q: status %d: %s", c.auth, status, out)
+		}
+	}
+}
+
 // TestServe_refused: what cannot be served ends at once.
 func TestServe_refused(t *testing.T) {
 	for _, args := range [][]string{
-		{}, {"--store", "a*b"}, {"--store", "d", "--upstream", "a;b"}, {"--store", "d", "--tls-cert", "none.pem"}, {"--store", "d", "--listen", "nowhere"}, {"--store", "d", "--upstream", ""},
+		{}, {"--store", "a*b"}, {"--store", "d", "--upstream", "a;b"}, {"--store", "d", "--tls-cert", "none.pem"}, {"--store", "d", "--listen", "nowhere"}, {"--store", "d", "--upstream", ""}, {"--store", "d", "--uploads"}, {"--store", "d", "--tokens", "none"},
 	} {
 		out, errs, status := run(t, "", append([]string{"serve"}, args...)...)
 		if status != 2 && status != 3 || out != "" || errs == "" {

@@ -108,6 +108,9 @@ func fail(w http.ResponseWriter, status int, title string) {
 	_ = json.NewEncoder(w).Encode(map[string]string{"error": title})
 }
 
+// bodyTime is how long a client may take to send a body.
+const bodyTime = 30 * time.Second
+
 // read decodes the body of a request into v. If it cannot, it answers the
 // request and returns false.
 func read(w http.ResponseWriter, r *http.Request, v any) bool {
@@ -115,6 +118,7 @@ func read(w http.ResponseWriter, r *http.Request, v any) bool {
 		fail(w, http.StatusUnsupportedMediaType, "the body must not be compressed")
 		return false
 	}
+	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(bodyTime)) // where it can be set
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
 	if _, tooLong := errors.AsType[*http.MaxBytesError](err); tooLong {
 		fail(w, http.StatusRequestEntityTooLarge, "the body has more than 8 MB")
