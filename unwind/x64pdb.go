@@ -45,10 +45,10 @@ func (x *x64) pdbFrame(c *Context) (step, bool) {
 	for i := range pushes + 1 {
 		pc, err := x.w.u64(at + 8*uint64(i))
 		switch {
-		case err != nil || !x.returns(pc):
-		case found < 0:
+		case err != nil:
+		case found < 0 && x.returns(pc):
 			found, c.PC = i, pc
-		case found > 0:
+		case found > 0 && x.mayReturn(pc):
 			s.rule = RuleScan
 		}
 	}
@@ -72,6 +72,13 @@ func (x *x64) returns(pc uint64) bool {
 	rva := uint32(pc - im.module.Base)
 	next, err2 := x.symbol(pc)
 	return err == nil && (f.Size == 0 || rva-f.RVA <= f.Size) && !(err2 == nil && next.RVA == rva)
+}
+
+// mayReturn is returns for a word that matters less: of a module that may not be on
+// the stack, nobody is asked for code or symbols.
+func (x *x64) mayReturn(pc uint64) bool {
+	im := x.w.find(pc - 1)
+	return im != nil && (im != x.im || x.returns(pc))
 }
 
 // symbol returns the function at addr. The error is ErrNoModule, ErrTooMuchWork,

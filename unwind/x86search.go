@@ -41,13 +41,19 @@ func (x *x86) look() (uint32, error) {
 			return 0, x.w.fail("return address", cmp.Or(err, errUnproven))
 		}
 	}
-	if kind < x86Proven || slot != start {
+	x.wild = kind < x86Maybe || x.unseenBefore(slot != start)
+	if !x.wild && (kind < x86Proven || slot != start) {
 		_, others, _ := x.first(slot+4, x86Nearby, x86Maybe)
-		x.wild = others != x86No || kind < x86Maybe
+		x.wild = others != x86No || x.unseenBefore(slot != start)
 	}
-	x.wild = x.wild || x.unreadable != nil && !x.c.UnwoundToCall || x.blind && slot != start
 	x.w.assume()
 	return slot, nil
+}
+
+// unseenBefore reports whether code that could not be read leaves it open where the
+// return address is, which was found behind its place or at it.
+func (x *x86) unseenBefore(behind bool) bool {
+	return x.unreadable != nil && !x.c.UnwoundToCall || x.blind && behind
 }
 
 // word judges a word of the stack.
