@@ -296,6 +296,7 @@ func kdCorpusSessions(t *testing.T) (list []*kdSession) {
 	for i, answers := range kdAnswers(t, dir, "pages-x64.txt") {
 		list = append(list, &kdSession{name: fmt.Sprintf("pages-x64.txt %d", i+1), answers: answers, dump: x64, symbols: `Z:\s1`, images: `Z:\i2`, roots: pages})
 	}
+	list = append(list, kdFurtherSessions(t, dir)...)
 	files, err := filepath.Glob(filepath.Join(dir, "minidumps", "*.txt"))
 	if err != nil || len(files) < 16 {
 		t.Fatalf("%d transcripts, %v", len(files), err)
@@ -305,6 +306,31 @@ func kdCorpusSessions(t *testing.T) (list []*kdSession) {
 		dump := filepath.Join(shared, filepath.FromSlash(strings.ReplaceAll(name, "~", "/")))
 		list = append(list, &kdSession{name: name, answers: kdAnswers(t, dir, "minidumps/"+filepath.Base(file))[0], dump: dump,
 			symbols: `Z:\s1`, images: `Z:\s1`, roots: [][2]string{{`Z:\s1`, filepath.Dir(dump)}}})
+	}
+	return list
+}
+
+// kdFurtherSessions are those with an Itanium and with Windows XP, whose PDB is
+// Microsoft's and nowhere here.
+func kdFurtherSessions(t *testing.T, dir string) (list []*kdSession) {
+	t.Helper()
+	for _, c := range []struct{ machine, symbols, images string }{{"ia64", filepath.Join(dir, "sym-ia64"), "symef-ia64"}, {"x86", os.Getenv(publicEnv), "sym-x86-fs"}} {
+		if c.symbols == "" {
+			t.Log("NOT COMPARED: name the folder of the public ntkrnlpa.pdb in " + publicEnv)
+			continue
+		}
+		dump := unzip(t, filepath.Join(dir, c.machine+".dmp.gz"))
+		for _, name := range []string{c.machine + ".txt", "pages-" + c.machine + ".txt"} {
+			for i, answers := range kdAnswers(t, dir, name) {
+				images := filepath.Join(dir, c.images)
+				s := &kdSession{name: fmt.Sprintf("%s %d", name, i+1), answers: answers, dump: dump, symbols: `Z:\s1;Z:\s2`, images: `Z:\s1;Z:\s2`,
+					roots: [][2]string{{`Z:\i2`, images}, {`Z:\s2`, images}, {"${FSDIR}", images}, {`Z:\s1`, c.symbols}}}
+				if strings.HasPrefix(name, "pages") {
+					s.symbols, s.images, s.roots = `Z:\s1`, `Z:\i2`, slices.Delete(s.roots, 1, 2)
+				}
+				list = append(list, s)
+			}
+		}
 	}
 	return list
 }

@@ -29,7 +29,7 @@ var errUnreadable = errors.New("the code is out")
 const maxInstruction = 15
 
 func (s *Session) unassemble(ctx context.Context, c Command) error {
-	if s.target.Machine() == machineIA64 {
+	if s.arch() == machineIA64 {
 		return refuse("%s: code of IA-64 is not disassembled", c.Name)
 	}
 	addr, count, err := s.rangeOf(ctx, c.Args, 1)

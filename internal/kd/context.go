@@ -407,7 +407,7 @@ func (s *Session) setContext(ctx context.Context, c Command) error {
 	b := make([]byte, 0x4d0) // of x64, the largest
 	n, readErr := s.read(ctx, b, addr)
 	th := s.here
-	if th.Context, err = unwind.ParseContext(unwind.Machine(s.target.Machine()), b[:n]); err != nil {
+	if th.Context, err = unwind.ParseContext(unwind.Machine(s.arch()), b[:n]); err != nil {
 		return refuse("Unable to read context at %s: %v", s.addr(addr), errors.Join(err, readErr))
 	}
 	th.Raw, th.Err = b[:n], nil
@@ -489,9 +489,6 @@ func (s *Session) lastEvent(context.Context, Command) error {
 
 func (s *Session) bugCheck(context.Context, Command) error {
 	b, err := s.target.BugCheck()
-	if errors.Is(err, target.ErrNoRecord) && s.kernel() == nil && s.target.Kind() != target.KindMinidump {
-		err = nil // the debugger shows zeros
-	}
 	if err != nil {
 		return refuse("there is no bug check: %v", err)
 	}

@@ -47,7 +47,7 @@ func (s *Session) startsAt(ctx context.Context, at uint64) bool {
 
 // codeAddress is the address that a command names, or that of the current instruction.
 func (s *Session) codeAddress(ctx context.Context, c Command) (uint64, error) {
-	if s.target.Machine() == machineIA64 {
+	if s.arch() == machineIA64 {
 		return 0, refuse("%s: code of IA-64 is not disassembled", c.Name)
 	}
 	if c.Args == "" {

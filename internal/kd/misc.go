@@ -54,9 +54,9 @@ func (s *Session) setRadix(_ context.Context, c Command) error {
 
 func (s *Session) machine(context.Context, Command) error {
 	words := map[unwind.Machine]string{unwind.X86: "x86 compatible (x86)", unwind.X64: "x64 (AMD64)", unwind.ARM: "ARM (thumb-2)", unwind.ARM64: "ARM 64-bit (AArch64)"}
-	w := words[unwind.Machine(s.target.Machine())]
+	w := words[unwind.Machine(s.arch())]
 	if w == "" {
-		w = fmt.Sprintf("%#x", s.target.Machine())
+		w = fmt.Sprintf("%#x", s.arch())
 	}
 	s.printf("Effective machine: %s\n", w)
 	return nil
@@ -93,6 +93,9 @@ func (s *Session) product(ctx context.Context) string {
 		return ""
 	}
 	shared := map[int]uint64{32: 0xffdf0000, 64: 0xfffff78000000000}[s.bits()]
+	if s.arch() == machineIA64 {
+		shared = 0xe0000000fffe0000
+	}
 	var b [0x2d4]byte
 	if _, err := s.read(ctx, b[:], shared); err != nil {
 		return ""
@@ -142,7 +145,11 @@ func (s *Session) vertarget(ctx context.Context, _ Command) error {
 	} else if n := s.servicePack(ctx); n > 0 {
 		pack = fmt.Sprintf(" (Service Pack %d)", n)
 	}
-	machine := map[uint16]string{0x14c: "x86 compatible", 0x8664: "x64", 0x1c4: "ARM", 0xaa64: "ARM 64-bit", machineIA64: "Intel IA64"}[s.target.Machine()]
+	machine := map[uint16]string{0x14c: "x86 compatible", 0x8664: "x64", 0x1c4: "ARM", 0xaa64: "ARM 64-bit", machineIA64: "Intel IA64"}[s.arch()]
+	if info.Build == 0 && s.kernel() == nil {
+		s.printf("%s %s\n", s.kind(), machine) // which says nothing of the system
+		return nil
+	}
 	if info.System == "Windows" || info.System == "" || s.kernel() != nil {
 		s.printf("%s%s Version %d%s %s Free %s\n", windowsName(info.Major, info.Minor, info.Build), kernel, info.Build, pack, processors, machine)
 	} else {

@@ -20,7 +20,7 @@ type tableLevel struct {
 func (s *Session) pagingOf(ctx context.Context) (levels []tableLevel, size uint64, ok bool) {
 	pae := s.kernelNumber(ctx, "nt!KdDebuggerDataBlock", 0x36)&1 != 0
 	switch {
-	case s.bits() == 64 && s.target.Machine() == 0x8664:
+	case s.bits() == 64 && s.arch() == 0x8664:
 		return []tableLevel{{"PXE", "PML4E", 0xfffff6fb7dbed000, 39}, {"PPE", "PDPE", 0xfffff6fb7da00000, 30}, {"PDE", "PDE", 0xfffff6fb40000000, 21}, {"PTE", "PTE", 0xfffff68000000000, 12}}, 8, true
 	case s.bits() == 32 && pae:
 		return []tableLevel{{"PDE", "PDE", 0xc0600000, 21}, {"PTE", "PTE", 0xc0000000, 12}}, 8, true
@@ -75,7 +75,7 @@ func (s *Session) pageTables(ctx context.Context, c Command) error {
 		return err
 	}
 	va = s.narrow(va)
-	if s.target.Machine() == machineIA64 && s.kernel() != nil {
+	if s.arch() == machineIA64 && s.kernel() != nil {
 		s.pageTablesIA64(ctx, va)
 		return nil
 	}
@@ -182,7 +182,7 @@ func (s *Session) translate(ctx context.Context, c Command) error {
 		return err
 	}
 	va = s.narrow(va)
-	if s.target.Machine() == machineIA64 && s.kernel() != nil {
+	if s.arch() == machineIA64 && s.kernel() != nil {
 		return s.vtopIA64(ctx, list[0], va)
 	}
 	entries, ok := s.entriesOf(ctx, va)

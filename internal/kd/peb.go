@@ -159,6 +159,10 @@ func (s *Session) showTEB(ctx context.Context, c Command) error {
 	row("LastStatusValue:", fmt.Sprintf("%x", t("LastStatusValue")))
 	row("Count Owned Locks:", fmt.Sprint(t("CountOfOwnedCriticalSections")))
 	row("HardErrorMode:", fmt.Sprint(t("HardErrorMode", "HardErrorsAreDisabled")))
+	if s.arch() == machineIA64 {
+		row("DeallocationBStore:", s.plain(t("DeallocationBStore")))
+		row("BStoreLimit:", s.plain(t("BStoreLimit")))
+	}
 	return nil
 }
 

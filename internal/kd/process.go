@@ -139,7 +139,7 @@ func (s *Session) showProcesses(ctx context.Context, c Command) error {
 		}
 		return s.processBlock(ctx, p, flags)
 	}
-	if name == "" && which == 0 {
+	if name == "" && which == 0 && s.arch() != machineIA64 {
 		s.printf("**** NT ACTIVE PROCESS DUMP ****\n")
 	}
 	for p, err := range s.target.Processes(ctx) {
@@ -258,7 +258,7 @@ func (s *Session) since(ctx context.Context, start uint64) string {
 // sharedData is KUSER_SHARED_DATA in kernel memory.
 func (s *Session) sharedData() uint64 {
 	switch {
-	case s.target.Machine() == machineIA64:
+	case s.arch() == machineIA64:
 		return 0xe0000000fffe0000
 	case s.bits() == 32:
 		return 0xffdf0000

@@ -203,9 +203,11 @@ func (s *Session) unloaded() (n int) {
 func (s *Session) reloadUser(ctx context.Context) error {
 	s.printf("Loading User Symbols\n")
 	s.forgetUser()
+	before := s.target.Session().Modules()
 	if err := s.reopen(ctx); err != nil {
 		return err
 	}
+	s.loadAgain(ctx, before)
 	s.userModules(s.target.Session().Modules())
 	return nil
 }

@@ -2,6 +2,7 @@ package kd
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -17,6 +18,7 @@ import (
 	"github.com/symres/symres/memsource"
 	"github.com/symres/symres/nt"
 	"github.com/symres/symres/target"
+	"github.com/symres/symres/unwind"
 )
 
 // Config describes a session.
@@ -88,6 +90,9 @@ func New(ctx context.Context, cfg Config) (*Session, error) {
 	s := &Session{cfg: cfg, symbols: cfg.Symbols, images: cfg.Images, radix: 16, options: defaultOptions, started: time.Now()}
 	if err := s.open(ctx); err != nil {
 		return nil, err
+	}
+	if s.kernel() != nil {
+		s.loadKernel(ctx)
 	}
 	if s.kernel() != nil && s.here.Running {
 		_, _ = s.target.Frames(ctx, s.here, target.FrameOptions{Depth: defaultFrames}) // loads the modules that are on the stack, as the debugger does to say whose fault it was
@@ -205,7 +210,17 @@ func (s *Session) read(ctx context.Context, b []byte, addr uint64) (int, error) 
 
 var errNoMemory = errors.New("the target has no memory")
 
-func (s *Session) bits() int { return s.target.Bits() }
+// arch is the machine of the target or, where that has none, of its threads.
+func (s *Session) arch() uint16 {
+	return cmp.Or(s.target.Machine(), uint16(s.here.Context.Machine))
+}
+
+func (s *Session) bits() int {
+	if m := unwind.Machine(s.arch()); s.target.Machine() == 0 && (m == unwind.X64 || m == unwind.ARM64) {
+		return 64
+	}
+	return s.target.Bits()
+}
 
 func (s *Session) kernel() *nt.Kernel { return s.target.Kernel() }
 

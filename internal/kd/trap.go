@@ -18,7 +18,7 @@ func (s *Session) setTrap(ctx context.Context, c Command) error {
 		return err
 	}
 	addr = s.narrow(addr)
-	pcName, registers := trapRegisters(s.target.Machine())
+	pcName, registers := trapRegisters(s.arch())
 	if pcName == "" {
 		return refuse(".trap: trap frames of this machine are not read")
 	}
@@ -28,14 +28,14 @@ func (s *Session) setTrap(ctx context.Context, c Command) error {
 	}
 	th := s.here
 	th.Raw, th.Err = nil, nil
-	th.Context = unwind.Context{Machine: unwind.Machine(s.target.Machine()), PC: pc}
+	th.Context = unwind.Context{Machine: unwind.Machine(s.arch()), PC: pc}
 	for name, number := range maps.All(registers) {
 		if v, ok := s.field(ctx, "_KTRAP_FRAME", addr, name); ok {
 			th.Context.Int[number] = v
 			th.Context.KnownInt |= 1 << number
 		}
 	}
-	if s.target.Machine() == machineX86 && s.one(ctx, "_KTRAP_FRAME", addr, "SegCs")&1 == 0 { // of the kernel: the stack goes on behind the frame
+	if s.arch() == machineX86 && s.one(ctx, "_KTRAP_FRAME", addr, "SegCs")&1 == 0 { // of the kernel: the stack goes on behind the frame
 		th.Context.Int[unwind.RegESP] = s.narrow(addr + s.offsetOf(ctx, "_KTRAP_FRAME", "HardwareEsp"))
 	}
 	s.thread, s.set = th, true

@@ -119,6 +119,10 @@ func (v viewer) text(addr, n, size uint64) string {
 	var out []byte
 	for i := 0; i+int(size) <= got; i += int(size) {
 		c := b[i]
+		if size == 1 && (c >= 0x7f || c < 0x20 && c != 0) {
+			out = append(out, "???"...) // where the debugger ends too
+			break
+		}
 		if size == 2 && b[i+1] != 0 || c >= 0x7f || c < 0x20 && c != 0 {
 			c = '?'
 		}

@@ -230,7 +230,7 @@ func (v viewer) listed(o *typeOptions, t pdb.Type) error {
 // rowsOf are the lines of a structure.
 func (s *Session) rowsOf(ctx context.Context, o typeOptions, t pdb.Type) []string {
 	var b strings.Builder
-	quiet := &Session{cfg: Config{Out: &b}, target: s.target}
+	quiet := &Session{cfg: Config{Out: &b}, target: s.target, here: s.here, process: s.process}
 	if err := quiet.showType(ctx, &o, t); err != nil {
 		b.WriteString(err.Error())
 	}

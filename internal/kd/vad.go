@@ -142,7 +142,7 @@ func (s *Session) vadNode(ctx context.Context, view *nt.View, addr uint64) error
 }
 
 func (s *Session) pageSize() vadmath.PageSize {
-	size, err := vadmath.PageSizeOf(s.target.Machine())
+	size, err := vadmath.PageSizeOf(s.arch())
 	if err != nil {
 		return vadmath.Page4K
 	}
