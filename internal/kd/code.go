@@ -41,14 +41,21 @@ func (s *Session) unassemble(ctx context.Context, c Command) error {
 			addr = s.thread.Context.PC
 		}
 	}
+	start, bytes := addr, ^uint64(0)
+	if _, _, hasLength := cutLength(c.Args); count != 0 && !hasLength { // up to an address
+		bytes, count = count-1, maxObjects
+	}
 	if count == 0 {
 		count = 8
 	}
-	for range min(count, maxObjects) {
+	for i := range min(count, maxObjects) {
+		if s.narrow(addr-start) >= bytes {
+			break
+		}
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
-		n, err := s.codeRow(ctx, addr, true)
+		n, err := s.codeRow(ctx, addr, i > 0, func(instruction) string { return "" })
 		if errors.Is(err, errUnreadable) {
 			return refuse("%*s^ Memory access error in '%s'", len("kd> ")+len(c.String()), "", strings.Replace(c.String(), " L", " l", 1))
 		}
@@ -63,25 +70,18 @@ func (s *Session) unassemble(ctx context.Context, c Command) error {
 
 // codeRow shows the instruction at an address, under the symbol that begins there
 // or, for registers, the one that has it.
-func (s *Session) codeRow(ctx context.Context, addr uint64, list bool) (int, error) {
-	if name := s.symbolAt(ctx, addr); name != "" && (!list || !strings.Contains(name, "+0x")) {
+func (s *Session) codeRow(ctx context.Context, addr uint64, further bool, operand func(instruction) string) (int, error) {
+	if name := s.symbolAt(ctx, addr); name != "" && (!further || !strings.Contains(name, "+0x")) {
 		s.printf("%s:\n", name)
 	}
 	b := make([]byte, maxInstruction)
 	n, _ := s.read(ctx, b, addr) // what can be read is enough, or not
 	if n == 0 {
 		s.printf("%s ??              ???\n", s.addr(addr))
-		if list {
-			return 0, errUnreadable
-		}
-		return 0, nil
+		return 0, errUnreadable
 	}
 	in := s.decode(ctx, b[:n], addr)
-	line := s.codeLine(addr, b[:min(in.size, n)], in)
-	if !list {
-		line += s.operand(ctx, in)
-	}
-	s.printf("%s\n", strings.TrimRight(line, " "))
+	s.printf("%s\n", strings.TrimRight(s.codeLine(addr, b[:min(in.size, n)], in)+operand(in), " "))
 	return in.size, nil
 }
 

@@ -134,8 +134,10 @@ func (s *Session) unassembleBack(ctx context.Context, c Command) error {
 	if len(list) == 0 {
 		return refuse("%*s^ Unable to find valid previous instruction for '%s'", len("kd> ")+len(c.String())-1, "", c)
 	}
-	s.printf("%s:\n", s.symbolAt(ctx, list[0]))
-	for _, at := range list {
+	for i, at := range list {
+		if i == 0 || s.startsAt(ctx, at) {
+			s.printf("%s:\n", s.symbolAt(ctx, at))
+		}
 		if _, err := s.instructionRow(ctx, at); err != nil {
 			return err
 		}

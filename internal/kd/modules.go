@@ -45,7 +45,10 @@ func (s *Session) parseList(ctx context.Context, args string) (*moduleList, erro
 		}
 		var err error
 		var arg string
-		arg, args = word(rest)
+		if arg, args = word(rest); args != "" && strings.Trim(arg, "mMa") == "" { // lm 1m m F*
+			args = rest
+			continue
+		}
 		if last == 'a' {
 			l.match, err = s.containing(ctx, arg)
 		} else {

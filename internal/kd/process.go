@@ -97,7 +97,7 @@ func (s *Session) setProcess(ctx context.Context, c Command) error {
 	if err != nil {
 		return refuse("%s is no process: %v", s.addr(addr), err)
 	}
-	s.process = p
+	s.process, s.nextCode = p, 0
 	if reload {
 		s.forgetUser()
 	}
@@ -138,6 +138,9 @@ func (s *Session) showProcesses(ctx context.Context, c Command) error {
 			return refuse("Process %s is not there: %v", s.plain(which), err)
 		}
 		return s.processBlock(ctx, p, flags)
+	}
+	if which != 0 {
+		s.printf("Searching for Process with Cid == %x\n", which)
 	}
 	if name == "" && which == 0 && s.arch() != machineIA64 {
 		s.printf("**** NT ACTIVE PROCESS DUMP ****\n")

@@ -66,7 +66,7 @@ func (s *Session) examine(ctx context.Context, c Command) error {
 		return err
 	}
 	list = slices.DeleteFunc(list, func(f found) bool { return !o.wants(s, ctx, f) })
-	o.sort(list)
+	o.sort(list, func(f found) uint64 { return s.sizeOf(ctx, f) })
 	for _, f := range list {
 		if ctx.Err() != nil {
 			return ctx.Err()
@@ -178,20 +178,29 @@ func (o *examineOptions) wants(s *Session, ctx context.Context, f found) bool {
 	case o.has("d") && (f.Code || f.Kind == symres.KindFunction) && !f.public:
 		return false
 	case o.sized:
-		size := uint64(f.Size)
-		if t, err := s.target.TypeOf(ctx, f.Symbol); err == nil {
-			size, _ = t.Size() // that of a function is not known
-		}
-		return !f.public && f.Kind == symres.KindData && size == o.size
+		return !f.public && f.Kind == symres.KindData && s.sizeOf(ctx, f) == o.size
 	}
 	return true
 }
 
-func (o *examineOptions) sort(list []found) {
+// sizeOf is the size of a variable, by its type where it has one; that of a public symbol
+// is not known.
+func (s *Session) sizeOf(ctx context.Context, f found) uint64 {
+	if f.public {
+		return 0
+	}
+	size := uint64(f.Size)
+	if t, err := s.target.TypeOf(ctx, f.Symbol); err == nil {
+		size, _ = t.Size() // that of a function is not known
+	}
+	return size
+}
+
+func (o *examineOptions) sort(list []found, size func(found) uint64) {
 	by := map[string]func(a, b found) int{
 		"a": func(a, b found) int { return cmp.Compare(a.Address, b.Address) },
-		"n": func(a, b found) int { return cmp.Compare(strings.ToLower(a.Name), strings.ToLower(b.Name)) },
-		"z": func(a, b found) int { return cmp.Compare(a.Size, b.Size) },
+		"n": func(a, b found) int { return cmp.Compare(a.Name, b.Name) },
+		"z": func(a, b found) int { return cmp.Compare(size(a), size(b)) },
 	}
 	for _, letter := range []string{"a", "n", "z"} {
 		if o.has(letter) {

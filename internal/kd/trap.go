@@ -2,7 +2,8 @@ package kd
 
 import (
 	"context"
-	"maps"
+	"encoding/binary"
+	"strings"
 
 	"github.com/symres/symres/unwind"
 )
@@ -18,42 +19,54 @@ func (s *Session) setTrap(ctx context.Context, c Command) error {
 		return err
 	}
 	addr = s.narrow(addr)
-	pcName, registers := trapRegisters(s.arch())
-	if pcName == "" {
+	layout, size := trapLayout(s.arch())
+	if size == 0 {
 		return refuse(".trap: trap frames of this machine are not read")
 	}
-	pc, ok := s.field(ctx, "_KTRAP_FRAME", addr, pcName)
-	if !ok {
+	if _, ok := s.field(ctx, "_KTRAP_FRAME", addr, "SegCs"); !ok {
 		return refuse("Unable to read trap frame at %s: it is out, or there is no type nt!_KTRAP_FRAME", s.addr(addr))
 	}
-	th := s.here
-	th.Raw, th.Err = nil, nil
-	th.Context = unwind.Context{Machine: unwind.Machine(s.arch()), PC: pc}
-	for name, number := range maps.All(registers) {
-		if v, ok := s.field(ctx, "_KTRAP_FRAME", addr, name); ok {
-			th.Context.Int[number] = v
-			th.Context.KnownInt |= 1 << number
+	raw := make([]byte, size)
+	for at, name := range layout {
+		v := s.one(ctx, "_KTRAP_FRAME", addr, name)
+		switch {
+		case s.bits() == 64 && name[0] == 'R':
+			binary.LittleEndian.PutUint64(raw[at:], v)
+		case s.bits() == 64 && strings.HasPrefix(name, "Seg"):
+			binary.LittleEndian.PutUint16(raw[at:], uint16(v))
+		default:
+			binary.LittleEndian.PutUint32(raw[at:], uint32(v))
 		}
 	}
-	if s.arch() == machineX86 && s.one(ctx, "_KTRAP_FRAME", addr, "SegCs")&1 == 0 { // of the kernel: the stack goes on behind the frame
-		th.Context.Int[unwind.RegESP] = s.narrow(addr + s.offsetOf(ctx, "_KTRAP_FRAME", "HardwareEsp"))
+	flagsAt, flags := 0, uint32(0x10007) // CONTEXT_CONTROL, INTEGER and SEGMENTS of x86
+	if s.bits() == 64 {
+		flagsAt, flags = 0x30, 0x100007
+	} else if raw[0xbc]&1 == 0 { // of the kernel: the stack goes on behind the frame
+		binary.LittleEndian.PutUint32(raw[0xc4:], uint32(addr+s.offsetOf(ctx, "_KTRAP_FRAME", "HardwareEsp")))
 	}
-	s.thread, s.set = th, true
+	binary.LittleEndian.PutUint32(raw[flagsAt:], flags)
+	th := s.here
+	if th.Context, err = unwind.ParseContext(unwind.Machine(s.arch()), raw); err != nil {
+		return refuse("%v", err)
+	}
+	th.Raw, th.Err = raw, nil
+	s.thread, s.set, s.nextCode = th, true, 0
 	s.showRegisters(ctx)
 	return nil
 }
 
-const machineX86 = 0x14c
-
-// trapRegisters are the registers in a KTRAP_FRAME (ntddk.h), by their fields.
-func trapRegisters(machine uint16) (pc string, registers map[string]int) {
+// trapLayout says which field of a KTRAP_FRAME (ntddk.h) is which of a CONTEXT (winnt.h), by
+// offset, and how large that is. What a trap frame has not is 0.
+func trapLayout(machine uint16) (layout map[int]string, size int) {
 	switch machine {
-	case machineX86:
-		return "Eip", map[string]int{"Eax": 0, "Ecx": 1, "Edx": 2, "Ebx": 3, "HardwareEsp": 4, "Ebp": 5, "Esi": 6, "Edi": 7}
+	case 0x14c:
+		return map[int]string{0x8c: "SegGs", 0x90: "SegFs", 0x94: "SegEs", 0x98: "SegDs", 0x9c: "Edi", 0xa0: "Esi", 0xa4: "Ebx", 0xa8: "Edx", 0xac: "Ecx", 0xb0: "Eax",
+			0xb4: "Ebp", 0xb8: "Eip", 0xbc: "SegCs", 0xc0: "EFlags", 0xc4: "HardwareEsp", 0xc8: "HardwareSegSs"}, 0x2cc
 	case 0x8664:
-		return "Rip", map[string]int{"Rax": 0, "Rcx": 1, "Rdx": 2, "Rbx": 3, "Rsp": 4, "Rbp": 5, "Rsi": 6, "Rdi": 7, "R8": 8, "R9": 9, "R10": 10, "R11": 11}
+		return map[int]string{0x44: "EFlags", 0x38: "SegCs", 0x42: "SegSs", 0x78: "Rax", 0x80: "Rcx", 0x88: "Rdx", 0x90: "Rbx", 0x98: "Rsp", 0xa0: "Rbp", 0xa8: "Rsi", 0xb0: "Rdi",
+			0xb8: "R8", 0xc0: "R9", 0xc8: "R10", 0xd0: "R11", 0xf8: "Rip"}, 0x4d0
 	}
-	return "", nil
+	return nil, 0
 }
 
 // offsetOf is the offset of a field, 0 where it is not known.

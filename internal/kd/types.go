@@ -184,11 +184,15 @@ func (v viewer) within(o *typeOptions, t pdb.Type, addr uint64, level int, path 
 			}
 			return nil
 		}
-		v.s.printf("%s   +0x%03x %-16s : \n", strings.Repeat("   ", level), m.Offset, m.Name())
 		inner := behind(ft)
 		if d, err := inner.Definition(); err == nil {
 			inner = d
 		}
+		text := ""
+		if o.placed {
+			text = v.brief(inner, addr+m.Offset)
+		}
+		v.s.printf("%s   +0x%03x %-16s :  %s\n", strings.Repeat("   ", level), m.Offset, m.Name(), text)
 		if !inner.IsTag() {
 			return refuse("Cannot find specified field members.")
 		}
