@@ -9,6 +9,7 @@ import (
 	"github.com/symres/symres/internal/cli/values"
 	"github.com/symres/symres/internal/dumpbuild"
 	"github.com/symres/symres/internal/fixture"
+	"github.com/symres/symres/internal/kdtext"
 	"github.com/symres/symres/target"
 )
 
@@ -37,6 +38,55 @@ func TestExpressions(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestKdJudgeExpressions asks kd all expressions again: its answers must be those that are
+// kept.
+func TestKdJudgeExpressions(t *testing.T) {
+	root := os.Getenv("SYMRES_KD")
+	if root == "" {
+		t.Skip("NOT JUDGED by Microsoft's kd, only by what it said before: run bash .ci/kd")
+	}
+	for name, seed := range map[string]string{"x86": "demo", "x64": "w7"} {
+		b, err := fixture.Read("expressions/" + name + ".txt")
+		if err != nil {
+			t.Fatal(err)
+		}
+		dump, dir := kdDump(t, seed), kdPath(t, seed)
+		q := kdtext.Question{Root: root, Dump: dump, Folders: map[string]string{"s": dir}, Path: `Z:\s`}
+		for _, block := range blocks(string(b)) {
+			q.Commands = append(q.Commands, block[0])
+		}
+		out, err := kdtext.Ask(t.Context(), q)
+		if err != nil {
+			t.Fatalf("%v\n%s", err, out)
+		}
+		answers, differ := kdtext.Answers(out), 0
+		for i, block := range blocks(string(b)) {
+			want := strings.Join(strings.Fields(strings.Join(block[1:], " ")), " ")
+			if i < len(answers) && !strings.Contains(strings.Join(strings.Fields(strings.Join(answers[i].Lines, " ")), " "), want) {
+				differ++
+				t.Logf("%s: %s\n  kept %q\n  now  %q", name, block[0], want, answers[i].Lines)
+			}
+		}
+		if len(answers) != len(q.Commands) || differ > 0 {
+			t.Errorf("%s: %d of %d answers, %d of them others", name, len(answers), len(q.Commands), differ)
+		}
+	}
+}
+
+// kdDump is a dump that our builder writes.
+func kdDump(t *testing.T, seed string) []byte {
+	t.Helper()
+	spec, err := dumpbuild.SeedKd(fixture.Read, seed)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, _, err := dumpbuild.Build(spec)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
 }
 
 // expressionReasons are the expressions at which symres says something else, and why.
@@ -92,16 +142,8 @@ func answer(t *testing.T, w *values.Writer, question string) string {
 
 func expressionWriter(t *testing.T, seed string) *values.Writer {
 	t.Helper()
-	spec, err := dumpbuild.SeedKd(fixture.Read, seed)
-	if err != nil {
-		t.Fatal(err)
-	}
-	b, _, err := dumpbuild.Build(spec)
-	if err != nil {
-		t.Fatal(err)
-	}
 	file := filepath.Join(t.TempDir(), "target.dmp")
-	if err := os.WriteFile(file, b, 0o600); err != nil {
+	if err := os.WriteFile(file, kdDump(t, seed), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	tg, err := target.Open(t.Context(), file, target.Options{SymbolPath: kdPath(t, seed), Getenv: func(string) string { return "" }})
