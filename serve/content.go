@@ -2,7 +2,6 @@ package serve
 
 import (
 	"context"
-	"crypto/tls"
 	"io"
 	"log/slog"
 	"net"
@@ -106,12 +105,16 @@ func reset(w http.ResponseWriter) {
 	if err != nil {
 		panic(http.ErrAbortHandler)
 	}
-	inner := conn
-	if t, ok := conn.(*tls.Conn); ok {
-		inner = t.NetConn()
+	var inner interface{ NetConn() net.Conn }
+	raw := conn
+	for ok := true; ok; {
+		if inner, ok = raw.(interface{ NetConn() net.Conn }); ok { // of package tls, and ours
+			raw = inner.NetConn()
+		}
 	}
-	if tcp, ok := inner.(*net.TCPConn); ok {
+	if tcp, ok := raw.(*net.TCPConn); ok {
 		_ = tcp.SetLinger(0) // what is not sent yet is dropped
 	}
-	_ = inner.Close()
+	_ = raw.Close()
+	_ = conn.Close() // frees its place
 }

@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"os"
 	"strconv"
+	"sync"
 	"time"
 )
 
@@ -26,6 +27,10 @@ type Server struct {
 	Handler http.Handler
 	// TLS is the certificate to serve with; nil serves without.
 	TLS *tls.Certificate
+	// Connections limits how many are open at once, 4,000 by default; others wait in
+	// the queue of the system. While more than half of them are, each is closed
+	// after its answer.
+	Connections int
 	// Drain is how long requests may go on after the end was asked for, 30 s by
 	// default.
 	Drain time.Duration
@@ -34,8 +39,14 @@ type Server struct {
 // Serve answers requests until ctx ends, then waits for those under way. It closes
 // the listener. The error is nil after the end of ctx if all were answered.
 func (s *Server) Serve(ctx context.Context, l net.Listener) error {
+	limit := s.Connections
+	if limit == 0 {
+		limit = 4000
+	}
+	limited := &limitedListener{Listener: l, slots: make(chan struct{}, limit), closed: make(chan struct{})}
+	l = limited
 	server := &http.Server{
-		Handler: s.Handler, ReadHeaderTimeout: headerTime, IdleTimeout: idleTime, MaxHeaderBytes: maxHeader,
+		Handler: limited.closing(s.Handler), ReadHeaderTimeout: headerTime, IdleTimeout: idleTime, MaxHeaderBytes: maxHeader,
 		ErrorLog: log.New(io.Discard, "", 0), // of clients that break off
 	}
 	if s.TLS != nil {
@@ -86,3 +97,57 @@ func Listen(ctx context.Context, addr string, getenv func(string) string) (net.L
 	defer f.Close()
 	return net.FileListener(f)
 }
+
+// limitedListener accepts no more connections than it has slots.
+type limitedListener struct {
+	net.Listener
+	slots  chan struct{} // one for each open connection
+	closed chan struct{}
+	once   sync.Once
+}
+
+// Accept implements [net.Listener].
+func (l *limitedListener) Accept() (net.Conn, error) {
+	select {
+	case l.slots <- struct{}{}:
+	case <-l.closed:
+		return nil, net.ErrClosed
+	}
+	conn, err := l.Listener.Accept()
+	if err != nil {
+		<-l.slots
+		return nil, err
+	}
+	return &limitedConn{Conn: conn, free: sync.OnceFunc(func() { <-l.slots })}, nil
+}
+
+// Close implements [net.Listener].
+func (l *limitedListener) Close() error {
+	l.once.Do(func() { close(l.closed) })
+	return l.Listener.Close()
+}
+
+// closing has connections closed after an answer while many are open.
+func (l *limitedListener) closing(h http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if 2*len(l.slots) > cap(l.slots) {
+			w.Header().Set("Connection", "close")
+		}
+		h.ServeHTTP(w, r)
+	})
+}
+
+// limitedConn frees its slot when it is closed.
+type limitedConn struct {
+	net.Conn
+	free func()
+}
+
+// Close implements [net.Conn].
+func (c *limitedConn) Close() error {
+	defer c.free()
+	return c.Conn.Close()
+}
+
+// NetConn is the connection itself, as that of [tls.Conn].
+func (c *limitedConn) NetConn() net.Conn { return c.Conn }
