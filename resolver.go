@@ -33,6 +33,8 @@ func (s *Session) NewResolver() *Resolver { return &Resolver{session: s} }
 // system).
 const indexShare = 256 << 10
 
+const manyNames = 1 << 14 // of one address: more than compilers fold, so that one answer is enough
+
 // Expect announces addresses that will be resolved, in any order. If there are
 // enough of them, the index is built at once. It changes only the time that the
 // answers take.
@@ -142,7 +144,7 @@ func (r *Resolver) indexed(rva uint32, addr uint64) error {
 	}
 	near, err := index.AppendNearest(r.near[:0], rva)
 	r.near = near[:0]
-	r.run, r.repeat, r.cut = run, err == nil && (oneModule(near) || allPublic(near)), nil
+	r.run, r.repeat, r.cut = run, err == nil && (oneModule(near) || allPublic(near) || len(near) > manyNames), nil
 	if !r.repeat {
 		if near, err = r.syms.pdb.Nearest(rva); errors.Is(err, pdb.ErrLimit) {
 			r.cut = err
