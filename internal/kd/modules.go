@@ -333,7 +333,7 @@ func (s *Session) symbolType(ctx context.Context, r *symres.Report) {
 		s.printf("    Symbol Type: NONE\n")
 		return
 	}
-	s.printf("     Image Type: MEMORY   - Image read successfully from loaded memory.\n")
+	s.printf("     Image Type: MEMORY   - its header is in the target\n")
 	if r.PDB == "" {
 		return
 	}
