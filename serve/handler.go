@@ -115,7 +115,7 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case r.URL.Path == "/" || r.URL.Path == "":
 		h.page(w, r)
 	default:
-		h.file(w, r, log.With("start", start))
+		h.file(w, r, log)
 		return
 	}
 	log.LogAttrs(r.Context(), slog.LevelDebug, "served", slog.Duration("took", time.Since(start)))
