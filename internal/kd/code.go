@@ -38,7 +38,7 @@ func (s *Session) unassemble(ctx context.Context, c Command) error {
 	}
 	if c.Args == "" {
 		if addr = s.nextCode; addr == 0 {
-			addr = s.thread.Context.PC
+			addr = s.codeAt()
 		}
 	}
 	start, bytes := addr, ^uint64(0)
@@ -99,6 +99,8 @@ func (s *Session) decode(ctx context.Context, b []byte, pc uint64) instruction {
 			return instruction{size: 4, text: "???"}
 		}
 		return instruction{size: 4, text: columns(strings.ToLower(in.String()))}
+	case unwind.ARM:
+		return instruction{size: thumbSize(b), text: "???"}
 	case unwind.X86, unwind.X64, 0:
 	default:
 		return instruction{size: 1, text: "???"}
@@ -118,6 +120,15 @@ func (s *Session) decode(ctx context.Context, b []byte, pc uint64) instruction {
 		return "", 0
 	}
 	return instruction{size: in.Len, text: columns(intel(x86asm.IntelSyntax(in, pc, names))), x86: in, pc: pc}
+}
+
+// thumbSize is the size of an instruction of Thumb, in bytes: four for one whose first half
+// begins with 11101, 11110 or 11111.
+func thumbSize(b []byte) int {
+	if len(b) >= 4 && b[1]>>3 >= 0x1d {
+		return 4
+	}
+	return 2
 }
 
 // columns sets off the mnemonic.

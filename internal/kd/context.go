@@ -3,6 +3,7 @@ package kd
 import (
 	"cmp"
 	"context"
+	"encoding/binary"
 	"fmt"
 	"slices"
 	"strconv"
@@ -108,9 +109,36 @@ func (s *Session) showRegisters(ctx context.Context) {
 	case unwind.ARM64:
 		s.registerRows("x0 x1 x2 x3;x4 x5 x6 x7;x8 x9 x10 x11;x12 x13 x14 x15;x16 x17 x18 x19;x20 x21 x22 x23;x24 x25 x26 x27;x28 fp lr sp;pc", 16)
 	case unwind.ARM:
-		s.registerRows("r0 r1 r2 r3 r4 r5;r6 r7 r8 r9 r10 r11;r12 sp lr pc", 8)
+		s.registerRows("r0 r1 r2 r3 r4 r5;r6 r7 r8 r9 r10 r11", 8)
+		s.statusRow()
 	}
-	_, _ = s.codeRow(ctx, s.thread.Context.PC, false, func(in instruction) string { return s.operand(ctx, in) }) // it shows that it is out
+	_, _ = s.codeRow(ctx, s.codeAt(), false, func(in instruction) string { return s.operand(ctx, in) }) // it shows that it is out
+}
+
+// codeAt is the address of the current instruction.
+func (s *Session) codeAt() uint64 {
+	if s.thread.Context.Machine == unwind.ARM {
+		return s.thread.Context.PC &^ 1
+	}
+	return s.thread.Context.PC
+}
+
+// statusRow has the last registers of ARM. The lowest bit of pc says Thumb, and is none of the
+// address.
+func (s *Session) statusRow() {
+	psr := uint64(0)
+	const at = 0x44 // of CONTEXT.Cpsr (winnt.h)
+	if raw := s.thread.Raw; len(raw) >= at+4 {
+		psr = uint64(binary.LittleEndian.Uint32(raw[at:]))
+	}
+	flags := []byte("-----")
+	for i, letter := range []byte("NZCVQ") {
+		if psr>>(31-i)&1 == 1 {
+			flags[i] = letter
+		}
+	}
+	mode := map[bool]string{true: "Thumb", false: "ARM"}[psr>>5&1 == 1]
+	s.printf("r12=%08x  sp=%08x  lr=%08x  pc=%08x psr=%08x %s %s\n", s.reg("r12"), s.reg("sp"), s.reg("lr"), s.reg("pc")&^1, psr, flags, mode)
 }
 
 func (s *Session) reg(name string) uint64 {

@@ -51,7 +51,7 @@ func (s *Session) codeAddress(ctx context.Context, c Command) (uint64, error) {
 		return 0, refuse("%s: code of IA-64 is not disassembled", c.Name)
 	}
 	if c.Args == "" {
-		return s.thread.Context.PC, nil
+		return s.codeAt(), nil
 	}
 	addr, err := s.number(ctx, c.Args)
 	return s.narrow(addr), err
@@ -125,7 +125,7 @@ func (s *Session) unassembleBack(ctx context.Context, c Command) error {
 		return err
 	}
 	if c.Args == "" {
-		addr = s.thread.Context.PC
+		addr = s.codeAt()
 	}
 	if count == 0 {
 		count = 8
