@@ -53,9 +53,12 @@ func (s *Session) registers(ctx context.Context, c Command) error {
 	return nil
 }
 
-func (s *Session) noRegisters() error {
-	if s.thread.Err != nil {
-		return refuse("the thread has no registers: %v", s.thread.Err)
+func (s *Session) noRegisters() error { return withoutRegisters(s.thread) }
+
+// withoutRegisters says of a thread that its registers are not known, and why.
+func withoutRegisters(th target.Thread) error {
+	if th.Err != nil {
+		return refuse("the thread has no registers: %v", th.Err)
 	}
 	return refuse("the thread has no registers")
 }

@@ -52,6 +52,9 @@ func (s *Session) stack(ctx context.Context, c Command) error {
 
 // showStack shows the stack of a thread, each line behind an indent.
 func (s *Session) showStack(ctx context.Context, th target.Thread, o stackOptions, indent string) error {
+	if th.Context.Machine == 0 && th.Err == nil {
+		return withoutRegisters(th)
+	}
 	before := s.deferred()
 	list, end := s.target.Frames(ctx, th, target.FrameOptions{Depth: o.depth})
 	if ctx.Err() != nil {
