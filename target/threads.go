@@ -93,11 +93,18 @@ func (t *Target) Threads(ctx context.Context) iter.Seq2[Thread, error] {
 	return failing[Thread](fmt.Errorf("threads: %w", ErrNoRecord))
 }
 
-// miniThreads yields the threads of a minidump.
+// miniThreads yields the threads of a minidump, that of the exception first. It keeps
+// none of them: a minidump may list very many.
 func (t *Target) miniThreads(yield func(Thread, error) bool) {
-	e, failed := t.mini.Exception()
-	crashed, listed, place := failed == nil, false, 0
-	var rest []Thread
+	first := -1 // place of the thread of the exception
+	if e, err := t.mini.Exception(); err == nil {
+		th, place := t.crashedThread(e.ThreadID)
+		first = place
+		if t.atException(&th, e); !yield(th, nil) {
+			return
+		}
+	}
+	place := 0
 	for m, err := range t.mini.Threads() {
 		if err != nil {
 			if !yield(Thread{}, noRecord("threads", err)) {
@@ -105,30 +112,31 @@ func (t *Target) miniThreads(yield func(Thread, error) bool) {
 			}
 			continue
 		}
-		th := t.miniThread(m)
-		th.Place = place
-		place++
-		if !crashed || m.ID != e.ThreadID || listed {
-			rest = append(rest, th)
+		if place++; place-1 == first {
 			continue
 		}
-		listed = true
-		t.atException(&th, e)
-		if !yield(th, nil) {
+		th := t.miniThread(m)
+		if th.Place = place - 1; !yield(th, nil) {
 			return
 		}
 	}
-	if crashed && !listed {
-		th := Thread{ID: e.ThreadID}
-		if t.atException(&th, e); !yield(th, nil) {
-			return
+}
+
+// crashedThread returns the first thread with an ID and its place in the list, -1 if
+// it is not listed.
+func (t *Target) crashedThread(id uint32) (th Thread, place int) {
+	for m, err := range t.mini.Threads() {
+		if err != nil {
+			continue
 		}
-	}
-	for _, th := range rest {
-		if !yield(th, nil) {
-			return
+		if m.ID == id {
+			th := t.miniThread(m)
+			th.Place = place
+			return th, place
 		}
+		place++
 	}
+	return Thread{ID: id}, -1
 }
 
 func (t *Target) miniThread(m minidump.Thread) Thread {
