@@ -114,13 +114,22 @@ func farQuestions() []farQuestion {
 			return fmt.Sprint(s.Name(), err), nil
 		}, farCost{11, 100, 15 << 20}},
 		{"ten names", func(f *pdb.File, publics []pdb.Symbol, _ uint32) (any, error) {
+			return together(publics, func(p pdb.Symbol) (any, error) { return f.ByName(p.Name()) })
+		}, farCost{99, 800, 60 << 20}},
+		{"symbols of ten names", func(f *pdb.File, publics []pdb.Symbol, _ uint32) (any, error) {
 			var names []string
 			for _, p := range publics {
 				names = append(names, p.Name())
 			}
 			f.ExpectNames(names...)
-			return together(publics, func(p pdb.Symbol) (any, error) { return f.ByName(p.Name()) })
-		}, farCost{16, 800, 60 << 20}},
+			return together(publics, func(p pdb.Symbol) (any, error) {
+				var all []string
+				for s, err := range f.Named(p.Name()) {
+					all = append(all, fmt.Sprint(s, err))
+				}
+				return all, nil
+			})
+		}, farCost{18, 800, 60 << 20}},
 		{"ten addresses", func(f *pdb.File, publics []pdb.Symbol, _ uint32) (any, error) {
 			var rvas []uint32
 			for _, p := range publics {

@@ -6,6 +6,7 @@ import (
 	"iter"
 	"math/bits"
 
+	"github.com/symres/symres/internal/codeview"
 	"github.com/symres/symres/internal/msf"
 )
 
@@ -220,49 +221,73 @@ func (t *nameTable) probes(hash uint32) (b [2]uint32, n int) {
 	return b, 2
 }
 
-// expect asks for the hash records of buckets and then for the beginnings of the
-// symbols, which would wait for each other.
-func (t *names) expect(buckets []uint32, head uint32) {
-	ahead := t.gss.Container.Batch()
+// wanted is a name that will be looked for in a table.
+type wanted struct {
+	*matcher
+	probes [2]uint32
+	n      int // of probes
+}
+
+func (t *names) wanted(m *matcher) wanted {
+	w := wanted{matcher: m}
+	if t.gss != nil && t.table.bad == nil && t.table.n > 0 && len(m.name) <= codeview.MaxRecord {
+		w.probes, w.n = t.table.probes(hashName(m.name))
+	}
+	return w
+}
+
+// expect asks for the hash records of names and then for the beginnings of the symbols
+// in their buckets, all of which would wait for each other.
+func expect(c *msf.Container, list ...wanted) {
+	ahead := c.Batch()
 	if ahead == nil {
 		return
 	}
-	for _, b := range buckets {
-		if first, last, err := t.table.bucket(b); err == nil {
-			ahead.Add(t.table.s, t.table.recs+first*hashRecord, (last-first)*hashRecord)
+	for _, w := range list {
+		for _, b := range w.probes[:w.n] {
+			if first, last, err := w.t.table.bucket(b); err == nil {
+				ahead.Add(w.t.table.s, w.t.table.recs+first*hashRecord, (last-first)*hashRecord)
+			}
 		}
 	}
 	ahead.Read()
-	for _, b := range buckets {
-		for off, err := range t.table.inBucket(b) {
-			if err != nil {
-				break
+	for _, w := range list {
+		for _, b := range w.probes[:w.n] {
+			for off, err := range w.t.table.inBucket(b) {
+				if err != nil {
+					break
+				}
+				ahead.Add(w.t.gss, off, uint32(len(w.buf)))
 			}
-			ahead.Add(t.gss, off, head)
 		}
 	}
 	ahead.Read()
 }
 
-// ExpectNames tells a File of something far away that these public names will be asked
-// for, so that what [File.ByName] needs for all of them is fetched together. It does
-// nothing for other Files, and errors are left to the questions.
-func (f *File) ExpectNames(names ...string) {
-	q, err := f.ask(f.msf.Work.Point())
+// ExpectNames tells a File of something far away that these names will be asked for, so
+// that what [File.Named] needs for all of them is fetched together. It does nothing for
+// other Files, and errors are left to the questions.
+func (f *File) ExpectNames(all ...string) {
+	if q, err := f.ask(f.msf.Work.Point()); err == nil {
+		defer q.end()
+		f.expectNamed(all)
+	}
+}
+
+func (f *File) expectNamed(all []string) {
+	p, err := f.loadPublics()
+	if err != nil || !f.msf.Far() {
+		return
+	}
+	g, err := f.loadGlobals()
 	if err != nil {
 		return
 	}
-	defer q.end()
-	p, err := f.loadPublics()
-	if err != nil || p.gss == nil || !f.msf.Far() || p.table.bad != nil || p.table.n == 0 {
-		return
+	var list []wanted
+	for _, t := range []*names{&g.names, &p.names} {
+		for _, name := range all {
+			list = append(list, t.wanted(newMatcher(t, name, true)))
+		}
 	}
-	var buckets []uint32
-	longest := 0
-	for _, name := range names {
-		longest = max(longest, min(len(name), maxString))
-		probes, n := p.table.probes(hashName(name))
-		buckets = append(buckets, probes[:n]...)
-	}
-	p.expect(buckets, uint32(pubHead+longest+1))
+	expect(f.msf, list...)
 }

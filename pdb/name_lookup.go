@@ -286,7 +286,7 @@ func (t *names) findHashed(name string, fold bool) ([]uint32, error) {
 	}
 	m := newMatcher(t, name, fold)
 	probes, n := t.table.probes(hashName(name))
-	t.expect(probes[:n], uint32(len(m.buf)))
+	expect(t.gss.Container, t.wanted(m))
 	return t.having(m, func(yield func(uint32, error) bool) {
 		for _, b := range probes[:n] {
 			for off, err := range t.table.inBucket(b) {

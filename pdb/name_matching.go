@@ -60,6 +60,7 @@ func (f *File) Named(name string) iter.Seq2[Symbol, error] {
 // named returns where the records with a name are. Both tables are asked at the same
 // time, as the file may be far away.
 func (m *matching) named(name string) ([]uint32, error) {
+	m.f.expectNamed([]string{name})
 	var publics, globals []uint32
 	var err, failed error
 	var search sync.WaitGroup

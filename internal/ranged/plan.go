@@ -13,6 +13,9 @@ const (
 	// three more.
 	maxWaste  = 6 << 20
 	muchAsked = 9 << 20
+	// manyRuns is how many requests are so many that three bytes may come along for
+	// each that was asked for, to have no more: what is slow is a long way, not a narrow one.
+	manyRuns = 6 * maxFlight
 	// cutRun is how long one request is: longer stretches come in several, side by side.
 	cutRun = 1 << 20 / Block
 )
@@ -29,9 +32,11 @@ func plan(blocks []int64) []run {
 	}
 	slices.Sort(gaps)
 	most, waste := int64(0), int64(0)
-	allowed := maxWaste + 3*max(0, int64(len(blocks))*Block-muchAsked)
+	asked := int64(len(blocks)) * Block
+	allowed := maxWaste + 3*max(0, asked-muchAsked)
 	for i, gap := range gaps {
-		if waste += gap * Block; len(gaps)-i < maxFlight || waste > allowed {
+		waste += gap * Block
+		if runs := len(gaps) - i; runs < maxFlight || waste > allowed && (runs < manyRuns || waste > 3*asked) {
 			break
 		}
 		most = gap
