@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -65,6 +66,7 @@ func (a *app) lookup(cmd *cobra.Command, o *lookupOptions, patterns []string) er
 	}
 	defer t.close()
 	l := &lookup{teller: a.newTeller(t), kinds: kinds, keep: keep, byName: o.sort == "name"}
+	l.expect(cmd.Context(), patterns)
 	for _, pattern := range patterns {
 		if err := l.pattern(cmd.Context(), pattern); err != nil {
 			return err
@@ -86,6 +88,39 @@ type lookup struct {
 	held  []symres.Symbol // until all are known, where they are sorted by name
 	found int
 	last  string // module of the last symbol
+}
+
+// expect announces names without wildcards to the PDB they are looked for in, if all
+// are of one module: of a PDB far away what all of them need comes together then.
+func (l *lookup) expect(ctx context.Context, patterns []string) {
+	var names []string
+	modules := map[string]bool{}
+	for _, text := range patterns {
+		module, name, ok := strings.Cut(text, "!")
+		if !ok {
+			module, name = "", text
+		}
+		p, err := symres.ParsePattern(name)
+		if err != nil {
+			return
+		}
+		if plain, ok := p.Plain(); ok {
+			modules[module] = true
+			names = append(names, plain)
+		}
+	}
+	all := l.target.session.Modules()
+	if len(names) < 2 || len(modules) != 1 || modules[""] && len(all) != 1 {
+		return
+	}
+	for module := range modules {
+		if module == "" {
+			module = all[0].Module.Name
+		}
+		if f, err := l.target.session.PDB(ctx, module); err == nil { // else the questions say why
+			f.ExpectNames(names...)
+		}
+	}
 }
 
 // pattern lists what matches. Its error ends the command.
