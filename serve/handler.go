@@ -37,8 +37,8 @@ type Config struct {
 	// Private answers nobody without a token with [RightRead]: to others no file is
 	// there. Of [Handler] only /healthz answers all.
 	Private bool
-	// Searches limits how many files are looked for at once; others wait. 64 by
-	// default.
+	// Searches limits how many files are looked for at once; others wait. 1,024
+	// by default: each may wait long for a server, and those who want what is here behind it.
 	Searches int
 	// Transfers limits how many files are sent at once; others wait. 256 by
 	// default.
@@ -82,7 +82,7 @@ func Handler(cfg Config) http.Handler {
 	cfg.Title = cmp.Or(cfg.Title, "Symbols")
 	cfg.MaxUpload = cmp.Or(cfg.MaxUpload, 4<<30)
 	cfg.Timeout, cfg.Idle = cmp.Or(cfg.Timeout, 10*time.Minute), cmp.Or(cfg.Idle, time.Minute)
-	h := &handler{cfg: cfg, searches: make(chan struct{}, cmp.Or(cfg.Searches, 64)), transfers: make(chan struct{}, cmp.Or(cfg.Transfers, 256))}
+	h := &handler{cfg: cfg, searches: make(chan struct{}, cmp.Or(cfg.Searches, 1024)), transfers: make(chan struct{}, cmp.Or(cfg.Transfers, 256))}
 	h.landings = make(chan struct{}, maxLandings)
 	h.stats.started = time.Now()
 	return h

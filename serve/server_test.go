@@ -1,6 +1,7 @@
 package serve_test
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"errors"
@@ -8,10 +9,12 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"syscall"
 	"testing"
+	"testing/fstest"
 	"time"
 
 	"github.com/symres/symres/serve"
@@ -114,5 +117,37 @@ func TestServer_floods(t *testing.T) {
 	answer, _ := io.ReadAll(conn)
 	if !bytes.Contains(answer, []byte(" 431 ")) {
 		t.Errorf("%.100s", answer)
+	}
+}
+
+// TestServer_idle: a connection that was used once is good for longer than a file may
+// take, and so is one whose request is answered late.
+func TestServer_idle(t *testing.T) {
+	s := newSample(t)
+	store := sympath.Symsrv("store", fstest.MapFS{strings.TrimPrefix(s.path(), "/"): {Data: s.data}})
+	idle := 50 * time.Millisecond
+	late := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		time.Sleep(2 * idle)
+		if r.Context().Err() == nil {
+			io.WriteString(w, "late")
+		}
+	})
+	addr, _ := run(t, serve.Server{Handler: serve.Handler(serve.Config{Symbols: store, Idle: idle, Names: late})})
+	conn, err := net.Dial("tcp", addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	in := bufio.NewReader(conn)
+	for _, path := range []string{s.path(), "/healthz", "/v1/late", s.path()} {
+		fmt.Fprintf(conn, "GET %s HTTP/1.1\r\nHost: x\r\n\r\n", path)
+		res, err := http.ReadResponse(in, nil)
+		if err != nil {
+			t.Fatalf("%s: %v", path, err)
+		}
+		if body, err := io.ReadAll(res.Body); err != nil || len(body) == 0 {
+			t.Errorf("%s: %d bytes, %v", path, len(body), err)
+		}
+		time.Sleep(2 * idle)
 	}
 }

@@ -87,6 +87,7 @@ func (h *handler) land(w http.ResponseWriter, r *http.Request, name string) (Upl
 	defer os.Remove(f.Name())
 	defer f.Close()
 	size, err := io.Copy(f, io.LimitReader(patient{r.Body, http.NewResponseController(w), h.cfg.Idle}, h.cfg.MaxUpload+1))
+	_ = http.NewResponseController(w).SetReadDeadline(time.Time{}) // it would end the request
 	if err != nil {
 		up.Status = ""
 		return up, err

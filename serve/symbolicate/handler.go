@@ -118,7 +118,9 @@ func read(w http.ResponseWriter, r *http.Request, v any) bool {
 		fail(w, http.StatusUnsupportedMediaType, "the body must not be compressed")
 		return false
 	}
-	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(bodyTime)) // where it can be set
+	control := http.NewResponseController(w)
+	_ = control.SetReadDeadline(time.Now().Add(bodyTime)) // where it can be set
+	defer control.SetReadDeadline(time.Time{})            // it would end the request
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
 	if _, tooLong := errors.AsType[*http.MaxBytesError](err); tooLong {
 		fail(w, http.StatusRequestEntityTooLarge, "the body has more than 8 MB")
