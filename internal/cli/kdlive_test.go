@@ -35,7 +35,7 @@ func TestKdLive(t *testing.T) {
 	defer sleep.Wait()
 	defer sleep.Process.Kill()
 	out, errs, status = run(t, "", "kd", "--pid", fmt.Sprint(sleep.Process.Pid), "-c", "version", "-c", "lm", "-c", "eb 0 0", "-c", ".bugcheck", "-c", "!process")
-	for _, want := range []string{"process", "start             end", "eb: targets are only read here", "there is no bug check", "no kernel"} {
+	for _, want := range []string{"process", "module name", "eb: targets are only read here", "there is no bug check", "no kernel"} {
 		if status != 0 || !strings.Contains(out, want) {
 			t.Errorf("status %d, no %q: %s%s", status, want, errs, out)
 		}
