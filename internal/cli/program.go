@@ -19,6 +19,7 @@ import (
 
 	"github.com/symres/symres"
 	"github.com/symres/symres/internal/cli/manual"
+	"github.com/symres/symres/internal/fsx"
 	"github.com/symres/symres/sympath"
 	"github.com/symres/symres/sympath/stores"
 )
@@ -142,7 +143,7 @@ func reported(code int) error  { return &exitError{code, nil} }
 // finish reports the error a command ended with and returns the exit status.
 func (a *app) finish(ctx context.Context, err error) int {
 	if a.console.failed != nil {
-		if brokenPipe(a.console.failed) {
+		if fsx.IsBrokenPipe(a.console.failed) {
 			return exitOK
 		}
 		err = unusable(a.console.failed)

@@ -1,6 +1,6 @@
 //go:build !windows
 
-package cli
+package fsx
 
 import (
 	"errors"
@@ -8,8 +8,8 @@ import (
 	"syscall"
 )
 
-// brokenPipe reports whether the reader of a pipe went away, which ends the
+// IsBrokenPipe reports whether the reader of a pipe went away, which ends a
 // command quietly.
-func brokenPipe(err error) bool {
+func IsBrokenPipe(err error) bool {
 	return errors.Is(err, syscall.EPIPE) || errors.Is(err, io.ErrClosedPipe)
 }

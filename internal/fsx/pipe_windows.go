@@ -1,4 +1,4 @@
-package cli
+package fsx
 
 import (
 	"errors"
@@ -6,9 +6,9 @@ import (
 	"syscall"
 )
 
-// brokenPipe reports whether the reader of a pipe went away, which ends the
+// IsBrokenPipe reports whether the reader of a pipe went away, which ends a
 // command quietly.
-func brokenPipe(err error) bool {
+func IsBrokenPipe(err error) bool {
 	const errorBrokenPipe, errorNoData = syscall.Errno(109), syscall.Errno(232) // winerror.h
 	return errors.Is(err, errorBrokenPipe) || errors.Is(err, errorNoData) || errors.Is(err, io.ErrClosedPipe)
 }
