@@ -223,13 +223,6 @@ func (w lineWriter) Write(b []byte) (int, error) {
 	return len(b), nil
 }
 
-func (s *Session) subcommand(ctx context.Context, c Command) error {
-	if s.cfg.Run == nil || c.Args == "" {
-		return refuse(".symres: which subcommand?")
-	}
-	return s.cfg.Run(ctx, arguments(c.Args), lineWriter{s})
-}
-
 // arguments splits words as a shell does with quotation marks.
 func arguments(text string) (args []string) {
 	var b strings.Builder

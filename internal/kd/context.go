@@ -349,6 +349,7 @@ func (s *Session) lastEvent(context.Context, Command) error {
 		s.printf("Last event: Break instruction exception - code 80000003 (first/second chance not available)\n")
 	case err != nil: // the debugger makes up a break of the first thread
 		s.printf("Last event: %x.%x: Break instruction exception - code 80000003 (first/second chance not available)\n", s.target.Info().PID, s.here.ID)
+		s.printf("SYMRES:  the target records no event: this one is made up, as the debugger does\n")
 	default:
 		s.printf("Last event: %x.%x: %s - code %08x (first/second chance not available)\n", s.target.Info().PID, e.ThreadID, exceptionTitle(e.Code, e.Title), e.Code)
 	}

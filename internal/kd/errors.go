@@ -3,7 +3,6 @@ package kd
 import (
 	"cmp"
 	"context"
-	"errors"
 
 	"github.com/symres/symres/internal/ntstatus"
 )
@@ -58,28 +57,4 @@ func errorName(code uint32, status bool) string {
 		183: "ERROR_ALREADY_EXISTS", 193: "ERROR_BAD_EXE_FORMAT", 258: "WAIT_TIMEOUT", 487: "ERROR_INVALID_ADDRESS", 995: "ERROR_OPERATION_ABORTED",
 		996: "ERROR_IO_INCOMPLETE", 997: "ERROR_IO_PENDING", 998: "ERROR_NOACCESS", 1117: "ERROR_IO_DEVICE", 1450: "ERROR_NO_SYSTEM_RESOURCES"}
 	return cmp.Or(names[code], "no name is known")
-}
-
-// checkImage compares the code in memory with the image file, by the subcommand verify.
-func (s *Session) checkImage(ctx context.Context, c Command) error {
-	for _, w := range words(c.Args) {
-		if w[0] != '-' {
-			return s.runSelf(ctx, []string{"verify", w})
-		}
-	}
-	return refuse("usage: !chkimg MODULE")
-}
-
-// analyze says why the target stopped, by the subcommand analyze.
-func (s *Session) analyze(ctx context.Context, _ Command) error {
-	return s.runSelf(ctx, []string{"analyze"})
-}
-
-var errNoSubcommands = errors.New("there are no subcommands here")
-
-func (s *Session) runSelf(ctx context.Context, args []string) error {
-	if s.cfg.Run == nil {
-		return errNoSubcommands
-	}
-	return s.cfg.Run(ctx, args, lineWriter{s})
 }

@@ -76,7 +76,7 @@ func (s *Session) showHeader(ctx context.Context, c Command) error {
 	return nil
 }
 
-// bits shows the words of the bits that are set, one a line.
+// bitWords shows the words of the bits that are set, one a line.
 func (s *Session) bitWords(v uint64, indent int, words map[uint64]string) {
 	for i := range 32 {
 		if w := words[1<<i]; w != "" && v>>i&1 == 1 {

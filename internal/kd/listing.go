@@ -167,7 +167,7 @@ func (s *Session) before(ctx context.Context, addr uint64, n int) []uint64 {
 		if at == addr && len(list) > 0 {
 			return list[max(0, len(list)-n):]
 		}
-		if len(list) == 0 && start+maxInstruction*uint64(n) < addr {
+		if start+maxInstruction*uint64(n) < addr { // the symbol led nowhere: what is near then
 			start = addr - maxInstruction*uint64(n) - 1
 		}
 	}
