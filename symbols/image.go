@@ -116,17 +116,17 @@ const (
 	mostCounted = 64 << 20 // bytes of an image that count: its headers claim its size
 	perRead     = 32       // what a read counts as besides its bytes
 	leastListed = 1 << 10
-	perSymbol   = 24 // bytes of an image
+	perSymbol   = 18 // bytes of a COFF record, the smallest that names a symbol
 )
 
 // Budget is what one walk over tables of the image may cost.
 func (im *Image) Budget() Budget { return Budget(leastBudget + 4*min(im.size(), mostCounted)) }
 
-// size is that of the image, or of its file where that is smaller: bytes that can say
-// something.
+// size is how many bytes can say something: those of the file, whose symbol tables are
+// not mapped, and of an image in memory what its headers claim.
 func (im *Image) size() int64 {
 	if im.File != nil {
-		return min(int64(im.SizeOfImage), im.FileSize)
+		return im.FileSize
 	}
 	return int64(im.SizeOfImage)
 }

@@ -145,10 +145,33 @@ func TestSource(t *testing.T) {
 	}
 }
 
+// TestAll_small: an image whose symbol table is larger than what is mapped of it has room
+// for all of that.
+func TestAll_small(t *testing.T) {
+	im := *set(t).Image
+	headers := *im.Headers
+	headers.SizeOfImage = 0x2000
+	im.Headers, im.FileSize = &headers, 30_000*(1+18) // functions of one byte, and a COFF record for each
+	all := make([]symbols.Symbol, 30_000)
+	for i := range all {
+		all[i] = code(symbols.SourceCOFF, fmt.Sprint("f", i), uint32(i), 0)
+	}
+	listed := 0
+	for _, err := range (&symbols.Set{Image: &im, Tables: []symbols.Table{list{symbols.SourceCOFF, all}}}).All() {
+		if err != nil {
+			t.Fatalf("after %d symbols: %v", listed, err)
+		}
+		listed++
+	}
+	if listed != len(all) {
+		t.Errorf("%d of %d symbols are listed", listed, len(all))
+	}
+}
+
 // TestAll_limit: more symbols than an image has bytes for are cut off.
 func TestAll_limit(t *testing.T) {
 	s := set(t)
-	most := 1024 + int(s.Image.FileSize/24)
+	most := 1024 + int(s.Image.FileSize/18)
 	for _, n := range []int{most, most + 1} {
 		all := make([]symbols.Symbol, n)
 		for i := range all {
