@@ -18,6 +18,7 @@ import (
 	"github.com/symres/symres/internal/fixture"
 	"github.com/symres/symres/internal/ranged"
 	"github.com/symres/symres/pdb"
+	"github.com/symres/symres/pdb/undname"
 )
 
 // roundReader counts rounds: requests of one round are those that were made before
@@ -114,22 +115,19 @@ func farQuestions() []farQuestion {
 			return fmt.Sprint(s.Name(), err), nil
 		}, farCost{11, 100, 15 << 20}},
 		{"ten names", func(f *pdb.File, publics []pdb.Symbol, _ uint32) (any, error) {
+			f.ExpectNames(namesOf(publics)...)
 			return together(publics, func(p pdb.Symbol) (any, error) { return f.ByName(p.Name()) })
-		}, farCost{99, 800, 60 << 20}},
+		}, farCost{16, 800, 84 << 20}},
 		{"symbols of ten names", func(f *pdb.File, publics []pdb.Symbol, _ uint32) (any, error) {
-			var names []string
-			for _, p := range publics {
-				names = append(names, p.Name())
-			}
-			f.ExpectNames(names...)
+			f.ExpectNames(shownOf(publics)...)
 			return together(publics, func(p pdb.Symbol) (any, error) {
 				var all []string
-				for s, err := range f.Named(p.Name()) {
+				for s, err := range f.Named(shownOf([]pdb.Symbol{p})[0]) {
 					all = append(all, fmt.Sprint(s, err))
 				}
 				return all, nil
 			})
-		}, farCost{18, 800, 60 << 20}},
+		}, farCost{32, 800, 110 << 20}},
 		{"ten addresses", func(f *pdb.File, publics []pdb.Symbol, _ uint32) (any, error) {
 			var rvas []uint32
 			for _, p := range publics {
@@ -139,6 +137,22 @@ func farQuestions() []farQuestion {
 			return together(publics, func(p pdb.Symbol) (any, error) { return f.Nearest(p.RVA) })
 		}, farCost{19, 800, 15 << 20}},
 	}
+}
+
+func namesOf(publics []pdb.Symbol) (names []string) {
+	for _, p := range publics {
+		names = append(names, p.Name())
+	}
+	return names
+}
+
+// shownOf are the names as they are shown and typed.
+func shownOf(publics []pdb.Symbol) (names []string) {
+	for _, p := range publics {
+		name, _, _ := strings.Cut(undname.NameOnly(p.Name()), "(")
+		names = append(names, name)
+	}
+	return names
 }
 
 // typeIn is a type of the unit that a name of the generated PDBs is from.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"iter"
 	"math/bits"
+	"strings"
 
 	"github.com/symres/symres/internal/codeview"
 	"github.com/symres/symres/internal/msf"
@@ -265,8 +266,8 @@ func expect(c *msf.Container, list ...wanted) {
 }
 
 // ExpectNames tells a File of something far away that these names will be asked for, so
-// that what [File.Named] needs for all of them is fetched together. It does nothing for
-// other Files, and errors are left to the questions.
+// that what [File.Named], or of decorated names [File.ByName], needs for all of them is
+// fetched together. It does nothing for other Files, and errors are left to the questions.
 func (f *File) ExpectNames(all ...string) {
 	if q, err := f.ask(f.msf.Work.Point()); err == nil {
 		defer q.end()
@@ -286,7 +287,9 @@ func (f *File) expectNamed(all []string) {
 	var list []wanted
 	for _, t := range []*names{&g.names, &p.names} {
 		for _, name := range all {
-			list = append(list, t.wanted(newMatcher(t, name, true)))
+			if t == &p.names || !strings.HasPrefix(name, "?") { // decorated names are those of publics
+				list = append(list, t.wanted(newMatcher(t, name, true)))
+			}
 		}
 	}
 	expect(f.msf, list...)
