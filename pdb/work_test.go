@@ -2,20 +2,22 @@ package pdb_test
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"iter"
 	"os"
 	"path/filepath"
 	"runtime"
-	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
-	"time"
 
-	"github.com/symres/symres/internal/cli"
+	"github.com/symres/symres"
 	"github.com/symres/symres/internal/fixture"
 	"github.com/symres/symres/pdb"
+	"github.com/symres/symres/pe"
+	"github.com/symres/symres/sympath"
 )
 
 // questions are what is asked of a file: each says how many bytes it was given,
@@ -263,36 +265,74 @@ func askOften(f *pdb.File, rounds int) error {
 	return nil
 }
 
-// TestWork_resolver asks the command about many addresses of files on which each question
-// takes all that it may: those that cannot be answered are told so without more work.
+// readCounter is a file of a store that counts what is read of it.
+type readCounter struct {
+	*bytes.Reader
+	bytes *atomic.Int64
+}
+
+func (readCounter) Close() error { return nil }
+
+func (c readCounter) ReadAt(p []byte, off int64) (int, error) {
+	n, err := c.Reader.ReadAt(p, off)
+	c.bytes.Add(int64(n))
+	return n, err
+}
+
+// TestWork_resolver asks about many addresses of files on which each question takes all
+// that it may: those that cannot be answered are told so without more work.
 func TestWork_resolver(t *testing.T) {
 	if testing.Short() {
 		t.Skip("-short: makes and reads files of 4 MB")
 	}
-	if raceDetector {
-		t.Skip("SKIPPED, NOT PASSED: the race detector makes it ten times slower; the gate runs it without, too")
-	}
-	limit := 5 * time.Second // without that it is 6 to 45
-	if strconv.IntSize == 32 {
-		limit *= 4 // sums of 64 bits are that much dearer
-	}
-	var addresses strings.Builder
-	for i := range 3000 {
-		fmt.Fprintf(&addresses, "%x\n", 0x1010+8*i)
-	}
+	const addresses = 300
 	for _, name := range []string{"overlapping publics", "symbols at one address", "variables at one address", "one bucket"} {
-		path := filepath.Join(t.TempDir(), "hostile.pdb")
-		if err := os.WriteFile(path, hostileFiles()[name](), 0o600); err != nil {
+		data := hostileFiles()[name]()
+		var read atomic.Int64
+		store := sympath.NewStore("one", func(context.Context, sympath.Query) iter.Seq2[sympath.Candidate, error] {
+			return func(yield func(sympath.Candidate, error) bool) {
+				yield(sympath.NewCandidate("hostile.pdb", sympath.OriginDir, func(context.Context) (sympath.File, error) {
+					return readCounter{bytes.NewReader(data), &read}, nil
+				}), nil)
+			}
+		})
+		answered := resolveMany(t, store, data, addresses)
+		perByte := read.Load() / int64(len(data))
+		t.Logf("%s: %d of %d addresses answered, %d bytes read for each of the file", name, answered, addresses, perByte)
+		if perByte > mostRead {
+			t.Errorf("%s: %d bytes are read for each of the file, want at most %d", name, perByte, mostRead)
+		}
+	}
+}
+
+const mostRead = 20 // bytes for each of the file; without an end 50 to 1,700
+
+// resolveMany resolves so many addresses of the PDB in a store.
+func resolveMany(t *testing.T, store sympath.Store, data []byte, n int) (answered int) {
+	t.Helper()
+	f, err := pdb.New(bytes.NewReader(data), int64(len(data)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	g, age := f.ID()
+	s, err := symres.NewSession(symres.Config{Symbols: store})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	m := symres.Module{Image: "hostile.exe", Size: 1 << 20, CodeView: &symres.CodeView{Kind: pe.CodeViewRSDS, GUID: g, Age: age, Path: "hostile.pdb"}}
+	if err := s.Add(m); err != nil {
+		t.Fatal(err)
+	}
+	r := s.NewResolver()
+	for i := range uint64(n) {
+		_, err := r.Resolve(t.Context(), 0x1010+8*i)
+		switch {
+		case err == nil:
+			answered++
+		case !errors.Is(err, pdb.ErrLimit) && !errors.Is(err, symres.ErrNotFound):
 			t.Fatal(err)
 		}
-		var out, errs bytes.Buffer
-		start := time.Now()
-		cli.Main(t.Context(), []string{"nearest", "--pdb", path, "--sympath", ""}, strings.NewReader(addresses.String()), &out, &errs, nil)
-		if n := strings.Count(out.String(), "\n"); n != 3000 {
-			t.Errorf("%s: %d answers, %s", name, n, errs.String())
-		}
-		if took := time.Since(start); took > limit {
-			t.Errorf("%s: %v", name, took)
-		}
 	}
+	return answered
 }

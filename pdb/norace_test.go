@@ -1,5 +1,0 @@
-//go:build !race
-
-package pdb_test
-
-const raceDetector = false
