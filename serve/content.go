@@ -1,7 +1,6 @@
 package serve
 
 import (
-	"context"
 	"io"
 	"log/slog"
 	"net"
@@ -18,6 +17,7 @@ func (h *handler) send(w http.ResponseWriter, r *http.Request, f sympath.File, l
 	case h.transfers <- struct{}{}:
 		defer func() { <-h.transfers }()
 	case <-r.Context().Done():
+		reset(w) // nothing at all would be an empty file
 		return
 	}
 	h.stats.hits.Add(1)
@@ -27,7 +27,7 @@ func (h *handler) send(w http.ResponseWriter, r *http.Request, f sympath.File, l
 	if tag := tagOf(f); tag != "" {
 		header.Set("ETag", tag)
 	}
-	body := &content{file: f, ctx: r.Context()}
+	body := &content{file: f}
 	out := &slow{ResponseWriter: w, control: http.NewResponseController(w), idle: h.cfg.Idle}
 	http.ServeContent(out, r, "", time.Time{}, io.NewSectionReader(body, 0, f.Size()))
 	h.stats.sent.Add(out.n)
@@ -35,6 +35,7 @@ func (h *handler) send(w http.ResponseWriter, r *http.Request, f sympath.File, l
 		log.Error("broken off", "sent", out.n, "err", err)
 		h.stats.broken.Add(1)
 		reset(w)
+		return
 	}
 	log.Info("sent", "bytes", out.n)
 }
@@ -55,7 +56,6 @@ func tagOf(f sympath.File) string {
 // answer that it cannot finish without a word.
 type content struct {
 	file sympath.File
-	ctx  context.Context // of the request
 	err  atomic.Pointer[error]
 }
 
@@ -105,12 +105,13 @@ func reset(w http.ResponseWriter) {
 	if err != nil {
 		panic(http.ErrAbortHandler)
 	}
-	var inner interface{ NetConn() net.Conn }
 	raw := conn
-	for ok := true; ok; {
-		if inner, ok = raw.(interface{ NetConn() net.Conn }); ok { // of package tls, and ours
-			raw = inner.NetConn()
+	for {
+		outer, ok := raw.(interface{ NetConn() net.Conn }) // of package tls, and ours
+		if !ok {
+			break
 		}
+		raw = outer.NetConn()
 	}
 	if tcp, ok := raw.(*net.TCPConn); ok {
 		_ = tcp.SetLinger(0) // what is not sent yet is dropped

@@ -8,6 +8,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -48,7 +49,7 @@ type Config struct {
 	// Idle is how long a client may take for 64 KB before its connection is reset,
 	// a minute by default.
 	Idle time.Duration
-	// Logger gets a record for each request; nil is silent.
+	// Logger gets a record for each file that is asked for or uploaded; nil is silent.
 	Logger *slog.Logger
 	// Title stands at the top of the page; empty: "Symbols".
 	Title string
@@ -171,25 +172,24 @@ func (h *handler) missed(w http.ResponseWriter, q sympath.Query, err error, log 
 
 // reason says in a few words why a file was not found, without names of stores.
 func reason(err error) string {
-	notFound, ok := errors.AsType[*sympath.NotFoundError](err)
-	if !ok {
-		if errors.Is(err, context.DeadlineExceeded) {
-			return "it took too long to look for it"
-		}
-		return "the search was given up"
+	var tried []sympath.Attempt
+	notFound, looked := errors.AsType[*sympath.NotFoundError](err)
+	if looked {
+		tried = notFound.Attempts
 	}
-	for _, a := range notFound.Attempts {
-		if identify.Unreachable(a) {
-			return "a server that may have it could not be reached"
-		}
-	}
-	for _, a := range notFound.Attempts {
-		if errors.Is(a.Err, sympath.ErrMismatch) {
-			return "what was found is another file"
-		}
-		if a.Status == sympath.StatusError {
-			return "a place that may have it failed"
-		}
+	isAnother := func(a sympath.Attempt) bool { return errors.Is(a.Err, sympath.ErrMismatch) }
+	hasFailed := func(a sympath.Attempt) bool { return a.Status == sympath.StatusError }
+	switch {
+	case errors.Is(err, context.DeadlineExceeded):
+		return "it took too long to look for it"
+	case errors.Is(err, context.Canceled):
+		return "the client has gone"
+	case slices.ContainsFunc(tried, identify.Unreachable):
+		return "a server that may have it could not be reached"
+	case errors.Is(err, sympath.ErrMismatch) || slices.ContainsFunc(tried, isAnother):
+		return "what was found is another file"
+	case !looked || slices.ContainsFunc(tried, hasFailed):
+		return "a place that may have it failed"
 	}
 	return "no place has it"
 }
@@ -217,10 +217,10 @@ func (h *handler) find(ctx context.Context, asked []sympath.Query) (sympath.File
 
 // open opens the first file of a search that is what was asked for.
 func (h *handler) open(ctx context.Context, q sympath.Query) (sympath.File, error) {
-	var failed error
+	var failed error // of what was found, before what says that nothing was
 	for c, err := range h.cfg.Symbols.Find(ctx, q) {
 		if err != nil {
-			failed = err
+			failed = cmp.Or(failed, err)
 			continue
 		}
 		f, err := c.Open(ctx)
@@ -230,7 +230,7 @@ func (h *handler) open(ctx context.Context, q sympath.Query) (sympath.File, erro
 			}
 			f.Close()
 		}
-		failed = err
+		failed = cmp.Or(failed, err)
 	}
 	return nil, cmp.Or(failed, error(&sympath.NotFoundError{Query: q}))
 }

@@ -302,6 +302,9 @@ func TestNotVerified(t *testing.T) {
 	if res, body := get(t, http.MethodGet, server.URL+"/"+s.name+"/"+key+"/"+s.name); res.StatusCode != http.StatusNotFound || len(body) > 0 {
 		t.Errorf("%s, %d bytes", res.Status, len(body))
 	}
+	if _, body := get(t, http.MethodGet, server.URL+"/statusz"); !strings.Contains(string(body), `"reason":"what was found is another file"`) {
+		t.Errorf("the reason is not told: %s", body)
+	}
 }
 
 // TestOneFetch: a file that many want at once is fetched once.

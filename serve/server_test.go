@@ -4,11 +4,16 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -149,5 +154,68 @@ func TestServer_idle(t *testing.T) {
 			t.Errorf("%s: %d bytes, %v", path, len(body), err)
 		}
 		time.Sleep(2 * idle)
+	}
+}
+
+// TestServer_TLS: with a certificate the server speaks HTTP/2, and an answer that cannot be
+// finished ends its stream with an error there, and its connection over HTTP/1.1.
+func TestServer_TLS(t *testing.T) {
+	s := newSample(t)
+	certificate := httptest.NewUnstartedServer(nil)
+	certificate.StartTLS()
+	defer certificate.Close()
+	verify := func(q sympath.Query, _ io.ReaderAt, _ int64) (sympath.ID, error) { return q.ID, nil }
+	addr, _ := run(t, serve.Server{TLS: &certificate.TLS.Certificates[0], Connections: 2, Handler: serve.Handler(serve.Config{Symbols: brokenStore(s), Verify: verify})})
+	roots := x509.NewCertPool()
+	roots.AddCert(certificate.Certificate())
+	for _, protocol := range []int{1, 2} {
+		transport := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots}, ForceAttemptHTTP2: protocol == 2, Protocols: new(http.Protocols)}
+		transport.Protocols.SetHTTP1(protocol == 1)
+		transport.Protocols.SetHTTP2(protocol == 2)
+		defer transport.CloseIdleConnections()
+		for range 3 {
+			res, err := (&http.Client{Transport: transport}).Get("https://" + addr + s.path())
+			if err != nil {
+				t.Fatal(err)
+			}
+			if n, err := io.Copy(io.Discard, res.Body); err == nil || res.ProtoMajor != protocol {
+				t.Errorf("%s: after %d bytes: %v", res.Proto, n, err)
+			}
+			res.Body.Close()
+		}
+	}
+}
+
+// TestListen_systemd: a socket that systemd passes is the one that is used. The child
+// is this test, with the socket as its third descriptor.
+func TestListen_systemd(t *testing.T) {
+	if os.Getenv("LISTEN_FDS") != "" {
+		l, err := serve.Listen(t.Context(), "127.0.0.1:1", os.Getenv)
+		if err != nil {
+			t.Fatal(err)
+		}
+		fmt.Printf("listening at %s\n", l.Addr())
+		return
+	}
+	sh, err := exec.LookPath("sh")
+	if err != nil {
+		t.Skip("SKIPPED, NOT PASSED: there is no sh")
+	}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	f, err := l.(*net.TCPListener).File()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	for fds, want := range map[string]string{"1": "listening at " + l.Addr().String(), "2": "systemd passes 2 sockets"} {
+		cmd := exec.CommandContext(t.Context(), sh, "-c", `LISTEN_PID=$$ exec "$0" -test.run '^TestListen_systemd$'`, os.Args[0])
+		cmd.Env, cmd.ExtraFiles = append(os.Environ(), "LISTEN_FDS="+fds), []*os.File{f}
+		if out, _ := cmd.CombinedOutput(); !strings.Contains(string(out), want) {
+			t.Errorf("%s sockets: %s", fds, out)
+		}
 	}
 }

@@ -96,7 +96,11 @@ func secret(r *http.Request) string {
 // rights returns what the token of a request allows, and its label. It looks at all
 // tokens, so that its time says nothing of them.
 func rights(tokens []Token, r *http.Request) (all Rights, label string) {
-	sum := sha256.Sum256([]byte(secret(r)))
+	token := secret(r)
+	if token == "" {
+		return 0, ""
+	}
+	sum := sha256.Sum256([]byte(token))
 	for i := range tokens {
 		if subtle.ConstantTimeCompare(sum[:], tokens[i].SHA256[:]) == 1 {
 			all, label = all|tokens[i].Rights, tokens[i].Label

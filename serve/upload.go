@@ -1,7 +1,6 @@
 package serve
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"encoding/json"
@@ -53,6 +52,7 @@ func (h *handler) upload(w http.ResponseWriter, r *http.Request, log *slog.Logge
 	case h.landings <- struct{}{}:
 		defer func() { <-h.landings }()
 	case <-r.Context().Done():
+		reset(w)
 		return
 	}
 	up, err := h.land(w, r, strings.TrimPrefix(r.URL.Path, uploads))
@@ -110,7 +110,7 @@ func (h *handler) add(ctx context.Context, name string, f io.ReaderAt, size int6
 	}
 	up.Key, up.Size, up.Status = added.ID.Key(), added.Size, UploadAdded
 	if !added.New {
-		same, err := sameAsFiled(added, f, size)
+		same, err := h.cfg.Uploads.Same(ctx, added, name, f, size)
 		if err != nil {
 			up.Status = ""
 			return up, err
@@ -122,32 +122,6 @@ func (h *handler) add(ctx context.Context, name string, f io.ReaderAt, size int6
 	}
 	h.stats.found(sympath.Query{File: name, ID: added.ID})
 	return up, nil
-}
-
-// sameAsFiled compares a file with the entry that is there.
-func sameAsFiled(e sympath.Added, f io.ReaderAt, size int64) (bool, error) {
-	there, err := os.Open(e.Location)
-	if err != nil {
-		return false, err
-	}
-	defer there.Close()
-	if e.Size != size {
-		return false, nil
-	}
-	a, b := make([]byte, 64<<10), make([]byte, 64<<10)
-	for off := int64(0); off < size; off += int64(len(a)) {
-		n := min(int64(len(a)), size-off)
-		if _, err := f.ReadAt(a[:n], off); err != nil && err != io.EOF {
-			return false, err
-		}
-		if _, err := there.ReadAt(b[:n], off); err != nil && err != io.EOF {
-			return false, err
-		}
-		if !bytes.Equal(a[:n], b[:n]) {
-			return false, nil
-		}
-	}
-	return true, nil
 }
 
 // patient reads a body as long as something comes.

@@ -33,6 +33,16 @@ func TestCache_Add(t *testing.T) {
 	if g, err := add("g.pdb", gz(symbolFile(idOf(2), 300))); !g.New || g.Size != 300 || err != nil {
 		t.Errorf("compressed: %+v, %v", g, err)
 	}
+	other := bytes.Clone(data)
+	other[4999]++
+	for _, c := range []struct {
+		data []byte
+		same bool
+	}{{data, true}, {gz(data), true}, {other, false}, {data[:4999], false}} {
+		if same, err := cache.Same(t.Context(), got, "f.pdb", bytes.NewReader(c.data), int64(len(c.data))); same != c.same || err != nil {
+			t.Errorf("%d bytes: same %v, %v", len(c.data), same, err)
+		}
+	}
 	for name, c := range map[string]struct {
 		data []byte
 		want error
@@ -49,6 +59,12 @@ func TestCache_Add(t *testing.T) {
 	cancel()
 	if _, err := cache.Add(canceled, "h.pdb", bytes.NewReader(data), 5000, ""); !errors.Is(err, context.Canceled) {
 		t.Errorf("canceled: %v", err)
+	}
+	if err := os.WriteFile(got.Location, other, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if same, err := cache.Same(t.Context(), got, "f.pdb", bytes.NewReader(other), 5000); same || !errors.Is(err, sympath.ErrMismatch) {
+		t.Errorf("an entry that was changed: same %v, %v", same, err)
 	}
 	entries := 0
 	for _, name := range listing(t, dir) {

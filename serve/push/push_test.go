@@ -2,6 +2,7 @@ package push_test
 
 import (
 	"bytes"
+	"compress/gzip"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -34,7 +35,8 @@ func newStore(t testing.TB, private bool) (*httptest.Server, *sympath.Cache) {
 	}
 	server := httptest.NewServer(serve.Handler(serve.Config{
 		Symbols: path.Store(sympath.Options{Verify: identify.FileID}), Uploads: cache, Private: private, MaxUpload: 1 << 20,
-		Tokens: []serve.Token{serve.NewToken("up", serve.RightUpload, "ci"), serve.NewToken("read", serve.RightRead, "people")},
+		Tokens: []serve.Token{serve.NewToken("up", serve.RightUpload, "ci"), serve.NewToken("read", serve.RightRead, "people"),
+			serve.NewToken("", serve.RightRead|serve.RightUpload, "by mistake")},
 	}))
 	t.Cleanup(server.Close)
 	return server, cache
@@ -150,6 +152,33 @@ func TestConflict(t *testing.T) {
 	}
 }
 
+// TestCompressed: a compressed file is filed as what is in it, and is there the second
+// time.
+func TestCompressed(t *testing.T) {
+	server, _ := newStore(t, false)
+	data := builds(t, 1)[0]
+	var packed bytes.Buffer
+	z := gzip.NewWriter(&packed)
+	if _, err := z.Write(data); err != nil || z.Close() != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []int{http.StatusCreated, http.StatusOK} {
+		req, _ := http.NewRequestWithContext(t.Context(), http.MethodPut, server.URL+"/upload/fs_rec.pdb", bytes.NewReader(packed.Bytes()))
+		req.Header.Set("Auth-Token", "up")
+		res, err := http.DefaultClient.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		res.Body.Close()
+		if res.StatusCode != want {
+			t.Errorf("%s, want %d", res.Status, want)
+		}
+	}
+	if body, _ := read(t, server, "", data); !bytes.Equal(body, data) {
+		t.Error("other bytes")
+	}
+}
+
 // TestRights: who may not upload uploads nothing, and who may not read cannot tell
 // what is there.
 func TestRights(t *testing.T) {
@@ -162,7 +191,7 @@ func TestRights(t *testing.T) {
 			t.Errorf("token %q: %v", token, err)
 		}
 	}
-	for token, want := range map[string][2]int{"": {404, 404}, "up": {404, 404}, "read": {200, 404}} {
+	for token, want := range map[string][2]int{"": {404, 404}, "no": {404, 404}, "up": {404, 404}, "read": {200, 404}} {
 		for i, data := range data {
 			if body, status := read(t, server, token, data); status != want[i] || status == 404 && len(body) > 0 {
 				t.Errorf("token %q, file %d: status %d", token, i, status)

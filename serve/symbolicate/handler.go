@@ -101,9 +101,7 @@ func (h *handler) preflight(w http.ResponseWriter, r *http.Request) {
 
 // fail answers with an error in JSON. The title repeats nothing of the request.
 func fail(w http.ResponseWriter, status int, title string) {
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("X-Content-Type-Options", "nosniff")
-	w.Header().Set("Cache-Control", "no-store")
+	start(w)
 	w.WriteHeader(status)
 	_ = json.NewEncoder(w).Encode(map[string]string{"error": title})
 }

@@ -146,13 +146,13 @@ func (h *handler) answer(ctx context.Context, j *job) (*answers, error) {
 			continue
 		}
 		loc, err := r.resolve(ctx, base(f.module)+uint64(f.offset))
-		if why := explain(err); err != nil && why != nil {
+		if err == nil {
+			a.of[f] = newAnswer(loc)
+		} else if why := explain(err); why != nil {
 			a.fail(&j.Modules[f.module], why)
 			continue
 		}
-		if *a.found[f.module] = true; err == nil {
-			a.of[f] = newAnswer(loc)
-		}
+		*a.found[f.module] = true
 	}
 	return a, ctx.Err()
 }

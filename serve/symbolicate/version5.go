@@ -2,6 +2,7 @@ package symbolicate
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -83,7 +84,10 @@ func (a *answers) write(out *bufio.Writer, j *job) error {
 func (a *answers) modules(j *job) map[string]*bool {
 	found := make(map[string]*bool, len(j.Modules))
 	for i := range j.Modules {
-		found[j.Modules[i].key()] = a.found[i]
+		key := j.Modules[i].key()
+		if old := found[key]; old == nil || !*old { // it may be listed twice
+			found[key] = cmp.Or(a.found[i], old)
+		}
 	}
 	return found
 }
